@@ -1,14 +1,14 @@
 """Errors of the engine. Every message names the value, the bound and the place.
 
-    EngineError
-    ├── InvalidInput            what somebody gave us cannot be used
-    │   ├── InvalidCoordinate       not a point on Earth, or swapped
-    │   ├── InvalidRoute            one point, repeated points, unknown route
-    │   ├── RouteFileError          a damaged file: path, line or element
-    │   ├── ScenarioError           a key, its value, its bound, its line
-    │   ├── MessageError            bytes on a topic that are not the contract
-    │   └── InvalidInstant          NaN or infinite time
-    └── NoPath                  the road network does not join two places
+EngineError
+├── InvalidInput            what somebody gave us cannot be used
+│   ├── InvalidCoordinate       not a point on Earth, or swapped
+│   ├── InvalidRoute            one point, repeated points, unknown route
+│   ├── RouteFileError          a damaged file: path, line or element
+│   ├── ScenarioError           a key, its value, its bound, its line
+│   ├── MessageError            bytes on a topic that are not the contract
+│   └── InvalidInstant          NaN or infinite time
+└── NoPath                  the road network does not join two places
 """
 
 from __future__ import annotations

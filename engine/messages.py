@@ -12,3 +12,385 @@ numpy only. `position` is ``[lat, lng]``, as the ancestor wrote it. Unknown fiel
     run.event              runId       RunEvent            fact
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
 """
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+from engine.errors import MessageError
+
+
+class Topic(StrEnum):
+    """Names of the topics. They are part of the contract and no setting."""
+
+    NEW_DIRECTION = "route.new-direction"
+    RUN_CONTROL = "run.control"
+    NEW_POSITION = "route.new-position"
+    DELIVERY_EVENT = "delivery.event"
+    ROUTE_DEFINED = "route.defined"
+    RUN_EVENT = "run.event"
+    DEAD_LETTER = "route.dead-letter"
+
+
+MAX_REQUEST_BYTES = 64 * 1024
+"""A request larger than this is refused unread."""
+
+MAX_ROUTE_BYTES = 900 * 1024
+"""A route definition larger than this is refused; Kafka's default record limit is 1 MiB."""
+
+_ID = re.compile(r"[A-Za-z0-9._:\-]{1,96}")
+
+
+def checked_id(value: object, name: str) -> str:
+    """Return an identifier: 1 to 96 of ``A-Z a-z 0-9 . _ : -``.
+
+    Such a text needs no escaping in JSON, in a URL path or as a document id.
+
+    Raises
+    ------
+    MessageError : not a text, empty, too long, or with another character.
+    """
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise MessageError(f'{name} must be 1 to 96 characters of "A-Z a-z 0-9 . _ : -", found {_shown(value)}')
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _optional_id(value: object, name: str) -> str | None:
+    return None if value is None else checked_id(value, name)
+
+
+def _number(value: object, name: str, low: float = -math.inf, high: float = math.inf) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise MessageError(f"{name} must be a finite number, found {_shown(value)}")
+    if not low <= value <= high:
+        raise MessageError(f"{name} must be from {low:g} to {high:g}, found {_shown(value)}")
+    return float(value)
+
+
+def _optional_number(value: object, name: str, low: float = -math.inf, high: float = math.inf) -> float | None:
+    return None if value is None else _number(value, name, low, high)
+
+
+def _optional_ms(value: object, name: str) -> int | None:
+    return None if value is None else int(_number(value, name, 0, 8.64e15))
+
+
+def parse_object(value: bytes, limit: int = MAX_REQUEST_BYTES) -> dict[str, Any]:
+    """Return the JSON object in some bytes.
+
+    Raises
+    ------
+    MessageError : larger than `limit` bytes, not UTF-8, not JSON, or not an object.
+    """
+    if len(value) > limit:
+        raise MessageError(f"message of {len(value)} bytes is larger than {limit}")
+    try:
+        parsed = json.loads(value)
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise MessageError(f"not JSON: {error}; found {_shown(bytes(value[:40]))}") from None
+    if not isinstance(parsed, dict):
+        raise MessageError(f"expected a JSON object, found {_shown(parsed)}")
+    return parsed
+
+
+class _Message:
+    """JSON form shared by all messages: camelCase on the wire, snake_case here, None left out."""
+
+    TOPIC: ClassVar[Topic]
+    LIMIT: ClassVar[int] = MAX_REQUEST_BYTES
+
+    def to_json(self) -> bytes:
+        """Return the message's value as UTF-8 JSON."""
+        record = {_camel(f.name): getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return json.dumps({k: v for k, v in record.items() if v is not None}, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, value: bytes) -> Self:
+        """Return the message in some bytes; unknown fields are ignored.
+
+        Raises
+        ------
+        MessageError : the bytes do not follow the contract; the message names field and value.
+        """
+        record = parse_object(value, cls.LIMIT)
+        known = {f.name: record.get(_camel(f.name)) for f in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: found for name, found in known.items() if found is not None})
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka key, so that what belongs together stays in order."""
+        raise NotImplementedError
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+@dataclass(frozen=True, slots=True)
+class StartDelivery(_Message):
+    """Request: start a delivery on a route. Two fields are the ancestor's, the rest is optional.
+
+    Attributes
+    ----------
+    depart_at : virtual epoch ms; at once if absent.
+    vehicle : a name of `engine.motion.VehicleClass`; car if absent.
+    """
+
+    TOPIC: ClassVar[Topic] = Topic.NEW_DIRECTION
+    route_id: str = ""
+    client_id: str = ""
+    delivery_id: str | None = None
+    driver_id: str | None = None
+    vehicle: str | None = None
+    depart_at: int | None = None
+
+    def __post_init__(self) -> None:
+        checked_id(self.route_id, "routeId")
+        checked_id(self.client_id, "clientId")
+        _optional_id(self.delivery_id, "deliveryId")
+        _optional_id(self.driver_id, "driverId")
+        _optional_id(self.vehicle, "vehicle")
+        object.__setattr__(self, "depart_at", _optional_ms(self.depart_at, "departAt"))
+
+    @property
+    def key(self) -> bytes:
+        return self.route_id.encode()
+
+
+class ControlAction(StrEnum):
+    """What `ControlRun` may ask for."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlRun(_Message):
+    """Request: pause, resume or cancel one delivery, or a whole run, or change the run's time scale.
+
+    Attributes
+    ----------
+    delivery_id : the delivery meant; the whole run if absent.
+    time_scale : for ``scale``: virtual seconds per wall second, 0.01 to 1000.
+    """
+
+    TOPIC: ClassVar[Topic] = Topic.RUN_CONTROL
+    run_id: str = ""
+    action: str = ""
+    delivery_id: str | None = None
+    time_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        checked_id(self.run_id, "runId")
+        if self.action not in list(ControlAction):
+            raise MessageError(f"action must be one of {', '.join(ControlAction)}, found {_shown(self.action)}")
+        _optional_id(self.delivery_id, "deliveryId")
+        _optional_number(self.time_scale, "timeScale", 0.01, 1000)
+        if (self.action == ControlAction.SCALE) != (self.time_scale is not None):
+            raise MessageError(f'timeScale goes with action "scale" and only with it, found action {_shown(self.action)}')
+        if self.action == ControlAction.SCALE and self.delivery_id is not None:
+            raise MessageError("the time scale belongs to a run, not to a delivery")
+
+    @property
+    def key(self) -> bytes:
+        return self.run_id.encode()
+
+
+class EventKind(StrEnum):
+    """What can happen to a delivery."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+    RESUMED = "resumed"
+    ARRIVED_AT_STOP = "arrived_at_stop"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+    SUSPENDED = "suspended"
+    REJECTED = "rejected"
+
+
+FINAL_KINDS = frozenset({EventKind.DELIVERED, EventKind.CANCELLED, EventKind.SUSPENDED, EventKind.REJECTED})
+"""After one of these a delivery sends no more positions in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryEvent(_Message):
+    """Fact: something happened to a delivery.
+
+    Its identity is ``(delivery_id, seq)``, seq counting the delivery's events from 0, so that stores may see it twice.
+
+    Attributes
+    ----------
+    event_time : virtual epoch ms at which it happened.
+    distance : metres driven by then.
+    route_length : metres, with ``started``.
+    planned_arrival : virtual epoch ms; with ``started``, ``resumed``, and ``delivered`` (when it is the arrival).
+    positions : with a final kind: how many positions the delivery has in all, seq 0 to positions - 1.
+    stop : with ``arrived_at_stop``: number of the stop on the route, from 0.
+    reason : with ``rejected``: why.
+    """
+
+    TOPIC: ClassVar[Topic] = Topic.DELIVERY_EVENT
+    delivery_id: str = ""
+    run_id: str = ""
+    route_id: str = ""
+    client_id: str = ""
+    driver_id: str = ""
+    vehicle: str = ""
+    kind: str = ""
+    seq: int = 0
+    event_time: int = 0
+    distance: float = 0.0
+    route_length: float | None = None
+    planned_arrival: int | None = None
+    positions: int | None = None
+    stop: int | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("delivery_id", "run_id", "route_id", "client_id", "driver_id", "vehicle"):
+            checked_id(getattr(self, name), _camel(name))
+        if self.kind not in list(EventKind):
+            raise MessageError(f"kind must be one of {', '.join(EventKind)}, found {_shown(self.kind)}")
+        for name in ("seq", "event_time", "planned_arrival", "positions", "stop"):
+            object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
+        object.__setattr__(self, "distance", _number(self.distance, "distance", 0))
+        object.__setattr__(self, "route_length", _optional_number(self.route_length, "routeLength", 0))
+        if self.kind in FINAL_KINDS and self.positions is None:
+            raise MessageError(f'kind "{self.kind}" must say how many positions there are')
+
+    @property
+    def key(self) -> bytes:
+        return self.delivery_id.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDefined(_Message):
+    """Fact: a route's geometry. The newest one of a routeId wins.
+
+    Attributes
+    ----------
+    geometry : encoded polyline of precision 6 (lat, lng), at least two distinct points.
+    limits : speed limits in m/s as run lengths ``[[n_segments, mps], ...]``, covering every segment; absent if unknown.
+    stops : ``[[distance_m, dwell_s], ...]`` in the order of the road.
+    deleted : the route is gone; geometry is empty then.
+    """
+
+    TOPIC: ClassVar[Topic] = Topic.ROUTE_DEFINED
+    LIMIT: ClassVar[int] = MAX_ROUTE_BYTES
+    route_id: str = ""
+    title: str = ""
+    geometry: str = ""
+    limits: list[list[float]] | None = None
+    stops: list[list[float]] | None = None
+    source: str | None = None
+    deleted: bool = False
+
+    def __post_init__(self) -> None:
+        checked_id(self.route_id, "routeId")
+        for name in ("title", "geometry"):
+            if not isinstance(getattr(self, name), str):
+                raise MessageError(f"{name} must be a text, found {_shown(getattr(self, name))}")
+        if not isinstance(self.deleted, bool):
+            raise MessageError(f"deleted must be true or false, found {_shown(self.deleted)}")
+        for name in ("limits", "stops"):
+            for pair in getattr(self, name) or []:
+                if not isinstance(pair, list) or len(pair) != 2:
+                    raise MessageError(f"{name} must be pairs of numbers, found {_shown(pair)}")
+                for number in pair:
+                    _number(number, name, 0)
+
+    @property
+    def key(self) -> bytes:
+        return self.route_id.encode()
+
+
+class RunState(StrEnum):
+    """The states of a run."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent(_Message):
+    """Fact: how a run stands; sent at its start, at each change, once a second, and at its end.
+
+    Attributes
+    ----------
+    clock : ``[virtual_ms, wall_ms, scale]``, the `engine.clock.RunClock` in force.
+    produced, acked : positions handed to Kafka, and acknowledged by it, since the run began.
+    active : deliveries on the road.
+    actors : driver actors alive.
+    lateness_p99_ms : over the last second: wall time of producing minus wall time at which a position was due.
+    """
+
+    TOPIC: ClassVar[Topic] = Topic.RUN_EVENT
+    run_id: str = ""
+    state: str = ""
+    seq: int = 0
+    event_time: int = 0
+    scenario: str = ""
+    seed: int = 0
+    sample_period_ms: int = 1000
+    clock: list[float] | None = None
+    drivers: int = 0
+    active: int = 0
+    actors: int = 0
+    produced: int = 0
+    acked: int = 0
+    failed: int = 0
+    lateness_p99_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        checked_id(self.run_id, "runId")
+        if self.state not in list(RunState):
+            raise MessageError(f"state must be one of {', '.join(RunState)}, found {_shown(self.state)}")
+        for name in ("seq", "event_time", "sample_period_ms", "drivers", "active", "actors", "produced", "acked", "failed"):
+            object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
+        if not isinstance(self.clock, list) or len(self.clock) != 3:
+            raise MessageError(f"clock must be [virtual_ms, wall_ms, scale], found {_shown(self.clock)}")
+        for number in self.clock:
+            _number(number, "clock")
+
+    @property
+    def key(self) -> bytes:
+        return self.run_id.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Bytes that could not be read, and where they were found; `value` goes to `Topic.DEAD_LETTER` with `headers`."""
+
+    value: bytes
+    key: bytes | None
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def headers(self) -> Mapping[str, bytes]:
+        """Headers of the dead letter: reason, topic, partition, offset."""
+        return {
+            "reason": self.reason.encode(),
+            "topic": self.topic.encode(),
+            "partition": str(self.partition).encode(),
+            "offset": str(self.offset).encode(),
+        }
