@@ -1,0 +1,74 @@
+# Two commands: `make run` and `make test`. Each does all its own set-up.
+#   make run    [PORT=8000] [DRIVERS=300] [SCENARIO=file.toml]    everything on loopback; Ctrl-C ends it and prints the ledger
+#   make test   [ARGS="-m 'not ray' -k codec"]                    every test
+#   make check                                                    lint, types, imports, generated files
+#   make bench  [ONLY=engine_move]                                measurements beside their rivals
+#   make lock                                                     resolve the hashed lock files again
+#   make clean
+SHELL := /bin/sh
+.DEFAULT_GOAL := run
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
+
+export PORT DRIVERS SCENARIO PROFILE
+
+.PHONY: run test check bench lock clean setup setup-dev
+
+run: setup
+	@exec $(BIN)/code-delivery up
+
+test: setup-dev
+	$(BIN)/python -m pytest $(ARGS)
+	cd ui && npm test
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd ui && npm run check
+
+bench: setup-dev
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+setup: $(VENV)/.run ui/dist/index.html
+setup-dev: $(VENV)/.dev ui/dist/index.html
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or name it with PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON) is `$(PYTHON) --version`. Name another with PYTHON=..."; exit 1; }
+	@echo "==> Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@echo "==> Python packages (hashed)"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "==> Python packages for tests (hashed)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+ui/node_modules/.package-lock.json: ui/package-lock.json ui/package.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the map."; exit 1; }
+	@echo "==> Web packages"
+	@cd ui && npm ci --no-fund --no-audit
+	@touch $@
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	@echo "==> Building the map"
+	@cd ui && npm run build
+	@touch $@
+
+lock:
+	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/run.txt
+	uv pip compile pyproject.toml --extra build --extra dev -c requirements/run.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
