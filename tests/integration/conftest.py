@@ -1,0 +1,24 @@
+"""Fixtures of the integration tests: real processes, real sockets on the loopback interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cli.broker import EmbeddedBroker
+
+
+@pytest.fixture(scope="session")
+def embedded_broker() -> Iterator[str]:
+    """Bootstrap address of one embedded broker for the session, with every topic of the contract.
+
+    Other folders that want one write the same three lines in their own conftest::
+
+        with EmbeddedBroker() as broker:
+            yield broker.bootstrap
+
+    The topics outlive a test: read with a group id of your own and take what carries your own run id. Consumers need ``group.protocol=consumer``.
+    """
+    with EmbeddedBroker() as broker:
+        yield broker.bootstrap
