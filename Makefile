@@ -22,8 +22,7 @@ run: setup
 	@exec $(BIN)/code-delivery up
 
 test: setup-dev
-	$(BIN)/python -m pytest $(ARGS)
-	cd ui && npm test
+	@status=0; (cd ui && npm test) || status=$$?; $(BIN)/python -m pytest $(ARGS) || status=$$?; exit $$status
 
 check: setup-dev
 	$(BIN)/ruff check .

@@ -1,13 +1,20 @@
-"""Fixtures shared by every floor's tests."""
+"""What every floor's tests share: where the public data lies, and which markers this machine can serve."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return REPOSITORY
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +24,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"test data not found at {folder}; set CODE_DELIVERY_TEST_DATA")
     return folder
+
+
+def _missing(marker: str) -> str | None:
+    """Return what this machine lacks for a marker, or None."""
+    if marker == "browser" and shutil.which("chromium") is None:
+        return "Chromium is not installed (Debian: apt-get install chromium)"
+    if marker == "browser" and not (REPOSITORY / "ui" / "node_modules" / "playwright-core").is_dir():
+        return "the web packages are not installed (make test does it)"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run; CODE_DELIVERY_REQUIRE names the markers that must run."""
+    required = os.environ.get("CODE_DELIVERY_REQUIRE", "").split()
+    for marker in {"browser"} - set(required):
+        reason = _missing(marker)
+        if reason is not None:
+            for item in items:
+                if item.get_closest_marker(marker):
+                    item.add_marker(pytest.mark.skip(reason=reason))
