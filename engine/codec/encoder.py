@@ -1,0 +1,276 @@
+"""The columnar encoder: a tick's positions become JSON records without a Python loop per record.
+
+Every driver's ids are written once, into a template row. A tick copies the rows it needs into a byte matrix and writes the numbers over them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.codec.digits import Floats, Ints, Numbers, scaled, write_numbers
+from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, Layout, Widths, layout_of, padded
+from engine.errors import MessageError
+from engine.messages import checked_id
+
+BLOCK_ROWS = 2048
+"""Rows written at a time, so that they are still in the processor's cache when the next column comes."""
+
+_IDS = re.compile(r"(?:[A-Za-z0-9._:\-]{1,96}\n)*")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Records of one layout.
+
+    Attributes
+    ----------
+    index : int64 (k,): which records of the call these are.
+    matrix : uint8 (k, width): one record a row.
+    """
+
+    index: Ints
+    matrix: npt.NDArray[np.uint8]
+
+    def values(self) -> list[bytes]:
+        """Return one bytes object per record."""
+        return _values(self.matrix)
+
+
+def _values(matrix: npt.NDArray[np.uint8]) -> list[bytes]:
+    found: list[bytes] = matrix.view(f"S{matrix.shape[1]}").ravel().tolist()
+    return found
+
+
+class _Templates:
+    """The template rows of one layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.rows = np.empty((16, layout.width), np.uint8)
+        self.count = 0
+
+    def add(self, ids: Sequence[Sequence[str]]) -> range:
+        """Append rows with five columns of ids; return where they are."""
+        first, self.count = self.count, self.count + len(ids[0])
+        if self.count > len(self.rows):
+            grown = np.empty((max(self.count, 2 * len(self.rows)), self.layout.width), np.uint8)
+            grown[:first] = self.rows[:first]
+            self.rows = grown
+        self.put(slice(first, self.count), ids)
+        return range(first, self.count)
+
+    def put(self, where: slice | Ints, ids: Sequence[Sequence[str]]) -> None:
+        """Write rows with five columns of ids."""
+        rows = np.tile(self.layout.template, (len(ids[0]), 1))
+        for offset, width, column in zip(self.layout.id_offsets, self.layout.widths, ids, strict=True):
+            quoted = np.array([f'"{word}"'.ljust(width + 2).encode() for word in column], f"S{width + 2}")
+            rows[:, offset : offset + width + 2] = quoted.view(np.uint8).reshape(-1, width + 2)
+        self.rows[where] = rows
+
+
+class PositionEncoder:
+    """Template rows of drivers, and the encoder over them.
+
+    A row is a stable handle: it keeps its meaning until `remove_rows`, after which its number may be given out again.
+    """
+
+    def __init__(self) -> None:
+        self._templates: list[_Templates] = []
+        self._group_of: dict[Widths, int] = {}
+        self._free: list[list[int]] = []
+        self._group = np.empty(0, np.int32)
+        self._place = np.empty(0, np.int64)
+        self._keys = np.empty(0, object)
+        self._count = 0
+
+    def add_rows(
+        self,
+        route_ids: Sequence[str],
+        client_ids: Sequence[str],
+        delivery_ids: Sequence[str],
+        driver_ids: Sequence[str],
+        run_ids: Sequence[str] | str,
+    ) -> Ints:
+        """Add one row per delivery; a single run id stands for all of them.
+
+        Returns
+        -------
+        int64 (n,): the rows' handles.
+
+        Raises
+        ------
+        MessageError : an id that `engine.messages.checked_id` refuses, or columns of different length.
+        """
+        n = len(delivery_ids)
+        columns = [route_ids, client_ids, delivery_ids, driver_ids, list(repeat(run_ids, n)) if isinstance(run_ids, str) else run_ids]
+        for name, column in zip(ID_FIELDS, columns, strict=True):
+            if len(column) != n:
+                raise MessageError(f"{name}: {len(column)} ids for {n} deliveries")
+            if not all(isinstance(word, str) for word in column) or not _IDS.fullmatch("\n".join(column) + "\n" * bool(n)):
+                for word in column:
+                    checked_id(word, name)
+        members: dict[Widths, list[int]] = {}
+        for i, lengths in enumerate(zip(*(map(len, column) for column in columns), strict=True)):
+            r, c, d, v, u = lengths
+            members.setdefault((padded(r), padded(c), padded(d), padded(v), padded(u)), []).append(i)
+        handles = np.empty(n, np.int64)
+        for widths, chosen in members.items():
+            handles[chosen] = self._add_group(widths, [[column[i] for i in chosen] for column in columns])
+        self._keys[handles] = np.array([word.encode() for word in delivery_ids] + [None], object)[:-1]
+        return handles
+
+    def _add_group(self, widths: Widths, ids: list[list[str]]) -> Ints:
+        if widths not in self._group_of:
+            self._group_of[widths] = len(self._templates)
+            self._templates.append(_Templates(layout_of(widths)))
+            self._free.append([])
+        group = self._group_of[widths]
+        templates, free, n = self._templates[group], self._free[group], len(ids[0])
+        kept = len(free) - min(n, len(free))
+        reused = np.array(free[kept:], np.int64)
+        del free[kept:]
+        if reused.size:
+            templates.put(self._place[reused], [column[: reused.size] for column in ids])
+        if reused.size == n:
+            return reused
+        places = templates.add([column[reused.size :] for column in ids])
+        fresh = np.arange(self._count, self._count + len(places))
+        self._count += len(places)
+        if self._count > len(self._group):
+            room = max(self._count, 2 * len(self._group)) - len(self._group)
+            self._group = np.concatenate([self._group, np.empty(room, np.int32)])
+            self._place = np.concatenate([self._place, np.empty(room, np.int64)])
+            self._keys = np.concatenate([self._keys, np.empty(room, object)])
+        self._group[fresh] = group
+        self._place[fresh] = places
+        return np.concatenate([reused, fresh])
+
+    def remove_rows(self, rows: Ints) -> None:
+        """Give rows back; their templates are reused by later rows of the same layout."""
+        for row, group in zip(rows.tolist(), self._group[rows].tolist(), strict=True):
+            self._keys[row] = None
+            self._free[group].append(row)
+
+    def keys(self, rows: Ints) -> list[bytes]:
+        """Return the delivery ids of rows: the records' Kafka keys."""
+        found: list[bytes] = self._keys.take(rows).tolist()
+        return found
+
+    def encode(
+        self,
+        rows: Ints,
+        lat_deg: Floats,
+        lng_deg: Floats,
+        finished: npt.NDArray[np.bool_],
+        seq: Ints,
+        event_time_ms: Ints,
+        speed_mps: Floats,
+        bearing_deg: Floats,
+        distance_m: Floats,
+    ) -> list[bytes]:
+        """Return one JSON record per row, in the order of `rows`; a row may come more than once. All arrays have shape (n,).
+
+        Raises
+        ------
+        MessageError : a value outside `engine.codec.BOUNDS`; it names delivery, field and value. Nothing is written then.
+        """
+        numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
+        groups = self._groups(rows)
+        if len(groups) == 1:
+            return self._encode_group(groups[0][0], self._place[rows], numbers)
+        values = np.empty(len(rows), object)
+        for group, index in groups:
+            values[index] = _objects(self._encode_group(group, self._place[rows[index]], numbers.take(index)))
+        ordered: list[bytes] = values.tolist()
+        return ordered
+
+    def encode_matrix(
+        self,
+        rows: Ints,
+        lat_deg: Floats,
+        lng_deg: Floats,
+        finished: npt.NDArray[np.bool_],
+        seq: Ints,
+        event_time_ms: Ints,
+        speed_mps: Floats,
+        bearing_deg: Floats,
+        distance_m: Floats,
+    ) -> list[EncodedRows]:
+        """Return the same records as byte matrices, one per layout; arguments and errors as for `encode`."""
+        numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
+        return [self._matrix(group, index, self._place[rows[index]], numbers.take(index)) for group, index in self._groups(rows)]
+
+    def _numbers(
+        self,
+        rows: Ints,
+        lat: Floats,
+        lng: Floats,
+        finished: npt.NDArray[np.bool_],
+        seq: Ints,
+        time: Ints,
+        speed: Floats,
+        bearing: Floats,
+        distance: Floats,
+    ) -> Numbers:
+        columns: dict[str, Ints | Floats] = {"lat": lat, "lng": lng, "seq": seq, "eventTime": time, "speed": speed, "bearing": bearing, "distance": distance}
+        for name, column in columns.items():
+            if len(column) != len(rows):
+                raise MessageError(f"{name}: {len(column)} values for {len(rows)} records")
+            self._check(rows, name, column)
+        tenths = scaled(bearing, 10)
+        np.subtract(tenths, 3600, out=tenths, where=tenths == 3600)
+        return Numbers(scaled(lat, DEGREE), scaled(lng, DEGREE), finished, seq, time, scaled(speed, 100), tenths, scaled(distance, 10))
+
+    def _check(self, rows: Ints, name: str, column: Ints | Floats) -> None:
+        if not len(column):
+            return
+        low, high = BOUNDS[name]
+        if column.min() >= low and column.max() <= high:  # false as well when there is a NaN
+            return
+        first = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
+        delivery = self._keys[rows[first]].decode()
+        raise MessageError(f"delivery {delivery}: {name} must be from {low:.12g} to {high:.12g}, found {column[first].item()!r}")
+
+    def _groups(self, rows: Ints) -> list[tuple[int, Ints]]:
+        group = self._group[rows]
+        if len(rows) == 0:
+            return []
+        if (group == group[0]).all():
+            return [(int(group[0]), np.arange(len(rows)))]
+        return [(int(g), np.flatnonzero(group == g)) for g in np.unique(group)]
+
+    def _encode_group(self, group: int, places: Ints, numbers: Numbers) -> list[bytes]:
+        templates = self._templates[group]
+        block = np.empty((min(BLOCK_ROWS, len(places)), templates.layout.width), np.uint8)
+        values: list[bytes] = []
+        for start in range(0, len(places), BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, len(places))
+            matrix = block[: stop - start]
+            self._fill(templates, matrix, places[start:stop], numbers.take(slice(start, stop)))
+            values += _values(matrix)
+        return values
+
+    def _matrix(self, group: int, index: Ints, places: Ints, numbers: Numbers) -> EncodedRows:
+        templates = self._templates[group]
+        matrix = np.empty((len(places), templates.layout.width), np.uint8)
+        for start in range(0, len(places), BLOCK_ROWS):
+            stop = start + BLOCK_ROWS
+            self._fill(templates, matrix[start:stop], places[start:stop], numbers.take(slice(start, stop)))
+        return EncodedRows(index, matrix)
+
+    @staticmethod
+    def _fill(templates: _Templates, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
+        templates.rows.take(places, axis=0, out=matrix, mode="clip")
+        write_numbers(matrix.view(templates.layout.numbers).ravel(), numbers)
+
+
+def _objects(values: list[bytes]) -> npt.NDArray[np.object_]:
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array

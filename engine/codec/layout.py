@@ -1,0 +1,156 @@
+"""The shape of one `route.new-position` record: where every byte stands, and which values fit.
+
+A record is JSON, and a row of a byte matrix at the same time. The ancestor's four fields come first; JSON allows blanks around values, so every value has a
+fixed width:
+
+    {"routeId":"12"      ,"clientId":"c-7"     ,"position":[-15.8302900, -47.9263700],"finished":false,"deliveryId":"d-1"     ,
+     "driverId":"car-1"   ,"runId":"live"    ,"seq":       0,"eventTime":1700000000000,"speed":12.34,"bearing":123.4,"distance":   1234.5}
+
+(on one line). An id is followed by blanks up to the next multiple of 8 characters, so the bytes of a record depend on the record alone. The five padded
+lengths are its layout; the width of every layout is a multiple of 8, so rows can be compared as 64-bit words.
+
+This module knows no number and no driver.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+ID_FIELDS: Final = ("routeId", "clientId", "deliveryId", "driverId", "runId")
+"""The identifiers of a record, in the order of the record."""
+
+Widths = tuple[int, int, int, int, int]
+"""Padded lengths of the five ids: multiples of 8."""
+
+ID_STEP: Final = 8
+
+MAX_RECORD_BYTES: Final = 16 * 1024
+"""A record larger than this is refused unread."""
+
+DEGREE: Final = 10_000_000
+"""Coordinates are written in units of 1e-7 degrees, about 1 cm."""
+
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "lat": (-90.0, 90.0),
+    "lng": (-180.0, 180.0),
+    "seq": (0, 99_999_999),
+    "eventTime": (0, 9_999_999_999_999),
+    "speed": (0.0, 99.99),
+    "bearing": (0.0, 360.0),
+    "distance": (0.0, 9_999_999.9),
+}
+"""Smallest and largest value of each number: degrees, degrees, a count, virtual epoch ms, m/s, degrees, m. A bearing of 360 is written as 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """One arrangement of the record.
+
+    Attributes
+    ----------
+    widths : padded lengths of the five ids.
+    width : bytes of a record.
+    template : uint8 (width,): every literal byte; blanks where values stand.
+    id_offsets : where each id's opening quote stands.
+    numbers : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written; some cover the literal that follows.
+    reads : structured dtype of `width` bytes whose fields are the chunks in which numbers are read.
+    """
+
+    widths: Widths
+    width: int
+    template: npt.NDArray[np.uint8]
+    id_offsets: tuple[int, ...]
+    numbers: np.dtype[np.void]
+    reads: np.dtype[np.void]
+
+
+@lru_cache(maxsize=4096)
+def layout_of(widths: Widths) -> Layout:
+    """Return the layout of five padded id lengths."""
+    text = ""
+    id_offsets = []
+
+    def add_id(name: str, width: int) -> None:
+        nonlocal text
+        text += f'"{name}":'
+        id_offsets.append(len(text))
+        text += '"' + " " * (width + 1) + ","
+
+    text += "{"
+    add_id("routeId", widths[0])
+    add_id("clientId", widths[1])
+    text += '"position":['
+    lat = len(text)
+    text += "   .       ,"
+    lng = len(text)
+    text += '    .       ],"finished":'
+    finished = len(text)
+    text += "false,"
+    add_id("deliveryId", widths[2])
+    add_id("driverId", widths[3])
+    add_id("runId", widths[4])
+    text += '"seq":'
+    seq = len(text)
+    text += '        ,"eventTime":'
+    time = len(text)
+    text += '             ,"speed":'
+    speed = len(text)
+    text += '  .  ,"bearing":'
+    bearing = len(text)
+    text += '   . ,"distance":'
+    distance = len(text)
+    text += "       . }"
+
+    written = {
+        "lat_whole": ("u4", lat),  # "-15."
+        "lat_high": ("u4", lat + 4),
+        "lat_low": ("u4", lat + 8),  # "900,"
+        "lng_whole": ("u4", lng),
+        "lng_high": ("u4", lng + 4),  # ".926"
+        "lng_low": ("u4", lng + 8),
+        "finished": ("V5", finished),
+        "seq_high": ("u4", seq),
+        "seq_low": ("u4", seq + 4),
+        "time_0": ("u1", time),
+        "time_1": ("u4", time + 1),
+        "time_2": ("u4", time + 5),
+        "time_3": ("u4", time + 9),
+        "speed": ("u8", speed),  # '12.34,"b'
+        "bearing": ("u8", bearing),  # '123.4,"d'
+        "distance_high": ("u4", distance - 1),  # ":123"
+        "distance_low": ("u4", distance + 3),
+        "distance_tenth": ("u2", distance + 7),  # ".5"
+    }
+    read = {
+        "lat_whole": ("u4", lat - 1),  # "[-15"
+        "lat_parts": ("u8", lat + 3),  # ".8302900"
+        "lng_whole": ("u4", lng),
+        "lng_parts": ("u8", lng + 4),
+        "finished": ("u1", finished),
+        "seq": ("u8", seq),
+        "time_high": ("u8", time - 3),  # 'e":17000'
+        "time_low": ("u8", time + 5),
+        "speed_whole": ("u2", speed),
+        "speed_parts": ("u2", speed + 3),
+        "bearing_whole": ("u4", bearing - 1),  # ":123"
+        "bearing_tenth": ("u1", bearing + 4),
+        "distance_whole": ("u8", distance - 1),  # ":1234567"
+        "distance_tenth": ("u1", distance + 8),
+    }
+    template = np.frombuffer(text.encode(), np.uint8)
+    return Layout(widths, len(text), template, tuple(id_offsets), _chunks(written, len(text)), _chunks(read, len(text)))
+
+
+def _chunks(fields: dict[str, tuple[str, int]], width: int) -> np.dtype[np.void]:
+    names = list(fields)
+    return np.dtype({"names": names, "formats": ["<" + fields[n][0] for n in names], "offsets": [fields[n][1] for n in names], "itemsize": width})
+
+
+def padded(length: int) -> int:
+    """Return the padded length of an id of `length` characters."""
+    return max(ID_STEP, -(-length // ID_STEP) * ID_STEP)
