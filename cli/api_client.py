@@ -1,0 +1,68 @@
+"""The API as the command line sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from cli.ledger_table import LedgerSummary
+
+
+class ApiError(RuntimeError):
+    """The API refused or did not answer; the message holds its reason and the address."""
+
+
+class ApiClient:
+    """A thin client of the REST interface; every failure is an `ApiError`.
+
+    Parameters
+    ----------
+    url : address of the API, without a path.
+    key : API key, if the API wants one.
+    """
+
+    def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
+        self._client = httpx.Client(base_url=url, timeout=timeout_s, headers={"X-API-Key": key} if key else {}, trust_env=False)
+        self.url = url
+
+    def is_ready(self) -> bool:
+        """Return whether the API takes requests and its consumers read."""
+        try:
+            return self._client.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """Return a run, or None while the API has not heard of it."""
+        answer = self._request("GET", f"/runs/{run_id}", missing_ok=True)
+        return None if answer is None else dict(answer)
+
+    def ledger(self, run_id: str) -> LedgerSummary | None:
+        """Return a run's ledger, or None while the API has not heard of the run."""
+        answer = self._request("GET", f"/runs/{run_id}/ledger", missing_ok=True)
+        return None if answer is None else LedgerSummary.from_json(answer)
+
+    def upload_routes(self, path: Path, *, skip_invalid: bool, file_format: str | None) -> dict[str, Any]:
+        """Upload a route file and return what the API made of it: ``{"routes": [...], "skipped": [...]}``."""
+        params = {"skipInvalid": str(skip_invalid).lower()} | ({"format": file_format} if file_format else {})
+        with path.open("rb") as file:
+            return dict(self._request("POST", "/routes", params=params, files={"file": (path.name, file)}))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _request(self, method: str, path: str, *, missing_ok: bool = False, **arguments: Any) -> Any:
+        try:
+            answer = self._client.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise ApiError(f"{self.url}{path} does not answer: {error}") from error
+        if answer.status_code == 404 and missing_ok:
+            return None
+        if answer.is_error:
+            problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+            reason = problem.get("detail") or problem.get("title") or answer.reason_phrase
+            raise ApiError(f"{self.url}{path} answered {answer.status_code}: {reason}")
+        return answer.json()

@@ -1,0 +1,110 @@
+"""One part of the stack as a child process, with its log file and its end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+
+class ChildDied(RuntimeError):
+    """A part of the stack ended by itself; the message ends with the last lines of its log."""
+
+
+class Child:
+    """A Python module in a process of its own.
+
+    It has its own session, so Ctrl-C in the terminal reaches only the parent, which then ends the parts in order.
+
+    Parameters
+    ----------
+    name : for messages and the log file.
+    module, arguments : what ``python -m`` runs.
+    environment : added to this process's own.
+    log : file that gets its output, appended.
+    """
+
+    def __init__(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name, self.log = name, log
+        self._command = [sys.executable, "-m", "cli.leash", str(os.getpid()), module, *arguments]
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+
+    def start(self) -> None:
+        """Start the process."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while the process runs."""
+        return None if self._process is None or self._process.poll() is not None else self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code once the process has ended."""
+        return None if self._process is None else self._process.poll()
+
+    def check(self) -> None:
+        """Raise `ChildDied` if the process has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            raise ChildDied(f"{self.name} ended with exit code {self._process.returncode}; the end of {self.log}:\n{self.last_words()}")
+
+    def last_words(self, lines: int = 15) -> str:
+        """Return the last lines that this process wrote."""
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+
+    def terminate(self) -> None:
+        """Ask the process to end (SIGTERM); returns at once."""
+        if self.pid is not None and self._process is not None:
+            self._process.terminate()
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the process and all it started; return whether it ended in time by itself."""
+        if self._process is None:
+            return True
+        descendants = self._descendants()
+        self.terminate()
+        try:
+            self._process.wait(timeout_s)
+            in_time = True
+        except subprocess.TimeoutExpired:
+            descendants += self._descendants()
+            self._process.kill()
+            self._process.wait()
+            in_time = False
+        _end(descendants)
+        return in_time
+
+    def _descendants(self) -> list[psutil.Process]:
+        if self.pid is None:
+            return []
+        try:
+            return psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+
+def _end(processes: list[psutil.Process], grace_s: float = 0.5) -> None:
+    """Kill what is left of some processes after a short grace; `psutil` knows a reused pid from the process that was meant."""
+    deadline = time.monotonic() + grace_s
+    while time.monotonic() < deadline and any(p.is_running() for p in processes):
+        time.sleep(0.02)
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(processes, timeout=grace_s)

@@ -1,0 +1,72 @@
+"""The ledger of a run as a person reads it: what was produced, what arrived, and by name what did not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSummary:
+    """Counts of positions of one run, as ``GET /runs/{id}/ledger`` gives them.
+
+    Attributes
+    ----------
+    gaps : ``{"deliveryId", "from", "to"}``, seqs that are missing, both ends included.
+    """
+
+    produced: int = 0
+    acked: int = 0
+    consumed: int = 0
+    stored: int = 0
+    missing: int = 0
+    duplicated: int = 0
+    dead_lettered: int = 0
+    gaps: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> LedgerSummary:
+        """Return the summary in the API's answer."""
+        counts = {name: int(record[_camel(name)]) for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")}
+        return cls(**counts, gaps=list(record["gaps"]))
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every position that was produced is acknowledged, consumed and stored, and none is missing."""
+        return self.missing == 0 and self.produced == self.acked == self.stored <= self.consumed
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as the API writes it, and whether it is clean."""
+        return {
+            "produced": self.produced,
+            "acked": self.acked,
+            "consumed": self.consumed,
+            "stored": self.stored,
+            "missing": self.missing,
+            "duplicated": self.duplicated,
+            "deadLettered": self.dead_lettered,
+            "gaps": self.gaps,
+            "clean": self.is_clean,
+        }
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Table:
+    """Return the table that ends a run; it names the first gaps."""
+    verdict = "[green]every position is accounted for[/]" if ledger.is_clean else "[bold red]not everything arrived[/]"
+    table = Table(title=f"Ledger of {run_id}: {verdict}", title_justify="left")
+    for heading in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead-lettered"):
+        table.add_column(heading, justify="right")
+    counts = (ledger.produced, ledger.acked, ledger.consumed, ledger.stored, ledger.missing, ledger.duplicated, ledger.dead_lettered)
+    table.add_row(*(f"{count:,}" for count in counts))
+    if ledger.gaps:
+        named = [f"{gap['deliveryId']} seq {gap['from']}-{gap['to']}" for gap in ledger.gaps[:most_gaps]]
+        more = f", and {len(ledger.gaps) - most_gaps} more" if len(ledger.gaps) > most_gaps else ""
+        table.caption = "missing: " + ", ".join(named) + more
+    return table

@@ -1,0 +1,115 @@
+"""``code-delivery``: the command line.
+
+Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from cli import __version__
+from cli.doctor import as_json, examine
+from cli.routes_command import routes_app
+from cli.run_command import run_scenario
+from cli.settings import UpSettings
+from cli.site import built_ui
+from cli.up_command import up_live
+from engine.errors import InvalidInput
+
+app = typer.Typer(
+    name="code-delivery",
+    help="Live, measured, large-scale simulation of delivery fleets: scenario -> Ray driver actors -> Kafka -> FastAPI -> stores and live map.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(routes_app, name="routes")
+
+CANNOT_RUN = 2
+
+PortOption = Annotated[int | None, typer.Option(help="Port of the map and the API on 127.0.0.1.", envvar="PORT", show_envvar=True, show_default="8000")]
+DriversOption = Annotated[int | None, typer.Option(help="Fleet size, instead of the scenario's.", envvar="DRIVERS", show_envvar=True)]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the embedded stores and the logs.", envvar="DATA_DIR", show_default=".data")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+def settings_from(**options: Any) -> UpSettings:
+    """Return the settings of the environment, options that were given winning over it."""
+    try:
+        return UpSettings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, found {fault['input']!r}" for fault in error.errors())
+        raise InvalidInput(faults) from None
+
+
+@app.command()
+def up(
+    scenario: Annotated[str | None, typer.Option(help="Scenario: a TOML file or a shipped name.", envvar="SCENARIO", show_default="liechtenstein")] = None,
+    port: PortOption = None,
+    drivers: DriversOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start everything on this machine, print the address, and go on until Ctrl-C; then print the ledger."""
+    settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    raise typer.Exit(up_live(settings, as_json=as_json))
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name (liechtenstein, brasilia, load-10k).")],
+    port: PortOption = None,
+    drivers: DriversOption = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds of the scenario's own time, instead of the scenario's.", min=0.1)] = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario to its end, show its progress, print the ledger. Exit code 0 only if every position is accounted for."""
+    settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    raise typer.Exit(run_scenario(settings, duration_s=duration, as_json=as_json))
+
+
+@app.command()
+def doctor(port: PortOption = None, data_dir: DataOption = None, json_output: JsonOption = False) -> None:
+    """Say what this machine has and lacks, and how to get it. Exit code 1 if something required is missing."""
+    settings = settings_from(port=port, data_dir=data_dir)
+    findings = examine(settings.port, settings.data_dir, built_ui())
+    if json_output:
+        print(json.dumps(as_json(findings)))  # noqa: T201 - the command's output
+    else:
+        table = Table(title="What code-delivery needs", title_justify="left")
+        for heading in ("", "what", "found", "needed for", "how to get it"):
+            table.add_column(heading)
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else "[bold red]missing[/]" if finding.required else "[yellow]absent[/]"
+            table.add_row(mark, finding.name, finding.found, finding.needed_for, finding.mend)
+        Console().print(table)
+    raise typer.Exit(0 if all(finding.ok for finding in findings if finding.required) else 1)
+
+
+@app.command()
+def version(json_output: JsonOption = False) -> None:
+    """Print the version."""
+    print(json.dumps({"version": __version__}) if json_output else f"code-delivery {__version__}")  # noqa: T201 - the command's output
+
+
+def main() -> None:
+    """Entry point: errors that a person can mend are one message, not a traceback."""
+    from cli.api_client import ApiError
+    from cli.broker import BrokerError
+    from cli.child import ChildDied
+    from cli.stack import StackError
+
+    try:
+        app()
+    except (InvalidInput, StackError, ChildDied, BrokerError, ApiError) as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+        sys.exit(CANNOT_RUN)

@@ -1,0 +1,84 @@
+"""``code-delivery routes import``: route files into a running API, and OSM extracts into compact road networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from engine.roads.osm import read_osm
+from rich.console import Console
+from rich.table import Table
+
+from cli.api_client import ApiClient
+from engine.errors import InvalidInput
+from engine.roads import load_routes
+
+routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
+
+NETWORK_SUFFIXES = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
+
+
+@routes_app.callback()
+def _routes() -> None:
+    """Routes and road networks."""
+
+
+@routes_app.command("import")
+def import_routes(
+    file: Annotated[Path, typer.Argument(help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), or an OSM extract (.osm.pbf, .osm).")],
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and say what was left out.")] = False,
+    file_format: Annotated[str | None, typer.Option("--format", help="The file's format, if its name does not tell.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only read the file and show what is in it.")] = False,
+    url: Annotated[str, typer.Option(help="The API that gets the routes.")] = "http://127.0.0.1:8000",
+    key: Annotated[str | None, typer.Option(help="API key.", envvar="API_KEY")] = None,
+    out: Annotated[Path | None, typer.Option(help="For an OSM extract: the compact network to write (default: beside it, .npz).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Import a file of routes into the running API, or turn an OSM extract into a road network for scenarios."""
+    if not file.exists():
+        raise InvalidInput(f"{file}: no such file")
+    if file.name.endswith(NETWORK_SUFFIXES):
+        _import_network(file, out, as_json=as_json)
+        return
+    # Read here first: a damaged file gets its message with line and element before anything is sent.
+    with Console(stderr=True).status(f"reading {file}"):
+        found = load_routes(file, skip_invalid=skip_invalid, format=file_format)
+    if not check:
+        client = ApiClient(url, key)
+        try:
+            client.upload_routes(file, skip_invalid=skip_invalid, file_format=file_format)
+        finally:
+            client.close()
+    rows = [{"id": r.id, "title": r.title, "points": len(r.lat_deg), "lengthM": round(r.length_m, 1), "source": r.source} for r in found.routes]
+    if as_json:
+        print(json.dumps({"routes": rows, "skipped": found.skipped, "imported": not check}))  # noqa: T201 - the command's output
+        return
+    table = Table(title=f"{len(rows)} routes {'read from' if check else 'imported from'} {file}", title_justify="left")
+    for heading in ("id", "title", "points", "length"):
+        table.add_column(heading, justify="right" if heading in {"points", "length"} else "left")
+    for row in rows:
+        table.add_row(str(row["id"]), str(row["title"]), f"{row['points']:,}", f"{float(str(row['lengthM'])) / 1000:,.2f} km")
+    console = Console()
+    console.print(table)
+    if found.skipped:
+        console.print(f"[yellow]{len(found.skipped)} left out:[/]")
+        for line in found.skipped:
+            console.print(f"  {line}", highlight=False)
+
+
+def _import_network(file: Path, out: Path | None, *, as_json: bool) -> None:
+    target = out or file.with_name(file.name.split(".")[0] + ".npz")
+    with Console(stderr=True).status(f"reading the roads of {file}"):
+        network = read_osm(file)
+        network.save(target)
+    summary = {"network": str(target), "nodes": network.n_nodes, "edges": network.n_edges, "attribution": network.attribution}
+    if as_json:
+        print(json.dumps(summary))  # noqa: T201 - the command's output
+    else:
+        Console().print(
+            f'{summary["nodes"]:,} road nodes and {summary["edges"]:,} directed edges written to {target}\nIn a scenario: [[network]] file = "{target}"'.replace(
+                "[[", "\\["
+            ).replace("]]", "]")
+        )

@@ -1,0 +1,47 @@
+"""``code-delivery run``: a scenario to its end, with its progress and its ledger."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.scenario_file import prepared
+from cli.settings import UpSettings
+from cli.stack import Stack
+from cli.up_command import ended_by_signals, report
+from engine.errors import InvalidInput
+
+POLL_S = 0.5
+
+
+def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: bool) -> int:
+    """Run a scenario to its end, or until Ctrl-C; return the exit code.
+
+    Raises
+    ------
+    InvalidInput : the scenario never ends and no duration is given.
+    """
+    scenario = prepared(settings, duration_s=duration_s)
+    if scenario.duration_s is None and scenario.endless:
+        raise InvalidInput(f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}")
+    console = Console(stderr=as_json)
+    stack = Stack(settings, scenario.path, scenario.run_id, once=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    with ended_by_signals() as asked:
+        try:
+            with Progress(*columns, console=console, transient=True) as progress:
+                task = progress.add_task("starting", total=scenario.duration_s, told="")
+                stack.start(lambda step: progress.update(task, description=step), asked)
+                progress.update(task, description=scenario.name)
+                started_ms = None
+                while not stack.has_finished() and not asked.wait(POLL_S):
+                    stack.check()
+                    run = stack.client.run(scenario.run_id)
+                    if run is not None:
+                        started_ms = started_ms or run["startedAt"]
+                        told = f"{run['active']:,} on the road, {run['acked']:,} positions, lateness p99 {run['latenessP99Ms'] or 0:.0f} ms"
+                        progress.update(task, completed=(run["eventTime"] - started_ms) / 1000, told=told)
+        finally:
+            with console.status("stopping") as status:
+                ledger = stack.stop(lambda step: status.update(step))
+    return report(console, scenario.run_id, ledger, as_json=as_json)

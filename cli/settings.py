@@ -1,0 +1,37 @@
+"""Where the stack runs: ports, folders, profile. What happens in the world is a scenario, a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UpSettings(BaseSettings):
+    """Settings of ``code-delivery up`` and ``run``, from the environment; an option on the command line wins.
+
+    Attributes
+    ----------
+    port : PORT, where the map and the API are served on 127.0.0.1.
+    drivers : DRIVERS, fleet size; the scenario's own if absent.
+    scenario : SCENARIO, a TOML file or the name of a shipped scenario.
+    data_dir : DATA_DIR, folder of the embedded stores and the logs.
+    profile : PROFILE, which services stand behind the chain.
+    api_key : API_KEY, handed on to the API.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    port: int = Field(default=8000, ge=1, le=65535)
+    drivers: int | None = Field(default=None, ge=0, le=1_000_000)
+    scenario: str = "liechtenstein"
+    data_dir: Path = Path(".data")
+    profile: Literal["embedded"] = "embedded"
+    api_key: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the map and the API."""
+        return f"http://127.0.0.1:{self.port}"

@@ -1,0 +1,147 @@
+"""The whole chain on this machine: broker, API, simulation, started in order and ended in order.
+
+Ending is where positions are lost if the order is wrong:
+
+1. the simulation stops its drivers, flushes its producers and says how many positions each delivery has;
+2. the API reads on until it has stored them all, and is asked for the ledger;
+3. the API ends and closes its stores;
+4. the broker ends last.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cli.api_client import ApiClient, ApiError
+from cli.broker import EmbeddedBroker
+from cli.child import Child
+from cli.ledger_table import LedgerSummary
+from cli.settings import UpSettings
+
+START_TIMEOUT_S = 60.0
+SIMULATION_STOP_S = 5.0
+SETTLE_S = 3.0
+API_STOP_S = 2.0
+POLL_S = 0.1
+
+
+class StackError(RuntimeError):
+    """The stack could not be started; the message says which part and why."""
+
+
+def check_port_is_free(port: int) -> None:
+    """Raise `StackError` naming the port if something listens on it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(
+                f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); stop what listens there, or choose another: PORT={port + 1}"
+            ) from error
+
+
+class Stack:
+    """Broker, API and simulation of one run.
+
+    Parameters
+    ----------
+    scenario : file that the simulation reads.
+    run_id : the run's id.
+    once : end the run when the scenario's deliveries have ended, instead of waiting for requests.
+    """
+
+    def __init__(self, settings: UpSettings, scenario: Path, run_id: str, *, once: bool = False) -> None:
+        self.settings, self.run_id = settings, run_id
+        self.client = ApiClient(settings.url, settings.api_key)
+        self._scenario, self._once = scenario, once
+        self._broker = EmbeddedBroker()
+        self._api: Child | None = None
+        self._simulation: Child | None = None
+
+    def start(self, tell: Callable[[str], None], asked_to_end: threading.Event) -> None:
+        """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
+
+        Raises
+        ------
+        StackError : the port is taken, or a part was not ready in time.
+        ChildDied : a part ended; the end of its log is in the message.
+        BrokerError : the embedded broker could not be started.
+        """
+        check_port_is_free(self.settings.port)
+        tell("starting the embedded Kafka broker")
+        self._broker.start()
+        logs = self.settings.data_dir / "logs"
+        environment = {
+            "KAFKA_BOOTSTRAP": self._broker.bootstrap,
+            "PORT": str(self.settings.port),
+            "DATA_DIR": str(self.settings.data_dir),
+            "API_HOST": "127.0.0.1",
+        }
+        simulation = ["--scenario", str(self._scenario), "--run-id", self.run_id, *(["--once"] if self._once else [])]
+        self._api = Child("the API", "api", [], environment, logs / "api.log")
+        self._simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
+        # Both take a few seconds, and neither needs the other to start.
+        self._api.start()
+        self._simulation.start()
+        tell("starting the API")
+        self._wait_until(self.client.is_ready, "the API", asked_to_end)
+        tell("starting Ray and the driver actors")
+        self._wait_until(self._is_moving, "the simulation", asked_to_end)
+
+    def check(self) -> None:
+        """Raise `ChildDied` if a part has ended that should run; the end of a simulation that runs once is no fault."""
+        if self._api is not None:
+            self._api.check()
+        if self._simulation is not None and not (self._once and self._simulation.exit_code == 0):
+            self._simulation.check()
+
+    def has_finished(self) -> bool:
+        """Return whether a simulation that runs once has come to its end."""
+        return self._simulation is not None and self._simulation.exit_code == 0
+
+    def stop(self, tell: Callable[[str], None]) -> LedgerSummary | None:
+        """End every part in order and return the ledger; None if no part lived to tell it."""
+        ledger = None
+        if self._simulation is not None:
+            tell("stopping the drivers")
+            self._simulation.stop(SIMULATION_STOP_S)
+        if self._api is not None:
+            if self._api.pid is not None:
+                tell("storing what is still on its way")
+                ledger = self._settled_ledger()
+            tell("stopping the API")
+            self._api.stop(API_STOP_S)
+        self._broker.stop()
+        self.client.close()
+        return ledger
+
+    def _is_moving(self) -> bool:
+        run = self.client.run(self.run_id)
+        return run is not None and (run["acked"] > 0 or run["drivers"] == 0)
+
+    def _wait_until(self, condition: Callable[[], bool], what: str, asked_to_end: threading.Event) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not asked_to_end.is_set() and not condition():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} was not ready within {START_TIMEOUT_S:g} s; its log is in {self.settings.data_dir / 'logs'}")
+            asked_to_end.wait(POLL_S)
+
+    def _settled_ledger(self) -> LedgerSummary | None:
+        """Return the ledger once it is clean, or as it stands after `SETTLE_S`."""
+        deadline = time.monotonic() + SETTLE_S
+        ledger = None
+        while time.monotonic() < deadline:
+            try:
+                ledger = self.client.ledger(self.run_id)
+            except ApiError:
+                return ledger
+            if ledger is not None and ledger.is_clean:
+                break
+            time.sleep(POLL_S)
+        return ledger

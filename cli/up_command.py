@@ -1,0 +1,71 @@
+"""``code-delivery up``: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from cli.ledger_table import LedgerSummary, ledger_table
+from cli.scenario_file import prepared
+from cli.settings import UpSettings
+from cli.stack import Stack
+
+CHECK_S = 0.5
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[threading.Event]:
+    """Give an event that SIGINT and SIGTERM set; a second signal is taken as impatience and raises KeyboardInterrupt."""
+    asked = threading.Event()
+
+    def handle(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def report(console: Console, run_id: str, ledger: LedgerSummary | None, *, as_json: bool) -> int:
+    """Print the ledger and return the exit code: 0 only if every position is accounted for."""
+    if ledger is None:
+        console.print("[bold red]no ledger:[/] the run ended before the API had heard of it")
+        return 1
+    if as_json:
+        print(json.dumps({"runId": run_id, **ledger.to_json()}))  # noqa: T201 - the command's output
+    else:
+        console.print(ledger_table(run_id, ledger))
+    return 0 if ledger.is_clean else 1
+
+
+def up_live(settings: UpSettings, *, as_json: bool) -> int:
+    """Start the stack, wait for Ctrl-C, end it, print the ledger; return the exit code."""
+    console = Console(stderr=as_json)
+    scenario = prepared(settings)
+    stack = Stack(settings, scenario.path, scenario.run_id)
+    with ended_by_signals() as asked:
+        try:
+            with console.status("starting") as status:
+                stack.start(lambda step: status.update(step), asked)
+            if not asked.is_set():
+                console.print(f"[bold green]Code Delivery is running[/] with {scenario.drivers:,} couriers ({scenario.name})")
+                console.print(f"  the map   [bold]{settings.url}[/]")
+                console.print(f"  the API   {settings.url}/docs")
+                console.print(f"  the data  {settings.data_dir}")
+                console.print("Ctrl-C ends it.")
+            while not asked.wait(CHECK_S):
+                stack.check()
+        finally:
+            with console.status("stopping") as status:
+                ledger = stack.stop(lambda step: status.update(step))
+    return report(console, scenario.run_id, ledger, as_json=as_json)
