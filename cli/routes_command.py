@@ -77,8 +77,6 @@ def _import_network(file: Path, out: Path | None, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(summary))  # noqa: T201 - the command's output
     else:
-        Console().print(
-            f'{summary["nodes"]:,} road nodes and {summary["edges"]:,} directed edges written to {target}\nIn a scenario: [[network]] file = "{target}"'.replace(
-                "[[", "\\["
-            ).replace("]]", "]")
-        )
+        console = Console()
+        console.print(f"{network.n_nodes:,} road nodes and {network.n_edges:,} directed edges written to {target}")
+        console.print(f'In a scenario: network.file = "{target}"', markup=False, highlight=False)

@@ -78,9 +78,9 @@ class Stack:
         logs = self.settings.data_dir / "logs"
         environment = {
             "KAFKA_BOOTSTRAP": self._broker.bootstrap,
+            "API_HOST": "127.0.0.1",
             "PORT": str(self.settings.port),
             "DATA_DIR": str(self.settings.data_dir),
-            "API_HOST": "127.0.0.1",
         }
         simulation = ["--scenario", str(self._scenario), "--run-id", self.run_id, *(["--once"] if self._once else [])]
         self._api = Child("the API", "api", [], environment, logs / "api.log")

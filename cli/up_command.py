@@ -23,7 +23,7 @@ def ended_by_signals() -> Iterator[threading.Event]:
     """Give an event that SIGINT and SIGTERM set; a second signal is taken as impatience and raises KeyboardInterrupt."""
     asked = threading.Event()
 
-    def handle(number: int, frame: object) -> None:
+    def handle(_number: int, _frame: object) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
