@@ -63,6 +63,11 @@ class Stack:
         self._api: Child | None = None
         self._simulation: Child | None = None
 
+    @property
+    def bootstrap(self) -> str:
+        """Address of the broker, ``host:port``."""
+        return self._broker.bootstrap
+
     def start(self, tell: Callable[[str], None], asked_to_end: threading.Event) -> None:
         """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
 

@@ -57,10 +57,13 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
         try:
             with console.status("starting") as status:
                 stack.start(lambda step: status.update(step), asked)
+            if not asked.is_set() and as_json:
+                print(json.dumps({"runId": scenario.run_id, "url": settings.url, "kafka": stack.bootstrap}), flush=True)  # noqa: T201 - the command's output
             if not asked.is_set():
                 console.print(f"[bold green]Code Delivery is running[/] with {scenario.drivers:,} couriers ({scenario.name})")
                 console.print(f"  the map   [bold]{settings.url}[/]")
                 console.print(f"  the API   {settings.url}/docs")
+                console.print(f"  Kafka     {stack.bootstrap} (embedded)")
                 console.print(f"  the data  {settings.data_dir}")
                 console.print("Ctrl-C ends it.")
             while not asked.wait(CHECK_S):
