@@ -20,7 +20,22 @@ from confluent_kafka import Producer
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
-START_S = 90.0
+SHORT = """\
+name = "short"
+seed = 7
+sample_hz = 2
+duration_s = 20
+time_scale = 4
+
+[routes]
+ancestor = true
+
+[fleet]
+size = 6
+
+[deliveries]
+mode = "continuous"
+"""
 
 
 def _free_port() -> int:
@@ -122,9 +137,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
 
 def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path) -> None:
     scenario = tmp_path / "short.toml"
-    scenario.write_text(
-        'name = "short"\nseed = 7\nsample_hz = 2\nduration_s = 20\ntime_scale = 4\n\n[routes]\nancestor = true\n\n[fleet]\nsize = 6\n\n[deliveries]\nmode = "continuous"\n'
-    )
+    scenario.write_text(SHORT)
     command = [sys.executable, "-m", "cli", "run", str(scenario), "--json", "--port", str(_free_port()), "--data-dir", str(tmp_path / "data")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "120"})
     assert done.returncode == 0, done.stderr
