@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 
 TRUE = np.frombuffer(b"true ", "V5")[0]
+FALSE = np.frombuffer(b"false", "V5")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ BEARING = _words([f'{i / 10:5.1f},"d' for i in range(3600)])
 
 
 def write_numbers(rows: npt.NDArray[np.void], numbers: Numbers) -> None:
-    """Write the numbers of records into rows viewed as `Layout.numbers`; the template must be there already."""
+    """Write the numbers of records into rows viewed as `Layout.writes`; the template must be there already."""
     _write_degrees(rows, numbers)
     high = numbers.seq // 10_000
     rows["seq_high"] = FOUR_MIDDLE.take(high)

@@ -267,7 +267,7 @@ class PositionEncoder:
     @staticmethod
     def _fill(templates: _Templates, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
         templates.rows.take(places, axis=0, out=matrix, mode="clip")
-        write_numbers(matrix.view(templates.layout.numbers).ravel(), numbers)
+        write_numbers(matrix.view(templates.layout.writes).ravel(), numbers)
 
 
 def _objects(values: list[bytes]) -> npt.NDArray[np.object_]:

@@ -14,6 +14,7 @@ This module knows no number and no driver.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -28,6 +29,8 @@ Widths = tuple[int, int, int, int, int]
 """Padded lengths of the five ids: multiples of 8."""
 
 ID_STEP: Final = 8
+
+MAX_ID_CHARACTERS: Final = 96
 
 MAX_RECORD_BYTES: Final = 16 * 1024
 """A record larger than this is refused unread."""
@@ -57,15 +60,16 @@ class Layout:
     width : bytes of a record.
     template : uint8 (width,): every literal byte; blanks where values stand.
     id_offsets : where each id's opening quote stands.
-    numbers : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written; some cover the literal that follows.
+    writes : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written; some cover the literal that follows.
     reads : structured dtype of `width` bytes whose fields are the chunks in which numbers are read.
+        Both have fields ``id_<i>_<k>`` for the k-th 8 characters of the i-th id; `writes` has ``id_<i>_last`` for the character after them.
     """
 
     widths: Widths
     width: int
     template: npt.NDArray[np.uint8]
     id_offsets: tuple[int, ...]
-    numbers: np.dtype[np.void]
+    writes: np.dtype[np.void]
     reads: np.dtype[np.void]
 
 
@@ -142,6 +146,10 @@ def layout_of(widths: Widths) -> Layout:
         "distance_whole": ("u8", distance - 1),  # ":1234567"
         "distance_tenth": ("u1", distance + 8),
     }
+    for i, (offset, width) in enumerate(zip(id_offsets, widths, strict=True)):
+        for k in range(width // ID_STEP):
+            written[f"id_{i}_{k}"] = read[f"id_{i}_{k}"] = ("u8", offset + 1 + k * ID_STEP)
+        written[f"id_{i}_last"] = ("u1", offset + 1 + width)
     template = np.frombuffer(text.encode(), np.uint8)
     return Layout(widths, len(text), template, tuple(id_offsets), _chunks(written, len(text)), _chunks(read, len(text)))
 
@@ -149,6 +157,23 @@ def layout_of(widths: Widths) -> Layout:
 def _chunks(fields: dict[str, tuple[str, int]], width: int) -> np.dtype[np.void]:
     names = list(fields)
     return np.dtype({"names": names, "formats": ["<" + fields[n][0] for n in names], "offsets": [fields[n][1] for n in names], "itemsize": width})
+
+
+_PROBE = re.compile(
+    rb'\{"routeId":("[^"]*" *),"clientId":("[^"]*" *),"position":\[[^]]{24}\],"finished":[^,]{5},"deliveryId":("[^"]*" *),"driverId":("[^"]*" *),"runId":("[^"]*" *),"seq":'
+)
+
+
+def probe(value: bytes) -> Layout | None:
+    """Return the layout that a record seems to have, or None; only the ids' widths and the record's length are looked at."""
+    found = _PROBE.match(value)
+    if found is None:
+        return None
+    r, c, d, v, u = (len(group) - 2 for group in found.groups())
+    if any(width % ID_STEP or not 0 < width <= MAX_ID_CHARACTERS for width in (r, c, d, v, u)):
+        return None
+    layout = layout_of((r, c, d, v, u))
+    return layout if layout.width == len(value) else None
 
 
 def padded(length: int) -> int:
