@@ -1,0 +1,66 @@
+"""A running ``code-delivery up``, for the tests that look at the whole chain from outside."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], what: str, within_s: float = 30.0) -> Any:
+    """Return the first truth that `condition` gives; fail, naming `what`, when it gives none in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not happen within {within_s:g} s")
+
+
+class Up:
+    """``code-delivery up --json`` in a process; `told` is what it printed once it ran."""
+
+    def __init__(self, folder: Path, *, drivers: int) -> None:
+        self.port = free_port()
+        command = [sys.executable, "-m", "cli", "up", "--json", "--port", str(self.port), "--drivers", str(drivers), "--data-dir", str(folder)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(self.process.communicate()[1])
+        self.told: dict[str, Any] = json.loads(line)
+        self.client = httpx.Client(base_url=self.told["url"], trust_env=False)
+
+    def descendants(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def delivery(self, delivery_id: str) -> dict[str, Any] | None:
+        answer = self.client.get(f"/deliveries/{delivery_id}")
+        return answer.json() if answer.status_code == 200 else None
+
+    def end(self) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.communicate()
