@@ -42,9 +42,7 @@ class DeliverySpec:
     def __post_init__(self) -> None:
         for name in ("delivery_id", "driver_id", "client_id", "run_id", "route_id"):
             checked_id(getattr(self, name), name)
-        if self.vehicle not in list(VehicleClass):
-            raise InvalidInput(f"vehicle must be one of {', '.join(VehicleClass)}, found {self.vehicle!r}")
-        object.__setattr__(self, "vehicle", VehicleClass(self.vehicle))
+        object.__setattr__(self, "vehicle", VehicleClass.named(self.vehicle))
         for name, low in (("depart_ms", 0), ("period_ms", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 8_640_000_000_000_000:
@@ -84,7 +82,7 @@ def make_spec(
         client_id=client_id,
         run_id=run_id,
         route_id=route_id,
-        vehicle=VehicleClass(vehicle),
+        vehicle=VehicleClass.named(vehicle),
         depart_ms=depart_ms + (phase_ms - depart_ms) % period_ms,
         period_ms=period_ms,
         pace=1.0 - pace_spread * seeded_unit(seed, "pace", driver_id),

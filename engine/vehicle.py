@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from engine.errors import InvalidInput
+
 
 class VehicleClass(StrEnum):
     """The kinds of vehicle a fleet is made of."""
@@ -16,6 +18,19 @@ class VehicleClass(StrEnum):
     CAR = "car"
     VAN = "van"
     TRUCK = "truck"
+
+    @classmethod
+    def named(cls, name: str) -> VehicleClass:
+        """Return the class of a name.
+
+        Raises
+        ------
+        InvalidInput : there is no such class.
+        """
+        try:
+            return cls(name)
+        except ValueError:
+            raise InvalidInput(f"vehicle must be one of {', '.join(cls)}, found {name!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
