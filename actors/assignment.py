@@ -1,0 +1,85 @@
+"""What the dispatcher and a driver host tell each other. Values only; they pickle, and mean the same when they arrive twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from actors.pacing import Lateness
+from actors.publisher import Counts
+from engine.delivery import DeliverySpec
+from engine.messages import ControlAction
+from engine.route import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """One delivery paused, resumed or cancelled from a virtual instant on.
+
+    Attributes
+    ----------
+    at_ms : virtual epoch ms; journaled, so that a restarted driver does the same at the same instant.
+    """
+
+    delivery_id: str
+    action: ControlAction
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries for one driver host.
+
+    Attributes
+    ----------
+    number : rises with every batch of a run; a host's checkpoint speaks of the batches it has.
+    routes : those of the specs that this host does not have yet.
+    resume_seq : first sample still to be sent, by deliveryId; 0 if absent.
+    history : what has been done to these deliveries before, in order.
+    """
+
+    number: int
+    specs: tuple[DeliverySpec, ...]
+    routes: tuple[Route, ...] = ()
+    resume_seq: Mapping[str, int] = field(default_factory=dict)
+    history: tuple[Steering, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Everything due up to `until_ms` (virtual epoch ms) of every delivery in batches up to `batch` has been acknowledged."""
+
+    until_ms: int
+    batch: int
+
+    def resume_seq(self, spec: DeliverySpec) -> int:
+        """Return the first sample of a covered delivery that may not have been acknowledged."""
+        return max(0, (self.until_ms - spec.depart_ms) // spec.period_ms + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class DriverStatus:
+    """How a driver host stands.
+
+    Attributes
+    ----------
+    name : of the actor.
+    incarnation : another one after each restart of the process; a host that changed it has forgotten everything.
+    pid : of the process.
+    until_ms : virtual epoch ms up to which positions were made; None before the first tick.
+    checkpoint : None until something has been acknowledged.
+    active : deliveries on the road.
+    counts, lateness : since the process began.
+    finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
+    """
+
+    name: str
+    incarnation: str
+    pid: int
+    until_ms: int | None
+    checkpoint: Checkpoint | None
+    active: int
+    counts: Counts
+    lateness: Lateness
+    finished_from: int
+    finished: tuple[str, ...]

@@ -1,0 +1,189 @@
+"""A driver host: a batch of drivers, their tick, and what is known of their positions' arrival.
+
+It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is told the time, so that it is tested without Ray,
+sockets or waiting. One thread ticks; any other may add, steer and ask meanwhile: the lock is held while positions are computed, never while they are sent.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
+from actors.pacing import Lateness
+from actors.publisher import Publisher
+from engine.clock import RunClock
+from engine.messages import FINAL_KINDS, ControlAction
+from engine.simulation import FleetSimulation, Tick
+
+MAX_TICK_RECORDS = 20_000
+"""Positions made under one hold of the lock; a long catch-up is cut in pieces, so that questions are answered meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A tick on its way: its number at the publisher, and what is certain once that number is settled."""
+
+    number: int
+    checkpoint: Checkpoint | None
+    finished: tuple[str, ...]
+
+
+class DriverHost:
+    """A batch of drivers and their tick.
+
+    Parameters
+    ----------
+    name : of the actor, for its status.
+    simulation, publisher : what computes and what sends.
+    now_ms : the wall clock, epoch ms.
+    """
+
+    def __init__(self, name: str, simulation: FleetSimulation, publisher: Publisher, now_ms: Callable[[], float]) -> None:
+        self.name = name
+        self._simulation, self._publisher, self._now_ms = simulation, publisher, now_ms
+        self._end_ms: int | None = None
+        self._lock = threading.Lock()
+        self._incarnation = uuid.uuid4().hex
+        self._clocks: list[RunClock] = []
+        self._until_ms: int | None = None
+        self._batch = 0
+        #: Every delivery this host was ever given; one that is given again starts nothing.
+        self._known: set[str] = set()
+        self._on_the_way: deque[_Sent] = deque()
+        self._checkpoint: Checkpoint | None = None
+        self._finished: deque[str] = deque()
+        self._finished_from = 0
+        self._lateness = Lateness()
+        self._stopped = False
+
+    def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
+        """Go by another clock from its own wall instant on; until then by the one before. Nothing is sent that is due after `end_ms` (virtual epoch ms)."""
+        with self._lock:
+            self._clocks = [*self._clocks[-1:], clock]
+            self._end_ms = end_ms
+
+    def add(self, batch: Batch) -> None:
+        """Take over some deliveries; those already known are left as they are."""
+        with self._lock:
+            specs = [spec for spec in batch.specs if spec.delivery_id not in self._known]
+            self._simulation.define_routes(list(batch.routes))
+            self._simulation.add(specs, resume_seq=batch.resume_seq)
+            self._known.update(spec.delivery_id for spec in specs)
+            new = {spec.delivery_id for spec in specs}
+            for steering in batch.history:
+                if steering.delivery_id in new:
+                    self._steer(steering, steering.at_ms)
+            self._batch = max(self._batch, batch.number)
+
+    def steer(self, steering: Steering) -> int:
+        """Pause, resume or cancel a delivery, and return the virtual instant from which it holds.
+
+        That is the one asked for, unless positions past it have been made already: what is sent stays true.
+        """
+        with self._lock:
+            at_ms = steering.at_ms if self._until_ms is None else max(steering.at_ms, self._until_ms + 1)
+            self._steer(steering, at_ms)
+            return at_ms
+
+    def _steer(self, steering: Steering, at_ms: int) -> None:
+        match steering.action:
+            case ControlAction.PAUSE:
+                self._simulation.pause(steering.delivery_id, at_ms)
+            case ControlAction.RESUME:
+                self._simulation.resume(steering.delivery_id, at_ms)
+            case ControlAction.CANCEL:
+                self._simulation.cancel(steering.delivery_id, at_ms)
+
+    def tick(self) -> None:
+        """Send everything that is due by now. Called by one thread, every tick."""
+        more = True
+        while more and not self._stopped:
+            now_ms = self._now_ms()
+            with self._lock:
+                clock = self._clock_at(now_ms)
+                if clock is None:
+                    return
+                until_ms = math.floor(clock.virtual(now_ms))
+                if self._end_ms is not None:
+                    until_ms = min(until_ms, self._end_ms)
+                if self._until_ms is not None and until_ms <= self._until_ms:
+                    break
+                tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
+                more = tick.more
+                if not more:
+                    self._until_ms = until_ms
+                batch = self._batch
+            self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
+        self._publisher.poll()
+        with self._lock:
+            self._settle()
+
+    def _clock_at(self, now_ms: float) -> RunClock | None:
+        while len(self._clocks) > 1 and now_ms >= self._clocks[1].wall_ms:
+            del self._clocks[0]
+        return self._clocks[0] if self._clocks and now_ms >= self._clocks[0].wall_ms else None
+
+    def _send(self, tick: Tick, checkpoint: Checkpoint | None, clock: RunClock) -> None:
+        number = self._publisher.publish(tick.keys, tick.values, tick.events)
+        finished = tuple(event.delivery_id for event in tick.events if event.kind in FINAL_KINDS)
+        late_ms = np.empty(0)
+        if clock.scale > 0 and len(tick.due_ms):
+            late_ms = np.maximum(0.0, self._now_ms() - clock.wall_ms - (tick.due_ms - clock.virtual_ms) / clock.scale)
+        with self._lock:
+            self._lateness.add(late_ms)
+            self._on_the_way.append(_Sent(number, checkpoint, finished))
+
+    def _settle(self) -> None:
+        while self._on_the_way and self._on_the_way[0].number <= self._publisher.settled:
+            sent = self._on_the_way.popleft()
+            self._checkpoint = sent.checkpoint or self._checkpoint
+            self._finished.extend(sent.finished)
+
+    def status(self, finished_seen: int = 0) -> DriverStatus:
+        """Return how this host stands.
+
+        Parameters
+        ----------
+        finished_seen : how many finished deliveries the asker has noted; the host forgets those and tells the rest.
+        """
+        with self._lock:
+            while self._finished and self._finished_from < finished_seen:
+                self._finished.popleft()
+                self._finished_from += 1
+            return DriverStatus(
+                name=self.name,
+                incarnation=self._incarnation,
+                pid=os.getpid(),
+                until_ms=self._until_ms,
+                checkpoint=self._checkpoint,
+                active=self._simulation.active,
+                counts=self._publisher.counts,
+                lateness=self._lateness.copy(),
+                finished_from=self._finished_from,
+                finished=tuple(self._finished),
+            )
+
+    def stop(self) -> None:
+        """Let `tick` do nothing more; a tick under way ends after its current piece."""
+        self._stopped = True
+
+    def suspend(self, timeout_s: float) -> int:
+        """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, flush, and return how many records are lost.
+
+        Called by the thread that ticks, or once that one has ended.
+        """
+        with self._lock:
+            events = self._simulation.suspend()
+        self._publisher.publish([], [], events)
+        left = self._publisher.flush(timeout_s)
+        with self._lock:
+            self._settle()
+        return left

@@ -1,0 +1,91 @@
+"""The driver host as a Ray actor: a name, a thread that ticks, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+import ray
+
+from actors.assignment import Batch, DriverStatus, Steering
+from actors.driver import DriverHost
+from actors.kafka import producer_options
+from actors.pacing import delay_ms
+from actors.publisher import KafkaPublisher
+from actors.settings import Settings
+from engine.clock import RunClock
+from engine.simulation import FleetSimulation
+
+logger = logging.getLogger(__name__)
+
+_STOP_S = 1.0
+
+
+def wall_ms() -> float:
+    """Return the wall clock, epoch ms."""
+    return time.time() * 1000
+
+
+class TickingDriver:
+    """A driver host whose ticks run in a thread of their own, so that every call is answered at once.
+
+    Parameters
+    ----------
+    name : of the actor.
+    phase : in [0, 1), where in the tick period this actor ticks, so that not all do at once.
+    """
+
+    def __init__(self, name: str, run_id: str, seed: int, settings: Settings, phase: float) -> None:
+        self._host = DriverHost(name, FleetSimulation(run_id, seed), KafkaPublisher(producer_options(settings)), wall_ms)
+        self._period_ms, self._phase_ms = settings.tick_ms, settings.tick_ms * phase
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(delay_ms(wall_ms(), self._period_ms, self._phase_ms) / 1000):
+            try:
+                self._host.tick()
+            except Exception:
+                # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged ones, is sure to have no gap.
+                logger.exception("a tick failed; the process ends and is restarted")
+                os._exit(1)
+
+    def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
+        """See `DriverHost.set_clock`."""
+        self._host.set_clock(clock, end_ms)
+
+    def add(self, batch: Batch) -> None:
+        """See `DriverHost.add`."""
+        self._host.add(batch)
+
+    def steer(self, steering: Steering) -> int:
+        """See `DriverHost.steer`."""
+        return self._host.steer(steering)
+
+    def status(self, finished_seen: int = 0) -> DriverStatus:
+        """See `DriverHost.status`."""
+        return self._host.status(finished_seen)
+
+    def drain(self, timeout_s: float) -> DriverStatus:
+        """Stop ticking, send the final events, flush, and return the last status. A second call changes nothing.
+
+        A Ray actor is not told when its node goes, so whoever ends a run calls this.
+        """
+        if not self._stopping.is_set():
+            self._stopping.set()
+            self._host.stop()
+            self._thread.join(_STOP_S)
+            if self._thread.is_alive():
+                logger.error("the broker takes nothing; what is still queued is lost")
+            else:
+                left = self._host.suspend(timeout_s)
+                if left:
+                    logger.error("%d records were not acknowledged within %g s and are lost", left, timeout_s)
+        return self._host.status()
+
+
+DriverActor = ray.remote(max_restarts=-1, max_task_retries=0)(TickingDriver)
+"""Restarted for ever; calls are not repeated by Ray, because the dispatcher sends everything again to a host with a new incarnation."""

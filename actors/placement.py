@@ -1,0 +1,62 @@
+"""Placement: how many driver actors a run gets, and which driver sits in which. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ACTORS_PER_CPU = 2
+"""A small run gets one actor per driver up to this many actors per CPU; an actor is a process of some 100 MiB."""
+
+_CPU_SHARE = 0.8
+"""Part of the cluster's CPUs that driver actors may reserve; the rest is for the dispatcher and whoever else is there."""
+
+_CPU_GRAIN = 10_000
+"""Ray counts CPUs in ten-thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the drivers of a fleet sit.
+
+    Attributes
+    ----------
+    actors : how many there are, >= 1.
+    drivers_per_actor : drivers 0 to n-1 sit in actor 0, the next n in actor 1, and so on; drivers past the last actor start again from the first.
+    actor_cpus : CPUs that Ray reserves for one actor, > 0: with 0 it would pack without bound and never scale a cluster up.
+    """
+
+    actors: int
+    drivers_per_actor: int
+    actor_cpus: float
+
+    def actor_of(self, driver: int) -> int:
+        """Return the number of the actor that hosts a driver of the fleet, both counted from 0."""
+        return driver // self.drivers_per_actor % self.actors
+
+
+def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, actor_cpus: float | None = None) -> Placement:
+    """Return the placement of a fleet of `drivers` on `cpus` CPUs.
+
+    A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed on one actor per CPU, because a second process on a
+    busy CPU only adds cost. `drivers_per_actor` sets it by hand. A run without a fleet has one actor per CPU waiting for requests.
+    """
+    whole_cpus = max(1, int(cpus))
+    if drivers_per_actor is not None:
+        actors = max(1, math.ceil(drivers / drivers_per_actor))
+    elif 0 < drivers <= whole_cpus * ACTORS_PER_CPU:
+        actors = drivers
+    else:
+        actors = whole_cpus
+    share = math.floor(cpus * _CPU_SHARE / actors * _CPU_GRAIN) / _CPU_GRAIN
+    return Placement(
+        actors=actors,
+        drivers_per_actor=drivers_per_actor or max(1, math.ceil(drivers / actors)),
+        actor_cpus=actor_cpus or min(1.0, max(1 / _CPU_GRAIN, share)),
+    )
+
+
+def least_loaded(loads: Mapping[str, int]) -> str:
+    """Return the name of the actor with the fewest deliveries; the first by name among equals, so that the choice can be repeated."""
+    return min(loads, key=lambda name: (loads[name], name))
