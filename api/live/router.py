@@ -1,0 +1,48 @@
+"""The router of the live map, which `create_app` includes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+
+from fastapi import APIRouter
+from starlette.websockets import WebSocket
+
+from api.live.door import Door
+from api.live.hub import Hub
+from api.live.socket import Audience
+from api.live.stream import Streams
+
+logger = logging.getLogger(__name__)
+
+
+def live_router(hub: Hub, *, api_key: str | None = None, allowed_origins: Collection[str] = ()) -> APIRouter:
+    """Return ``/ws/live`` and ``/ws/deliveries`` over a hub; the hub ticks while the app that includes the router lives.
+
+    Parameters
+    ----------
+    api_key : asked for as query parameter ``key`` or header ``X-API-Key``; None asks for none.
+    allowed_origins : origins of pages, other than this server's own, that may connect.
+    """
+    door, audience, streams = Door(api_key, allowed_origins), Audience(hub), Streams(hub)
+    router = APIRouter(lifespan=audience.lifespan)
+
+    async def is_welcome(websocket: WebSocket) -> bool:
+        reason = door.refuses(websocket)
+        if reason is not None:
+            logger.info("live socket refused: %s", reason)
+            hub.counters.viewers_refused += 1
+            await websocket.close()  # before accept: the handshake is answered with 403
+        return reason is None
+
+    @router.websocket("/ws/live")
+    async def live(websocket: WebSocket) -> None:
+        if await is_welcome(websocket):
+            await audience.attend(websocket)
+
+    @router.websocket("/ws/deliveries")
+    async def deliveries(websocket: WebSocket) -> None:
+        if await is_welcome(websocket):
+            await streams.attend(websocket)
+
+    return router

@@ -1,0 +1,164 @@
+"""``/ws/deliveries``: chosen deliveries as plain JSON for scripts, one object per position and per event.
+
+A slow script loses the oldest of what waits for it, never the newest, and is told how many: the next object has ``skipped``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+import numpy as np
+import orjson
+from starlette.websockets import WebSocket
+
+from api.live.control import ControlError, parse_control, shown
+from api.live.conversation import converse
+from api.live.hub import Hub
+from engine.codec import PositionBatch
+from engine.errors import MessageError
+from engine.messages import DeliveryEvent, checked_id
+
+MAX_DELIVERIES = 1000
+QUEUE = 1000
+"""Objects that may wait for one script."""
+
+
+class Stream:
+    """One script: the deliveries it chose, and the objects that wait for it."""
+
+    def __init__(self) -> None:
+        self.news = asyncio.Event()
+        self.deliveries: frozenset[bytes] = frozenset()
+        self._newest: dict[bytes, tuple[bytes, int]] = {}
+        self._waiting: deque[dict[str, object]] = deque()
+        self._skipped = 0
+
+    def choose(self, deliveries: Iterable[object]) -> None:
+        """Choose other deliveries.
+
+        Raises
+        ------
+        ControlError : too many, or something that is no id.
+        """
+        chosen = list(deliveries)
+        if len(chosen) > MAX_DELIVERIES:
+            raise ControlError(f"at most {MAX_DELIVERIES} deliveries can be chosen, found {len(chosen)}")
+        try:
+            self.deliveries = frozenset(checked_id(delivery, "deliveries").encode() for delivery in chosen)
+        except MessageError as error:
+            raise ControlError(str(error)) from None
+        self._newest = {key: seen for key, seen in self._newest.items() if key in self.deliveries}
+
+    def offer_position(self, delivery_id: bytes, run_id: bytes, seq: int, told: dict[str, object]) -> None:
+        """Take a position of a chosen delivery, unless it is late or repeated."""
+        run, newest = self._newest.get(delivery_id, (run_id, -1))
+        if run == run_id and 0 <= seq <= newest:
+            return
+        self._newest[delivery_id] = run_id, seq
+        self.offer(told)
+
+    def offer(self, told: dict[str, object]) -> None:
+        """Take an object; the oldest makes room for it."""
+        if len(self._waiting) >= QUEUE:
+            self._waiting.popleft()
+            self._skipped += 1
+        self._waiting.append(told)
+        self.news.set()
+
+    def take(self) -> str | None:
+        """Return the next object as JSON, None if nothing waits."""
+        if not self._waiting:
+            return None
+        told = self._waiting.popleft()
+        if self._skipped:
+            told, self._skipped = {**told, "skipped": self._skipped}, 0
+        return orjson.dumps(told).decode()
+
+
+class Streams:
+    """All scripts of one hub; it listens to the hub only while there is one."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._streams: set[Stream] = set()
+
+    async def attend(self, websocket: WebSocket) -> None:
+        """Serve one script from its arrival to its leaving; it chooses by ``?ids=a,b`` or by ``{"deliveries": [...]}`` at any time."""
+        await websocket.accept()
+        stream = Stream()
+        ids = websocket.query_params.get("ids")
+
+        def take(frame: str | bytes) -> None:
+            deliveries = parse_control(frame).get("deliveries")
+            if not isinstance(deliveries, list):
+                raise ControlError(f"deliveries must be a list of ids, found {shown(deliveries)}")
+            stream.choose(deliveries)
+
+        async def send() -> None:
+            if ids:
+                stream.choose(ids.split(","))
+            while True:
+                await stream.news.wait()
+                stream.news.clear()
+                while (told := stream.take()) is not None:
+                    await websocket.send_text(told)
+
+        self._enter(stream)
+        try:
+            await converse(websocket, asyncio.create_task(send()), take)
+        finally:
+            self._leave(stream)
+
+    def on_positions(self, batch: PositionBatch) -> None:
+        """Hand the positions of chosen deliveries to those who chose them."""
+        chosen = frozenset[bytes]().union(*(stream.deliveries for stream in self._streams))
+        keys = batch.delivery_id.tolist()
+        rows = [row for row, key in enumerate(keys) if key in chosen]
+        for row in sorted(rows, key=batch.seq.__getitem__):
+            told = _position(batch, row)
+            for stream in self._streams:
+                if keys[row] in stream.deliveries:
+                    stream.offer_position(keys[row], bytes(batch.run_id[row]), int(batch.seq[row]), told)
+
+    def on_event(self, event: DeliveryEvent) -> None:
+        """Hand an event to those who chose its delivery."""
+        key = event.delivery_id.encode()
+        for stream in self._streams:
+            if key in stream.deliveries:
+                stream.offer({"t": "event", **orjson.loads(event.to_json())})
+
+    def _enter(self, stream: Stream) -> None:
+        if not self._streams:
+            self._hub.taps.append(self)
+        self._streams.add(stream)
+        self._hub.counters.streams += 1
+
+    def _leave(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        self._hub.counters.streams -= 1
+        if not self._streams:
+            self._hub.taps.remove(self)
+
+
+def _position(batch: PositionBatch, row: int) -> dict[str, object]:
+    return {
+        "t": "position",
+        "deliveryId": _text(batch.delivery_id[row]),
+        "runId": _text(batch.run_id[row]),
+        "routeId": _text(batch.route_id[row]),
+        "clientId": _text(batch.client_id[row]),
+        "driverId": _text(batch.driver_id[row]),
+        "seq": int(batch.seq[row]),
+        "eventTime": int(batch.event_time_ms[row]),
+        "position": {"lat": float(batch.lat_deg[row]), "lng": float(batch.lng_deg[row])},
+        "speedMps": float(batch.speed_mps[row]),
+        "bearingDeg": float(batch.bearing_deg[row]),
+        "distanceM": float(batch.distance_m[row]),
+        "finished": bool(batch.finished[row]),
+    }
+
+
+def _text(word: np.bytes_) -> str:
+    return bytes(word).decode()

@@ -1,0 +1,199 @@
+"""One viewer of the live map as a state machine: what he asked for, what he was sent, what he may be sent now.
+
+Pure: text and time come in, messages go out. The newest snapshot waits in a single place (a newer one replaces it), and at most `WINDOW` frames are on the
+way to him, so a slow viewer costs a bounded amount of memory and always sees the present.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import orjson
+
+from api.live.cells import CELL_ZOOM, CellRect
+from api.live.control import ControlError, parse_control, shown, whole
+from api.live.hub import Hub
+from api.live.snapshot import Snapshot
+from api.live.words import PERIOD_MS
+from engine.errors import EngineError
+
+WINDOW = 2
+ACK_TIMEOUT_MS = 30_000
+MAX_VEHICLES = 200_000
+DEFAULT_VEHICLES = 50_000
+EVENTS_PER_SECOND = 20
+TRACK_PERIOD_MS = 1000
+
+
+class Viewer:
+    """One connected client.
+
+    Attributes
+    ----------
+    sent, skipped : frames sent, and frames that a newer one replaced before they could be sent.
+    """
+
+    def __init__(self, hub: Hub, now_ms: float) -> None:
+        self._hub = hub
+        self._rect: CellRect | None = None
+        self._limit = DEFAULT_VEHICLES
+        self._frame_every_ms = float(PERIOD_MS)
+        self._frame_due_ms = -float("inf")
+        self._paused = False
+        self._waiting: Snapshot | None = None
+        self._in_flight: deque[int] = deque()
+        self._last_sent = -1
+        self._progress_ms = now_ms
+        self._hello = ""
+        self._stats = ""
+        self._stats_news = False
+        self._events: deque[str] = deque()
+        self._events_skipped = 0
+        self._events_sent_ms: deque[float] = deque(maxlen=EVENTS_PER_SECOND)
+        self._tracked: tuple[int, str] | None = None
+        self._track_due_ms = 0.0
+        self._replies: deque[str] = deque(maxlen=4)
+        self.sent = 0
+        self.skipped = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Frames sent and not acknowledged."""
+        return len(self._in_flight)
+
+    def receive(self, frame: str | bytes, now_ms: float) -> None:
+        """Take a control frame.
+
+        Raises
+        ------
+        ControlError : binary, too large, no JSON object, unknown, or with a value out of its bounds.
+        """
+        message = parse_control(frame)
+        match message.get("t"):
+            case "ack":
+                self._acknowledge(whole(message, "seq", 0, 0xFFFFFFFF), now_ms)
+            case "sub":
+                self._subscribe(message)
+            case "track":
+                self._track(message, now_ms)
+            case "pause":
+                self._paused, self._waiting = True, None
+            case "resume":
+                self._paused, self._frame_due_ms = False, -float("inf")
+            case other:
+                raise ControlError(f"t must be sub, ack, track, pause or resume, found {shown(other)}")
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """Take a tick's snapshot; it replaces one that still waits."""
+        if self._stats != snapshot.stats:
+            self._stats, self._stats_news = snapshot.stats, True
+        self._events.extend(snapshot.events)
+        self._events_skipped += snapshot.events_left_out
+        while len(self._events) > EVENTS_PER_SECOND:
+            self._events.popleft()
+            self._events_skipped += 1
+        if self._hello != snapshot.hello:
+            self._hello = snapshot.hello
+            self._replies.append(snapshot.hello)
+        if self._rect is None or self._paused or snapshot.wall_ms < self._frame_due_ms:
+            return
+        self._frame_due_ms = max(self._frame_due_ms, snapshot.wall_ms - PERIOD_MS) + self._frame_every_ms - PERIOD_MS / 10
+        if self._waiting is not None:
+            self.skipped += 1
+            self._hub.counters.frames_skipped += 1
+        self._waiting = snapshot
+
+    def outgoing(self, now_ms: float) -> list[str | bytes]:
+        """Return what is to be sent now, in order; a frame counts as sent from here on."""
+        messages: list[str | bytes] = list(self._replies)
+        self._replies.clear()
+        messages.extend(self._allowed_events(now_ms))
+        if self._tracked is not None and now_ms >= self._track_due_ms:
+            messages.append(self._track_reply(now_ms, with_route=False))
+        if self._stats_news:
+            self._stats_news = False
+            messages.append(f'{self._stats},"sent":{self.sent},"skipped":{self.skipped}}}')
+        if self._waiting is not None and self._rect is not None and len(self._in_flight) < WINDOW:
+            frame = self._waiting.frame(self._rect, self._limit)
+            if not self._in_flight:
+                self._progress_ms = now_ms
+            self._last_sent = self._waiting.header.seq
+            self._in_flight.append(self._last_sent)
+            self._waiting = None
+            self.sent += 1
+            self._hub.counters.frames_sent += 1
+            self._hub.counters.bytes_sent += len(frame)
+            messages.append(frame)
+        return messages
+
+    def is_overdue(self, now_ms: float) -> bool:
+        """Whether frames have waited too long for an acknowledgement."""
+        return bool(self._in_flight) and now_ms - self._progress_ms > ACK_TIMEOUT_MS
+
+    def _acknowledge(self, seq: int, now_ms: float) -> None:
+        if seq > self._last_sent:
+            raise ControlError(f"seq {seq} was never sent, the newest is {self._last_sent}")
+        while self._in_flight and self._in_flight[0] <= seq:
+            self._in_flight.popleft()
+            self._progress_ms = now_ms
+
+    def _subscribe(self, message: dict[str, Any]) -> None:
+        if message.get("z") != CELL_ZOOM:
+            raise ControlError(f"z must be {CELL_ZOOM}, found {shown(message.get('z'))}")
+        cells = message.get("cells")
+        if not isinstance(cells, list) or len(cells) != 4:
+            raise ControlError(f"cells must be [x0, y0, x1, y1], found {shown(cells)}")
+        try:
+            rect = CellRect(*cells)
+        except ValueError as error:
+            raise ControlError(str(error)) from None
+        self._limit = whole(message, "max", 1, MAX_VEHICLES, DEFAULT_VEHICLES)
+        self._frame_every_ms = 1000 / whole(message, "hz", 1, 1000 // PERIOD_MS, 1000 // PERIOD_MS)
+        self._rect, self._frame_due_ms, self._waiting = rect, -float("inf"), None
+
+    def _track(self, message: dict[str, Any], now_ms: float) -> None:
+        name, number = message.get("deliveryId"), message.get("id")
+        if name is None and number is None:
+            self._tracked = None
+            return
+        if name is not None and not isinstance(name, str):
+            raise ControlError(f"deliveryId must be a text or null, found {shown(name)}")
+        slot = self._hub.find(name) if name is not None else whole(message, "id", 0, 0xFFFFFFFF)
+        delivery = None if slot is None else self._hub.delivery(slot)
+        if slot is None or delivery is None:
+            self._tracked = None
+            self._replies.append(_text({"t": "track", "id": None, "deliveryId": name, "reason": "not on the live map"}))
+            return
+        self._tracked = slot, str(delivery["deliveryId"])
+        self._replies.append(self._track_reply(now_ms, with_route=True))
+
+    def _track_reply(self, now_ms: float, *, with_route: bool) -> str:
+        assert self._tracked is not None
+        slot, name = self._tracked
+        delivery = self._hub.delivery(slot)
+        if delivery is None or delivery["deliveryId"] != name:
+            self._tracked = None
+            return _text({"t": "track", "id": None, "deliveryId": name, "reason": "left the live map"})
+        self._track_due_ms = now_ms + TRACK_PERIOD_MS - PERIOD_MS / 2
+        reply: dict[str, object] = {"t": "track", "id": slot, **delivery}
+        if with_route:
+            try:
+                reply["route"] = self._hub.route_line(str(delivery["routeId"]))
+            except EngineError:
+                reply["route"] = None
+        return _text(reply)
+
+    def _allowed_events(self, now_ms: float) -> list[str]:
+        messages = []
+        sent = self._events_sent_ms
+        while self._events and (len(sent) < EVENTS_PER_SECOND or sent[0] <= now_ms - 1000):
+            skipped = f',"skipped":{self._events_skipped}' if self._events_skipped else ""
+            self._events_skipped = 0
+            sent.append(now_ms)
+            messages.append(self._events.popleft() + skipped + "}")
+        return messages
+
+
+def _text(message: dict[str, object]) -> str:
+    return orjson.dumps(message).decode()
