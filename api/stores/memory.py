@@ -1,0 +1,178 @@
+"""Both stores in memory, without a file: for tests, and the plainest reading of what the protocols mean. Nothing outlives the process."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from api.stores.base import DeliveryQuery, DeliverySort, Holding, Page, Track, Written
+from api.stores.model import DeliveryRecord, StoredRoute, after_event, is_newer, newest_rows
+from engine.codec import PositionBatch
+from engine.messages import DeliveryEvent, RunEvent
+
+_SORT_KEYS: dict[DeliverySort, Callable[[DeliveryRecord], Any]] = {
+    DeliverySort.STARTED_AT: lambda record: record.started_at,
+    DeliverySort.PLANNED_ARRIVAL: lambda record: record.planned_arrival,
+    DeliverySort.DELIVERY_ID: lambda record: record.delivery_id,
+    DeliverySort.DRIVER_ID: lambda record: record.driver_id,
+    DeliverySort.ROUTE_TITLE: lambda record: record.route_title,
+    DeliverySort.VEHICLE: lambda record: record.vehicle,
+    DeliverySort.PROGRESS: lambda record: record.progress,
+    DeliverySort.DISTANCE: lambda record: record.distance_m,
+    DeliverySort.SPEED: lambda record: record.speed_mps,
+}
+
+
+class _Memory:
+    async def open(self) -> None:
+        """Do nothing: memory is always open."""
+
+    async def close(self) -> None:
+        """Do nothing: what was written can still be read."""
+
+    async def ping(self) -> None:
+        """Answer."""
+
+
+class MemoryState(_Memory):
+    """`StateStore` in dictionaries."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, StoredRoute] = {}
+        self._deliveries: dict[str, DeliveryRecord] = {}
+        self._runs: dict[str, RunEvent] = {}
+
+    async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
+        for route in routes:
+            known = self._routes.get(route.id)
+            self._routes[route.id] = replace(route, kept=route.kept or (known is not None and known.kept))
+
+    async def delete_routes(self, route_ids: Sequence[str]) -> int:
+        return sum(self._routes.pop(route_id, None) is not None for route_id in route_ids)
+
+    async def route(self, route_id: str) -> StoredRoute | None:
+        return self._routes.get(route_id)
+
+    async def routes(self, text: str = "", limit: int = 100, offset: int = 0) -> Page[StoredRoute]:
+        found = [route for _, route in sorted(self._routes.items()) if text.lower() in f"{route.id}\n{route.title}".lower()]
+        return Page(found[offset : offset + limit], len(found))
+
+    async def route_ids(self) -> list[str]:
+        return sorted(self._routes)
+
+    async def kept_routes(self) -> list[StoredRoute]:
+        return [route for _, route in sorted(self._routes.items()) if route.kept]
+
+    async def apply_events(self, events: Sequence[DeliveryEvent]) -> None:
+        for event in events:
+            self._deliveries[event.delivery_id] = after_event(self._deliveries.get(event.delivery_id), event)
+
+    async def apply_positions(self, batch: PositionBatch) -> None:
+        newest = batch.take(newest_rows(batch))
+        for i, delivery_id in enumerate(newest.delivery_id.astype(str).tolist()):
+            record = self._deliveries.get(delivery_id)
+            if record is None:
+                owner = (getattr(newest, name)[i].decode() for name in ("run_id", "route_id", "client_id", "driver_id"))
+                record = DeliveryRecord(delivery_id, *owner)
+            if newest.seq[i] > record.seq:
+                record = replace(
+                    record,
+                    seq=int(newest.seq[i]),
+                    event_time=int(newest.event_time_ms[i]),
+                    lat_deg=float(newest.lat_deg[i]),
+                    lng_deg=float(newest.lng_deg[i]),
+                    speed_mps=float(newest.speed_mps[i]),
+                    bearing_deg=float(newest.bearing_deg[i]),
+                    distance_m=float(newest.distance_m[i]),
+                    finished=bool(newest.finished[i]),
+                )
+            self._deliveries[delivery_id] = record
+
+    def _titled(self, record: DeliveryRecord) -> DeliveryRecord:
+        route = self._routes.get(record.route_id)
+        if route is None:
+            return record
+        return replace(record, route_title=route.title, route_length_m=record.route_length_m or route.length_m)
+
+    async def delivery(self, delivery_id: str) -> DeliveryRecord | None:
+        record = self._deliveries.get(delivery_id)
+        return None if record is None else self._titled(record)
+
+    async def deliveries(self, query: DeliveryQuery) -> Page[DeliveryRecord]:
+        key = _SORT_KEYS[query.sort]
+        found = [record for record in map(self._titled, self._deliveries.values()) if _matches(record, query)]
+        found.sort(key=lambda record: record.delivery_id)
+        # An unknown value is smaller than any known one, as in the databases.
+        found.sort(key=lambda record: (key(record) is not None, key(record) or 0) if key(record) is None else (True, key(record)), reverse=query.descending)
+        return Page(found[query.offset : query.offset + query.limit], len(found))
+
+    async def ended(self, run_id: str) -> dict[str, int]:
+        return {r.delivery_id: r.positions for r in self._deliveries.values() if r.run_id == run_id and r.positions is not None}
+
+    async def put_runs(self, events: Sequence[RunEvent]) -> None:
+        for event in events:
+            if is_newer(event, self._runs.get(event.run_id)):
+                self._runs[event.run_id] = event
+
+    async def run(self, run_id: str) -> RunEvent | None:
+        return self._runs.get(run_id)
+
+    async def runs(self) -> list[RunEvent]:
+        return sorted(self._runs.values(), key=lambda event: (-event.event_time, event.run_id))
+
+
+def _matches(record: DeliveryRecord, query: DeliveryQuery) -> bool:
+    return (
+        (not query.phases or record.shown_phase in query.phases)
+        and query.text.lower() in f"{record.delivery_id}\n{record.driver_id}\n{record.route_title}".lower()
+        and query.route_id in (None, record.route_id)
+        and query.vehicle in (None, record.vehicle)
+        and query.run_id in (None, record.run_id)
+    )
+
+
+class MemoryHistory(_Memory):
+    """`HistoryStore` in dictionaries."""
+
+    def __init__(self) -> None:
+        self._positions: dict[str, dict[int, tuple[int, float, float, float, float, float]]] = defaultdict(dict)
+        self._run_of: dict[str, str] = {}
+        self._events: dict[str, dict[int, DeliveryEvent]] = defaultdict(dict)
+
+    async def write_positions(self, batch: PositionBatch) -> Written:
+        new = 0
+        names = ("event_time_ms", "lat_deg", "lng_deg", "speed_mps", "bearing_deg", "distance_m")
+        rows = zip(*(getattr(batch, name).tolist() for name in names), strict=True)
+        ids = zip(batch.delivery_id.astype(str).tolist(), batch.run_id.astype(str).tolist(), batch.seq.tolist(), strict=True)
+        for (delivery_id, run_id, seq), row in zip(ids, rows, strict=True):
+            held = self._positions[delivery_id]
+            self._run_of.setdefault(delivery_id, run_id)
+            new += seq not in held
+            held.setdefault(seq, row)
+        return Written(new, len(batch) - new)
+
+    async def write_events(self, events: Sequence[DeliveryEvent]) -> Written:
+        new = 0
+        for event in events:
+            held = self._events[event.delivery_id]
+            new += event.seq not in held
+            held.setdefault(event.seq, event)
+        return Written(new, len(events) - new)
+
+    async def track(self, delivery_id: str) -> Track | None:
+        held = self._positions.get(delivery_id)
+        if not held:
+            return None
+        seqs = sorted(held)
+        times, *columns = zip(*(held[seq] for seq in seqs), strict=True)
+        return Track(np.array(seqs, dtype=np.int64), np.array(times, dtype=np.int64), *(np.array(column, dtype=np.float64) for column in columns))
+
+    async def events(self, delivery_id: str) -> list[DeliveryEvent]:
+        return [event for _, event in sorted(self._events.get(delivery_id, {}).items())]
+
+    async def holdings(self, run_id: str) -> dict[str, Holding]:
+        return {name: Holding(len(held), max(held)) for name, held in self._positions.items() if self._run_of[name] == run_id}
