@@ -164,7 +164,7 @@ def _speeds_squared(road: _Road) -> Floats:
     for begin, end in zip(road.offsets[:-1].tolist(), road.offsets[1:].tolist(), strict=True):
         np.minimum.accumulate(forwards[begin:end], out=forwards[begin:end])
         np.minimum.accumulate(backwards[begin:end][::-1], out=backwards[begin:end][::-1])
-    squared = np.maximum(np.minimum(np.minimum(forwards + rise, backwards - fall), cap), 0.0)
+    squared: Floats = np.maximum(np.minimum(np.minimum(forwards + rise, backwards - fall), cap), 0.0)
     squared[stands] = 0.0
     return squared
 
@@ -243,6 +243,7 @@ def _table(
         t_end_s=t_end,
         duration_s=t0[ends],
         length_m=at[ends],
+        wraps=np.logical_or.reduceat(np.abs(pieces[:, LNG0]) > 180.0, offsets[:-1]),
         stops=tuple(
             StopTimes(tuple(t0[np.searchsorted(point, points)].tolist()), distances)
             for points, distances in zip(road.stop_points, road.stop_distances, strict=True)

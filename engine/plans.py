@@ -41,6 +41,7 @@ class PlanTable:
         In a plan seconds rise strictly from 0 and metres never fall.
     t_end_s : float64 (N,), when the piece ends and the next begins; infinite for the last of a plan.
     duration_s, length_m : float64 (P,).
+    wraps : bool (P,), longitudes leave [-180, 180] because the route crosses the antimeridian.
     stops : one per plan.
     """
 
@@ -49,6 +50,7 @@ class PlanTable:
     t_end_s: Floats
     duration_s: Floats
     length_m: Floats
+    wraps: npt.NDArray[np.bool_]
     stops: tuple[StopTimes, ...]
 
     def __len__(self) -> int:
@@ -69,6 +71,7 @@ class PlanTable:
             t_end_s=np.concatenate([np.empty(0), *(table.t_end_s for table in rows)]),
             duration_s=np.concatenate([np.empty(0), *(table.duration_s for table in rows)]),
             length_m=np.concatenate([np.empty(0), *(table.length_m for table in rows)]),
+            wraps=np.concatenate([np.empty(0, dtype=np.bool_), *(table.wraps for table in rows)]),
             stops=tuple(stop for table in rows for stop in table.stops),
         )
 
@@ -83,6 +86,7 @@ class PlanTable:
             t_end_s=self.t_end_s[rows],
             duration_s=self.duration_s[plans],
             length_m=self.length_m[plans],
+            wraps=self.wraps[plans],
             stops=tuple(self.stops[p] for p in plans.tolist()),
         )
 
