@@ -169,7 +169,7 @@ def create_app(drivers: int, ui: Path | None = None) -> FastAPI:
 
     @app.get("/deliveries")
     def deliveries(limit: int = 100, offset: int = 0) -> dict[str, Any]:
-        slots = np.flatnonzero(hub.slots.phase == 1).tolist()
+        slots = hub.world.visible().tolist()
         return {"items": [hub.delivery(slot) for slot in slots[offset : offset + min(limit, 100)]], "total": len(slots)}
 
     @app.get("/deliveries/{delivery_id}")

@@ -127,7 +127,7 @@ class Slots:
         return np.array([get(delivery_id, -1) for delivery_id in delivery_ids], np.int64)
 
     def take(self, delivery_id: bytes, papers: Papers, now_ms: float) -> int:
-        """Return a fresh slot for a delivery that has none."""
+        """Return a fresh slot for a delivery; one that it has already is known by its number alone from now on."""
         if not self._free:
             self._grow()
         slot = self._free.popleft()
@@ -152,7 +152,9 @@ class Slots:
             until_ms, slot = self._quarantine.popleft()
             papers = self.papers[slot]
             if papers is not None and self.phase[slot] == GONE and self.free_ms[slot] == until_ms:
-                del self._index[papers.delivery_id.encode()]
+                key = papers.delivery_id.encode()
+                if self._index.get(key) == slot:
+                    del self._index[key]
                 self.papers[slot] = None
                 freed.append(slot)
         for name, (_, empty) in _COLUMNS.items():
