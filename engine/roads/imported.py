@@ -1,0 +1,145 @@
+"""What an import gives, and the collector that every format hands its lines to. It knows no format.
+
+Two kinds of things do not become routes. What is *no route* (a place, an area, a single point) is left out and listed. What is *damaged* is refused with its
+place, or with `skip_invalid` left out and listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import InvalidRoute, RouteFileError
+from engine.geodesy import coordinate_fault
+from engine.route import MAX_POINTS, Route
+
+MAX_FILE_BYTES = 256 << 20
+MAX_ROUTES = 100_000
+MAX_LINE_POINTS = 10 * MAX_POINTS  # many of them may be repeated, and so be dropped
+_MAX_LISTED = 1000
+_MAX_ID = 80  # of 96: room for a suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Routes of a file, and what was left out, each as ``<path> <place>: <reason>``."""
+
+    routes: list[Route]
+    skipped: list[str]
+
+
+@dataclass(slots=True)
+class Collector:
+    """Turns the lines of one file into routes.
+
+    Attributes
+    ----------
+    path : as shown in errors; its stem names routes that have no name of their own.
+    skip_invalid : leave damaged things out instead of refusing the file.
+    """
+
+    path: str
+    skip_invalid: bool = False
+    routes: dict[str, Route] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    n_skipped: int = 0
+    name_counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its suffix."""
+        return PurePath(self.path).stem or "route"
+
+    def refuse(self, place: str, reason: str) -> NoReturn:
+        """Refuse the whole file."""
+        raise RouteFileError(self.path, place, reason)
+
+    def damaged(self, place: str, reason: str) -> None:
+        """Refuse the file for something damaged, or note that it is left out."""
+        if not self.skip_invalid:
+            self.refuse(place, reason)
+        self.left_out(place, reason)
+
+    def left_out(self, place: str, reason: str) -> None:
+        """Note that something is left out."""
+        self.n_skipped += 1
+        if self.n_skipped <= _MAX_LISTED:
+            self.skipped.append(f"{self.path} {place}: {reason}")
+
+    def add(
+        self,
+        place: str,
+        lat_deg: Sequence[float],
+        lng_deg: Sequence[float],
+        *,
+        point_place: Callable[[int], str],
+        name: str = "",
+        title: str = "",
+        limit_mps: Sequence[float] | None = None,
+    ) -> None:
+        """Add the route through some points.
+
+        Parameters
+        ----------
+        place : of the line in the file, such as ``feature 3``.
+        point_place : place of the point of an index.
+        name : becomes the id, if the file has one.
+        limit_mps : speed limit from each point on, infinite where unknown.
+        """
+        lat, lng = np.array(lat_deg, dtype=np.float64), np.array(lng_deg, dtype=np.float64)
+        good = self._good_points(lat, lng, point_place)
+        limit = None if limit_mps is None else np.array(limit_mps, dtype=np.float64)[good][:-1]
+        if len(self.routes) >= MAX_ROUTES:
+            self.refuse(place, f"more than {MAX_ROUTES} routes in one file")
+        route_id = self._free_id(name)
+        try:
+            route = Route.from_points(route_id, title or name or self.stem, lat[good], lng[good], limit_mps=limit, source=PurePath(self.path).name)
+        except InvalidRoute as error:
+            reason = str(error).removeprefix(f"route {route_id} ")
+            if "distinct points" in reason:
+                self.left_out(place, reason)
+            else:
+                self.damaged(place, reason)
+            return
+        self.routes[route_id] = route
+
+    def finished(self) -> Imported:
+        """Return what was collected.
+
+        Raises
+        ------
+        RouteFileError : there is no route at all; the reason is the first thing left out.
+        """
+        if not self.routes:
+            why = f": {self.skipped[0].removeprefix(self.path).strip()}" if self.skipped else ""
+            self.refuse("file", f"holds no route{why}")
+        unlisted = self.n_skipped - len(self.skipped)
+        if unlisted:
+            self.skipped.append(f"{self.path}: and {unlisted} more")
+        return Imported(list(self.routes.values()), self.skipped)
+
+    def _good_points(self, lat: npt.NDArray[np.float64], lng: npt.NDArray[np.float64], point_place: Callable[[int], str]) -> npt.NDArray[np.bool_]:
+        good = (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
+        for index in np.flatnonzero(~good):
+            self.damaged(point_place(int(index)), coordinate_fault(float(lat[index]), float(lng[index])))
+        return good
+
+    def _free_id(self, name: str) -> str:
+        wanted = re.sub(r"[^A-Za-z0-9._:\-]+", "-", name or self.stem)[:_MAX_ID].strip("-") or "route"
+        route_id = wanted
+        while route_id in self.routes:
+            self.name_counts[wanted] += 1
+            route_id = f"{wanted}-{self.name_counts[wanted] + 1}"
+        return route_id
+
+
+def shown(text: str) -> str:
+    """Return a text as an error shows it: quoted, and cut if it is long."""
+    return f'"{text}"' if len(text) <= 80 else f'"{text[:77]}..."'
