@@ -107,6 +107,10 @@ class Fleet:
         self._rows["plan"][:] = new
         self._plans = plans
 
+    def has_pauses(self, row: int) -> bool:
+        """Tell whether a driver was ever given pauses."""
+        return bool(self._rows["pauses"][row] >= 0)
+
     def set_pauses(self, row: int, intervals: Iterable[tuple[int, int | None]]) -> None:
         """Set the pauses of a driver: ``[from_ms, to_ms)`` in which its time stands still, in order and disjoint; None is for ever, as far as known."""
         self._rows["pauses"][row] = self._pauses.put(int(self._rows["pauses"][row]), intervals)

@@ -1,0 +1,343 @@
+"""The simulation of a fleet's deliveries: what is due becomes records and events. What a driver actor does, without its clock, its network and its journal.
+
+Everything it sends follows from specs and histories alone. So deliveries may be spread over any number of simulations, added again after a restart, and
+caught up in any number of steps: a position (delivery, seq) and an event (delivery, seq) always have the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.codec import BOUNDS, PositionEncoder
+from engine.columns import Columns
+from engine.delivery import DeliverySpec
+from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
+from engine.fleet import Fleet
+from engine.messages import DeliveryEvent, EventKind
+from engine.planbook import PlanBook
+from engine.plans import Indices
+from engine.route import Route
+from engine.schedule import SampleSchedule
+from engine.timeline import NEVER_MS, History, Occurrence, Trip, instant, sample_count, timeline
+
+MAX_RECORDS = 50_000
+"""How many positions one `advance` makes at most, unless more are due in one millisecond."""
+
+REMEMBERED = 100_000
+"""How many ended deliveries are remembered, so that a late repetition of their specs starts nothing. Older ones are the dispatcher's to know."""
+
+_MIN_ENDED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one `advance` made: n positions, ordered by seq within a delivery, and events, ordered by seq within a delivery.
+
+    Attributes
+    ----------
+    values, keys : Kafka values and keys of the positions.
+    seq, due_ms : int64 (n,).
+    more : not everything up to the instant asked for was made; advance again.
+    """
+
+    values: list[bytes]
+    keys: list[bytes]
+    seq: Indices
+    due_ms: Indices
+    events: list[DeliveryEvent]
+    more: bool = False
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """A delivery that has not ended."""
+
+    spec: DeliverySpec
+    trip: Trip
+    history: History
+    length_m: float
+    events_sent: int = 0
+
+
+class FleetSimulation:
+    """Deliveries in virtual time, which only ever advances.
+
+    `seed` is kept for what chance may still decide here; phase and pace are already in the specs.
+    """
+
+    def __init__(self, run_id: str, seed: int = 0) -> None:
+        self.run_id, self.seed = run_id, seed
+        self._now_ms = -1
+        self._routes: dict[str, Route] = {}
+        self._book = PlanBook()
+        self._fleet = Fleet()
+        self._encoder = PositionEncoder()
+        self._row_of: dict[str, int] = {}
+        self._deliveries: list[_Delivery | None] = []
+        self._schedule = SampleSchedule()
+        self._rows = Columns({"handle": np.int64, "next_event_ms": np.int64})
+        self._ended: dict[str, None] = {}
+
+    @property
+    def active(self) -> int:
+        """How many deliveries have not ended, those included that have not departed."""
+        return len(self._row_of)
+
+    @property
+    def now_ms(self) -> int:
+        """The instant up to which everything has been made; -1 before the first `advance`."""
+        return self._now_ms
+
+    def define_routes(self, routes: Iterable[Route]) -> None:
+        """Make routes known, or replace them; deliveries already added keep the road they have.
+
+        Raises
+        ------
+        InvalidRoute : longer than a record can tell.
+        """
+        for route in routes:
+            if route.length_m > BOUNDS["distance"][1]:
+                raise InvalidRoute(f"route {route.id} of {route.length_m:.0f} m is longer than {BOUNDS['distance'][1]:.0f} m")
+            if route.id in self._routes and self._routes[route.id] != route:
+                self._book.forget(route.id)
+            self._routes[route.id] = route
+
+    def knows_route(self, route_id: str) -> bool:
+        """Tell whether deliveries on a route can be added."""
+        return route_id in self._routes
+
+    def add(
+        self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None, histories: Mapping[str, History] | None = None
+    ) -> list[DeliverySpec]:
+        """Add deliveries; those known already, by id, change nothing.
+
+        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all its events again, for which its
+        history (as `pause`, `resume` and `cancel` returned it) must be given.
+
+        Returns
+        -------
+        The specs that are new.
+
+        Raises
+        ------
+        InvalidRoute : a route that is not known. Nothing is added then.
+        InvalidInput : a spec of another run.
+        """
+        fresh = {spec.delivery_id: spec for spec in specs if spec.delivery_id not in self._row_of and spec.delivery_id not in self._ended}
+        new = list(fresh.values())
+        for spec in new:
+            if spec.run_id != self.run_id:
+                raise InvalidInput(f"delivery {spec.delivery_id} belongs to run {spec.run_id}, not to {self.run_id}")
+            if spec.route_id not in self._routes:
+                raise InvalidRoute(f"route {spec.route_id!r} of delivery {spec.delivery_id} is unknown")
+        if not new:
+            return new
+        plans = self._book.require([(self._routes[spec.route_id], spec.vehicle) for spec in new])
+        begin = len(self._rows)
+        self._fleet.add(new, self._book.table, plans)
+        trips_ms = self._fleet.trip_ms[begin:].tolist()
+        for row, (spec, plan, trip_ms) in enumerate(zip(new, plans.tolist(), trips_ms, strict=True), begin):
+            rate = spec.pace / 1000.0
+            stops_ms = [min(int(np.ceil(arrival_s / rate)), trip_ms) for arrival_s in self._book.table.stops[plan].arrival_s]
+            history = (histories or {}).get(spec.delivery_id, History())
+            trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms)
+            self._deliveries.append(_Delivery(spec, trip, History(list(history.pauses), history.cancelled_ms), float(self._book.table.length_m[plan])))
+            self._row_of[spec.delivery_id] = row
+        self._rows.append(
+            {
+                "handle": self._encoder.add_rows(
+                    [spec.route_id for spec in new],
+                    [spec.client_id for spec in new],
+                    [spec.delivery_id for spec in new],
+                    [spec.driver_id for spec in new],
+                    self.run_id,
+                ),
+                "next_event_ms": NEVER_MS,
+            },
+            len(new),
+        )
+        next_seq = [(resume_seq or {}).get(spec.delivery_id, 0) for spec in new]
+        self._schedule.append([spec.depart_ms for spec in new], [spec.period_ms for spec in new], next_seq)
+        for row in range(begin, len(self._rows)):
+            self._reschedule(row)
+        return new
+
+    def pause(self, delivery_id: str, at_ms: int) -> int | None:
+        """Let a delivery's time stand still from an instant on.
+
+        Returns
+        -------
+        The instant it counts from, never one already told and never before the departure; None if nothing changes: unknown, paused, or ended by then.
+        """
+        row, delivery = self._find(delivery_id)
+        if delivery is None:
+            return None
+        begin = max(at_ms, self._now_ms + 1, delivery.trip.depart_ms)
+        pauses = delivery.history.pauses
+        if (pauses and (pauses[-1][1] is None or pauses[-1][1] > begin)) or self._ends_ms(delivery) <= begin:
+            return None
+        pauses.append((begin, None))
+        self._reschedule(row)
+        return begin
+
+    def resume(self, delivery_id: str, at_ms: int) -> int | None:
+        """Let a paused delivery go on; return the instant it counts from, None if it is not paused."""
+        row, delivery = self._find(delivery_id)
+        if delivery is None or not delivery.history.pauses or delivery.history.pauses[-1][1] is not None:
+            return None
+        begin, _ = delivery.history.pauses.pop()
+        end = max(at_ms, self._now_ms + 1)
+        if end > begin:
+            delivery.history.pauses.append((begin, end))
+        self._reschedule(row)
+        return end
+
+    def cancel(self, delivery_id: str, at_ms: int) -> int | None:
+        """Take a delivery off the road; return the instant it counts from, None if nothing changes: unknown, cancelled, or ended by then."""
+        row, delivery = self._find(delivery_id)
+        if delivery is None:
+            return None
+        at = max(at_ms, self._now_ms + 1)
+        if self._ends_ms(delivery) <= at:
+            return None
+        delivery.history.cancelled_ms = at
+        self._reschedule(row)
+        return at
+
+    def history(self, delivery_id: str) -> History | None:
+        """Return what was done to a delivery, for `add` after a restart; None if it is unknown or has ended."""
+        _, delivery = self._find(delivery_id)
+        return None if delivery is None else History(list(delivery.history.pauses), delivery.history.cancelled_ms)
+
+    def next_seq(self) -> dict[str, int]:
+        """Return the number of the next position of every delivery that has not ended."""
+        sequence = self._schedule.next_seq.tolist()
+        return {delivery_id: sequence[row] for delivery_id, row in self._row_of.items()}
+
+    def advance(self, until_ms: int, max_records: int = MAX_RECORDS) -> Tick:
+        """Make everything that is due after the last advance and up to an instant, both in virtual epoch ms.
+
+        Raises
+        ------
+        InvalidInstant : `until_ms` lies before the last advance.
+        """
+        if until_ms < self._now_ms:
+            raise InvalidInstant(f"time only advances: {until_ms} is before {self._now_ms}")
+        horizon = self._schedule.horizon(until_ms, max_records)
+        rows, seq, due = self._schedule.take_due(horizon)
+        handles = self._rows["handle"][rows]
+        p = self._fleet.positions_of(rows, due)
+        values = self._encoder.encode(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
+        events = self._events_until(horizon)
+        self._now_ms = horizon
+        tick = Tick(values, self._encoder.keys(handles), seq, due, events, more=horizon < until_ms)
+        self._compact()
+        return tick
+
+    def suspend(self) -> list[DeliveryEvent]:
+        """End the run for every delivery on the road; return their last events. Nothing is left then."""
+        alive = [row for row, delivery in enumerate(self._deliveries) if delivery is not None]
+        sequence = self._schedule.next_seq
+        told = [(row, Occurrence(max(self._now_ms, 0), 0, EventKind.SUSPENDED, positions=int(sequence[row]))) for row in alive]
+        events = self._made(told)
+        for row in alive:
+            self._end(row)
+        return events
+
+    def _find(self, delivery_id: str) -> tuple[int, _Delivery | None]:
+        row = self._row_of.get(delivery_id, -1)
+        return row, self._deliveries[row] if row >= 0 else None
+
+    @staticmethod
+    def _ends_ms(delivery: _Delivery) -> int:
+        arrival = instant(delivery.trip, delivery.trip.trip_ms, delivery.history.pauses)
+        cancelled = delivery.history.cancelled_ms
+        return arrival if cancelled is None else min(arrival, cancelled)
+
+    def _reschedule(self, row: int) -> None:
+        """Bring a delivery's count, samples and next event up to date after a change of its history."""
+        delivery = self._deliveries[row]
+        assert delivery is not None
+        if delivery.history.pauses or self._fleet.has_pauses(row):
+            self._fleet.set_pauses(row, delivery.history.pauses)
+        self._schedule.set_count(row, sample_count(delivery.trip, delivery.history))
+        ahead = timeline(delivery.trip, delivery.history)[delivery.events_sent :]
+        self._rows["next_event_ms"][row] = ahead[0].due_ms if ahead else NEVER_MS
+
+    def _events_until(self, until_ms: int) -> list[DeliveryEvent]:
+        told: list[tuple[int, Occurrence]] = []
+        for row in np.flatnonzero(self._rows["next_event_ms"] <= until_ms).tolist():
+            delivery = self._deliveries[row]
+            assert delivery is not None
+            ahead = timeline(delivery.trip, delivery.history)[delivery.events_sent :]
+            due = [entry for entry in ahead if entry.due_ms <= until_ms]
+            told += [(row, entry) for entry in due]
+            self._rows["next_event_ms"][row] = ahead[len(due)].due_ms if len(due) < len(ahead) else NEVER_MS
+        events = self._made(told)
+        for row, entry in told:
+            if entry.kind in (EventKind.DELIVERED, EventKind.CANCELLED):
+                self._end(row)
+        return events
+
+    def _made(self, told: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
+        """Return the events of some occurrences; the distances of all of them are one look at the fleet."""
+        if not told:
+            return []
+        at = np.array([entry.at_ms for _, entry in told], dtype=np.int64)
+        distances = self._fleet.positions_of(np.array([row for row, _ in told], dtype=np.int64), at).distance_m.round(1).tolist()
+        events = []
+        for (row, entry), distance in zip(told, distances, strict=True):
+            delivery = self._deliveries[row]
+            assert delivery is not None
+            spec = delivery.spec
+            events.append(
+                DeliveryEvent(
+                    delivery_id=spec.delivery_id,
+                    run_id=spec.run_id,
+                    route_id=spec.route_id,
+                    client_id=spec.client_id,
+                    driver_id=spec.driver_id,
+                    vehicle=spec.vehicle,
+                    kind=entry.kind,
+                    seq=delivery.events_sent,
+                    event_time=entry.at_ms,
+                    distance=distance,
+                    route_length=round(delivery.length_m, 1) if entry.kind is EventKind.STARTED else None,
+                    planned_arrival=entry.planned_arrival,
+                    positions=entry.positions,
+                    stop=entry.stop,
+                )
+            )
+            delivery.events_sent += 1
+        return events
+
+    def _end(self, row: int) -> None:
+        delivery = self._deliveries[row]
+        assert delivery is not None
+        del self._row_of[delivery.spec.delivery_id]
+        self._deliveries[row] = None
+        self._schedule.set_count(row, 0)
+        self._rows["next_event_ms"][row] = NEVER_MS
+        self._ended[delivery.spec.delivery_id] = None
+        if len(self._ended) > REMEMBERED:
+            del self._ended[next(iter(self._ended))]
+
+    def _compact(self) -> None:
+        """Free the rows of ended deliveries once they are many, so that each costs little and none stays."""
+        ended = len(self._deliveries) - len(self._row_of)
+        if ended <= max(_MIN_ENDED, len(self._row_of) // 4):
+            return
+        alive = [delivery is not None for delivery in self._deliveries]
+        rows = np.flatnonzero(alive)
+        self._encoder.remove_rows(self._rows["handle"][~np.array(alive)])
+        self._rows.keep(rows)
+        self._schedule.keep(rows)
+        self._fleet.keep(rows)
+        self._deliveries = [delivery for delivery in self._deliveries if delivery is not None]
+        self._row_of = {delivery.spec.delivery_id: row for row, delivery in enumerate(self._deliveries) if delivery is not None}
+        new_of_old = self._book.compact(self._fleet.plan)
+        if new_of_old is not None:
+            self._fleet.move_to(self._book.table, new_of_old)
