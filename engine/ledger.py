@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.errors import InvalidInput
 from engine.interner import Ids, Interner, Ints
@@ -239,7 +238,7 @@ class Account:
         """Return the account of two ledgers and the producer's own counts."""
         read, kept = consumed.summary(), stored.summary()
         gaps = tuple(stored.missing(max_gaps))
-        return cls(produced, acked, read.seen, kept.seen, dead_lettered, read.duplicated, max(kept.missing, acked - kept.seen), gaps)
+        return cls(produced, acked, read.seen, kept.seen, dead_lettered, read.duplicated, kept.missing, gaps)
 
     @property
     def balanced(self) -> bool:

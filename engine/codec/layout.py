@@ -159,8 +159,10 @@ def _chunks(fields: dict[str, tuple[str, int]], width: int) -> np.dtype[np.void]
     return np.dtype({"names": names, "formats": ["<" + fields[n][0] for n in names], "offsets": [fields[n][1] for n in names], "itemsize": width})
 
 
+_ID = rb'("[^"]*" *)'
 _PROBE = re.compile(
-    rb'\{"routeId":("[^"]*" *),"clientId":("[^"]*" *),"position":\[[^]]{24}\],"finished":[^,]{5},"deliveryId":("[^"]*" *),"driverId":("[^"]*" *),"runId":("[^"]*" *),"seq":'
+    rb'\{"routeId":' + _ID + rb',"clientId":' + _ID + rb',"position":\[[^]]{24}\],"finished":[^,]{5}'
+    rb',"deliveryId":' + _ID + rb',"driverId":' + _ID + rb',"runId":' + _ID + rb',"seq":'
 )
 
 

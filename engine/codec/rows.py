@@ -57,9 +57,9 @@ class RowReader:
             rows = slice(start, start + len(chosen))
             matrix = np.frombuffer(b"".join(chosen), np.uint8).reshape(len(chosen), self._layout.width)
             self._good[rows] = self._read_block(matrix, rows)
-        ids = (words.view(f"S{words.shape[1] * ID_STEP}").ravel() for words in self._ids)
+        route, client, delivery, driver, run = (words.view(f"S{words.shape[1] * ID_STEP}").ravel() for words in self._ids)
         lat, lng, speed, bearing, distance = self._floats
-        batch = PositionBatch(*ids, lat, lng, self._finished, self._integers[0], self._integers[1], speed, bearing, distance)
+        batch = PositionBatch(route, client, delivery, driver, run, lat, lng, self._finished, self._integers[0], self._integers[1], speed, bearing, distance)
         return (batch if self._good.all() else batch.take(self._good)), self._good
 
     def _read_block(self, matrix: npt.NDArray[np.uint8], rows: slice) -> Mask:
@@ -91,8 +91,8 @@ class RowReader:
     def _read_ids(self, found: npt.NDArray[np.void], written: npt.NDArray[np.void], rows: slice) -> Mask:
         """Keep the ids without their quotes and blanks; return which rows have well-formed ids."""
         words = np.empty((len(self._id_words), len(found)), np.uint64)
-        for word, (i, k) in zip(words, self._id_words, strict=True):
-            word[:] = found[f"id_{i}_{k}"]
+        for row, (i, k) in enumerate(self._id_words):
+            words[row] = found[f"id_{i}_{k}"]
         outside = ~_id_characters(words)
         first = outside & (~outside + np.uint64(1))
         quoted = (_BLANKS & outside) ^ (first << np.uint64(1))
@@ -172,4 +172,5 @@ def _parse(words: Words) -> npt.NDArray[np.int64]:
 
 def _has_minus(characters: npt.NDArray[np.uint32], where: np.uint32) -> Mask:
     """Tell where four characters of digits, blanks and minuses hold a minus; `where` has a bit for each that counts."""
-    return ((characters >> np.uint32(2)) & ~(characters >> np.uint32(4)) & where) != 0
+    found: Mask = ((characters >> np.uint32(2)) & ~(characters >> np.uint32(4)) & where) != 0
+    return found

@@ -1,0 +1,358 @@
+"""A scenario: what happens in the world. It says nothing about where anything runs.
+
+    name = "Couriers of Liechtenstein"
+    seed = 1                  # everything that chance decides follows from it
+    sample_hz = 1.0           # positions a second and driver, 0.1 to 10
+    duration_s = 3600.0       # virtual seconds; without it the run is endless
+    time_scale = 1.0          # virtual seconds per wall second, 0.01 to 1000
+
+    [network]                 # either: routes between places of a road network
+    extract = "liechtenstein" # a shipped one, or: file = "city.npz" or "city.osm.pbf", relative to the scenario
+    routes = 400              # how many
+    min_length_m = 500.0
+    max_length_m = 30000.0
+
+    [routes]                  # or: routes from files
+    files = ["1.txt", "city.gpx"]
+    ancestor = true           # and, or, the three routes that are shipped
+
+    [fleet]
+    size = 300                # drivers
+    pace_spread = 0.2         # drivers are up to a fifth slower than their vehicle
+    [fleet.mix]               # shares of the vehicle classes, of any sum
+    car = 3
+    bicycle = 1
+
+    [deliveries]
+    mode = "continuous"       # a driver goes on with a next delivery, or "once"
+    start_spread_s = 60.0     # first departures are spread over this time
+    pause_s = [30.0, 120.0]   # a driver's rest between two deliveries
+
+    [actors]
+    drivers_per_actor = 500   # absent: follows the machine
+
+A file with a fault is refused before anything starts, and all its faults are listed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+
+from engine.delivery import DEFAULT_PACE_SPREAD
+from engine.errors import ScenarioError
+from engine.roads.shipped import NETWORKS
+from engine.scenario_reader import Faults, Table, parsed
+from engine.vehicle import VehicleClass
+
+SHIPPED = ("liechtenstein", "brasilia", "load-10k")
+"""Names of the scenarios that come with the project."""
+
+MAX_FLEET = 10_000_000
+MAX_ROUTES = 1_000_000
+MAX_DURATION_S = 366 * 86_400.0
+
+BYTES_PER_DRIVER = 4 * 1024
+"""Memory of one driver through the whole chain on one machine: its state in actor and API, templates, ids, and records under way. Generous."""
+
+BYTES_PER_ROUTE = 256 * 1024
+"""Memory of one route: its points and its plans for the vehicle classes. Generous."""
+
+
+class DeliveryMode(StrEnum):
+    """What a driver does after a delivery."""
+
+    CONTINUOUS = "continuous"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSource:
+    """Routes between random places of a road network: a shipped one, or a file.
+
+    Attributes
+    ----------
+    routes : how many.
+    min_length_m, max_length_m : bounds of a route's length.
+    """
+
+    extract: str | None
+    file: Path | None
+    routes: int
+    min_length_m: float
+    max_length_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFiles:
+    """Routes from files, and the ancestor's three if `ancestor`."""
+
+    files: tuple[Path, ...]
+    ancestor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMix:
+    """The drivers.
+
+    Attributes
+    ----------
+    size : how many; 0 for a run that only serves requests.
+    mix : share of each vehicle class that occurs; they add up to 1.
+    pace_spread : paces are spread over (1 - pace_spread, 1].
+    """
+
+    size: int
+    mix: Mapping[VehicleClass, float]
+    pace_spread: float
+
+    def __reduce__(self) -> tuple[type[FleetMix], tuple[int, dict[VehicleClass, float], float]]:
+        return type(self), (self.size, dict(self.mix), self.pace_spread)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPattern:
+    """When deliveries depart.
+
+    Attributes
+    ----------
+    start_spread_s : the drivers' first departures are spread over this virtual time.
+    pause_s : least and greatest rest between two deliveries of a driver.
+    """
+
+    mode: DeliveryMode
+    start_spread_s: float
+    pause_s: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What happens in the world, in SI units. Exactly one of `network` and `routes` is set.
+
+    Attributes
+    ----------
+    sample_hz : positions per virtual second and driver.
+    duration_s : virtual seconds; None is endless.
+    time_scale : virtual seconds per wall second.
+    drivers_per_actor : None leaves it to the machine.
+    """
+
+    name: str
+    seed: int
+    sample_hz: float
+    duration_s: float | None
+    time_scale: float
+    network: NetworkSource | None
+    routes: RouteFiles | None
+    fleet: FleetMix
+    deliveries: DeliveryPattern
+    drivers_per_actor: int | None
+
+    @property
+    def period_ms(self) -> int:
+        """Virtual ms from one sample of a driver to the next, to the nearest whole one."""
+        return round(1000 / self.sample_hz)
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the run goes on until somebody ends it."""
+        return self.duration_s is None and self.deliveries.mode is DeliveryMode.CONTINUOUS
+
+    @classmethod
+    def from_toml(cls, text: str, source: str, folder: Path | None = None) -> Scenario:
+        """Return the scenario in a text.
+
+        Parameters
+        ----------
+        source : what errors call the text, for example its file name.
+        folder : where relative file names begin; the working folder if None.
+
+        Raises
+        ------
+        ScenarioError : every fault with its key, value, bound and line.
+        """
+        values = parsed(source, text)
+        faults = Faults(source, text)
+        root = Table(faults, values)
+        scenario = cls(
+            name=root.text("name", Path(source).stem or "scenario"),
+            seed=root.whole("seed", 1, 0, 2**63 - 1),
+            sample_hz=root.number("sample_hz", 1.0, 0.1, 10.0),
+            duration_s=root.number("duration_s", 1.0, 1.0, MAX_DURATION_S) if "duration_s" in root else None,
+            time_scale=root.number("time_scale", 1.0, 0.01, 1000.0),
+            network=_network(root, folder or Path()),
+            routes=_routes(root, folder or Path()),
+            fleet=_fleet(root),
+            deliveries=_deliveries(root),
+            drivers_per_actor=_drivers_per_actor(root.table("actors")),
+        )
+        if ("network" in root) == ("routes" in root):
+            root.fault("routes" if "routes" in root else "", "a scenario needs either [network] or [routes]" + (", found both" if "routes" in root else ""))
+        root.refuse_unknown()
+        faults.raise_any()
+        return scenario
+
+    def to_toml(self) -> str:
+        """Return the scenario as a file that reads back the same."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> Iterator[str]:
+        yield f"name = {_quoted(self.name)}"
+        yield f"seed = {self.seed}"
+        yield f"sample_hz = {self.sample_hz!r}"
+        if self.duration_s is not None:
+            yield f"duration_s = {self.duration_s!r}"
+        yield f"time_scale = {self.time_scale!r}"
+        if self.network:
+            yield "\n[network]"
+            yield f"extract = {_quoted(self.network.extract)}" if self.network.extract else f"file = {_quoted(str(self.network.file))}"
+            yield f"routes = {self.network.routes}"
+            yield f"min_length_m = {self.network.min_length_m!r}"
+            yield f"max_length_m = {self.network.max_length_m!r}"
+        if self.routes:
+            yield "\n[routes]"
+            if self.routes.files:
+                yield f"files = [{', '.join(_quoted(str(path)) for path in self.routes.files)}]"
+            yield f"ancestor = {str(self.routes.ancestor).lower()}"
+        yield f"\n[fleet]\nsize = {self.fleet.size}\npace_spread = {self.fleet.pace_spread!r}\n\n[fleet.mix]"
+        for vehicle, share in self.fleet.mix.items():
+            yield f"{vehicle} = {share!r}"
+        yield f'\n[deliveries]\nmode = "{self.deliveries.mode}"\nstart_spread_s = {self.deliveries.start_spread_s!r}'
+        yield f"pause_s = {list(self.deliveries.pause_s)!r}"
+        if self.drivers_per_actor is not None:
+            yield f"\n[actors]\ndrivers_per_actor = {self.drivers_per_actor}"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as TOML writes it: as JSON does, but for the one character that JSON leaves alone."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def load_scenario(path: str | Path) -> Scenario:
+    """Return the scenario in a file, or a shipped one by its name (`SHIPPED`).
+
+    Raises
+    ------
+    ScenarioError : there is no such file, or it has faults; all of them are listed.
+    """
+    if str(path) in SHIPPED:
+        resource = files("engine") / "data" / "scenarios" / f"{path}.toml"
+        return Scenario.from_toml(resource.read_text(encoding="utf-8"), f"{path}.toml")
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ScenarioError(f"{path}: there is no such scenario file; shipped scenarios are {', '.join(SHIPPED)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{path}: cannot be read: {error}") from None
+    return Scenario.from_toml(text, str(path), path.parent)
+
+
+def needed_bytes(scenario: Scenario) -> int:
+    """Return the memory that a scenario's drivers and routes take on one machine; an upper estimate."""
+    routes = scenario.network.routes if scenario.network else 3
+    return scenario.fleet.size * BYTES_PER_DRIVER + routes * BYTES_PER_ROUTE
+
+
+def check_memory(scenario: Scenario, available_bytes: int) -> None:
+    """Refuse a scenario that does not fit into some memory.
+
+    Raises
+    ------
+    ScenarioError : it names the fleet, the memory needed and available, and the fleet that would fit.
+    """
+    needed = needed_bytes(scenario)
+    if needed <= available_bytes:
+        return
+    fits = max(0, scenario.fleet.size - -(-(needed - available_bytes) // BYTES_PER_DRIVER))
+    raise ScenarioError(
+        f"{scenario.name}: fleet.size must be at most {fits:,} for {available_bytes / 2**20:,.0f} MiB of available memory, "
+        f"found {scenario.fleet.size:,}, which may take {needed / 2**20:,.0f} MiB"
+    )
+
+
+def _network(root: Table, folder: Path) -> NetworkSource | None:
+    table = root.table("network")
+    if "network" not in root:
+        return None
+    if ("extract" in table) == ("file" in table):
+        table.fault("", f'needs either extract = "{NETWORKS[0]}" or file = "..."')
+    extract = table.choice("extract", NETWORKS[0], NETWORKS) if "extract" in table else None
+    file = None
+    if "file" in table:
+        file = _existing(table, "file", folder, table.text("file", ""))
+        if file and not file.name.endswith((".npz", ".osm.pbf")):
+            table.fault("file", f"must end in .npz or .osm.pbf, found {str(file)!r}")
+    least = table.number("min_length_m", 500.0, 1.0, 1e6)
+    greatest = table.number("max_length_m", 30_000.0, 1.0, 1e6)
+    if least >= greatest:
+        table.fault("max_length_m", f"must be greater than min_length_m = {least:g}, found {greatest:g}")
+    source = NetworkSource(extract, file, table.whole("routes", 400, 1, MAX_ROUTES), least, greatest)
+    table.refuse_unknown(("extract", "file"))
+    return source
+
+
+def _routes(root: Table, folder: Path) -> RouteFiles | None:
+    table = root.table("routes")
+    if "routes" not in root:
+        return None
+    named = table.texts("files") if "files" in table else ()
+    paths = tuple(path for name in named if (path := _existing(table, "files", folder, name)))
+    ancestor = table.truth("ancestor", False)
+    if "files" not in table and not ancestor:
+        table.fault("", 'needs files = ["..."] or ancestor = true')
+    table.refuse_unknown(("files",))
+    return RouteFiles(paths, ancestor)
+
+
+def _existing(table: Table, key: str, folder: Path, name: str) -> Path | None:
+    if not name:
+        return None
+    path = folder / name
+    try:
+        found = path.exists()
+    except (OSError, ValueError):
+        found = False
+    if not found:
+        table.fault(key, f"names a file that does not exist: {str(path)!r}")
+    return path
+
+
+def _fleet(root: Table) -> FleetMix:
+    table = root.table("fleet")
+    if "size" not in table:
+        table.fault("size", "is missing: how many drivers there are")
+    size = table.whole("size", 0, 0, MAX_FLEET)
+    shares = table.table("mix")
+    mix = {vehicle: share for vehicle in VehicleClass if (share := shares.number(vehicle, 0.0, 0.0, 1e9)) > 0}
+    if shares.keys() and not mix and set(shares.keys()) <= set(VehicleClass):
+        shares.fault("", "needs a share above 0")
+    shares.refuse_unknown()
+    spread = table.number("pace_spread", DEFAULT_PACE_SPREAD, 0.0, 0.9)
+    table.refuse_unknown()
+    total = sum(mix.values())
+    if mix and abs(total - 1) > 1e-9:  # shares that add up to 1 already stay as they are, so a file written by `to_toml` reads back the same
+        mix = {vehicle: share / total for vehicle, share in mix.items()}
+    return FleetMix(size, MappingProxyType(mix or {VehicleClass.CAR: 1.0}), spread)
+
+
+def _deliveries(root: Table) -> DeliveryPattern:
+    table = root.table("deliveries")
+    pattern = DeliveryPattern(
+        DeliveryMode(table.choice("mode", DeliveryMode.CONTINUOUS, list(DeliveryMode))),
+        table.number("start_spread_s", 0.0, 0.0, 86_400.0),
+        table.span("pause_s", (0.0, 0.0), 0.0, 86_400.0),
+    )
+    table.refuse_unknown()
+    return pattern
+
+
+def _drivers_per_actor(table: Table) -> int | None:
+    found = table.whole("drivers_per_actor", 1, 1, MAX_FLEET) if "drivers_per_actor" in table else None
+    table.refuse_unknown(("drivers_per_actor",))
+    return found
