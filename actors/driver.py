@@ -55,8 +55,6 @@ class DriverHost:
         self._clocks: list[RunClock] = []
         self._until_ms: int | None = None
         self._batch = 0
-        #: Every delivery this host was ever given; one that is given again starts nothing.
-        self._known: set[str] = set()
         self._on_the_way: deque[_Sent] = deque()
         self._checkpoint: Checkpoint | None = None
         self._finished: deque[str] = deque()
@@ -73,34 +71,28 @@ class DriverHost:
     def add(self, batch: Batch) -> None:
         """Take over some deliveries; those already known are left as they are."""
         with self._lock:
-            specs = [spec for spec in batch.specs if spec.delivery_id not in self._known]
-            self._simulation.define_routes(list(batch.routes))
-            self._simulation.add(specs, resume_seq=batch.resume_seq)
-            self._known.update(spec.delivery_id for spec in specs)
-            new = {spec.delivery_id for spec in specs}
-            for steering in batch.history:
-                if steering.delivery_id in new:
-                    self._steer(steering, steering.at_ms)
-            self._batch = max(self._batch, batch.number)
+            self._simulation.define_routes(batch.routes)
+            self._simulation.add(batch.specs, batch.resume_seq, batch.histories)
+            self._batch = batch.number
 
-    def steer(self, steering: Steering) -> int:
-        """Pause, resume or cancel a delivery, and return the virtual instant from which it holds.
+    def steer(self, steering: Steering) -> int | None:
+        """Pause, resume or cancel a delivery.
 
-        That is the one asked for, unless positions past it have been made already: what is sent stays true.
+        Returns
+        -------
+        The virtual instant from which it holds: the one asked for, unless positions past it have been made already, for what is sent stays true. None if
+        nothing changes.
         """
         with self._lock:
-            at_ms = steering.at_ms if self._until_ms is None else max(steering.at_ms, self._until_ms + 1)
-            self._steer(steering, at_ms)
-            return at_ms
-
-    def _steer(self, steering: Steering, at_ms: int) -> None:
-        match steering.action:
-            case ControlAction.PAUSE:
-                self._simulation.pause(steering.delivery_id, at_ms)
-            case ControlAction.RESUME:
-                self._simulation.resume(steering.delivery_id, at_ms)
-            case ControlAction.CANCEL:
-                self._simulation.cancel(steering.delivery_id, at_ms)
+            match steering.action:
+                case ControlAction.PAUSE:
+                    return self._simulation.pause(steering.delivery_id, steering.at_ms)
+                case ControlAction.RESUME:
+                    return self._simulation.resume(steering.delivery_id, steering.at_ms)
+                case ControlAction.CANCEL:
+                    return self._simulation.cancel(steering.delivery_id, steering.at_ms)
+                case _:
+                    return None
 
     def tick(self) -> None:
         """Send everything that is due by now. Called by one thread, every tick."""

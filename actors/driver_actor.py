@@ -61,7 +61,7 @@ class TickingDriver:
         """See `DriverHost.add`."""
         self._host.add(batch)
 
-    def steer(self, steering: Steering) -> int:
+    def steer(self, steering: Steering) -> int | None:
         """See `DriverHost.steer`."""
         return self._host.steer(steering)
 

@@ -199,7 +199,7 @@ class MemoryPublisher:
         if not self.holding:
             self._settled, self._acked = self._number, len(self.positions)
 
-    def flush(self, timeout_s: float) -> int:
+    def flush(self, timeout_s: float) -> int:  # noqa: ARG002
         """Acknowledge everything, unless `holding`, and return how many positions are not."""
         self.poll()
         return len(self.positions) - self._acked

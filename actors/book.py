@@ -1,0 +1,151 @@
+"""The dispatcher's book: which delivery sits in which driver actor, and from which sample on it would have to be sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from actors.assignment import Batch, Checkpoint, Steering
+from engine.delivery import DeliverySpec
+from engine.messages import ControlAction
+from engine.route import Route
+from engine.timeline import History
+
+
+@dataclass(slots=True)
+class Placed:
+    """One delivery on the road.
+
+    Attributes
+    ----------
+    batch : number of the batch in which its actor got it last.
+    resume_seq : first sample that its actor had to send when it got it.
+    steerings : what has been done to it, in order.
+    """
+
+    spec: DeliverySpec
+    actor: str
+    batch: int
+    resume_seq: int = 0
+    steerings: list[Steering] = field(default_factory=list)
+
+    @property
+    def history(self) -> History:
+        """What has been done to it, as the simulation takes it over."""
+        history = History()
+        for steering in self.steerings:
+            open_ms = history.pauses[-1][0] if history.pauses and history.pauses[-1][1] is None else None
+            match steering.action:
+                case ControlAction.PAUSE if open_ms is None:
+                    history.pauses.append((max(steering.at_ms, self.spec.depart_ms), None))
+                case ControlAction.RESUME if open_ms is not None:
+                    history.pauses.pop()
+                    if steering.at_ms > open_ms:
+                        history.pauses.append((open_ms, steering.at_ms))
+                case ControlAction.CANCEL:
+                    history.cancelled_ms = steering.at_ms
+        return history
+
+
+class Book:
+    """Deliveries on the road, by id, and the ids of all that ever were: a delivery starts once.
+
+    Parameters
+    ----------
+    actors : names of the driver actors.
+    first_batch : batches are numbered from here; greater than any number an earlier dispatcher of the run gave.
+    """
+
+    def __init__(self, actors: Iterable[str], first_batch: int = 1) -> None:
+        self._placed: dict[str, Placed] = {}
+        self._ever: set[str] = set()
+        self._loads: Counter[str] = Counter(dict.fromkeys(actors, 0))
+        self._batch = first_batch - 1
+
+    def __len__(self) -> int:
+        return len(self._placed)
+
+    def __contains__(self, delivery_id: str) -> bool:
+        """Whether the delivery was ever placed."""
+        return delivery_id in self._ever
+
+    @property
+    def loads(self) -> Mapping[str, int]:
+        """Deliveries of each actor."""
+        return self._loads
+
+    @property
+    def last_batch(self) -> int:
+        """Number of the newest batch."""
+        return self._batch
+
+    @property
+    def on_the_road(self) -> Iterable[Placed]:
+        """Every delivery that has not finished."""
+        return list(self._placed.values())
+
+    def place(self, actor: str, specs: Iterable[DeliverySpec], routes: Iterable[Route] = ()) -> Batch:
+        """Note new deliveries of an actor, and return what it must be told; deliveries already known are left out.
+
+        `routes` are those the actor does not have.
+        """
+        self._batch += 1
+        new = []
+        for spec in specs:
+            if spec.delivery_id not in self._ever:
+                self._ever.add(spec.delivery_id)
+                self._placed[spec.delivery_id] = Placed(spec, actor, self._batch)
+                self._loads[actor] += 1
+                new.append(spec)
+        return Batch(self._batch, tuple(new), tuple(routes))
+
+    def finish(self, delivery_ids: Iterable[str]) -> list[str]:
+        """Take finished deliveries off the road, and return those that were on it."""
+        gone = []
+        for delivery_id in delivery_ids:
+            placed = self._placed.pop(delivery_id, None)
+            if placed is not None:
+                self._loads[placed.actor] -= 1
+                gone.append(delivery_id)
+        return gone
+
+    def steer(self, steering: Steering) -> str | None:
+        """Note what is done to a delivery, and return its actor; None if it is not on the road."""
+        placed = self._placed.get(steering.delivery_id)
+        if placed is None:
+            return None
+        placed.steerings.append(steering)
+        return placed.actor
+
+    def correct(self, steering: Steering, at_ms: int | None) -> bool:
+        """Note from when a steering really held, or that it changed nothing (None); return whether it was noted."""
+        placed = self._placed.get(steering.delivery_id)
+        if placed is None or steering not in placed.steerings:
+            return False
+        here = placed.steerings.index(steering)
+        placed.steerings[here : here + 1] = [] if at_ms is None else [replace(steering, at_ms=at_ms)]
+        return True
+
+    def note_checkpoint(self, actor: str, checkpoint: Checkpoint) -> None:
+        """Note what an actor has had acknowledged: if it must be told again, its deliveries go on from there."""
+        for placed in self._placed.values():
+            if placed.actor == actor and placed.batch <= checkpoint.batch:
+                placed.resume_seq = max(placed.resume_seq, checkpoint.resume_seq(placed.spec))
+
+    def resend(self, actor: str, routes: Mapping[str, Route]) -> Batch:
+        """Return all deliveries of an actor that has forgotten everything, each from where it had been acknowledged.
+
+        A delivery whose route is not in `routes` is left out: it cannot be driven.
+        """
+        self._batch += 1
+        mine = [placed for placed in self._placed.values() if placed.actor == actor and placed.spec.route_id in routes]
+        for placed in mine:
+            placed.batch = self._batch
+        return Batch(
+            number=self._batch,
+            specs=tuple(placed.spec for placed in mine),
+            routes=tuple({placed.spec.route_id: routes[placed.spec.route_id] for placed in mine}.values()),
+            resume_seq={placed.spec.delivery_id: placed.resume_seq for placed in mine if placed.resume_seq},
+            histories={placed.spec.delivery_id: placed.history for placed in mine if placed.steerings},
+        )

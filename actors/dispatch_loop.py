@@ -1,0 +1,127 @@
+"""The dispatch loop does what the dispatcher decides. It joins requests, crew, journal and facts, and decides nothing itself.
+
+The order of one step is what makes a crash harmless:
+
+1. read requests and statuses, and let the dispatcher decide;
+2. journal the decisions;
+3. act on them: crew and facts;
+4. commit the requests' offsets.
+
+Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from actors.assignment import Batch, DriverStatus, Steering
+from actors.dispatcher import Dispatcher
+from actors.facts import Facts
+from actors.instructions import Instruction, Publish, Record, SendBatch, SendClock, SendSteering
+from actors.journal import Journal
+from actors.requests import Received, RouteGone
+from engine.clock import RunClock
+from engine.messages import ControlRun, DeadLetter, StartDelivery
+from engine.route import Route
+
+
+class Crew(Protocol):
+    """The driver actors. Nothing here waits for them."""
+
+    def add(self, actor: str, batch: Batch) -> None:
+        """Give an actor some deliveries."""
+
+    def steer(self, actor: str, steering: Steering) -> None:
+        """Have an actor pause, resume or cancel a delivery."""
+
+    def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
+        """Tell an actor the run's clock."""
+
+    def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
+        """Return the statuses that have come in since the last call. Called each step."""
+
+    def steered(self) -> list[tuple[Steering, int | None]]:
+        """Return for each steering that was done since the last call the virtual instant from which it holds; None if it changed nothing."""
+
+    def drain(self, timeout_s: float) -> list[DriverStatus]:
+        """End the actors and return their last statuses; waits, but not longer than given."""
+
+
+class Requests(Protocol):
+    """Where requests come from."""
+
+    def open(self) -> list[Received]:
+        """Return the routes that are there already. Called once, first."""
+
+    def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
+        """Return what has been asked for since the last call, waiting a while if there is nothing."""
+
+    def commit(self) -> None:
+        """Note that everything polled so far has been handled."""
+
+
+class DispatchLoop:
+    """One run's dispatching, step by step.
+
+    Parameters
+    ----------
+    now_ms : the wall clock, epoch ms.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, requests: Requests, crew: Crew, journal: Journal, facts: Facts, now_ms: Callable[[], float]) -> None:
+        self._dispatcher, self._requests, self._crew, self._journal, self._facts, self._now_ms = dispatcher, requests, crew, journal, facts, now_ms
+
+    def open(self) -> None:
+        """Take over what there is: the routes on Kafka, and an earlier dispatcher's decisions."""
+        for received in self._requests.open():
+            self._decide(received)
+        self._dispatcher.replay(self._journal.read())
+
+    def step(self, wait_s: float) -> None:
+        """Do one round; waits up to `wait_s` for requests."""
+        instructions: list[Instruction] = []
+        for received in self._requests.poll(wait_s):
+            if isinstance(received, DeadLetter):
+                self._facts.bury(received)
+            else:
+                instructions += self._decide(received)
+        for status in self._crew.statuses({name: host.finished_seen for name, host in self._dispatcher.hosts.items()}):
+            instructions += self._dispatcher.report(status)
+        for steering, at_ms in self._crew.steered():
+            instructions += self._dispatcher.steered(steering, at_ms)
+        instructions += self._dispatcher.pass_time(self._now_ms())
+        self._do(instructions)
+        self._requests.commit()
+
+    def _decide(self, received: Received) -> list[Instruction]:
+        match received.wish:
+            case StartDelivery() as request:
+                delivery_id = request.delivery_id or f"{self._dispatcher.plan.run_id}-{received.partition}-{received.offset}"
+                return self._dispatcher.start(request, delivery_id, self._now_ms())
+            case ControlRun() as request:
+                return self._dispatcher.control(request, self._now_ms())
+            case Route() as route:
+                self._dispatcher.define_route(route)
+            case RouteGone(route_id):
+                self._dispatcher.forget_route(route_id)
+        return []
+
+    def _do(self, instructions: Iterable[Instruction]) -> None:
+        self._journal.append(instruction.entry for instruction in instructions if isinstance(instruction, Record))
+        for instruction in instructions:
+            match instruction:
+                case SendBatch(actor, batch):
+                    self._crew.add(actor, batch)
+                case SendSteering(actor, steering):
+                    self._crew.steer(actor, steering)
+                case SendClock(actor, clock, end_ms):
+                    self._crew.set_clock(actor, clock, end_ms)
+                case Publish(message):
+                    self._facts.tell(message)
+
+    def drain(self, timeout_s: float) -> None:
+        """End the run: the actors say how far each delivery came, then the run says that it has ended."""
+        statuses = self._crew.drain(timeout_s)
+        self._do(self._dispatcher.finish(statuses, self._now_ms()))
+        self._facts.flush(timeout_s)

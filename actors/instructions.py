@@ -1,0 +1,52 @@
+"""What the dispatcher wants done. It decides and returns these; `actors.dispatch_loop` does them, in order, journal first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actors.assignment import Batch, Steering
+from actors.journal import Entry
+from engine.clock import RunClock
+from engine.messages import DeliveryEvent, RouteDefined, RunEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Keep a decision in the journal."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class SendBatch:
+    """Give a driver actor some deliveries."""
+
+    actor: str
+    batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class SendSteering:
+    """Have a driver actor pause, resume or cancel a delivery."""
+
+    actor: str
+    steering: Steering
+
+
+@dataclass(frozen=True, slots=True)
+class SendClock:
+    """Tell a driver actor the run's clock and end."""
+
+    actor: str
+    clock: RunClock
+    end_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Put a fact on Kafka."""
+
+    message: DeliveryEvent | RouteDefined | RunEvent
+
+
+Instruction = Record | SendBatch | SendSteering | SendClock | Publish
