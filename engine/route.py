@@ -8,17 +8,16 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import polyline
 
 from engine.errors import InvalidRoute, MessageError
 from engine.geodesy import Floats, check_coordinates, densified, inverse, is_dense, unwrap_longitude, wrap_longitude
 from engine.messages import RouteDefined, checked_id
+from engine.polylines import decode_polyline, encode_polyline
 
 MAX_POINTS = 100_000
 """A route with more points is refused: it would not fit a message, and it is longer than the Earth is round."""
 
 _PRECISION = 6
-_GRID = 10**_PRECISION
 _STOP_SLACK_M = 1.0
 
 
@@ -139,12 +138,11 @@ class Route:
 
         Only given points are sent: the reader puts the others in again, at the same places.
         """
-        points = np.column_stack((self.lat_deg, wrap_longitude(self.lng_deg)))[self.given]
         limit = self.limit_mps[self.given[:-1]]
         return RouteDefined(
             route_id=self.id,
             title=self.title,
-            geometry=polyline.encode(points.tolist(), _PRECISION),
+            geometry=encode_polyline(self.lat_deg[self.given], wrap_longitude(self.lng_deg[self.given]), _PRECISION),
             limits=_run_lengths(limit) if np.isfinite(limit).any() else None,
             stops=[[stop.distance_m, stop.dwell_s] for stop in self.stops] or None,
             source=self.source or None,
@@ -175,28 +173,6 @@ class Route:
 
     def __hash__(self) -> int:
         return hash((self.id, self.lat_deg.size))
-
-
-def decode_polyline(text: str, precision: int, place: str) -> Floats:
-    """Return the points of an encoded polyline: (n, 2), latitude and longitude in degrees.
-
-    Raises
-    ------
-    MessageError : a character that no polyline has, or an end in the middle of a point.
-    """
-    for index, char in enumerate(text):
-        if not "?" <= char <= "~":
-            raise MessageError(f'{place}: character {index} must be from "?" to "~", found {char!r}')
-    if text and text[-1] > "^":
-        raise MessageError(f"{place}: ends in the middle of a number, at character {len(text)}")
-    try:
-        points = polyline.decode(text, precision)
-    except IndexError:
-        raise MessageError(f"{place}: ends after a latitude without a longitude, at character {len(text)}") from None
-    try:
-        return np.array(points, dtype=np.float64).reshape(-1, 2)
-    except OverflowError:
-        raise MessageError(f"{place}: holds a number larger than any coordinate") from None
 
 
 def _checked_route_id(route_id: str) -> str:

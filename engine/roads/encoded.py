@@ -8,8 +8,8 @@ import numpy as np
 
 from engine.errors import MessageError
 from engine.geodesy import Floats
+from engine.polylines import decode_polyline
 from engine.roads.imported import Collector
-from engine.route import decode_polyline
 
 
 def read_polylines(text: str, into: Collector, precision: int | None = None) -> None:
