@@ -224,8 +224,8 @@ def _table(
     road: _Road, offsets: Indices, point: Indices, stands: npt.NDArray[np.bool_], x: Floats, at: Floats, t0: Floats, t_end: Floats, travelled: Floats
 ) -> PlanTable:
     length = np.where(road.last, 1.0, road.length_m)
-    lat_per_m = (_following(road.lat_deg) - road.lat_deg) / length
-    lng_per_m = (_following(road.lng_deg) - road.lng_deg) / length
+    lat_per_m = np.where(road.last, 0.0, _following(road.lat_deg) - road.lat_deg) / length
+    lng_per_m = np.where(road.last, 0.0, _following(road.lng_deg) - road.lng_deg) / length
     pieces = np.empty((point.size, 8))
     pieces[:, T0] = t0
     pieces[:, D0] = at

@@ -7,7 +7,7 @@ caught up in any number of steps: a position (delivery, seq) and an event (deliv
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -53,13 +53,19 @@ class Tick:
 
 @dataclass(slots=True)
 class _Delivery:
-    """A delivery that has not ended."""
+    """A delivery that has not ended; `added_at` is the number of advances before it was added."""
 
     spec: DeliverySpec
     trip: Trip
-    history: History
     length_m: float
+    added_at: int
+    history: History = field(default_factory=History)
     events_sent: int = 0
+
+    def ends_ms(self) -> int:
+        """Return when it arrives or is cancelled, `NEVER_MS` while it is paused."""
+        arrival = instant(self.trip, self.trip.trip_ms, self.history.pauses)
+        return arrival if self.history.cancelled_ms is None else min(arrival, self.history.cancelled_ms)
 
 
 class FleetSimulation:
@@ -70,7 +76,7 @@ class FleetSimulation:
 
     def __init__(self, run_id: str, seed: int = 0) -> None:
         self.run_id, self.seed = run_id, seed
-        self._now_ms = -1
+        self._now_ms, self._advances = -1, 0
         self._routes: dict[str, Route] = {}
         self._book = PlanBook()
         self._fleet = Fleet()
@@ -109,13 +115,11 @@ class FleetSimulation:
         """Tell whether deliveries on a route can be added."""
         return route_id in self._routes
 
-    def add(
-        self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None, histories: Mapping[str, History] | None = None
-    ) -> list[DeliverySpec]:
+    def add(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None) -> list[DeliverySpec]:
         """Add deliveries; those known already, by id, change nothing.
 
-        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all its events again, for which its
-        history (as `pause`, `resume` and `cancel` returned it) must be given.
+        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all its events again. What was done to
+        it before is done again, with the instants that counted, before the next `advance`.
 
         Returns
         -------
@@ -142,9 +146,8 @@ class FleetSimulation:
         for row, (spec, plan, trip_ms) in enumerate(zip(new, plans.tolist(), trips_ms, strict=True), begin):
             rate = spec.pace / 1000.0
             stops_ms = [min(int(np.ceil(arrival_s / rate)), trip_ms) for arrival_s in self._book.table.stops[plan].arrival_s]
-            history = (histories or {}).get(spec.delivery_id, History())
             trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms)
-            self._deliveries.append(_Delivery(spec, trip, History(list(history.pauses), history.cancelled_ms), float(self._book.table.length_m[plan])))
+            self._deliveries.append(_Delivery(spec, trip, float(self._book.table.length_m[plan]), self._advances))
             self._row_of[spec.delivery_id] = row
         self._rows.append(
             {
@@ -175,9 +178,9 @@ class FleetSimulation:
         row, delivery = self._find(delivery_id)
         if delivery is None:
             return None
-        begin = max(at_ms, self._now_ms + 1, delivery.trip.depart_ms)
+        begin = max(self._first_free_ms(delivery, at_ms), delivery.trip.depart_ms)
         pauses = delivery.history.pauses
-        if (pauses and (pauses[-1][1] is None or pauses[-1][1] > begin)) or self._ends_ms(delivery) <= begin:
+        if (pauses and (pauses[-1][1] is None or pauses[-1][1] > begin)) or delivery.ends_ms() <= begin:
             return None
         pauses.append((begin, None))
         self._reschedule(row)
@@ -189,7 +192,7 @@ class FleetSimulation:
         if delivery is None or not delivery.history.pauses or delivery.history.pauses[-1][1] is not None:
             return None
         begin, _ = delivery.history.pauses.pop()
-        end = max(at_ms, self._now_ms + 1)
+        end = self._first_free_ms(delivery, at_ms)
         if end > begin:
             delivery.history.pauses.append((begin, end))
         self._reschedule(row)
@@ -200,17 +203,12 @@ class FleetSimulation:
         row, delivery = self._find(delivery_id)
         if delivery is None:
             return None
-        at = max(at_ms, self._now_ms + 1)
-        if self._ends_ms(delivery) <= at:
+        at = self._first_free_ms(delivery, at_ms)
+        if delivery.ends_ms() <= at:
             return None
         delivery.history.cancelled_ms = at
         self._reschedule(row)
         return at
-
-    def history(self, delivery_id: str) -> History | None:
-        """Return what was done to a delivery, for `add` after a restart; None if it is unknown or has ended."""
-        _, delivery = self._find(delivery_id)
-        return None if delivery is None else History(list(delivery.history.pauses), delivery.history.cancelled_ms)
 
     def next_seq(self) -> dict[str, int]:
         """Return the number of the next position of every delivery that has not ended."""
@@ -232,7 +230,7 @@ class FleetSimulation:
         p = self._fleet.positions_of(rows, due)
         values = self._encoder.encode(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
         events = self._events_until(horizon)
-        self._now_ms = horizon
+        self._now_ms, self._advances = horizon, self._advances + 1
         tick = Tick(values, self._encoder.keys(handles), seq, due, events, more=horizon < until_ms)
         self._compact()
         return tick
@@ -251,11 +249,9 @@ class FleetSimulation:
         row = self._row_of.get(delivery_id, -1)
         return row, self._deliveries[row] if row >= 0 else None
 
-    @staticmethod
-    def _ends_ms(delivery: _Delivery) -> int:
-        arrival = instant(delivery.trip, delivery.trip.trip_ms, delivery.history.pauses)
-        cancelled = delivery.history.cancelled_ms
-        return arrival if cancelled is None else min(arrival, cancelled)
+    def _first_free_ms(self, delivery: _Delivery, at_ms: int) -> int:
+        """Return the first instant from `at_ms` on of which nothing has been told, since what is sent stays true."""
+        return at_ms if delivery.added_at == self._advances else max(at_ms, self._now_ms + 1)
 
     def _reschedule(self, row: int) -> None:
         """Bring a delivery's count, samples and next event up to date after a change of its history."""
