@@ -112,9 +112,7 @@ class PositionEncoder:
         for name, column in zip(ID_FIELDS, columns, strict=True):
             if len(column) != n:
                 raise MessageError(f"{name}: {len(column)} ids for {n} deliveries")
-            if not all(isinstance(word, str) for word in column) or not _IDS.fullmatch("\n".join(column) + "\n" * bool(n)):
-                for word in column:
-                    checked_id(word, name)
+            _check_ids(column, name)
         members: dict[Widths, list[int]] = {}
         for i, lengths in enumerate(zip(*(map(len, column) for column in columns), strict=True)):
             r, c, d, v, u = lengths
@@ -235,7 +233,7 @@ class PositionEncoder:
             return
         first = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
         delivery = self._keys[rows[first]].decode()
-        raise MessageError(f"delivery {delivery}: {name} must be from {low:.12g} to {high:.12g}, found {column[first].item()!r}")
+        raise MessageError(f"delivery {delivery}: {name} must be from {low:.15g} to {high:.15g}, found {column[first].item()!r}")
 
     def _groups(self, rows: Ints) -> list[tuple[int, Ints]]:
         group = self._group[rows]
@@ -268,6 +266,15 @@ class PositionEncoder:
     def _fill(templates: _Templates, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
         templates.rows.take(places, axis=0, out=matrix, mode="clip")
         write_numbers(matrix.view(templates.layout.writes).ravel(), numbers)
+
+
+def _check_ids(column: Sequence[str], name: str) -> None:
+    if all(isinstance(word, str) for word in column):
+        joined = "".join([word + "\n" for word in column])
+        if _IDS.fullmatch(joined) and joined.count("\n") == len(column):
+            return
+    for word in column:
+        checked_id(word, name)
 
 
 def _objects(values: list[bytes]) -> npt.NDArray[np.object_]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any, NoReturn
 
 from engine.codec.batch import PositionRecord
@@ -79,13 +78,13 @@ def _shown(value: object) -> str:
 
 def _number(value: object, name: str) -> float:
     low, high = BOUNDS[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or not low <= value <= high:
-        raise MessageError(f"{name} must be a number from {low:.12g} to {high:.12g}, found {_shown(value)}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise MessageError(f"{name} must be a number from {low:.15g} to {high:.15g}, found {_shown(value)}")
     return float(value)
 
 
 def _whole(value: object, name: str) -> int:
     low, high = BOUNDS[name]
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise MessageError(f"{name} must be a whole number from {low:.12g} to {high:.12g}, found {_shown(value)}")
+        raise MessageError(f"{name} must be a whole number from {low:.15g} to {high:.15g}, found {_shown(value)}")
     return value
