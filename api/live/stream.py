@@ -86,9 +86,13 @@ class Streams:
 
     async def attend(self, websocket: WebSocket) -> None:
         """Serve one script from its arrival to its leaving; it chooses by ``?ids=a,b`` or by ``{"deliveries": [...]}`` at any time."""
-        await websocket.accept()
         stream = Stream()
         ids = websocket.query_params.get("ids")
+        fault: ControlError | None = None
+        try:
+            stream.choose(ids.split(",") if ids else ())
+        except ControlError as error:
+            fault = error
 
         def take(frame: str | bytes) -> None:
             deliveries = parse_control(frame).get("deliveries")
@@ -97,16 +101,17 @@ class Streams:
             stream.choose(deliveries)
 
         async def send() -> None:
-            if ids:
-                stream.choose(ids.split(","))
+            if fault is not None:
+                raise fault
             while True:
                 await stream.news.wait()
                 stream.news.clear()
                 while (told := stream.take()) is not None:
                     await websocket.send_text(told)
 
-        self._enter(stream)
+        self._enter(stream)  # before the handshake is answered, so that nothing is missed after it
         try:
+            await websocket.accept()
             await converse(websocket, asyncio.create_task(send()), take)
         finally:
             self._leave(stream)

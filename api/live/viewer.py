@@ -6,6 +6,7 @@ way to him, so a slow viewer costs a bounded amount of memory and always sees th
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Any
 
@@ -24,6 +25,7 @@ MAX_VEHICLES = 200_000
 DEFAULT_VEHICLES = 50_000
 EVENTS_PER_SECOND = 20
 TRACK_PERIOD_MS = 1000
+_TICKS_PER_SECOND = 1000 // PERIOD_MS
 
 
 class Viewer:
@@ -38,7 +40,7 @@ class Viewer:
         self._hub = hub
         self._rect: CellRect | None = None
         self._limit = DEFAULT_VEHICLES
-        self._frame_every_ms = float(PERIOD_MS)
+        self._frame_every_ms = PERIOD_MS
         self._frame_due_ms = -float("inf")
         self._paused = False
         self._waiting: Snapshot | None = None
@@ -98,7 +100,7 @@ class Viewer:
             self._replies.append(snapshot.hello)
         if self._rect is None or self._paused or snapshot.wall_ms < self._frame_due_ms:
             return
-        self._frame_due_ms = max(self._frame_due_ms, snapshot.wall_ms - PERIOD_MS) + self._frame_every_ms - PERIOD_MS / 10
+        self._frame_due_ms = snapshot.wall_ms + self._frame_every_ms - PERIOD_MS / 2
         if self._waiting is not None:
             self.skipped += 1
             self._hub.counters.frames_skipped += 1
@@ -149,7 +151,8 @@ class Viewer:
         except ValueError as error:
             raise ControlError(str(error)) from None
         self._limit = whole(message, "max", 1, MAX_VEHICLES, DEFAULT_VEHICLES)
-        self._frame_every_ms = 1000 / whole(message, "hz", 1, 1000 // PERIOD_MS, 1000 // PERIOD_MS)
+        hz = whole(message, "hz", 1, _TICKS_PER_SECOND, _TICKS_PER_SECOND)
+        self._frame_every_ms = math.ceil(_TICKS_PER_SECOND / hz) * PERIOD_MS
         self._rect, self._frame_due_ms, self._waiting = rect, -float("inf"), None
 
     def _track(self, message: dict[str, Any], now_ms: float) -> None:
