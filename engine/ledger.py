@@ -108,7 +108,8 @@ class SeqLedger:
         """Note that a delivery has `positions` positions in all: seq 0 to positions - 1."""
         if positions < 0:
             raise InvalidInput(f"delivery {delivery_id}: the number of positions must be >= 0, found {positions}")
-        self._expected[self._number(np.array([delivery_id.encode()]))] = positions
+        number = self._number(np.array([delivery_id.encode()]))  # may replace the array that is written next
+        self._expected[number] = positions
 
     def gaps(self, delivery_id: str, expected: int | None = None) -> list[Gap]:
         """Return what is missing of a delivery below its highest seen or expected seq; `expected` stands for an earlier `expect`."""

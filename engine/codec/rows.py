@@ -68,9 +68,8 @@ class RowReader:
         written = expected.view(self._layout.writes).ravel()
 
         good = self._read_ids(found, written, rows)
-        numbers, in_range = _read_numbers(found)
+        numbers = _read_numbers(found)
         write_numbers(written, numbers)
-        good &= in_range
         if not np.array_equal(matrix.view(np.uint64), expected.view(np.uint64)):
             good &= (matrix.view(np.uint64) == expected.view(np.uint64)).all(axis=1)
         ends = np.flatnonzero(numbers.finished)
@@ -123,8 +122,8 @@ def _id_characters(words: Words) -> Words:
     return np.negative(letter.view(np.uint8)).view(np.uint64)
 
 
-def _read_numbers(found: npt.NDArray[np.void]) -> tuple[Numbers, Mask]:
-    """Return the numbers of rows whatever their bytes are, and where the coordinates are on Earth; within the range that can be written."""
+def _read_numbers(found: npt.NDArray[np.void]) -> Numbers:
+    """Return the numbers of rows whatever their bytes are, each brought into the range that can be written (so what was outside is written differently)."""
     words = np.empty((8, len(found)), np.uint64)
     lat_whole, lng_whole = found["lat_whole"].copy(), found["lng_whole"].copy()
     words[_LAT_PARTS] = found["lat_parts"]
@@ -141,11 +140,8 @@ def _read_numbers(found: npt.NDArray[np.void]) -> tuple[Numbers, Mask]:
     words[_PACE] |= found["speed_whole"]
     whole = _parse(words)
 
-    lat = whole[_LAT_PARTS] + DEGREE * (whole[_DEGREES] & 0xFFFFFFFF)
-    lng = whole[_LNG_PARTS] + DEGREE * (whole[_DEGREES] >> 32)
-    in_range = (lat <= _LAT_MAX) & (lng <= _LNG_MAX)
-    np.minimum(lat, _LAT_MAX, out=lat)
-    np.minimum(lng, _LNG_MAX, out=lng)
+    lat = np.minimum(whole[_LAT_PARTS] + DEGREE * (whole[_DEGREES] & 0xFFFFFFFF), _LAT_MAX)
+    lng = np.minimum(whole[_LNG_PARTS] + DEGREE * (whole[_DEGREES] >> 32), _LNG_MAX)
     np.negative(lat, out=lat, where=_has_minus(lat_whole, _MINUS_LAT))
     np.negative(lng, out=lng, where=_has_minus(lng_whole, _MINUS_LNG))
     return Numbers(
@@ -157,7 +153,7 @@ def _read_numbers(found: npt.NDArray[np.void]) -> tuple[Numbers, Mask]:
         np.minimum(whole[_PACE] & 0xFFFFFFFF, 9_999),
         np.minimum((whole[_PACE] >> 32) * 10 + (found["bearing_tenth"] & 0x0F), 3_599),
         np.minimum(whole[_DISTANCE] * 10 + (found["distance_tenth"] & 0x0F), 99_999_999),
-    ), in_range
+    )
 
 
 def _parse(words: Words) -> npt.NDArray[np.int64]:
