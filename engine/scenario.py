@@ -191,8 +191,10 @@ class Scenario:
             deliveries=_deliveries(root),
             drivers_per_actor=_drivers_per_actor(root.table("actors")),
         )
-        if ("network" in root) == ("routes" in root):
-            root.fault("routes" if "routes" in root else "", "a scenario needs either [network] or [routes]" + (", found both" if "routes" in root else ""))
+        if "network" in root and "routes" in root:
+            root.fault("routes", "must not stand beside [network]: a scenario has one of them")
+        elif "network" not in root and "routes" not in root:
+            root.fault("", "a scenario needs either [network] or [routes]")
         root.refuse_unknown()
         faults.raise_any()
         return scenario
