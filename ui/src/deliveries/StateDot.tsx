@@ -1,0 +1,10 @@
+import Box from '@mui/material/Box'
+import type { JSX } from 'react'
+import { useColourMode } from '../app/colourMode'
+import { stateColour } from '../theme/stateColours'
+
+/** The colour of a state, as on the map. Words stand beside it. */
+export function StateDot({ state, size = 10 }: { state: string; size?: number }): JSX.Element {
+  const mode = useColourMode()
+  return <Box component="span" aria-hidden sx={{ width: size, height: size, borderRadius: '50%', bgcolor: stateColour(state, mode), flexShrink: 0, display: 'inline-block' }} />
+}

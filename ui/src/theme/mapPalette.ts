@@ -1,0 +1,61 @@
+/** The base map's colours: paper by day, slate by night; quiet, so that the vehicles are what one sees. */
+
+import type { ColourMode } from './stateColours'
+
+export interface MapPalette {
+  water: string
+  land: string
+  border: string
+  label: string
+  labelHalo: string
+  minorStreet: string
+  street: string
+  mainStreet: string
+  casing: string
+  routeDriven: string
+  routeAhead: string
+  routeCasing: string
+  bubble: string
+  bubbleText: string
+  halo: string
+  selection: string
+}
+
+export const MAP_PALETTES: Record<ColourMode, MapPalette> = {
+  light: {
+    water: '#d3dfe6',
+    land: '#f4f3ef',
+    border: '#b9b6ad',
+    label: '#6f6e68',
+    labelHalo: '#f4f3ef',
+    minorStreet: '#e0ddd5',
+    street: '#d0ccc1',
+    mainStreet: '#bdb7a8',
+    casing: '#ffffff',
+    routeDriven: '#7d93a8',
+    routeAhead: '#0067b1',
+    routeCasing: '#ffffff',
+    bubble: '#ffffff',
+    bubbleText: '#1c2733',
+    halo: '#ffffff',
+    selection: '#10202e',
+  },
+  dark: {
+    water: '#10161c',
+    land: '#1a2129',
+    border: '#3a4652',
+    label: '#93a1ae',
+    labelHalo: '#1a2129',
+    minorStreet: '#27313b',
+    street: '#323e4a',
+    mainStreet: '#465564',
+    casing: '#141a20',
+    routeDriven: '#6d7f90',
+    routeAhead: '#5cb8f5',
+    routeCasing: '#0d1217',
+    bubble: '#1f2933',
+    bubbleText: '#eef3f7',
+    halo: '#0d1217',
+    selection: '#ffffff',
+  },
+}
