@@ -10,7 +10,6 @@ from actors.publisher import Counts
 from engine.delivery import DeliverySpec
 from engine.messages import ControlAction
 from engine.route import Route
-from engine.timeline import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +35,14 @@ class Batch:
     number : rises with every batch of a run; a host's checkpoint speaks of the batches it has.
     routes : those of the specs that this host does not have yet.
     resume_seq : first sample still to be sent, by deliveryId; 0 if absent.
-    histories : what has been done to these deliveries before, by deliveryId; absent if nothing.
+    steerings : what has been done to these deliveries before, in order.
     """
 
     number: int
     specs: tuple[DeliverySpec, ...]
     routes: tuple[Route, ...] = ()
     resume_seq: Mapping[str, int] = field(default_factory=dict)
-    histories: Mapping[str, History] = field(default_factory=dict)
+    steerings: tuple[Steering, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from actors.assignment import Batch, Checkpoint, Steering
 from engine.delivery import DeliverySpec
-from engine.messages import ControlAction
 from engine.route import Route
-from engine.timeline import History
 
 
 @dataclass(slots=True)
@@ -29,23 +27,6 @@ class Placed:
     batch: int
     resume_seq: int = 0
     steerings: list[Steering] = field(default_factory=list)
-
-    @property
-    def history(self) -> History:
-        """What has been done to it, as the simulation takes it over."""
-        history = History()
-        for steering in self.steerings:
-            open_ms = history.pauses[-1][0] if history.pauses and history.pauses[-1][1] is None else None
-            match steering.action:
-                case ControlAction.PAUSE if open_ms is None:
-                    history.pauses.append((max(steering.at_ms, self.spec.depart_ms), None))
-                case ControlAction.RESUME if open_ms is not None:
-                    history.pauses.pop()
-                    if steering.at_ms > open_ms:
-                        history.pauses.append((open_ms, steering.at_ms))
-                case ControlAction.CANCEL:
-                    history.cancelled_ms = steering.at_ms
-        return history
 
 
 class Book:
@@ -69,6 +50,11 @@ class Book:
     def __contains__(self, delivery_id: str) -> bool:
         """Whether the delivery was ever placed."""
         return delivery_id in self._ever
+
+    @property
+    def ever(self) -> int:
+        """How many deliveries there were."""
+        return len(self._ever)
 
     @property
     def loads(self) -> Mapping[str, int]:
@@ -147,5 +133,5 @@ class Book:
             specs=tuple(placed.spec for placed in mine),
             routes=tuple({placed.spec.route_id: routes[placed.spec.route_id] for placed in mine}.values()),
             resume_seq={placed.spec.delivery_id: placed.resume_seq for placed in mine if placed.resume_seq},
-            histories={placed.spec.delivery_id: placed.history for placed in mine if placed.steerings},
+            steerings=tuple(steering for placed in mine for steering in placed.steerings),
         )

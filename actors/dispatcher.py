@@ -89,6 +89,11 @@ class Dispatcher:
         self._reported_ms = self._checkpointed_ms = -math.inf
 
     @property
+    def deliveries(self) -> int:
+        """How many deliveries were started."""
+        return self._book.ever
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the fleet has no more deliveries, none is on the road, and no request waits."""
         return self._clock is not None and self._fleet_next is None and not len(self._book) and not self._waiting

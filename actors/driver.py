@@ -72,7 +72,10 @@ class DriverHost:
         """Take over some deliveries; those already known are left as they are."""
         with self._lock:
             self._simulation.define_routes(batch.routes)
-            self._simulation.add(batch.specs, batch.resume_seq, batch.histories)
+            new = {spec.delivery_id for spec in self._simulation.add(batch.specs, batch.resume_seq)}
+            for steering in batch.steerings:
+                if steering.delivery_id in new:
+                    self._steer(steering)
             self._batch = batch.number
 
     def steer(self, steering: Steering) -> int | None:
@@ -84,15 +87,18 @@ class DriverHost:
         nothing changes.
         """
         with self._lock:
-            match steering.action:
-                case ControlAction.PAUSE:
-                    return self._simulation.pause(steering.delivery_id, steering.at_ms)
-                case ControlAction.RESUME:
-                    return self._simulation.resume(steering.delivery_id, steering.at_ms)
-                case ControlAction.CANCEL:
-                    return self._simulation.cancel(steering.delivery_id, steering.at_ms)
-                case _:
-                    return None
+            return self._steer(steering)
+
+    def _steer(self, steering: Steering) -> int | None:
+        match steering.action:
+            case ControlAction.PAUSE:
+                return self._simulation.pause(steering.delivery_id, steering.at_ms)
+            case ControlAction.RESUME:
+                return self._simulation.resume(steering.delivery_id, steering.at_ms)
+            case ControlAction.CANCEL:
+                return self._simulation.cancel(steering.delivery_id, steering.at_ms)
+            case _:
+                return None
 
     def tick(self) -> None:
         """Send everything that is due by now. Called by one thread, every tick."""

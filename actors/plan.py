@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from actors.placement import Placement
+from actors.placement import Placement, place
+from engine.errors import MessageError
+from engine.messages import checked_id
+from engine.scenario import Scenario
+
+MAX_RUN_ID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +43,31 @@ class RunPlan:
         """Names of the driver actors."""
         width = len(str(self.placement.actors - 1))
         return tuple(f"driver-{number:0{width}d}" for number in range(self.placement.actors))
+
+
+def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float | None = None, start_ms: int | None = None) -> RunPlan:
+    """Return the plan of a scenario's run on a cluster with so many CPUs.
+
+    Raises
+    ------
+    MessageError : `run_id` is no identifier, or too long to begin deliveryIds.
+    """
+    if len(checked_id(run_id, "runId")) > MAX_RUN_ID:
+        raise MessageError(f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}")
+    return RunPlan(
+        run_id=run_id,
+        scenario=scenario.name,
+        seed=scenario.seed,
+        period_ms=scenario.period_ms,
+        time_scale=scenario.time_scale,
+        drivers=scenario.fleet.size,
+        placement=place(scenario.fleet.size, cpus, drivers_per_actor=scenario.drivers_per_actor, actor_cpus=actor_cpus),
+        duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
+        start_ms=start_ms,
+    )
+
+
+def make_run_id(scenario: Scenario, now: datetime) -> str:
+    """Return the id of a run that begins now: the scenario's name and the time, for example ``liechtenstein-20260131t120000``."""
+    name = re.sub(r"[^a-z0-9]+", "-", scenario.name.lower()).strip("-")[:40] or "run"
+    return f"{name}-{now.astimezone(UTC):%Y%m%dt%H%M%S}"

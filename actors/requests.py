@@ -130,8 +130,9 @@ class RequestReader:
                 found = self._decoded(message)
                 if isinstance(found, Received):
                     routes.append(found)
-                if message.offset() >= ends[message.partition()][1] - 1:
-                    missing.discard(message.partition())
+                partition, offset = int(message.partition() or 0), int(message.offset() or 0)
+                if offset >= ends[partition][1] - 1:
+                    missing.discard(partition)
         return routes
 
     def _messages(self, timeout_s: float) -> list[Message]:

@@ -1,0 +1,52 @@
+"""Entry point of the simulation's process: ``python -m actors --scenario liechtenstein``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+
+import psutil
+
+from actors import ray_environment
+from actors.settings import Settings
+from engine.errors import EngineError
+from engine.scenario import check_memory, load_scenario
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a scenario until it ends or SIGTERM or SIGINT comes; print the totals as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m actors", description="Run a scenario's drivers on Ray, their positions on Kafka.")
+    parser.add_argument("--scenario", required=True, help="a scenario file, or the name of a shipped scenario")
+    parser.add_argument("--run-id", help="id of the run; made from the scenario's name and the time if absent")
+    parser.add_argument("--once", action="store_true", help="end when the scenario's deliveries have ended, instead of waiting for requests")
+    parser.add_argument("--start-ms", type=int, help="virtual epoch ms at which the run begins; the present if absent")
+    found = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stop = threading.Event()
+
+    def catch_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+
+    catch_signals()
+    ray_environment.prepare(os.environ)
+    from actors.main import run  # after Ray's environment is set: it is read when Ray is imported
+
+    try:
+        scenario = load_scenario(found.scenario)
+        check_memory(scenario, psutil.virtual_memory().available)
+        summary = run(Settings(), scenario, run_id=found.run_id, once=found.once, start_ms=found.start_ms, stop=stop, on_start=catch_signals)
+    except EngineError as error:
+        logging.getLogger(__name__).error("%s", error)
+        return 2
+    sys.stdout.write(json.dumps(summary.to_json()) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

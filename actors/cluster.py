@@ -1,0 +1,53 @@
+"""The Ray cluster of a run: one that is there, or a local one that begins and ends with the run and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import ray
+
+from actors.settings import Settings
+
+_MEBIBYTE = 2**20
+
+
+@contextlib.contextmanager
+def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> Iterator[float]:
+    """Be connected to the cluster, and yield how many CPUs it has.
+
+    A local cluster listens on the loopback interface only, has no dashboard, and keeps its files in a folder of its own that is removed at the end; the
+    folder's name is short, because the paths of unix sockets may have 107 characters. See `actors.ray_environment` for the rest.
+    """
+    if settings.ray_address:
+        ray.init(address=settings.ray_address, namespace=namespace, logging_level=logging.ERROR)
+        try:
+            yield _cpus()
+        finally:
+            ray.shutdown()
+        return
+    folder = tempfile.mkdtemp(prefix="cd-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: PTH112
+    try:
+        ray.init(
+            num_cpus=cpus,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            configure_logging=False,
+            object_store_memory=settings.ray_object_store_mb * _MEBIBYTE,
+            namespace=namespace,
+            _temp_dir=folder,
+            _node_ip_address="127.0.0.1",
+        )
+        yield _cpus()
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cpus() -> float:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return float(resources.get("CPU", 1.0))

@@ -1,0 +1,130 @@
+"""The crew: a run's driver actors on a Ray cluster. It starts them in waves, passes orders on and collects answers; it waits for nobody until the end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError
+
+from actors.assignment import Batch, DriverStatus, Steering
+from actors.driver_actor import DriverActor
+from actors.plan import RunPlan
+from actors.settings import Settings
+from engine.clock import RunClock
+
+logger = logging.getLogger(__name__)
+
+WAVE = 4
+"""So many actors may be starting at once: each costs a second of CPU, and starting all of them together makes every one late."""
+
+STATUS_PERIOD_S = 0.25
+
+#: Time left for the rest of an actor's end, when it is told how long it may flush.
+_END_SLACK_S = 1.0
+
+
+class RayCrew:
+    """The driver actors of one run.
+
+    They are named and detached, so that a dispatcher that was killed finds them at work; Ray restarts those that die.
+
+    Parameters
+    ----------
+    namespace : of the actors' names.
+    """
+
+    def __init__(self, plan: RunPlan, settings: Settings, namespace: str) -> None:
+        self._plan, self._settings, self._namespace = plan, settings, namespace
+        self._handles: dict[str, Any] = {}
+        self._heard: set[str] = set()
+        self._questions: dict[str, Any] = {}
+        self._asked_s: dict[str, float] = {}
+        self._orders: list[Any] = []
+        self._steerings: dict[Any, Steering] = {}
+
+    def start(self) -> None:
+        """Start the next actors, as far as the wave allows. `statuses` calls it; call it once before to lose no time."""
+        for number, name in enumerate(self._plan.actors):
+            if len(self._handles) - len(self._heard) >= WAVE:
+                return
+            if name not in self._handles:
+                options = {"name": name, "namespace": self._namespace, "lifetime": "detached", "get_if_exists": True}
+                self._handles[name] = DriverActor.options(**options, num_cpus=self._plan.placement.actor_cpus).remote(
+                    name, self._plan.run_id, self._plan.seed, self._settings, number / len(self._plan.actors)
+                )
+
+    def add(self, actor: str, batch: Batch) -> None:
+        """Give an actor some deliveries."""
+        self._orders.append(self._handles[actor].add.remote(batch))
+
+    def steer(self, actor: str, steering: Steering) -> None:
+        """Have an actor pause, resume or cancel a delivery."""
+        self._steerings[self._handles[actor].steer.remote(steering)] = steering
+
+    def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
+        """Tell an actor the run's clock."""
+        self._orders.append(self._handles[actor].set_clock.remote(clock, end_ms))
+
+    def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
+        """Return the statuses that have come in, and ask again those that answered a while ago."""
+        self.start()
+        self._check_orders()
+        now_s = time.monotonic()
+        for name, handle in self._handles.items():
+            if name not in self._questions and now_s - self._asked_s.get(name, 0.0) >= STATUS_PERIOD_S:
+                self._questions[name] = handle.status.remote(finished_seen.get(name, 0))
+                self._asked_s[name] = now_s
+        found = []
+        for name, question in list(self._questions.items()):
+            if _is_ready(question):
+                del self._questions[name]
+                status = _answer(question)
+                if isinstance(status, DriverStatus):
+                    self._heard.add(name)
+                    found.append(status)
+        return found
+
+    def _check_orders(self) -> None:
+        if self._orders:
+            done, self._orders = ray.wait(self._orders, num_returns=len(self._orders), timeout=0)
+            for order in done:
+                _answer(order)
+
+    def steered(self) -> list[tuple[Steering, int | None]]:
+        """Return for each steering that was done since the last call from when it holds; one whose actor died is sent again with its delivery."""
+        done = [order for order in self._steerings if _is_ready(order)]
+        answers = [(self._steerings.pop(order), _answer(order, otherwise=_NO_ANSWER)) for order in done]
+        return [(steering, at_ms) for steering, at_ms in answers if at_ms is not _NO_ANSWER]
+
+    def drain(self, timeout_s: float) -> list[DriverStatus]:
+        """End the actors and return their last statuses."""
+        orders = {name: self._handles[name].drain.remote(timeout_s) for name in self._heard}
+        done, late = ray.wait(list(orders.values()), num_returns=len(orders), timeout=timeout_s + _END_SLACK_S) if orders else ([], [])
+        if late:
+            logger.error("%d of %d actors did not end in time; their deliveries have no final event", len(late), len(orders))
+        statuses = [answer for order in done if isinstance(answer := _answer(order), DriverStatus)]
+        for handle in self._handles.values():
+            ray.kill(handle, no_restart=True)
+        return statuses
+
+
+_NO_ANSWER = object()
+
+
+def _is_ready(order: Any) -> bool:
+    return bool(ray.wait([order], timeout=0)[0])
+
+
+def _answer(order: Any, otherwise: Any = None) -> Any:
+    """Return an actor's answer; `otherwise` if it died meanwhile (it will show a new incarnation) or could not do it."""
+    try:
+        return ray.get(order)
+    except RayActorError:
+        return otherwise
+    except RayError as error:
+        logger.error("a driver actor could not do what it was told: %s", error)
+        return otherwise

@@ -1,0 +1,94 @@
+"""A run from its start to its end: cluster, dispatcher, and an end in which nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError
+
+from actors.cluster import ray_cluster
+from actors.dispatcher_actor import DispatcherActor, Progress
+from actors.plan import make_run_id, plan_run
+from actors.settings import Settings
+from actors.summary import Summary
+from engine.scenario import Scenario
+
+logger = logging.getLogger(__name__)
+
+FLUSH_S = 1.5
+"""Time for the producers to bring home what is under way when a run ends; the whole end takes less than 5 s."""
+
+_DRAIN_S = 3.2
+_PROGRESS_S = 0.25
+_DISPATCHER_CPUS = 0.05
+
+
+def run(
+    settings: Settings,
+    scenario: Scenario,
+    *,
+    run_id: str | None = None,
+    once: bool = False,
+    start_ms: int | None = None,
+    stop: threading.Event | None = None,
+    on_start: Callable[[], None] = lambda: None,
+) -> Summary:
+    """Run a scenario until `stop` is set or it has come to its end, and return its totals.
+
+    Parameters
+    ----------
+    run_id : made from the scenario's name and the time if absent.
+    once : end as well when no delivery is on the road and the fleet has no more; otherwise the run goes on serving requests.
+    start_ms : virtual epoch ms at which the run begins; the present if absent.
+    on_start : called when the cluster is up. Ray sets signal handlers of its own, so this is the time to set others.
+
+    Raises
+    ------
+    MessageError : `run_id` cannot be one.
+    """
+    run_id = run_id or make_run_id(scenario, datetime.now(UTC))
+    stop = stop or threading.Event()
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
+    namespace = f"code-delivery-{run_id}"
+    plan_run(scenario, run_id, 1.0)  # what cannot be planned is refused before anything starts
+    with ray_cluster(settings, namespace) as cpus:
+        on_start()
+        plan = plan_run(scenario, run_id, cpus, actor_cpus=settings.actor_cpus, start_ms=start_ms)
+        logger.info("run %s: %d drivers on %d actors, %g CPUs", run_id, plan.drivers, plan.placement.actors, cpus)
+        options = {"name": "dispatcher", "namespace": namespace, "num_cpus": _DISPATCHER_CPUS}
+        dispatcher: Any = DispatcherActor.options(**options).remote(plan, scenario, settings, namespace)
+        while not stop.wait(_PROGRESS_S):
+            progress = _ask(dispatcher.progress.remote())
+            if progress is not None and (progress.is_over or (once and progress.is_exhausted)):
+                break
+        return _drain(dispatcher, run_id)
+
+
+def _ask(question: Any) -> Progress | None:
+    """Return the dispatcher's progress; None while it is starting, dead or too busy to answer."""
+    try:
+        answer: Progress = ray.get(question, timeout=1.0)
+    except (RayActorError, GetTimeoutError):
+        return None
+    return answer
+
+
+def _drain(dispatcher: Any, run_id: str) -> Summary:
+    deadline = time.monotonic() + _DRAIN_S
+    while (left_s := deadline - time.monotonic()) > 0:
+        try:
+            summary: Summary = ray.get(dispatcher.drain.remote(min(FLUSH_S, left_s)), timeout=left_s)
+        except GetTimeoutError:
+            break
+        except RayActorError:
+            time.sleep(0.1)  # it has just died; the one that Ray starts in its place drains
+        else:
+            return summary
+    logger.error("run %s did not end in time; its last positions may be missing", run_id)
+    return Summary(run_id)
