@@ -61,7 +61,7 @@ def densified(lat_deg: Floats, lng_deg: Floats, most: int) -> tuple[Floats, Floa
     """Return a polyline with points put in along its geodesics, so that straight pieces in latitude and longitude follow them.
 
     A straight piece of length L strays from its geodesic by about L² tan(latitude) / 8R. So pieces are at most 1 km long, and near the poles
-    shorter, which keeps the offset below half a metre until they are 10 m long.
+    shorter, which keeps the offset near half a metre until they are 10 m long.
 
     Parameters
     ----------

@@ -20,7 +20,9 @@ def read_geojson(text: str, into: Collector) -> None:
         into.refuse(f"line {error.lineno} column {error.colno}", f"not JSON: {error.msg}")
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets thousands deep
         into.refuse("content", f"not JSON that can be read: {error}")
-    if isinstance(document, dict) and document.get("type") == "FeatureCollection":
+    if not isinstance(document, dict):
+        into.refuse("document", f"expected a GeoJSON object, found {_brief(document)}")
+    if document.get("type") == "FeatureCollection":
         features = document.get("features")
         if not isinstance(features, list):
             into.refuse("document", f'a FeatureCollection needs a list "features", found {_brief(features)}')

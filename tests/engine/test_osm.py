@@ -1,0 +1,206 @@
+"""What OpenStreetMap's tags become, on a small map drawn by hand and on a real extract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import RouteFileError
+from engine.roads import RoadNetwork, read_osm
+from engine.roads.rules import KMH_MPS, MPH_MPS, ROAD_CLASSES, Road, is_barrier, road_of, speed_mps
+
+NODES = {1: (47.0, 9.0), 2: (47.0, 9.001), 3: (47.001, 9.001), 4: (47.001, 9.0), 5: (47.002, 9.0), 6: (47.01, 9.01), 7: (47.01, 9.011)}
+WAYS = {
+    "1 2": {"highway": "residential", "name": "Sidestreet"},
+    "2 3": {"highway": "primary", "oneway": "yes", "maxspeed": "80"},
+    "3 4": {"highway": "secondary", "oneway": "-1", "ref": "L1"},
+    "4 1": {"highway": "motorway"},
+    "3 5 4 3": {"highway": "tertiary", "junction": "roundabout"},
+    "1 3": {"highway": "service", "access": "private"},
+    "2 4": {"highway": "footway"},
+    "6 7 99": {"highway": "unclassified", "maxspeed": "30 mph"},
+}
+EDGES = {
+    (1, 2): ("residential", 30 * KMH_MPS),
+    (2, 1): ("residential", 30 * KMH_MPS),
+    (2, 3): ("primary", 80 * KMH_MPS),
+    (4, 3): ("secondary", 55 * KMH_MPS),
+    (4, 1): ("motorway", 120 * KMH_MPS),
+    (3, 5): ("tertiary", 50 * KMH_MPS),
+    (5, 4): ("tertiary", 50 * KMH_MPS),
+    (6, 7): ("unclassified", 30 * MPH_MPS),
+    (7, 6): ("unclassified", 30 * MPH_MPS),
+}
+
+
+def osm_xml(barrier_at: int | None = None) -> str:
+    barrier = '<tag k="barrier" v="bollard"/>'
+    nodes = "".join(f'<node id="{i}" version="1" lat="{y}" lon="{x}">{barrier if i == barrier_at else ""}</node>' for i, (y, x) in NODES.items())
+    ways = ""
+    for number, (refs, tags) in enumerate(WAYS.items(), start=1):
+        points = "".join(f'<nd ref="{ref}"/>' for ref in refs.split())
+        ways += f'<way id="{number}" version="1">{points}{"".join(f"""<tag k="{k}" v="{v}"/>""" for k, v in tags.items())}</way>'
+    return f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>'
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> RoadNetwork:
+    path = tmp_path / "town.osm"
+    path.write_text(osm_xml())
+    return read_osm(path)
+
+
+def edges_of(network: RoadNetwork) -> dict[tuple[int, int], tuple[str, float]]:
+    ids = {point: number for number, point in NODES.items()}
+    node = [ids[lat, lng] for lat, lng in zip(network.lat_deg.tolist(), network.lng_deg.tolist(), strict=True)]
+    return {
+        (node[a], node[b]): (ROAD_CLASSES[kind], speed)
+        for a, b, kind, speed in zip(network.edge_from, network.edge_to, network.road_class, network.speed_mps, strict=True)
+    }
+
+
+def test_a_town_becomes_its_directed_edges(town):
+    assert edges_of(town) == EDGES
+    assert town.name == "town"
+    assert "OpenStreetMap" in town.attribution
+    assert set(town.street_names) == {"", "Sidestreet", "L1"}
+
+
+def test_the_largest_component_leaves_the_rest_out(town):
+    assert edges_of(town.largest_component()) == {pair: edge for pair, edge in EDGES.items() if 6 not in pair}
+
+
+def test_a_bollard_cuts_the_roads_through_it(tmp_path):
+    (tmp_path / "town.osm").write_text(osm_xml(barrier_at=4))
+    assert edges_of(read_osm(tmp_path / "town.osm")) == {pair: edge for pair, edge in EDGES.items() if 4 not in pair}
+
+
+@pytest.mark.parametrize(
+    ("text", "speed"),
+    [
+        ("50", 50 * KMH_MPS),
+        ("50 km/h", 50 * KMH_MPS),
+        ("30 mph", 30 * MPH_MPS),
+        ("30mph", 30 * MPH_MPS),
+        ("10 knots", 10 * 1852 / 3600),
+        ("walk", 7 * KMH_MPS),
+        ("DE:walk", 7 * KMH_MPS),
+        ("none", 130 * KMH_MPS),
+        ("CH:urban", 50 * KMH_MPS),
+        ("at:rural", 80 * KMH_MPS),
+        ("DE:zone:30", 30 * KMH_MPS),
+        ("zone20", 20 * KMH_MPS),
+        ("80;60", 60 * KMH_MPS),
+        ("signals", None),
+        ("", None),
+        ("0", None),
+        ("-50", None),
+        ("9999", None),
+        ("1e3", None),
+    ],
+)
+def test_a_speed_limit_is_understood(text, speed):
+    assert speed_mps(text) == (speed if speed is None else pytest.approx(speed))
+
+
+@given(st.text(max_size=30))
+def test_any_speed_limit_is_plausible_or_nothing(text):
+    speed = speed_mps(text)
+    assert speed is None or 0 < speed < 50
+
+
+@pytest.mark.parametrize(
+    ("tags", "directions"),
+    [
+        ({}, "both"),
+        ({"oneway": "yes"}, "forward"),
+        ({"oneway": "1"}, "forward"),
+        ({"oneway": "-1"}, "backward"),
+        ({"oneway": "reverse"}, "backward"),
+        ({"oneway": "no", "junction": "roundabout"}, "both"),
+        ({"oneway": "alternating"}, "both"),
+        ({"oneway": "reversible"}, None),
+        ({"junction": "roundabout"}, "forward"),
+        ({"junction": "circular"}, "forward"),
+        ({"highway": "motorway"}, "forward"),
+        ({"highway": "motorway", "oneway": "no"}, "both"),
+        ({"highway": "motorway_link"}, "both"),
+        ({"highway": "construction"}, None),
+        ({"highway": "track"}, None),
+        ({"area": "yes"}, None),
+        ({"access": "no"}, None),
+        ({"access": "private"}, None),
+        ({"access": "destination"}, "both"),
+        ({"access": "no", "motor_vehicle": "yes"}, "both"),
+        ({"access": "yes", "vehicle": "no"}, None),
+        ({"motor_vehicle": "agricultural"}, None),
+        ({"motor_vehicle": "no", "motorcar": "designated"}, "both"),
+    ],
+)
+def test_direction_and_access_follow_the_tags(tags, directions):
+    road = road_of({"highway": "residential", **tags})
+    if directions is None:
+        assert road is None
+    else:
+        assert road is not None
+        assert (road.forward_mps > 0, road.backward_mps > 0) == (directions in ("both", "forward"), directions in ("both", "backward"))
+
+
+def test_the_two_directions_may_have_their_own_limits():
+    tags = {"highway": "primary", "maxspeed": "80", "maxspeed:forward": "60", "maxspeed:backward": "odd"}
+    assert road_of(tags) == Road(ROAD_CLASSES.index("primary"), pytest.approx(60 / 3.6), pytest.approx(80 / 3.6))
+
+
+@pytest.mark.parametrize(
+    ("tags", "stops"),
+    [
+        ({"barrier": "bollard"}, True),
+        ({"barrier": "bollard", "motor_vehicle": "yes"}, False),
+        ({"barrier": "gate"}, False),
+        ({"barrier": "gate", "access": "private"}, True),
+        ({"barrier": "border_control"}, False),
+    ],
+)
+def test_a_barrier_stops_vehicles_or_not(tags, stops):
+    assert is_barrier(tags) == stops
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.osm.pbf", b"no such thing", "content: no readable OpenStreetMap data"),
+        ("b.osm", b"<osm version='0.6'><node", "content: no readable OpenStreetMap data"),
+        ("c.osm", b"<osm version='0.6'></osm>", "ways: none of them is a road that the public may drive on"),
+        ("d.osm.pbf", b"", "content: no readable OpenStreetMap data"),
+        ("e.xyz", b"", "content: no readable OpenStreetMap data"),
+    ],
+)
+def test_a_damaged_extract_is_refused(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RouteFileError) as caught:
+        read_osm(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name} {message}")
+
+
+def test_a_missing_extract_is_named(tmp_path):
+    with pytest.raises(RouteFileError, match=r"none\.osm\.pbf file: not found"):
+        read_osm(tmp_path / "none.osm.pbf")
+
+
+def test_a_cut_extract_is_refused(tmp_path, shared_data):
+    content = (shared_data / "osm" / "liechtenstein.osm.pbf").read_bytes()
+    (tmp_path / "cut.osm.pbf").write_bytes(content[: len(content) // 2])
+    with pytest.raises(RouteFileError, match="content: no readable OpenStreetMap data"):
+        read_osm(tmp_path / "cut.osm.pbf")
+
+
+def test_a_country_is_read(shared_data):
+    network = read_osm(shared_data / "osm" / "liechtenstein.osm.pbf")
+    assert (network.n_nodes, network.n_edges) == (16_614, 33_488)
+    assert np.array_equal(np.rint(network.lat_deg * 1e6) / 1e6, network.lat_deg)
+    assert (network.length_m >= 0).all()
+    assert network.largest_component().n_nodes > 0.98 * network.n_nodes
