@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -69,5 +70,6 @@ def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float 
 
 def make_run_id(scenario: Scenario, now: datetime) -> str:
     """Return the id of a run that begins now: the scenario's name and the time, for example ``liechtenstein-20260131t120000``."""
-    name = re.sub(r"[^a-z0-9]+", "-", scenario.name.lower()).strip("-")[:40] or "run"
+    plain = unicodedata.normalize("NFKD", scenario.name).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "run"
     return f"{name}-{now.astimezone(UTC):%Y%m%dt%H%M%S}"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.delivery import DeliverySpec, make_spec
+from engine.delivery import DeliverySpec
+from engine.demand import PlanDurations, deliveries
 from engine.roads import RoadNetwork, ancestor_routes, load_routes, read_osm, shipped_network
-from engine.route import Route
+from engine.route import Route, RouteTable
 from engine.scenario import NetworkSource, Scenario
 
 
@@ -45,14 +46,5 @@ def offered_routes(routes: Iterable[Route]) -> list[Route]:
 
 def fleet_of(scenario: Scenario, run_id: str, routes: Sequence[Route], start_ms: int) -> Iterator[DeliverySpec]:
     """Return the deliveries of a scenario's fleet in order of departure; endless for an endless scenario."""
-    for i in range(scenario.fleet.size):
-        yield make_spec(
-            delivery_id=f"{run_id}-{i}",
-            driver_id=f"d-{i}",
-            client_id="fleet",
-            run_id=run_id,
-            route_id=routes[i % len(routes)].id,
-            depart_ms=start_ms,
-            period_ms=scenario.period_ms,
-            seed=scenario.seed,
-        )
+    table = RouteTable.from_routes(routes)
+    return deliveries(scenario, table, PlanDurations(table), run_id=run_id, start_ms=start_ms)
