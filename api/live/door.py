@@ -1,4 +1,7 @@
-"""Who may open a live socket: pages of this origin, pages of the origins named, programs without an origin; with the API key, if one is set."""
+"""Who may open a live socket: programs and pages of this machine; with an API key set, whoever shows it.
+
+A browser lets any page open a WebSocket to any server, so Host and Origin are looked at as `api.security` does for what changes something.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket
 
+from api.settings import is_loopback
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -17,19 +22,26 @@ class Door:
     Attributes
     ----------
     api_key : asked for as query parameter ``key`` or header ``X-API-Key``; no key is asked for if None.
-    allowed_origins : origins of other pages that may connect, such as ``https://map.example.org``.
+    allowed_hosts : names, besides the loopback ones, by which pages may call this server.
     """
 
     api_key: str | None = None
-    allowed_origins: Collection[str] = ()
+    allowed_hosts: Collection[str] = ()
 
     def refuses(self, websocket: WebSocket) -> str | None:
         """Return why a connection is refused, None if it is welcome."""
-        origin = websocket.headers.get("origin")
-        if origin is not None and origin not in self.allowed_origins and urlsplit(origin).netloc != websocket.headers.get("host"):
-            return f"origin {origin[:100]} is not allowed"
-        if self.api_key is not None:
-            given = websocket.query_params.get("key") or websocket.headers.get("x-api-key") or ""
-            if not hmac.compare_digest(given.encode(), self.api_key.encode()):
-                return "the API key is missing or wrong"
-        return None
+        host, origin = websocket.headers.get("host", ""), websocket.headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host and not self._is_ours(urlsplit(origin).netloc):
+            return f"a page of another origin may not call this server, found Origin {origin[:100]!r}"
+        if self.api_key is None:
+            # A name that was made to point at 127.0.0.1 would be its own page's origin.
+            return None if self._is_ours(host) else f"this server answers to its loopback names only, found Host {host[:100]!r}"
+        given = websocket.query_params.get("key") or websocket.headers.get("x-api-key") or ""
+        return None if hmac.compare_digest(given.encode(), self.api_key.encode()) else "the API key is missing or wrong"
+
+    def _is_ours(self, netloc: str) -> bool:
+        try:
+            name = urlsplit(f"//{netloc}").hostname or ""
+        except ValueError:
+            return False
+        return is_loopback(name) or name in self.allowed_hosts

@@ -70,7 +70,8 @@ class Hub:
         """Take what happened to a delivery; a late or repeated event changes nothing and is told to nobody."""
         if not self.world.take_event(event):
             return
-        self._events.append(_open_json(self._told(event)))
+        if self.world.is_news(event):
+            self._events.append(_open_json(self._told(event)))
         if len(self._events) > EVENTS_KEPT:
             self._events.popleft()
             self._events_left_out += 1

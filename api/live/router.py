@@ -16,15 +16,15 @@ from api.live.stream import Streams
 logger = logging.getLogger(__name__)
 
 
-def live_router(hub: Hub, *, api_key: str | None = None, allowed_origins: Collection[str] = ()) -> APIRouter:
+def live_router(hub: Hub, *, api_key: str | None = None, allowed_hosts: Collection[str] = ()) -> APIRouter:
     """Return ``/ws/live`` and ``/ws/deliveries`` over a hub; the hub ticks while the app that includes the router lives.
 
     Parameters
     ----------
     api_key : asked for as query parameter ``key`` or header ``X-API-Key``; None asks for none.
-    allowed_origins : origins of pages, other than this server's own, that may connect.
+    allowed_hosts : names, besides the loopback ones, by which pages may call this server.
     """
-    door, audience, streams = Door(api_key, allowed_origins), Audience(hub), Streams(hub)
+    door, audience, streams = Door(api_key, allowed_hosts), Audience(hub), Streams(hub)
     router = APIRouter(lifespan=audience.lifespan)
 
     async def is_welcome(websocket: WebSocket) -> bool:

@@ -1,11 +1,13 @@
 """The clocks of the runs that are alive, as arrays, so that a whole fleet's ages are one expression.
 
-Several runs may be alive at once, each with a clock of its own. The map shows one time: that of the *shown* run, the one heard of last that still runs.
+Several runs may be alive at once, each with a clock of its own. The map shows one time: that of the *shown* run, the one that began last of those that
+have not ended.
 It looks at no clock itself.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +27,7 @@ class Run:
     index: int
     clock: RunClock = field(default_factory=lambda: RunClock(0.0, 0.0, 1.0))
     state: str = RunState.RUNNING
+    began_ms: float = -math.inf
     seq: int = -1
     sample_period_ms: int = 1000
     heard_ms: float = 0.0
@@ -72,9 +75,10 @@ class Runs:
             return None
         run.seq, run.state, run.sample_period_ms, run.heard_ms = event.seq, event.state, event.sample_period_ms, now_ms
         run.clock = RunClock(*event.clock)
+        run.began_ms = run.clock.wall_ms if run.began_ms == -math.inf else min(run.began_ms, run.clock.wall_ms)
         self._write(run)
-        if self._shown is None or self._shown.state in ENDED or run.state not in ENDED:
-            self._shown = run
+        heard = (run for run in self._by_id.values() if run.seq >= 0)
+        self._shown = max(heard, key=lambda run: (run.state not in ENDED, run.began_ms, run.run_id))
         return run
 
     def age_ms(self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float) -> NDArray[np.float64]:

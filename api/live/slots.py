@@ -147,20 +147,26 @@ class Slots:
 
         A delivery that spoke again meanwhile keeps its slot.
         """
-        freed = []
+        over = []
         while self._quarantine and self._quarantine[0][0] <= now_ms:
             until_ms, slot = self._quarantine.popleft()
+            if self.phase[slot] == GONE and self.free_ms[slot] == until_ms:
+                over.append(slot)
+        self.drop(over)
+        return len(over)
+
+    def drop(self, slots: list[int]) -> None:
+        """Free slots at once, which is right for those that no viewer ever saw."""
+        for slot in slots:
             papers = self.papers[slot]
-            if papers is not None and self.phase[slot] == GONE and self.free_ms[slot] == until_ms:
-                key = papers.delivery_id.encode()
-                if self._index.get(key) == slot:
-                    del self._index[key]
-                self.papers[slot] = None
-                freed.append(slot)
+            assert papers is not None
+            key = papers.delivery_id.encode()
+            if self._index.get(key) == slot:
+                del self._index[key]
+            self.papers[slot] = None
         for name, (_, empty) in _COLUMNS.items():
-            getattr(self, name)[freed] = empty
-        self._free.extend(freed)
-        return len(freed)
+            getattr(self, name)[slots] = empty
+        self._free.extend(slots)
 
     def _grow(self) -> None:
         extra = max(256, self.capacity)

@@ -22,6 +22,9 @@ LEAVE_MS = 10_000
 SILENT_MS = 600_000
 """A vehicle of a run that is not paused leaves the map after so long a silence, wall ms."""
 
+NEWS_MS = 60_000
+"""An event older than this is not told to viewers, wall ms."""
+
 STANDING_MPS = 0.1
 """Below this speed a vehicle is shown as stopped."""
 
@@ -69,6 +72,8 @@ class World:
         if event.seq <= self.slots.event_seq[slot]:
             return False
         self._note(slot, event)
+        if event.kind in FINAL_KINDS and not self.slots.placed[slot]:
+            self.slots.drop([slot])  # a past that is read again must not fill the memory
         return True
 
     def take_run(self, event: RunEvent) -> None:
@@ -81,6 +86,12 @@ class World:
         slots.state[left] = CANCELLED if event.state == RunState.CANCELLED else SUSPENDED
         slots.positions[left] = slots.seq[left] + 1
         slots.leaves_ms[left] = self.now_ms + LEAVE_MS
+
+    def is_news(self, event: DeliveryEvent) -> bool:
+        """Whether an event is young enough to be told; the past is read again after a restart."""
+        run = np.array([self.runs.index_of(event.run_id.encode(), self.now_ms)])
+        age_ms = self.runs.age_ms(run, np.array([event.event_time]), self.now_ms)[0]
+        return not age_ms > NEWS_MS  # in a run that stands still the age is unknown
 
     def visible(self) -> NDArray[np.intp]:
         """Return the slots on the map, ascending."""

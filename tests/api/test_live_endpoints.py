@@ -43,8 +43,8 @@ class Session:
         self._in.put_nowait({"type": "websocket.connect"})
         scope = {
             "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws", "path": path, "raw_path": path.encode(),
-            "query_string": query.encode(), "root_path": "", "subprotocols": [], "client": ("test", 1), "server": ("here", 80), "state": {},
-            "headers": [(b"host", b"here")] + [(name.encode(), value.encode()) for name, value in headers.items()],
+            "query_string": query.encode(), "root_path": "", "subprotocols": [], "client": ("test", 1), "server": ("127.0.0.1", 80), "state": {},
+            "headers": [(name.encode(), value.encode()) for name, value in ({"host": "127.0.0.1:8000"} | headers).items()],
         }  # fmt: skip
         self._task = asyncio.create_task(app(scope, self._in.get, self._out.put))  # type: ignore[arg-type]
 
@@ -135,16 +135,19 @@ async def test_a_malformed_frame_closes_its_sender_with_the_reason_and_nobody_el
 
 
 @pytest.mark.parametrize("path", ["/ws/live", "/ws/deliveries"])
-async def test_another_origin_is_refused_unless_it_is_named(hub: Hub, path: str) -> None:
+async def test_a_page_of_another_origin_is_refused_unless_its_host_is_named(hub: Hub, path: str) -> None:
     foreign = "https://map.example.org"
     async with serving(hub) as app:
         assert await is_refused(app, path, origin=foreign)
         assert await is_refused(app, path, origin="null")
-        assert hub.counters.viewers_refused == 2
-        assert not await is_refused(app, path, origin="http://here")
+        assert await is_refused(app, path, host="map.example.org", origin=foreign)
+        assert await is_refused(app, path, host="map.example.org")
+        assert hub.counters.viewers_refused == 4
+        assert not await is_refused(app, path, origin="http://127.0.0.1:8000")
+        assert not await is_refused(app, path, origin="http://localhost:5173")
         assert not await is_refused(app, path)
-    async with serving(hub, allowed_origins=[foreign]) as app:
-        assert not await is_refused(app, path, origin=foreign)
+    async with serving(hub, allowed_hosts=["map.example.org"]) as app:
+        assert not await is_refused(app, path, host="map.example.org", origin=foreign)
 
 
 @pytest.mark.parametrize("path", ["/ws/live", "/ws/deliveries"])
@@ -153,7 +156,7 @@ async def test_an_api_key_is_asked_for_when_one_is_set(hub: Hub, path: str) -> N
         for wrong in (path, f"{path}?key=other", f"{path}?key=secre%CC%81t"):
             assert await is_refused(app, wrong)
         assert not await is_refused(app, f"{path}?key=secret")
-        assert not await is_refused(app, path, **{"x-api-key": "secret"})
+        assert not await is_refused(app, path, host="map.example.org", **{"x-api-key": "secret"})
 
 
 class StalledSocket:

@@ -230,10 +230,10 @@ def test_records_of_the_ancestor_move_in_the_order_they_come(hub: Hub) -> None:
 
 def test_each_run_has_its_own_clock_and_the_map_shows_the_newest_run(hub: Hub) -> None:
     hub.on_positions(positions(("a", 0)))
-    hub.on_run(run_event(run="fast", clock=(NOW + 1_000_000, NOW, 10.0)))
-    hub.on_positions(positions(("b", 0), run="fast", event_time=NOW + 1_004_000))
+    hub.on_run(run_event(run="fast", clock=(NOW + 1_000_000, NOW + 100, 10.0)))
+    hub.on_positions(positions(("b", 0), run="fast", event_time=NOW + 1_003_000))
     frame = shown(hub, NOW + 500)
-    assert (frame.header.sim_time_ms, frame.header.sim_speed) == (NOW + 1_005_000, 10.0)
+    assert (frame.header.sim_time_ms, frame.header.sim_speed) == (NOW + 1_004_000, 10.0)
     age = dict(zip(frame.vehicles.id.tolist(), frame.vehicles.age_ms.tolist(), strict=True))
     assert age == {hub.find("a"): 5000, hub.find("b"): 1000}  # half a second on the wall is five of the shown run
 
@@ -273,6 +273,28 @@ def test_an_event_is_told_once_with_the_vehicles_number(hub: Hub) -> None:
         },
     ]  # fmt: skip
     assert hub.tick(NOW + 250).events == ()
+
+
+def test_a_past_that_is_read_again_is_told_to_nobody_and_takes_no_memory(hub: Hub) -> None:
+    for i in range(1000):
+        hub.on_event(event("started", 0, delivery=f"d{i}", event_time=NOW - 100_000))
+        hub.on_event(event("delivered", 1, delivery=f"d{i}", event_time=NOW - 90_000, positions=11))
+    assert hub.tick(NOW).events == ()
+    assert (len(hub.world.slots), hub.world.slots.capacity) == (0, 256)
+
+
+def test_the_run_that_began_last_is_shown_until_it_ends(hub: Hub) -> None:
+    def now_shown() -> str:
+        return str(json.loads(hub.tick(NOW).hello)["runId"])
+
+    hub.on_run(run_event(run="later", clock=(NOW, NOW + 5000, 1.0)))
+    hub.on_run(run_event(1))
+    assert now_shown() == "later"
+    hub.on_run(run_event(1, run="later", clock=(NOW, NOW + 9000, 60.0)))
+    hub.on_run(run_event(run="earlier", clock=(NOW, NOW + 4000, 1.0)))
+    assert now_shown() == "later"
+    hub.on_run(run_event(2, "finished", run="later"))
+    assert now_shown() == "earlier"
 
 
 def test_too_many_events_between_two_ticks_leave_the_oldest_out_and_say_so(hub: Hub) -> None:
