@@ -45,6 +45,7 @@ MAX_ROUTE_BYTES = 900 * 1024
 """A route definition larger than this is refused; Kafka's default record limit is 1 MiB."""
 
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,96}")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def checked_id(value: object, name: str) -> str:
@@ -62,7 +63,10 @@ def checked_id(value: object, name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
+        return "a value that cannot be shown"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -71,11 +75,20 @@ def _optional_id(value: object, name: str) -> str | None:
 
 
 def _number(value: object, name: str, low: float = -math.inf, high: float = math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    try:
+        number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise MessageError(f"{name} must be a finite number, found {_shown(value)}")
-    if not low <= value <= high:
+    if not low <= number <= high:
         raise MessageError(f"{name} must be from {low:g} to {high:g}, found {_shown(value)}")
-    return float(value)
+    return number
+
+
+def _text(value: object, name: str) -> None:
+    if not isinstance(value, str) or _HALF_PAIR.search(value):  # half a surrogate pair has no UTF-8
+        raise MessageError(f"{name} must be a text, found {_shown(value)}")
 
 
 def _optional_number(value: object, name: str, low: float = -math.inf, high: float = math.inf) -> float | None:
@@ -270,6 +283,8 @@ class DeliveryEvent(_Message):
             object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
         object.__setattr__(self, "distance", _number(self.distance, "distance", 0))
         object.__setattr__(self, "route_length", _optional_number(self.route_length, "routeLength", 0))
+        if self.reason is not None:
+            _text(self.reason, "reason")
         if self.kind in FINAL_KINDS and self.positions is None:
             raise MessageError(f'kind "{self.kind}" must say how many positions there are')
 
@@ -303,12 +318,16 @@ class RouteDefined(_Message):
     def __post_init__(self) -> None:
         checked_id(self.route_id, "routeId")
         for name in ("title", "geometry"):
-            if not isinstance(getattr(self, name), str):
-                raise MessageError(f"{name} must be a text, found {_shown(getattr(self, name))}")
+            _text(getattr(self, name), name)
+        if self.source is not None:
+            _text(self.source, "source")
         if not isinstance(self.deleted, bool):
             raise MessageError(f"deleted must be true or false, found {_shown(self.deleted)}")
         for name in ("limits", "stops"):
-            for pair in getattr(self, name) or []:
+            pairs = getattr(self, name)
+            if pairs is not None and not isinstance(pairs, list):
+                raise MessageError(f"{name} must be a list of pairs, found {_shown(pairs)}")
+            for pair in pairs or []:
                 if not isinstance(pair, list) or len(pair) != 2:
                     raise MessageError(f"{name} must be pairs of numbers, found {_shown(pair)}")
                 for number in pair:
@@ -362,6 +381,10 @@ class RunEvent(_Message):
         checked_id(self.run_id, "runId")
         if self.state not in list(RunState):
             raise MessageError(f"state must be one of {', '.join(RunState)}, found {_shown(self.state)}")
+        _text(self.scenario, "scenario")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise MessageError(f"seed must be a whole number, found {_shown(self.seed)}")
+        _optional_number(self.lateness_p99_ms, "latenessP99Ms")
         for name in ("seq", "event_time", "sample_period_ms", "drivers", "active", "actors", "produced", "acked", "failed"):
             object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
         if not isinstance(self.clock, list) or len(self.clock) != 3:

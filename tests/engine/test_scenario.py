@@ -143,7 +143,7 @@ mode = "twice"
     ("text", "fault"),
     [
         ("", "x.toml line 1: a scenario needs either [network] or [routes]"),
-        ("[fleet]\nsize = 1\n[network]\nextract = 'liechtenstein'\n" + "[routes]\nancestor = true\n", "x.toml line 5: routes must not stand beside [network]: a scenario has one of them"),
+        ("[fleet]\nsize = 1\n" + NETWORK + "[routes]\nancestor = true\n", "line 5: routes must not stand beside [network]: a scenario has one of them"),
         ("[routes]\nancestor = true\n[fleet]\n", "x.toml line 3: fleet.size is missing"),
         ("[routes]\n[fleet]\nsize=1", 'x.toml line 1: routes needs files = ["..."] or ancestor = true'),
         (SMALL + "[fleet.mix]\ncar = 0", "x.toml line 6: fleet.mix needs a share above 0"),
