@@ -1,1 +1,1 @@
-"""rest."""
+"""HTTP endpoints. A "route" is a road; these are endpoints."""

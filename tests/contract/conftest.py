@@ -12,11 +12,11 @@ from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.memory import MemoryHistory, MemoryState
 
 STATE_STORES: dict[str, Callable[[Path], StateStore]] = {
-    "memory": lambda folder: MemoryState(),
+    "memory": lambda _: MemoryState(),
     "sqlite": lambda folder: SqliteState(folder / "state.sqlite3"),
 }
 HISTORY_STORES: dict[str, Callable[[Path], HistoryStore]] = {
-    "memory": lambda folder: MemoryHistory(),
+    "memory": lambda _: MemoryHistory(),
     "duckdb": lambda folder: DuckDbHistory(folder / "history.duckdb"),
 }
 

@@ -40,8 +40,10 @@ INSERT INTO deliveries (delivery_id, run_id, route_id, client_id, driver_id, veh
     started_at, planned_arrival, ended_at, route_length_m, positions)
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (delivery_id) DO UPDATE SET
     started_at = coalesce(excluded.started_at, started_at),
-    planned_arrival = iif(excluded.event_seq > event_seq, coalesce(excluded.planned_arrival, planned_arrival), coalesce(planned_arrival, excluded.planned_arrival)),
-    route_length_m = iif(excluded.event_seq > event_seq, coalesce(excluded.route_length_m, route_length_m), coalesce(route_length_m, excluded.route_length_m)),
+    planned_arrival = iif(excluded.event_seq > event_seq,
+        coalesce(excluded.planned_arrival, planned_arrival), coalesce(planned_arrival, excluded.planned_arrival)),
+    route_length_m = iif(excluded.event_seq > event_seq,
+        coalesce(excluded.route_length_m, route_length_m), coalesce(route_length_m, excluded.route_length_m)),
     vehicle = iif(excluded.event_seq > event_seq, excluded.vehicle, vehicle),
     phase = iif(excluded.event_seq > event_seq, excluded.phase, phase),
     reason = iif(excluded.event_seq > event_seq, excluded.reason, reason),
@@ -64,7 +66,10 @@ WHERE (excluded.event_time, excluded.seq) > (event_time, seq)
 
 _LENGTH = "coalesce(nullif(d.route_length_m, 0), r.length_m)"
 _PROGRESS = f"iif({_LENGTH} > 0, min(max(coalesce(n.distance_m, 0) / {_LENGTH}, 0.0), 1.0), coalesce(n.finished, 0) * 1.0)"
-_PHASE = f"CASE WHEN d.phase <> 'moving' THEN d.phase WHEN n.finished THEN 'delivered' WHEN n.seq > 0 AND n.speed_mps < {STANDING_MPS} THEN 'stopped' ELSE 'moving' END"
+_PHASE = (
+    "CASE WHEN d.phase <> 'moving' THEN d.phase WHEN n.finished THEN 'delivered'"
+    f" WHEN n.seq > 0 AND n.speed_mps < {STANDING_MPS} THEN 'stopped' ELSE 'moving' END"
+)
 _FROM = "FROM deliveries d LEFT JOIN newest n ON n.no = d.no LEFT JOIN routes r ON r.id = d.route_id"
 
 DELIVERY_COLUMNS = (

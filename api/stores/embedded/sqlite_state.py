@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -185,13 +186,17 @@ class SqliteState:
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
 
+_DELIVERY_FIELDS = [field.name for field in fields(DeliveryRecord)]
+
+
 def _route(row: tuple[Any, ...]) -> StoredRoute:
     route_id, title, source, length_m, points, start_lat, start_lng, end_lat, end_lng, definition, kept = row
     return StoredRoute(route_id, title, source, length_m, points, (start_lat, start_lng), (end_lat, end_lng), definition, bool(kept))
 
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
-    return DeliveryRecord(*row[:7], DeliveryPhase(row[7]), *row[8:-1], bool(row[-1]))
+    values = dict(zip(_DELIVERY_FIELDS, row, strict=True))
+    return DeliveryRecord(**values | {"phase": DeliveryPhase(values["phase"]), "finished": bool(values["finished"])})
 
 
 def _event_row(event: DeliveryEvent) -> tuple[object, ...]:

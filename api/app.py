@@ -1,0 +1,192 @@
+"""`create_app`: joins the parts of the API by its settings; tests hand in parts of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api import problems
+from api.accounting import account_of
+from api.basemap import Basemap
+from api.body_limit import BodyLimit
+from api.bus import Bus, KafkaBus
+from api.catalogue import Catalogue
+from api.deps import Services, Stores
+from api.live import Hub, live_router
+from api.metrics import Metrics, RequestMetrics
+from api.rest import config, deliveries, health, routes, runs
+from api.rest.site import Site
+from api.security import SecureOrigin, require_key
+from api.settings import Role, Settings
+from api.stores.embedded import DuckDbHistory, SqliteState
+from api.stream.consumer import SinkLoop
+from api.stream.live import LiveLoop
+from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
+from api.stream.tally import Tally
+from engine.ledger import Account
+
+logger = logging.getLogger(__name__)
+
+JSON_LIMIT_BYTES = 1024 * 1024
+"""Largest body of a request that uploads no file."""
+
+STOP_S = 1.0
+DRAIN_POLL_S = 0.05
+QUIET_S = 1.0
+"""When nothing has arrived for so long, what is missing will not come."""
+
+_DESCRIPTION = "Live, measured, large-scale simulation of delivery fleets. SI units; times are virtual epoch milliseconds; errors are problem+json."
+_TAGS = [
+    {"name": "routes", "description": "Roads to drive: list, import, delete."},
+    {"name": "deliveries", "description": "Start deliveries, watch them, control them."},
+    {"name": "runs", "description": "Runs of a scenario, and the account of their positions."},
+    {"name": "health", "description": "For those who operate the service."},
+    {"name": "page", "description": "What the web page asks for first."},
+]
+
+
+def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | None = None) -> FastAPI:
+    """Return the application.
+
+    Parameters
+    ----------
+    stores : the embedded ones in DATA_DIR if absent.
+    bus : Kafka at KAFKA_BOOTSTRAP if absent. With a bus of the caller's nothing reads Kafka, and no socket is opened.
+    """
+    hub, metrics = Hub(), Metrics()
+    metrics.add_figures(hub.counters.as_metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = _services(settings, metrics, stores, bus)
+        await parts.stores.state.open()
+        await parts.stores.history.open()
+        if bus is None:
+            parts.readers += _readers(parts, hub)
+        for reader in parts.readers:
+            reader.start()
+        app.state.services = parts
+        warming = asyncio.create_task(_warm_up(parts))
+        try:
+            yield
+        finally:
+            warming.cancel()
+            await _end(parts)
+
+    app = FastAPI(
+        title="Code Delivery",
+        version=_version(),
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    app.state.settings = settings
+    problems.install(app)
+    _add_endpoints(app, settings, hub)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, limit_of=lambda method, path: settings.upload_limit_bytes if (method, path) == ("POST", "/routes") else JSON_LIMIT_BYTES)
+    app.add_middleware(SecureOrigin, has_key=settings.key is not None, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(RequestMetrics, metrics=metrics)
+    return app
+
+
+def _version() -> str:
+    try:
+        return version("code-delivery")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
+    stores = stores or Stores(SqliteState(settings.data_dir / "state.sqlite3"), DuckDbHistory(settings.data_dir / "history.duckdb"))
+    bus = bus or KafkaBus(settings.kafka_bootstrap)
+    return Services(settings, stores, bus, metrics, Tally(), Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
+
+
+def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
+    settings, loop = parts.settings, asyncio.get_running_loop()
+    letters = DeadLetters(parts.bus, parts.tally, parts.metrics)
+    sinks: dict[Role, Sink] = {Role.STATE: StateSink(parts.stores.state), Role.HISTORY: HistorySink(parts.stores.history, parts.tally, parts.metrics)}
+    readers: list[SinkLoop | LiveLoop] = [
+        SinkLoop(settings.kafka_bootstrap, sink, letters, parts.metrics, loop) for role, sink in sinks.items() if settings.has(role)
+    ]
+    if settings.has(Role.LIVE):
+        readers.append(LiveLoop(settings.kafka_bootstrap, hub, parts.metrics, loop))
+    return readers
+
+
+def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
+    app.include_router(health.router, responses=problems.problems(401, 403, 422))
+    if settings.has(Role.REST):
+        for router in (routes.router, deliveries.router, runs.router):
+            app.include_router(router, dependencies=[Depends(require_key)], responses=problems.problems(401, 403, 422))
+        app.include_router(config.router, responses=problems.problems(403))
+        app.router.default = Site(settings)
+    if settings.has(Role.LIVE):
+        app.include_router(live_router(hub, api_key=settings.key))
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            described = get_openapi(
+                title=app.title, version=app.version, description=app.description, tags=_TAGS, routes=app.routes, license_info=app.license_info
+            )
+            app.openapi_schema = problems.describe(described)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+async def _warm_up(parts: Services) -> None:
+    """Do what the first caller would otherwise wait for, and tell Kafka of the routes kept here."""
+    if not parts.settings.has(Role.REST):
+        parts.catalogue.is_announced = True
+        return
+    await parts.catalogue.announce()
+    await parts.basemap.streets()
+
+
+async def _end(parts: Services) -> None:
+    """End in the order in which nothing is lost: read to the end, store, commit, let go."""
+    await _drain(parts)
+    await asyncio.gather(*(asyncio.to_thread(reader.stop, STOP_S) for reader in parts.readers))
+    for run_id in parts.tally.heard_of():
+        account = await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally)
+        if account is not None:
+            logger.info("run %s: %s", run_id, account.to_json())
+    await parts.bus.close()
+    await parts.stores.state.close()
+    await parts.stores.history.close()
+
+
+async def _drain(parts: Services) -> None:
+    """Go on until every run that has ended is stored whole, while something still arrives, at most DRAIN_SECONDS.
+
+    A run that still goes on has no end to wait for.
+    """
+    if not any(reader.role == Role.HISTORY for reader in parts.readers):
+        return
+    began = changed = time.monotonic()
+    before: list[Account] = []
+    while unsettled := await _unsettled(parts):
+        now = time.monotonic()
+        if unsettled != before:
+            before, changed = unsettled, now
+        if now - began > parts.settings.drain_seconds or now - changed > QUIET_S:
+            return
+        await asyncio.sleep(DRAIN_POLL_S)
+
+
+async def _unsettled(parts: Services) -> list[Account]:
+    accounts = [await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally) for run_id in parts.tally.heard_of()]
+    return [account for account in accounts if account is not None and account.missing > 0]

@@ -1,0 +1,74 @@
+"""``/health`` and ``/metrics``: whether the process lives, whether it serves, and how each part is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Response
+
+from api.deps import Services, ServicesDep
+from api.errors import ApiError
+from api.schemas import Health, PartHealth
+from api.security import require_key
+
+router = APIRouter(tags=["health"])
+
+PART_TIMEOUT_S = 3.0
+_FAILING: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "a part fails"}}
+
+
+@router.get("/health/live", operation_id="isAlive", summary="Whether the process lives")
+async def is_alive() -> dict[str, str]:
+    """Answer; a process that does not is to be restarted."""
+    return {"status": "ok"}
+
+
+@router.get("/health/ready", operation_id="isReady", summary="Whether the service can serve", responses=_FAILING)
+async def is_ready(response: Response, found: ServicesDep) -> Health:
+    """Answer 200 once the stores answer, the consumers read and the routes are announced; 503 before."""
+    parts = await _stores(found) | _readers(found)
+    parts["routes"] = PartHealth(ok=found.catalogue.is_announced, detail=None if found.catalogue.is_announced else "not yet announced on Kafka")
+    return _judged(parts, response, found)
+
+
+@router.get("/health", operation_id="getHealth", summary="How each part is", responses=_FAILING, dependencies=[Depends(require_key)])
+async def health(response: Response, found: ServicesDep) -> Health:
+    """Ask every part, Kafka too."""
+    kafka, stores = await asyncio.gather(_asked(found.bus.ping()), _stores(found))
+    return _judged({"kafka": kafka} | stores | _readers(found), response, found)
+
+
+@router.get("/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response, dependencies=[Depends(require_key)])
+async def metrics(found: ServicesDep) -> Response:
+    """Return all metrics."""
+    return Response(found.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _asked(ping: Awaitable[None]) -> PartHealth:
+    try:
+        await asyncio.wait_for(ping, PART_TIMEOUT_S)
+    except TimeoutError:
+        return PartHealth(ok=False, detail=f"no answer within {PART_TIMEOUT_S:g} s")
+    except ApiError as error:
+        return PartHealth(ok=False, detail=str(error))
+    return PartHealth(ok=True)
+
+
+async def _stores(found: Services) -> dict[str, PartHealth]:
+    state, history = await asyncio.gather(_asked(found.stores.state.ping()), _asked(found.stores.history.ping()))
+    return {"state store": state, "history store": history}
+
+
+def _readers(found: Services) -> dict[str, PartHealth]:
+    return {
+        f"{reader.role} consumer": PartHealth(ok=reader.is_assigned, detail=None if reader.is_assigned else "reads no partition yet")
+        for reader in found.readers
+    }
+
+
+def _judged(parts: dict[str, PartHealth], response: Response, found: Services) -> Health:
+    ok = all(part.ok for part in parts.values())
+    response.status_code = 200 if ok else 503
+    return Health(status="ok" if ok else "failing", version=found.version, parts=parts)

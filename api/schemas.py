@@ -1,0 +1,261 @@
+"""REST's own language: camelCase JSON, SI units, times in virtual epoch ms. What is asked is checked here; what is answered is described here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute
+from engine.ledger import Account
+from engine.messages import RunEvent, RunState
+from engine.vehicle import VehicleClass
+
+MAX_STARTED = 10_000
+"""Most deliveries that one request may start."""
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{1,96}$")]
+
+
+class Schema(BaseModel):
+    """Base of all: camelCase outside, snake_case inside, unknown fields refused where we are asked."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Point(Schema):
+    """A place on Earth, degrees on WGS84."""
+
+    lat: float = Field(ge=-90, le=90, examples=[47.1416])
+    lng: float = Field(ge=-180, le=180, examples=[9.5215])
+
+
+class RouteSummary(Schema):
+    """A road to drive, as the ancestor listed it and a little more."""
+
+    id: str = Field(alias="_id", examples=["1"])
+    title: str = Field(examples=["Primeiro"])
+    start_position: Point
+    end_position: Point
+    length_m: float = Field(examples=[4312.7])
+    points: int
+    source: str = Field(description="where the route came from", examples=["upload"])
+
+    @classmethod
+    def fields_of(cls, route: StoredRoute) -> dict[str, Any]:
+        """Return a stored route's fields."""
+        (start_lat, start_lng), (end_lat, end_lng) = route.start, route.end
+        places = {"start_position": Point(lat=start_lat, lng=start_lng), "end_position": Point(lat=end_lat, lng=end_lng)}
+        return {"id": route.id, "title": route.title, "length_m": round(route.length_m, 2), "points": route.points, "source": route.source} | places
+
+    @classmethod
+    def of(cls, route: StoredRoute) -> Self:
+        """Return a stored route as readers see it."""
+        return cls(**cls.fields_of(route))
+
+
+class LineString(Schema):
+    """A GeoJSON line: positions are [longitude, latitude]."""
+
+    type: Literal["LineString"] = "LineString"
+    coordinates: list[tuple[float, float]] = Field(examples=[[[9.5215, 47.1416], [9.5221, 47.1423]]])
+
+
+class RouteStop(Schema):
+    """A place on a route where vehicles stand for a while."""
+
+    distance_m: float
+    dwell_s: float
+
+
+class RouteDetail(RouteSummary):
+    """A road with its geometry."""
+
+    geometry: LineString
+    stops: list[RouteStop]
+
+
+class ImportAnswer(Schema):
+    """What an upload brought."""
+
+    routes: list[RouteSummary]
+    skipped: list[str] = Field(description="what was left out, each with file, place and reason", examples=[['1.txt line 189: expected "lat,lng"']])
+
+
+class Delivery(Schema):
+    """A delivery's current state."""
+
+    delivery_id: str
+    run_id: str
+    route_id: str
+    route_title: str
+    client_id: str
+    driver_id: str
+    vehicle: str = Field(examples=["car"])
+    state: DeliveryPhase
+    reason: str | None = Field(default=None, description="why it was rejected or suspended")
+    started_at: int | None
+    planned_arrival: int | None
+    ended_at: int | None = None
+    route_length_m: float | None
+    distance_m: float
+    progress: float = Field(ge=0, le=1)
+    speed_mps: float
+    bearing_deg: float = Field(description="clockwise from north")
+    position: Point | None
+    seq: int = Field(description="number of the newest position, -1 before the first")
+    event_time: int | None = Field(description="when the newest position was due")
+
+    @classmethod
+    def of(cls, record: DeliveryRecord) -> Delivery:
+        """Return a stored delivery as readers see it."""
+        position = None if record.lat_deg is None or record.lng_deg is None else Point(lat=record.lat_deg, lng=record.lng_deg)
+        same = {name: getattr(record, name) for name in _SAME_IN_BOTH}
+        return cls(**same, state=record.shown_phase, progress=round(record.progress, 6), position=position)
+
+
+_SAME_IN_BOTH = tuple(name for name in Delivery.model_fields if name not in ("state", "progress", "position"))
+
+
+class DeliveryPage(Schema):
+    """Some deliveries, and how many there are in all."""
+
+    items: list[Delivery]
+    total: int
+
+
+class StartRequest(Schema):
+    """Which deliveries to start: on one route, on several, or on some at random."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"routeId": "1", "vehicle": "van"}, {"routeIds": ["1", "2"]}, {"random": 100}]})
+
+    route_id: Id | None = None
+    route_ids: list[Id] | None = Field(default=None, min_length=1, max_length=MAX_STARTED)
+    random: int | None = Field(default=None, ge=1, le=MAX_STARTED, description="so many, on routes drawn at random")
+    vehicle: VehicleClass | None = None
+    client_id: Id | None = None
+    delivery_id: Id | None = Field(default=None, description="with a single route; the same id twice starts one delivery")
+    driver_id: Id | None = Field(default=None, description="with a single route")
+    depart_at: int | None = Field(default=None, ge=0, le=8_640_000_000_000_000, description="virtual epoch ms; at once if absent")
+
+    @model_validator(mode="after")
+    def _asks_for_one_thing(self) -> Self:
+        asked = [name for name in ("route_id", "route_ids", "random") if getattr(self, name) is not None]
+        if len(asked) != 1:
+            raise ValueError(f"exactly one of routeId, routeIds and random is needed, found {', '.join(map(to_camel, asked)) or 'none'}")
+        if self.route_id is None and (self.delivery_id is not None or self.driver_id is not None):
+            raise ValueError("deliveryId and driverId go with routeId only: several deliveries cannot share them")
+        return self
+
+
+class StartedDelivery(Schema):
+    """A delivery that was asked for."""
+
+    delivery_id: str
+    route_id: str
+
+
+class StartAnswer(Schema):
+    """The deliveries that were asked for, and that Kafka has acknowledged."""
+
+    deliveries: list[StartedDelivery]
+
+
+class AncestorStart(Schema):
+    """The ancestor's answer to a start."""
+
+    delivery_id: str
+    route_id: str
+    client_id: str
+
+
+class Accepted(Schema):
+    """A request that Kafka has acknowledged; the simulation follows it."""
+
+    run_id: str
+    delivery_id: str | None = None
+    action: str
+
+
+class Run(Schema):
+    """How a run stands."""
+
+    run_id: str
+    state: RunState
+    scenario: str
+    seed: int
+    event_time: int
+    sample_period_ms: int
+    clock: tuple[float, float, float] = Field(description="virtual ms, wall ms, virtual seconds per wall second")
+    drivers: int
+    active: int = Field(description="deliveries on the road")
+    actors: int
+    produced: int
+    acked: int
+    failed: int
+    lateness_p99_ms: float | None
+
+    @classmethod
+    def of(cls, event: RunEvent) -> Run:
+        """Return a run as readers see it."""
+        return cls(**{name: getattr(event, name) for name in cls.model_fields})
+
+
+class ScaleRequest(Schema):
+    """How fast virtual time goes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time_scale: float = Field(ge=0.01, le=1000, allow_inf_nan=False, description="virtual seconds per wall second", examples=[10])
+
+
+class GapRange(Schema):
+    """Positions that are missing, both ends included."""
+
+    delivery_id: str
+    from_: int = Field(alias="from")
+    to: int
+
+
+class Ledger(Schema):
+    """A run's positions from stage to stage."""
+
+    produced: int
+    acked: int
+    consumed: int
+    stored: int
+    missing: int
+    duplicated: int = Field(description="read although they were stored already, since this process began")
+    dead_lettered: int = Field(description="records of any run that could not be read, since this process began")
+    gaps: list[GapRange] = Field(description="at most 100 of them")
+
+    @classmethod
+    def of(cls, account: Account) -> Ledger:
+        """Return an account as readers see it."""
+        return cls.model_validate(account.to_json())
+
+
+class PartHealth(Schema):
+    """How one part is."""
+
+    ok: bool
+    detail: str | None = None
+
+
+class Health(Schema):
+    """How the service is, part by part."""
+
+    status: Literal["ok", "failing"]
+    version: str
+    parts: dict[str, PartHealth]
+
+
+class PageConfig(Schema):
+    """What the web page must know before it asks anything else."""
+
+    basemap: str = Field(examples=["/basemap/streets.geojson"])
+    version: str
+    attribution: str
+    bounds: tuple[float, float, float, float] | None = Field(description="west, south, east, north of the base map, degrees")
+    needs_key: bool

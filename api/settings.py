@@ -1,0 +1,84 @@
+"""Where the API is and what it talks to. Read from the environment once, by an entry point, and passed down.
+
+API_HOST            address to serve on; another than a loopback one needs API_KEY                     127.0.0.1
+PORT                port to serve on                                                                   8000
+API_KEY             key that every caller must show as X-API-Key (or ?key= for a WebSocket)            none
+API_ROLES           parts that run in this process: rest, live, state, history                         all
+ALLOWED_HOSTS       names, besides the loopback ones, by which pages may call it without a key         none
+KAFKA_BOOTSTRAP     Kafka brokers, host:port, comma-separated                                          127.0.0.1:9092
+DATA_DIR            folder of the embedded stores                                                      .data
+UI_DIR              folder of the built web pages                                                      the shipped ones
+BASEMAP             shipped road network that is the base map                                          liechtenstein
+UPLOAD_LIMIT_BYTES  largest file of routes that may be uploaded                                        33554432
+DRAIN_SECONDS       how long the end waits for positions that are still on their way to the stores     3
+LOG_LEVEL           debug, info, warning or error                                                      info
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Role(StrEnum):
+    """A part of the API that may run in a process of its own."""
+
+    REST = "rest"
+    LIVE = "live"
+    STATE = "state"
+    HISTORY = "history"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+Words = Annotated[frozenset[str], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Settings of the API; the module's docstring lists their names in the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    api_host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    api_key: SecretStr | None = Field(default=None, min_length=8)
+    api_roles: Annotated[frozenset[Role], NoDecode] = frozenset(Role)
+    allowed_hosts: Words = frozenset()
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    data_dir: Path = Path(".data")
+    ui_dir: Path | None = None
+    basemap: str = "liechtenstein"
+    upload_limit_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    drain_seconds: float = Field(default=3.0, ge=0, le=600)
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("api_roles", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if not is_loopback(self.api_host) and self.api_key is None:
+            raise ValueError(f"API_HOST is {self.api_host}, which others can reach: set API_KEY, or keep to 127.0.0.1")
+        return self
+
+    @property
+    def key(self) -> str | None:
+        """The API key as a text; None if none is asked for."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
+
+    def has(self, role: Role) -> bool:
+        """Return whether a part runs in this process."""
+        return role in self.api_roles

@@ -1,0 +1,216 @@
+"""The loop between Kafka and a sink: poll, hand over, wait until it is stored, commit.
+
+The order is the point:
+
+1. facts are stored,
+2. what could not be read is acknowledged in the dead-letter topic,
+3. only then are their offsets committed.
+
+So a crash repeats work and never loses it, and the stores make repeats harmless. While a write is under way the next facts are read and decoded, up to a
+bound; beyond it the partitions are paused, and nothing is dropped. A store that fails is asked again until it takes the same facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from concurrent.futures import Future, wait
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from api.errors import ApiError, StoreBackpressure
+from api.metrics import Metrics
+from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
+from api.stream.intake import Intake, Partition, read_messages
+from api.stream.sinks import DeadLetters, Sink
+from engine.messages import Topic
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 100_000
+"""Positions read and not stored beyond which the partitions are paused: some 20 MB."""
+
+COMMIT_S = 1.0
+RETRY_S = 1.0
+REVOKE_S = 5.0
+"""How long a rebalance waits for what is being stored; later it is stored all the same, and read again by the next owner."""
+
+
+class SinkLoop:
+    """A thread that feeds one sink from one consumer group.
+
+    Parameters
+    ----------
+    loop : where the sink's coroutines run.
+    max_waiting : positions that may be held before the partitions are paused.
+    """
+
+    def __init__(
+        self, bootstrap: str, sink: Sink, dead_letters: DeadLetters, metrics: Metrics, loop: asyncio.AbstractEventLoop, *, max_waiting: int = MAX_WAITING
+    ) -> None:
+        self.role = sink.role
+        self._bootstrap, self._sink, self._dead_letters, self._metrics, self._loop = bootstrap, sink, dead_letters, metrics, loop
+        self._max_waiting = max_waiting
+        self._consumer: Consumer | None = None
+        self._owned: set[Partition] = set()
+        self._waiting: list[Intake] = []
+        self._waiting_since = 0.0
+        self._writing: tuple[Intake, Future[None], float] | None = None
+        self._retry_at = 0.0
+        self._to_commit: dict[Partition, int] = {}
+        self._committed_at = 0.0
+        self._paused = False
+        self._stopping = threading.Event()
+        self._deadline = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"consumer-{sink.role}", daemon=True)
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the group has given this loop partitions to read."""
+        return bool(self._owned) and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Read no more, store what was read within some seconds, commit, leave the group; blocks until that is done."""
+        self._deadline = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._thread.join(timeout_s + REVOKE_S)
+
+    # -- in the thread ---------------------------------------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        self._consumer = consumer = group_consumer(self._bootstrap, self.role)
+        consumer.subscribe(list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        while not self._stopping.is_set():
+            try:
+                self._take(consumer)
+                self._advance(self._sink.linger_s)
+                self._throttle(consumer)
+                self._commit(consumer)
+            except Exception:
+                # The loop must outlive anything: what is not stored is not committed, so nothing is lost by going on.
+                logger.exception("the %s consumer goes on after an unexpected error", self.role)
+                time.sleep(RETRY_S)
+        self._finish(consumer)
+
+    def _take(self, consumer: Consumer) -> None:
+        messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
+        if not messages:
+            return
+        intake = read_messages(messages, shape_routes=Topic.ROUTE_DEFINED in self._sink.reports)
+        self._sink.note(intake)
+        self._metrics.consumed.labels(self.role).inc(len(intake.positions))
+        self._metrics.events.labels(self.role).inc(len(intake.events))
+        if not self._waiting:
+            self._waiting_since = time.monotonic()
+        self._waiting.append(intake)
+
+    def _advance(self, linger_s: float) -> None:
+        """Take note of a write that has ended and begin the next one."""
+        now = time.monotonic()
+        if self._writing is not None and self._writing[1].done():
+            intake, future, began = self._writing
+            self._writing = None
+            self._metrics.write.labels(self.role).observe(now - began)
+            error = future.exception()
+            if error is None:
+                self._to_commit.update(intake.offsets)
+            else:
+                self._put_back(intake, error, now)
+        ripe = now - self._waiting_since >= linger_s or self._rows_waiting() >= MAX_POLL
+        if self._writing is None and self._waiting and ripe and now >= self._retry_at:
+            intake, self._waiting = Intake.merged(self._waiting), []
+            self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
+
+    async def _store(self, intake: Intake) -> None:
+        await self._sink.write(intake)
+        await self._dead_letters.send([letter for letter in intake.rejected if letter.topic in self._sink.reports])
+
+    def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
+        self._waiting.insert(0, intake)
+        self._retry_at = now + (error.retry_after if isinstance(error, StoreBackpressure) else RETRY_S)
+        self._metrics.retries.labels(self.role).inc()
+        if isinstance(error, ApiError):
+            logger.warning("the %s sink waits and tries again: %s", self.role, error)
+        else:
+            logger.error("the %s sink failed and tries again", self.role, exc_info=error)
+
+    def _rows_waiting(self) -> int:
+        return sum(len(intake.positions) + len(intake.events) for intake in self._waiting)
+
+    def _throttle(self, consumer: Consumer) -> None:
+        """Pause the partitions of a full sink, and resume them once half of it is stored."""
+        rows = self._rows_waiting() + (len(self._writing[0].positions) if self._writing else 0)
+        self._metrics.waiting.labels(self.role).set(rows)
+        if rows > self._max_waiting:
+            consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
+            if not self._paused:
+                logger.info("the %s sink is full with %d facts: reading pauses", self.role, rows)
+            self._paused = True
+        elif self._paused and rows <= self._max_waiting // 2:
+            consumer.resume(consumer.assignment())
+            self._paused = False
+        self._metrics.paused.labels(self.role).set(self._paused)
+
+    def _commit(self, consumer: Consumer, *, now_or_never: bool = False) -> None:
+        """Commit what is stored, of the partitions that are still ours, now and then; `now_or_never` waits for the answer."""
+        now = time.monotonic()
+        if not now_or_never and now - self._committed_at < COMMIT_S:
+            return
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._to_commit.items() if (topic, partition) in self._owned]
+        self._to_commit.clear()
+        self._committed_at = now
+        self._metrics.lag.labels(self.role).set(self._lag(consumer))
+        if not offsets:
+            return
+        try:
+            if now_or_never:
+                consumer.commit(offsets=offsets, asynchronous=False)
+            else:
+                consumer.commit(offsets=offsets)
+        except KafkaException as error:
+            logger.warning("the %s consumer could not commit, what it stored will be read again: %s", self.role, error)
+
+    def _lag(self, consumer: Consumer) -> int:
+        lag = 0
+        for position in consumer.position(consumer.assignment()):
+            low, high = consumer.get_watermark_offsets(position, cached=True)
+            lag += max(0, high - max(position.offset, low, 0)) if high > 0 else 0
+        return lag
+
+    # -- rebalances, called within a poll --------------------------------------------------------------------------------------------------------------
+
+    def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._owned |= {(partition.topic, partition.partition) for partition in partitions}
+        logger.info("the %s consumer reads %d partitions", self.role, len(self._owned))
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._settle(time.monotonic() + REVOKE_S)
+        self._commit(consumer, now_or_never=True)
+        self._lost(consumer, partitions)
+
+    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._owned -= {(partition.topic, partition.partition) for partition in partitions}
+
+    # -- the end ---------------------------------------------------------------------------------------------------------------------------------------
+
+    def _settle(self, deadline: float) -> None:
+        """Store what was read, as long as there is time."""
+        while (self._waiting or self._writing) and time.monotonic() < deadline:
+            self._advance(0.0)
+            if self._writing is not None:
+                wait([self._writing[1]], max(0.0, deadline - time.monotonic()))
+            else:
+                time.sleep(POLL_S)  # until a store that failed may be asked again
+
+    def _finish(self, consumer: Consumer) -> None:
+        self._settle(self._deadline)
+        if self._waiting or self._writing:
+            logger.warning("the %s consumer ends with %d facts not stored; they will be read again", self.role, self._rows_waiting())
+        self._commit(consumer, now_or_never=True)
+        consumer.close()

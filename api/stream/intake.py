@@ -1,0 +1,133 @@
+"""From Kafka records to facts: what one poll brought, sorted by what it is. Pure; whatever cannot be read becomes a dead letter with its reason.
+
+A position without a seq (the ancestor's four fields) takes its record's offset for one and, without a time, its record's timestamp: both are the same when
+the record is read again, so it too is stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from api.stores.model import StoredRoute
+from engine.codec import PositionBatch, decode_positions
+from engine.errors import EngineError
+from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
+
+T = TypeVar("T")
+Partition = tuple[str, int]
+
+
+class Inbound(Protocol):
+    """What is used of a Kafka client's message."""
+
+    def topic(self) -> str | None: ...
+    def partition(self) -> int | None: ...
+    def offset(self) -> int | None: ...
+    def key(self) -> Any: ...
+    def value(self) -> Any: ...
+    def timestamp(self) -> tuple[int, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The facts of one or more polls, each list in the order of its partitions.
+
+    Attributes
+    ----------
+    shaped : the routes in stored form, where the reader was asked for it; None stands for one that is deleted.
+    offsets : the next offset to read of every partition that brought something.
+    """
+
+    positions: PositionBatch = field(default_factory=PositionBatch.empty)
+    events: list[DeliveryEvent] = field(default_factory=list)
+    routes: list[RouteDefined] = field(default_factory=list)
+    shaped: dict[str, StoredRoute | None] = field(default_factory=dict)
+    runs: list[RunEvent] = field(default_factory=list)
+    rejected: list[DeadLetter] = field(default_factory=list)
+    offsets: dict[Partition, int] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, intakes: Sequence[Intake]) -> Intake:
+        """Return what several polls brought, the later ones last."""
+        if len(intakes) == 1:
+            return intakes[0]
+        merged = cls(PositionBatch.concat(intake.positions for intake in intakes))
+        for intake in intakes:
+            merged.events.extend(intake.events)
+            merged.routes.extend(intake.routes)
+            merged.shaped.update(intake.shaped)
+            merged.runs.extend(intake.runs)
+            merged.rejected.extend(intake.rejected)
+            merged.offsets.update(intake.offsets)
+        return merged
+
+
+def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) -> Intake:
+    """Return the facts in some messages.
+
+    Parameters
+    ----------
+    shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected then.
+    """
+    intake = Intake()
+    by_topic: dict[str, list[Inbound]] = {}
+    for message in messages:
+        by_topic.setdefault(message.topic() or "", []).append(message)
+        intake.offsets[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
+    positions, rejected = _positions(by_topic.pop(Topic.NEW_POSITION, []))
+    intake.rejected.extend(rejected)
+    intake.events.extend(_parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected))
+    intake.runs.extend(_parsed(by_topic.pop(Topic.RUN_EVENT, []), RunEvent.from_json, intake.rejected))
+    for route, stored in _parsed(by_topic.pop(Topic.ROUTE_DEFINED, []), _shaped if shape_routes else _unshaped, intake.rejected):
+        intake.routes.append(route)
+        if shape_routes:
+            intake.shaped[route.route_id] = stored
+    return replace(intake, positions=positions)
+
+
+def _positions(messages: Sequence[Inbound]) -> tuple[PositionBatch, list[DeadLetter]]:
+    if not messages:
+        return PositionBatch.empty(), []
+    decoded = decode_positions([message.value() or b"" for message in messages])
+    rejected = [_dead_letter(messages[index], reason) for index, reason in decoded.rejected]
+    return _identified(decoded.batch, [messages[row] for row in decoded.rows.tolist()] if (decoded.batch.seq < 0).any() else ()), rejected
+
+
+def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBatch:
+    """Return the batch with a seq and a time in every row; `messages` are its records, needed only if a seq is missing."""
+    nameless = np.flatnonzero(batch.seq < 0)
+    if not nameless.size:
+        return batch
+    seq, event_time_ms = batch.seq.copy(), batch.event_time_ms.copy()
+    for row in nameless.tolist():
+        seq[row] = messages[row].offset() or 0
+        if event_time_ms[row] < 0:
+            event_time_ms[row] = max(messages[row].timestamp()[1], 0)
+    return replace(batch, seq=seq, event_time_ms=event_time_ms)
+
+
+def _unshaped(value: bytes) -> tuple[RouteDefined, None]:
+    return RouteDefined.from_json(value), None
+
+
+def _shaped(value: bytes) -> tuple[RouteDefined, StoredRoute | None]:
+    message = RouteDefined.from_json(value)
+    return message, None if message.deleted else StoredRoute.from_message(message)
+
+
+def _parsed(messages: Iterable[Inbound], parse: Callable[[bytes], T], rejected: list[DeadLetter]) -> list[T]:
+    found: list[T] = []
+    for message in messages:
+        try:
+            found.append(parse(message.value() or b""))
+        except EngineError as error:
+            rejected.append(_dead_letter(message, str(error)))
+    return found
+
+
+def _dead_letter(message: Inbound, reason: str) -> DeadLetter:
+    return DeadLetter(message.value() or b"", message.key(), reason, message.topic() or "", message.partition() or 0, message.offset() or 0)

@@ -1,0 +1,122 @@
+"""The loop between Kafka and the live map: every process reads everything, positions from now on, the rest from the beginning. Nothing is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+
+from api.metrics import Metrics
+from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
+from api.stream.intake import Intake, read_messages
+from engine.codec import PositionBatch
+from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
+
+logger = logging.getLogger(__name__)
+
+MAX_UNDER_WAY = 4
+"""Intakes given to the event loop and not yet taken by it; beyond this the loop is busy and reading waits."""
+
+RETRY_S = 0.5
+_TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
+
+
+class LiveHub(Protocol):
+    """What the live map takes; called in the event loop."""
+
+    def on_positions(self, batch: PositionBatch) -> None:
+        """Take a batch of positions."""
+
+    def on_event(self, event: DeliveryEvent) -> None:
+        """Take what happened to a delivery."""
+
+    def on_run(self, event: RunEvent) -> None:
+        """Take how a run stands."""
+
+    def on_route(self, route: RouteDefined) -> None:
+        """Take a route."""
+
+
+class LiveLoop:
+    """A thread that feeds the hub, in the event loop, a batch at a time."""
+
+    role = "live"
+
+    def __init__(self, bootstrap: str, hub: LiveHub, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
+        self._bootstrap, self._hub, self._metrics, self._loop = bootstrap, hub, metrics, loop
+        self._room = threading.Semaphore(MAX_UNDER_WAY)
+        self._stopping = threading.Event()
+        self._assigned = False
+        self._thread = threading.Thread(target=self._run, name="consumer-live", daemon=True)
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether the loop knows what to read."""
+        return self._assigned and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Read no more; blocks until the thread has ended."""
+        self._stopping.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        consumer = lone_consumer(self._bootstrap, self.role)
+        while not self._stopping.is_set():
+            try:
+                if not self._assigned:
+                    self._assigned = self._assign(consumer)
+                self._take(consumer)
+            except Exception:
+                # A picture may be late or lack something; it must never end.
+                logger.exception("the live consumer goes on after an unexpected error")
+                time.sleep(RETRY_S)
+        consumer.close()
+
+    def _assign(self, consumer: Consumer) -> bool:
+        """Assign every partition there is; return whether all topics were there."""
+        try:
+            known = {topic: sorted(consumer.list_topics(topic, timeout=RETRY_S).topics[topic].partitions) for topic in _TOPICS}
+        except (KafkaException, KeyError) as error:
+            logger.info("the live consumer waits for Kafka: %s", error)
+            self._stopping.wait(RETRY_S)
+            return False
+        if not all(known.values()):
+            self._stopping.wait(RETRY_S)
+            return False
+        start = {topic: OFFSET_END if topic == Topic.NEW_POSITION else OFFSET_BEGINNING for topic in _TOPICS}
+        consumer.assign([TopicPartition(topic, partition, start[topic]) for topic, partitions in known.items() for partition in partitions])
+        return True
+
+    def _take(self, consumer: Consumer) -> None:
+        if not self._assigned:
+            return
+        messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
+        if not messages:
+            return
+        intake = read_messages(messages)
+        self._metrics.consumed.labels(self.role).inc(len(intake.positions))
+        self._metrics.events.labels(self.role).inc(len(intake.events))
+        while not self._room.acquire(timeout=RETRY_S):
+            if self._stopping.is_set():
+                return
+        self._loop.call_soon_threadsafe(self._deliver, intake)
+
+    def _deliver(self, intake: Intake) -> None:
+        self._room.release()
+        # Runs first, for their clocks; routes before the deliveries that use them.
+        for run in intake.runs:
+            self._hub.on_run(run)
+        for route in intake.routes:
+            self._hub.on_route(route)
+        for event in intake.events:
+            self._hub.on_event(event)
+        if len(intake.positions):
+            self._hub.on_positions(intake.positions)

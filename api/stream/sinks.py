@@ -1,0 +1,134 @@
+"""Where facts go: the state store, the history store. A sink is told what polls brought and returns when it is stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from api.bus import Bus, Record
+from api.metrics import Metrics
+from api.stores.base import HistoryStore, StateStore
+from api.stream.intake import Intake
+from api.stream.tally import Tally
+from engine.codec import PositionBatch
+from engine.messages import DeadLetter, Topic
+
+MAX_DEAD_LETTER_BYTES = 512 * 1024
+"""A longer record is cut in the dead-letter topic, so that it passes Kafka's own limit together with its headers."""
+
+
+class Sink(Protocol):
+    """What a consumer loop hands facts to.
+
+    Attributes
+    ----------
+    role : names the consumer group and the metrics.
+    topics : what is read for this sink.
+    reports : the topics whose bad records this sink's loop sends to the dead-letter topic; each topic has one such sink, so a bad record is told once.
+    linger_s : how long facts may be gathered before a write; a store takes few large writes better than many small ones.
+    """
+
+    role: ClassVar[str]
+    topics: ClassVar[tuple[Topic, ...]]
+    reports: ClassVar[frozenset[Topic]]
+    linger_s: ClassVar[float]
+
+    def note(self, intake: Intake) -> None:
+        """Count what a poll brought; called by the loop's thread, once per poll."""
+
+    async def write(self, intake: Intake) -> None:
+        """Store facts; called in the event loop, one write at a time, again with the same facts after an error."""
+
+
+class StateSink:
+    """Routes, deliveries' current state and runs into the state store."""
+
+    role: ClassVar[str] = "state"
+    topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
+    reports: ClassVar[frozenset[Topic]] = frozenset({Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT})
+    linger_s: ClassVar[float] = 0.25
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+
+    def note(self, intake: Intake) -> None:
+        """Count nothing of its own."""
+
+    async def write(self, intake: Intake) -> None:
+        gone = [route_id for route_id, route in intake.shaped.items() if route is None]
+        routes = [route for route in intake.shaped.values() if route is not None]
+        if routes:
+            await self._store.put_routes(routes)
+        if gone:
+            await self._store.delete_routes(gone)
+        if intake.events:
+            await self._store.apply_events(intake.events)
+        if len(intake.positions):
+            await self._store.apply_positions(intake.positions)
+        if intake.runs:
+            await self._store.put_runs(intake.runs)
+
+
+class HistorySink:
+    """Every position and every event into the history store, counted by run."""
+
+    role: ClassVar[str] = "history"
+    topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.RUN_EVENT)
+    reports: ClassVar[frozenset[Topic]] = frozenset({Topic.NEW_POSITION})
+    linger_s: ClassVar[float] = 0.5
+
+    def __init__(self, store: HistoryStore, tally: Tally, metrics: Metrics) -> None:
+        self._store, self._tally, self._metrics = store, tally, metrics
+
+    def note(self, intake: Intake) -> None:
+        self._tally.read(intake.positions.run_id)
+        for event in intake.runs:
+            self._tally.set_clock(event)
+
+    async def write(self, intake: Intake) -> None:
+        if intake.events:
+            await self._store.write_events(intake.events)
+        # Counted once all of it is stored: a write that is made again after an error counts what the first attempt stored as duplicated, no more.
+        stored = [(run_id, batch, await self._store.write_positions(batch)) for run_id, batch in by_run(intake.positions)]
+        for run_id, batch, written in stored:
+            self._tally.stored(run_id, written.new, written.known)
+            self._metrics.stored.inc(written.new)
+            self._metrics.duplicated.inc(written.known)
+            self._metrics.end_to_end.observe(self._tally.ages_s(run_id, batch.event_time_ms, time.time() * 1000))
+
+
+def by_run(batch: PositionBatch) -> Iterator[tuple[str, PositionBatch]]:
+    """Give the positions of each run; of one run, as nearly always, the batch itself."""
+    if not len(batch):
+        return
+    if (batch.run_id == batch.run_id[0]).all():
+        yield batch.run_id[0].decode(), batch
+        return
+    for run_id in np.unique(batch.run_id):
+        yield run_id.decode(), batch.take(batch.run_id == run_id)
+
+
+class DeadLetters:
+    """Sends what could not be read to the dead-letter topic."""
+
+    def __init__(self, bus: Bus, tally: Tally, metrics: Metrics) -> None:
+        self._bus, self._tally, self._metrics = bus, tally, metrics
+
+    async def send(self, letters: list[DeadLetter]) -> None:
+        """Return once the letters are acknowledged."""
+        if not letters:
+            return
+        await self._bus.publish([_record(letter) for letter in letters])
+        self._tally.add_dead_letters(len(letters))
+        for letter in letters:
+            self._metrics.dead_letters.labels(letter.topic).inc()
+
+
+def _record(letter: DeadLetter) -> Record:
+    headers = dict(letter.headers)
+    if len(letter.value) > MAX_DEAD_LETTER_BYTES:
+        headers["original-bytes"] = str(len(letter.value)).encode()
+    return Record(Topic.DEAD_LETTER, letter.key, letter.value[:MAX_DEAD_LETTER_BYTES], headers)
