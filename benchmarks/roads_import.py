@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import osmium
@@ -31,7 +32,7 @@ class _EveryObject(osmium.SimpleHandler):
         road = road_of({tag.k: tag.v for tag in way.tags})
         if road is not None:
             refs = [node.ref for node in way.nodes]
-            self.edges += zip(refs, refs[1:], strict=False)
+            self.edges += pairwise(refs)
 
 
 def _seconds(work: Callable[[], object], repeat: int = 3) -> float:

@@ -82,6 +82,8 @@ class RoadNetwork:
         _check_edges(name, start, end, speed, kind, names, lat_deg.size, len(street_names))
         order = np.lexsort((-speed, end, start))
         order = order[start[order] != end[order]]
+        if order.size == 0:
+            raise InvalidInput(f"network {name} needs an edge between two different nodes")
         first = np.ones(order.size, dtype=np.bool_)
         first[1:] = (np.diff(start[order]) != 0) | (np.diff(end[order]) != 0)
         kept = order[first]

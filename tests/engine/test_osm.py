@@ -70,6 +70,11 @@ def test_a_town_becomes_its_directed_edges(town):
     assert set(town.street_names) == {"", "Sidestreet", "L1"}
 
 
+def test_the_name_of_any_file_gives_ids_of_routes(tmp_path):
+    (tmp_path / "São Tomé (2).osm").write_text(osm_xml())
+    assert read_osm(tmp_path / "São Tomé (2).osm").shortest_route(0, 1).id == "S-o-Tom-2--0-1"
+
+
 def test_the_largest_component_leaves_the_rest_out(town):
     assert edges_of(town.largest_component()) == {pair: edge for pair, edge in EDGES.items() if 6 not in pair}
 
