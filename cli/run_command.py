@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.scenario_file import prepared
+from cli.scenario_file import effective_scenario, write_run
 from cli.settings import UpSettings
 from cli.stack import Stack
 from cli.up_command import ended_by_signals, report
@@ -21,11 +21,12 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
     ------
     InvalidInput : the scenario never ends and no duration is given.
     """
-    scenario = prepared(settings, duration_s=duration_s)
-    if scenario.duration_s is None and scenario.endless:
+    scenario = effective_scenario(settings, duration_s)
+    if scenario.is_endless:
         raise InvalidInput(f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}")
     console = Console(stderr=as_json)
-    stack = Stack(settings, scenario.path, scenario.run_id, once=True)
+    run_id, path = write_run(scenario, settings.data_dir)
+    stack = Stack(settings, path, run_id, once=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
     with ended_by_signals() as asked:
         try:
@@ -36,7 +37,7 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
                 started_ms = None
                 while not stack.has_finished() and not asked.wait(POLL_S):
                     stack.check()
-                    run = stack.client.run(scenario.run_id)
+                    run = stack.client.run(run_id)
                     if run is not None:
                         started_ms = started_ms or run["startedAt"]
                         told = f"{run['active']:,} on the road, {run['acked']:,} positions, lateness p99 {run['latenessP99Ms'] or 0:.0f} ms"
@@ -44,4 +45,4 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
         finally:
             with console.status("stopping") as status:
                 ledger = stack.stop(lambda step: status.update(step))
-    return report(console, scenario.run_id, ledger, as_json=as_json)
+    return report(console, run_id, ledger, as_json=as_json)

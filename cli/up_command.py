@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from cli.ledger_table import LedgerSummary, ledger_table
-from cli.scenario_file import prepared
+from cli.scenario_file import effective_scenario, write_run
 from cli.settings import UpSettings
 from cli.stack import Stack
 
@@ -51,16 +51,17 @@ def report(console: Console, run_id: str, ledger: LedgerSummary | None, *, as_js
 def up_live(settings: UpSettings, *, as_json: bool) -> int:
     """Start the stack, wait for Ctrl-C, end it, print the ledger; return the exit code."""
     console = Console(stderr=as_json)
-    scenario = prepared(settings)
-    stack = Stack(settings, scenario.path, scenario.run_id)
+    scenario = effective_scenario(settings)
+    run_id, path = write_run(scenario, settings.data_dir)
+    stack = Stack(settings, path, run_id)
     with ended_by_signals() as asked:
         try:
             with console.status("starting") as status:
                 stack.start(lambda step: status.update(step), asked)
             if not asked.is_set() and as_json:
-                print(json.dumps({"runId": scenario.run_id, "url": settings.url, "kafka": stack.bootstrap}), flush=True)  # noqa: T201 - the command's output
+                print(json.dumps({"runId": run_id, "url": settings.url, "kafka": stack.bootstrap}), flush=True)  # noqa: T201 - the command's output
             if not asked.is_set():
-                console.print(f"[bold green]Code Delivery is running[/] with {scenario.drivers:,} couriers ({scenario.name})")
+                console.print(f"[bold green]Code Delivery is running[/] with {scenario.fleet.size:,} couriers: {scenario.name}")
                 console.print(f"  the map   [bold]{settings.url}[/]")
                 console.print(f"  the API   {settings.url}/docs")
                 console.print(f"  Kafka     {stack.bootstrap} (embedded)")
@@ -71,4 +72,4 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
         finally:
             with console.status("stopping") as status:
                 ledger = stack.stop(lambda step: status.update(step))
-    return report(console, scenario.run_id, ledger, as_json=as_json)
+    return report(console, run_id, ledger, as_json=as_json)

@@ -1,0 +1,40 @@
+"""From a scenario's name and the command's options to the file that a run reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from actors.plan import make_run_id
+from cli.settings import UpSettings
+from engine.scenario import SHIPPED, Scenario, check_memory, load_scenario
+
+
+def effective_scenario(settings: UpSettings, duration_s: float | None = None) -> Scenario:
+    """Return the scenario that is meant, with the fleet size and duration of the command in place of its own.
+
+    Raises
+    ------
+    ScenarioError : no such scenario, faults in it, or a fleet too large for this machine's memory.
+    """
+    named = settings.scenario
+    # Absolute, so that files named in the scenario are found from wherever it is read again.
+    scenario = load_scenario(named if named in SHIPPED else Path(named).resolve())
+    if settings.drivers is not None:
+        scenario = replace(scenario, fleet=replace(scenario.fleet, size=settings.drivers))
+    if duration_s is not None:
+        scenario = replace(scenario, duration_s=duration_s)
+    check_memory(scenario, psutil.virtual_memory().available)
+    return scenario
+
+
+def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
+    """Write the scenario of a new run beside its data, so that the run can be repeated; return the run's id and the file."""
+    run_id = make_run_id(scenario, datetime.now(UTC))
+    path = data_dir / "runs" / f"{run_id}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(scenario.to_toml(), encoding="utf-8")
+    return run_id, path
