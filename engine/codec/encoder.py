@@ -18,7 +18,7 @@ from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, Layout, Widths, layou
 from engine.errors import MessageError
 from engine.messages import checked_id
 
-BLOCK_ROWS = 2048
+BLOCK_ROWS = 4096
 """Rows written at a time, so that they are still in the processor's cache when the next column comes."""
 
 _IDS = re.compile(r"(?:[A-Za-z0-9._:\-]{1,96}\n)*")

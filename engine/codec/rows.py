@@ -16,7 +16,7 @@ from engine.codec.batch import PositionBatch
 from engine.codec.digits import FALSE, Numbers, write_numbers
 from engine.codec.layout import BOUNDS, DEGREE, ID_STEP, Layout
 
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 4096
 """Rows read at a time, so that they stay in the processor's cache."""
 
 Words = npt.NDArray[np.uint64]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,11 @@ def test_a_value_nested_just_short_of_the_recursion_limit_is_refused_and_not_a_c
 
 
 NAMES = st.sampled_from(
-    "routeId clientId deliveryId driverId runId vehicle kind seq eventTime distance action timeScale title geometry limits stops deleted state clock "
-    "positions departAt reason source scenario seed other".split()
+    re.findall(
+        r"\w+",
+        "routeId clientId deliveryId driverId runId vehicle kind seq eventTime distance action timeScale title geometry limits stops deleted state clock "
+        "positions departAt reason source scenario seed other",
+    )
 )
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["1", "live", "pause", "scale", "started", "running", 10**400])
