@@ -14,6 +14,9 @@ from engine.errors import InvalidInput, InvalidInstant
 from engine.messages import checked_id
 from engine.vehicle import VehicleClass
 
+LAST_DEPARTURE_MS = 9_000_000_000_000
+"""Departures are possible until the year 2255: the instants of a record have 13 digits."""
+
 DEFAULT_PACE_SPREAD = 0.2
 """Paces are spread evenly over (1 - spread, 1]."""
 
@@ -45,8 +48,8 @@ class DeliverySpec:
         object.__setattr__(self, "vehicle", VehicleClass.named(self.vehicle))
         for name, low in (("depart_ms", 0), ("period_ms", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= 8_640_000_000_000_000:
-                raise InvalidInstant(f"{name} must be an integer >= {low}, found {value!r}")
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= LAST_DEPARTURE_MS:
+                raise InvalidInstant(f"{name} must be an integer from {low} to {LAST_DEPARTURE_MS}, found {value!r}")
         if not (math.isfinite(self.pace) and 0 < self.pace <= 1):
             raise InvalidInput(f"pace must be in (0, 1], found {self.pace!r}")
 

@@ -19,7 +19,7 @@ Indices = npt.NDArray[np.int64]
 T0, D0, LAT0, LNG0, SPEED, LAT_RATE, LNG_RATE, BEARING = range(8)
 """Columns of a piece: eight float64, one cache line, so that a piece costs one look into memory."""
 
-_LINEAR_STEPS = 3
+_LINEAR_STEPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,12 @@ class PlanTable:
         hint : (n,), a piece of the same plan; the nearer it is before the answer, the faster the search, and the answer does not depend on it.
         """
         found = hint.copy()
+        behind = np.flatnonzero(t_s >= self.t_end_s[found])
         for _ in range(_LINEAR_STEPS):
-            passed = t_s >= self.t_end_s[found]
-            if not passed.any():
-                break
-            found += passed
-        wrong = np.flatnonzero((t_s >= self.t_end_s[found]) | (t_s < self.pieces[found, T0]))
+            step = found[behind] + 1
+            found[behind] = step
+            behind = behind[t_s[behind] >= self.t_end_s[step]]
+        wrong = np.concatenate((behind, np.flatnonzero(t_s < self.pieces[found, T0])))
         if wrong.size:
             found[wrong] = self._bisect(plan[wrong], t_s[wrong])
         return found

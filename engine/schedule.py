@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.columns import Columns
 from engine.plans import Indices
@@ -27,7 +28,7 @@ class SampleSchedule:
 
     def append(self, depart_ms: Sequence[int], period_ms: Sequence[int], next_seq: Sequence[int]) -> None:
         """Add deliveries, of which nothing is due before `set_count`."""
-        rows = {"depart_ms": depart_ms, "period_ms": period_ms, "next_seq": next_seq, "count": 0, "next_due_ms": NEVER_MS}
+        rows: dict[str, npt.ArrayLike] = {"depart_ms": depart_ms, "period_ms": period_ms, "next_seq": next_seq, "count": 0, "next_due_ms": NEVER_MS}
         self._rows.append(rows, len(depart_ms))
 
     def keep(self, rows: Indices) -> None:

@@ -29,7 +29,11 @@ MAX_RECORDS = 50_000
 REMEMBERED = 100_000
 """How many ended deliveries are remembered, so that a late repetition of their specs starts nothing. Older ones are the dispatcher's to know."""
 
+MAX_DWELL_S = 30 * 86_400.0
+"""Longest stay at all stops of a route together."""
+
 _MIN_ENDED = 256
+"""Fewer ended deliveries than this stay in the arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +106,16 @@ class FleetSimulation:
 
         Raises
         ------
-        InvalidRoute : longer than a record can tell.
+        InvalidRoute : longer than a record can tell, or with more dwell than `MAX_DWELL_S`.
         """
         for route in routes:
             if route.length_m > BOUNDS["distance"][1]:
                 raise InvalidRoute(f"route {route.id} of {route.length_m:.0f} m is longer than {BOUNDS['distance'][1]:.0f} m")
+            if (dwell_s := sum(stop.dwell_s for stop in route.stops)) > MAX_DWELL_S:
+                raise InvalidRoute(f"route {route.id} must stand at its stops for at most {MAX_DWELL_S:g} s, found {dwell_s:g}")
             if route.id in self._routes and self._routes[route.id] != route:
                 self._book.forget(route.id)
             self._routes[route.id] = route
-
-    def knows_route(self, route_id: str) -> bool:
-        """Tell whether deliveries on a route can be added."""
-        return route_id in self._routes
 
     def add(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None) -> list[DeliverySpec]:
         """Add deliveries; those known already, by id, change nothing.

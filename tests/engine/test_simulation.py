@@ -366,6 +366,8 @@ def test_what_cannot_be_simulated_is_refused() -> None:
     long = Route.from_points("long", "", [0.0, 0.0], [0.0, 100.0])
     with pytest.raises(InvalidRoute, match="route long of 11131949 m is longer than 10000000 m"):
         made.define_routes([long])
+    with pytest.raises(InvalidRoute, match="route a must stand at its stops for at most"):
+        made.define_routes([Route.from_points("a", "", [47.0, 47.002], [9.5, 9.5], stops=[Stop(1.0, 1e15)])])
 
 
 @settings(deadline=None, max_examples=30)
