@@ -48,6 +48,7 @@ class Viewer:
         self._last_sent = -1
         self._progress_ms = now_ms
         self._hello = ""
+        self._hello_news = False
         self._stats = ""
         self._stats_news = False
         self._events: deque[str] = deque()
@@ -88,7 +89,7 @@ class Viewer:
 
     def offer(self, snapshot: Snapshot) -> None:
         """Take a tick's snapshot; it replaces one that still waits."""
-        if self._stats != snapshot.stats:
+        if self._stats is not snapshot.stats:
             self._stats, self._stats_news = snapshot.stats, True
         self._events.extend(snapshot.events)
         self._events_skipped += snapshot.events_left_out
@@ -96,8 +97,7 @@ class Viewer:
             self._events.popleft()
             self._events_skipped += 1
         if self._hello != snapshot.hello:
-            self._hello = snapshot.hello
-            self._replies.append(snapshot.hello)
+            self._hello, self._hello_news = snapshot.hello, True
         if self._rect is None or self._paused or snapshot.wall_ms < self._frame_due_ms:
             return
         self._frame_due_ms = snapshot.wall_ms + self._frame_every_ms - PERIOD_MS / 2
@@ -108,7 +108,9 @@ class Viewer:
 
     def outgoing(self, now_ms: float) -> list[str | bytes]:
         """Return what is to be sent now, in order; a frame counts as sent from here on."""
-        messages: list[str | bytes] = list(self._replies)
+        messages: list[str | bytes] = [self._hello] if self._hello_news else []
+        self._hello_news = False
+        messages.extend(self._replies)
         self._replies.clear()
         messages.extend(self._allowed_events(now_ms))
         if self._tracked is not None and now_ms >= self._track_due_ms:

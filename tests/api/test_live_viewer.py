@@ -13,7 +13,7 @@ from api.live.control import ControlError
 from api.live.frames import Frame, decode_frame
 from api.live.viewer import ACK_TIMEOUT_MS, EVENTS_PER_SECOND, WINDOW, Viewer
 from engine.codec import PositionBatch
-from engine.messages import DeliveryEvent
+from engine.messages import DeliveryEvent, RunEvent
 from engine.route import Route
 
 NOW = 1_767_225_600_000
@@ -144,11 +144,26 @@ def test_figures_come_once_a_second_with_the_viewers_own(watching: Watching) -> 
     assert [(stats["sent"], stats["skipped"]) for stats in found] == [(0, 0), (2, 2)]
 
 
+def test_figures_come_each_second_even_if_nothing_changes() -> None:
+    watching = Watching()
+    watching.hub.on_run(RunEvent(run_id="run", state="paused", clock=[NOW, NOW, 0.0]))
+    found = []
+    for _ in range(8):
+        watching.tick()
+        found += watching.texts("stats")
+    assert len(found) == 2
+    assert found[0] == found[1]
+
+
 def test_hello_comes_again_when_it_changes(watching: Watching) -> None:
     watching.tick()
     assert len(watching.texts("hello")) == 1
     watching.tick()
     assert watching.texts("hello") == []
+    watching.hub.on_run(RunEvent(run_id="run", state="running", clock=[NOW, NOW, 60.0]))
+    watching.tick()
+    [hello] = watching.texts("hello")
+    assert (hello["runId"], hello["clock"]) == ("run", [NOW, NOW, 60.0])
 
 
 def started(hub: Hub, first: int, last: int) -> None:
