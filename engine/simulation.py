@@ -6,8 +6,8 @@ caught up in any number of steps: a position (delivery, seq) and an event (deliv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,12 +16,13 @@ from engine.columns import Columns
 from engine.delivery import DeliverySpec
 from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
 from engine.fleet import Fleet
-from engine.messages import DeliveryEvent, EventKind
+from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind
 from engine.planbook import PlanBook
 from engine.plans import Indices
 from engine.route import Route
+from engine.running import RunningDelivery
 from engine.schedule import SampleSchedule
-from engine.timeline import NEVER_MS, History, Occurrence, Trip, instant, sample_count, timeline
+from engine.timeline import NEVER_MS, Occurrence, Trip, sample_count
 
 MAX_RECORDS = 50_000
 """How many positions one `advance` makes at most, unless more are due in one millisecond."""
@@ -55,23 +56,6 @@ class Tick:
     more: bool = False
 
 
-@dataclass(slots=True)
-class _Delivery:
-    """A delivery that has not ended; `added_at` is the number of advances before it was added."""
-
-    spec: DeliverySpec
-    trip: Trip
-    length_m: float
-    added_at: int
-    history: History = field(default_factory=History)
-    events_sent: int = 0
-
-    def ends_ms(self) -> int:
-        """Return when it arrives or is cancelled, `NEVER_MS` while it is paused."""
-        arrival = instant(self.trip, self.trip.trip_ms, self.history.pauses)
-        return arrival if self.history.cancelled_ms is None else min(arrival, self.history.cancelled_ms)
-
-
 class FleetSimulation:
     """Deliveries in virtual time, which only ever advances.
 
@@ -86,7 +70,7 @@ class FleetSimulation:
         self._fleet = Fleet()
         self._encoder = PositionEncoder()
         self._row_of: dict[str, int] = {}
-        self._deliveries: list[_Delivery | None] = []
+        self._deliveries: list[RunningDelivery | None] = []
         self._schedule = SampleSchedule()
         self._rows = Columns({"handle": np.int64, "next_event_ms": np.int64})
         self._ended: dict[str, None] = {}
@@ -149,7 +133,7 @@ class FleetSimulation:
             rate = spec.pace / 1000.0
             stops_ms = [min(int(np.ceil(arrival_s / rate)), trip_ms) for arrival_s in self._book.table.stops[plan].arrival_s]
             trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms)
-            self._deliveries.append(_Delivery(spec, trip, float(self._book.table.length_m[plan]), self._advances))
+            self._deliveries.append(RunningDelivery(spec, trip, float(self._book.table.length_m[plan]), self._advances))
             self._row_of[spec.delivery_id] = row
         self._rows.append(
             {
@@ -177,40 +161,15 @@ class FleetSimulation:
         -------
         The instant it counts from, never one already told and never before the departure; None if nothing changes: unknown, paused, or ended by then.
         """
-        row, delivery = self._find(delivery_id)
-        if delivery is None:
-            return None
-        begin = max(self._first_free_ms(delivery, at_ms), delivery.trip.depart_ms)
-        pauses = delivery.history.pauses
-        if (pauses and (pauses[-1][1] is None or pauses[-1][1] > begin)) or delivery.ends_ms() <= begin:
-            return None
-        pauses.append((begin, None))
-        self._reschedule(row)
-        return begin
+        return self._steer(delivery_id, at_ms, RunningDelivery.pause)
 
     def resume(self, delivery_id: str, at_ms: int) -> int | None:
         """Let a paused delivery go on; return the instant it counts from, None if it is not paused."""
-        row, delivery = self._find(delivery_id)
-        if delivery is None or not delivery.history.pauses or delivery.history.pauses[-1][1] is not None:
-            return None
-        begin, _ = delivery.history.pauses.pop()
-        end = self._first_free_ms(delivery, at_ms)
-        if end > begin:
-            delivery.history.pauses.append((begin, end))
-        self._reschedule(row)
-        return end
+        return self._steer(delivery_id, at_ms, RunningDelivery.resume)
 
     def cancel(self, delivery_id: str, at_ms: int) -> int | None:
         """Take a delivery off the road; return the instant it counts from, None if nothing changes: unknown, cancelled, or ended by then."""
-        row, delivery = self._find(delivery_id)
-        if delivery is None:
-            return None
-        at = self._first_free_ms(delivery, at_ms)
-        if delivery.ends_ms() <= at:
-            return None
-        delivery.history.cancelled_ms = at
-        self._reschedule(row)
-        return at
+        return self._steer(delivery_id, at_ms, RunningDelivery.cancel)
 
     def next_seq(self) -> dict[str, int]:
         """Return the number of the next position of every delivery that has not ended."""
@@ -239,87 +198,66 @@ class FleetSimulation:
 
     def suspend(self) -> list[DeliveryEvent]:
         """End the run for every delivery on the road; return their last events. Nothing is left then."""
-        alive = [row for row, delivery in enumerate(self._deliveries) if delivery is not None]
-        sequence = self._schedule.next_seq
-        told = [(row, Occurrence(max(self._now_ms, 0), 0, EventKind.SUSPENDED, positions=int(sequence[row]))) for row in alive]
-        events = self._made(told)
+        now_ms, sequence = max(self._now_ms, 0), self._schedule.next_seq.tolist()
+        alive = sorted(self._row_of.values())
+        events = self._told([(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive])
         for row in alive:
             self._end(row)
         return events
 
-    def _find(self, delivery_id: str) -> tuple[int, _Delivery | None]:
-        row = self._row_of.get(delivery_id, -1)
-        return row, self._deliveries[row] if row >= 0 else None
+    def _steer(self, delivery_id: str, at_ms: int, action: Callable[[RunningDelivery, int], int | None]) -> int | None:
+        row = self._row_of.get(delivery_id)
+        if row is None:
+            return None
+        delivery = self._running(row)
+        # What is sent stays true: an instant already told is too late, but of a delivery just added nothing has been told here.
+        counted = action(delivery, at_ms if delivery.added_at == self._advances else max(at_ms, self._now_ms + 1))
+        if counted is not None:
+            self._reschedule(row)
+        return counted
 
-    def _first_free_ms(self, delivery: _Delivery, at_ms: int) -> int:
-        """Return the first instant from `at_ms` on of which nothing has been told, since what is sent stays true."""
-        return at_ms if delivery.added_at == self._advances else max(at_ms, self._now_ms + 1)
+    def _running(self, row: int) -> RunningDelivery:
+        delivery = self._deliveries[row]
+        assert delivery is not None
+        return delivery
 
     def _reschedule(self, row: int) -> None:
         """Bring a delivery's count, samples and next event up to date after a change of its history."""
-        delivery = self._deliveries[row]
-        assert delivery is not None
+        delivery = self._running(row)
         if delivery.history.pauses or self._fleet.has_pauses(row):
             self._fleet.set_pauses(row, delivery.history.pauses)
         self._schedule.set_count(row, sample_count(delivery.trip, delivery.history))
-        ahead = timeline(delivery.trip, delivery.history)[delivery.events_sent :]
+        ahead = delivery.ahead()
         self._rows["next_event_ms"][row] = ahead[0].due_ms if ahead else NEVER_MS
 
     def _events_until(self, until_ms: int) -> list[DeliveryEvent]:
         told: list[tuple[int, Occurrence]] = []
         for row in np.flatnonzero(self._rows["next_event_ms"] <= until_ms).tolist():
-            delivery = self._deliveries[row]
-            assert delivery is not None
-            ahead = timeline(delivery.trip, delivery.history)[delivery.events_sent :]
+            ahead = self._running(row).ahead()
             due = [entry for entry in ahead if entry.due_ms <= until_ms]
             told += [(row, entry) for entry in due]
             self._rows["next_event_ms"][row] = ahead[len(due)].due_ms if len(due) < len(ahead) else NEVER_MS
-        events = self._made(told)
+        events = self._told(told)
         for row, entry in told:
-            if entry.kind in (EventKind.DELIVERED, EventKind.CANCELLED):
+            if entry.kind in FINAL_KINDS:
                 self._end(row)
         return events
 
-    def _made(self, told: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
-        """Return the events of some occurrences; the distances of all of them are one look at the fleet."""
-        if not told:
+    def _told(self, entries: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
+        """Return the events of some occurrences; their distances are one look at the fleet."""
+        if not entries:
             return []
-        at = np.array([entry.at_ms for _, entry in told], dtype=np.int64)
-        distances = self._fleet.positions_of(np.array([row for row, _ in told], dtype=np.int64), at).distance_m.round(1).tolist()
-        events = []
-        for (row, entry), distance in zip(told, distances, strict=True):
-            delivery = self._deliveries[row]
-            assert delivery is not None
-            spec = delivery.spec
-            events.append(
-                DeliveryEvent(
-                    delivery_id=spec.delivery_id,
-                    run_id=spec.run_id,
-                    route_id=spec.route_id,
-                    client_id=spec.client_id,
-                    driver_id=spec.driver_id,
-                    vehicle=spec.vehicle,
-                    kind=entry.kind,
-                    seq=delivery.events_sent,
-                    event_time=entry.at_ms,
-                    distance=distance,
-                    route_length=round(delivery.length_m, 1) if entry.kind is EventKind.STARTED else None,
-                    planned_arrival=entry.planned_arrival,
-                    positions=entry.positions,
-                    stop=entry.stop,
-                )
-            )
-            delivery.events_sent += 1
-        return events
+        rows, at = np.array([(row, entry.at_ms) for row, entry in entries], dtype=np.int64).T
+        distances = self._fleet.positions_of(rows, at).distance_m.round(1).tolist()
+        return [self._running(row).tell(entry, distance) for (row, entry), distance in zip(entries, distances, strict=True)]
 
     def _end(self, row: int) -> None:
-        delivery = self._deliveries[row]
-        assert delivery is not None
-        del self._row_of[delivery.spec.delivery_id]
+        delivery_id = self._running(row).spec.delivery_id
+        del self._row_of[delivery_id]
         self._deliveries[row] = None
         self._schedule.set_count(row, 0)
         self._rows["next_event_ms"][row] = NEVER_MS
-        self._ended[delivery.spec.delivery_id] = None
+        self._ended[delivery_id] = None
         if len(self._ended) > REMEMBERED:
             del self._ended[next(iter(self._ended))]
 
