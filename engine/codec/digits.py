@@ -89,7 +89,7 @@ BEARING = _words([f'{i / 10:5.1f},"d' for i in range(3600)])
 
 
 def write_numbers(rows: npt.NDArray[np.void], numbers: Numbers) -> None:
-    """Write the numbers of records into rows viewed as `Layout.writes`; the template must be there already."""
+    """Write the numbers of records into rows viewed as `Layout.writes`; the literals must be there already."""
     _write_degrees(rows, numbers)
     high = numbers.seq // 10_000
     rows["seq_high"] = FOUR_MIDDLE.take(high)
@@ -102,6 +102,7 @@ def write_numbers(rows: npt.NDArray[np.void], numbers: Numbers) -> None:
     rows["distance_high"] = COLON_THREE.take(high)
     rows["distance_low"] = FOUR_LAST.take(whole - high * 10_000 + 10_000 * (high > 0))
     rows["distance_tenth"] = DOT_ONE.take(numbers.distance - whole * 10)
+    rows["finished"] = FALSE
     ends = np.flatnonzero(numbers.finished)
     if ends.size:
         rows["finished"][ends] = TRUE

@@ -1,12 +1,12 @@
 """The columnar encoder: a tick's positions become JSON records without a Python loop per record.
 
-Every driver's ids are written once, into a template row. A tick copies the rows it needs into a byte matrix and writes the numbers over them.
+Every driver's ids are kept as they stand in a record. A tick lays its records out as a byte matrix, column by column: literals, ids, numbers.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.codec.digits import Floats, Ints, Numbers, scaled, write_numbers
-from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, Layout, Widths, layout_of, padded
+from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, ID_STEP, Layout, Widths, layout_of, padded
 from engine.errors import MessageError
 from engine.messages import checked_id
 
@@ -47,41 +47,80 @@ def _values(matrix: npt.NDArray[np.uint8]) -> list[bytes]:
     return found
 
 
-class _Templates:
-    """The template rows of one layout."""
+class _Writer:
+    """Writes records of one layout; keeps the ids of its drivers as they stand in a record, without the literals between them."""
 
     def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        self.rows = np.empty((16, layout.width), np.uint8)
-        self.count = 0
+        self._layout = layout
+        self._names = [f"id_{i}_{k}" for i, width in enumerate(layout.widths) for k in range(width // ID_STEP)]
+        # the ids' words of eight characters, and one more word with the character that follows each of the five
+        self._ids = np.empty((16, len(self._names) + 1), np.uint64)
+        self._count = 0
 
     def add(self, ids: Sequence[Sequence[str]]) -> range:
-        """Append rows with five columns of ids; return where they are."""
-        first, self.count = self.count, self.count + len(ids[0])
-        if self.count > len(self.rows):
-            grown = np.empty((max(self.count, 2 * len(self.rows)), self.layout.width), np.uint8)
-            grown[:first] = self.rows[:first]
-            self.rows = grown
-        self.put(slice(first, self.count), ids)
-        return range(first, self.count)
+        """Append drivers with five columns of ids; return their places."""
+        first, self._count = self._count, self._count + len(ids[0])
+        if self._count > len(self._ids):
+            grown = np.empty((max(self._count, 2 * len(self._ids)), self._ids.shape[1]), np.uint64)
+            grown[:first] = self._ids[:first]
+            self._ids = grown
+        self.put(np.arange(first, self._count), ids)
+        return range(first, self._count)
 
-    def put(self, where: slice | Ints, ids: Sequence[Sequence[str]]) -> None:
-        """Write rows with five columns of ids."""
-        rows = np.tile(self.layout.template, (len(ids[0]), 1))
-        for offset, width, column in zip(self.layout.id_offsets, self.layout.widths, ids, strict=True):
-            quoted = np.array([f'"{word}"'.ljust(width + 2).encode() for word in column], f"S{width + 2}")
-            rows[:, offset : offset + width + 2] = quoted.view(np.uint8).reshape(-1, width + 2)
-        self.rows[where] = rows
+    def put(self, places: Ints, ids: Sequence[Sequence[str]]) -> None:
+        """Write five columns of ids to some places."""
+        rows = np.empty((len(places), self._ids.shape[1] * 8), np.uint8)
+        at = 0
+        for i, (width, column) in enumerate(zip(self._layout.widths, ids, strict=True)):
+            closed = np.array([f'{word}"'.ljust(width + 1).encode() for word in column], f"S{width + 1}").view(np.uint8).reshape(-1, width + 1)
+            rows[:, at : at + width] = closed[:, :width]
+            rows[:, 8 * len(self._names) + i] = closed[:, width]
+            at += width
+        self._ids[places] = rows.view(np.uint64)
+
+    def values(self, places: Ints, numbers: Numbers) -> list[bytes]:
+        """Return records as bytes."""
+        block = self._blank(min(BLOCK_ROWS, len(places)))
+        values: list[bytes] = []
+        for rows in _blocks(len(places)):
+            matrix = block[: rows.stop - rows.start]
+            self._fill(matrix, places[rows], numbers.take(rows))
+            values += _values(matrix)
+        return values
+
+    def matrix(self, places: Ints, numbers: Numbers) -> npt.NDArray[np.uint8]:
+        """Return records as rows."""
+        matrix = self._blank(len(places))
+        for rows in _blocks(len(places)):
+            self._fill(matrix[rows], places[rows], numbers.take(rows))
+        return matrix
+
+    def _blank(self, n: int) -> npt.NDArray[np.uint8]:
+        return np.tile(self._layout.template, (n, 1))
+
+    def _fill(self, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
+        ids = self._ids.take(places, axis=0, mode="clip")
+        rows = matrix.view(self._layout.writes).ravel()
+        for k, name in enumerate(self._names):
+            rows[name] = ids[:, k]
+        last = ids.view(np.uint8)[:, 8 * len(self._names) :]
+        for i in range(len(ID_FIELDS)):
+            rows[f"id_{i}_last"] = last[:, i]
+        write_numbers(rows, numbers)
+
+
+def _blocks(n: int) -> Iterator[slice]:
+    return (slice(start, min(start + BLOCK_ROWS, n)) for start in range(0, n, BLOCK_ROWS))
 
 
 class PositionEncoder:
-    """Template rows of drivers, and the encoder over them.
+    """The drivers' ids, and the encoder over them.
 
     A row is a stable handle: it keeps its meaning until `remove_rows`, after which its number may be given out again.
     """
 
     def __init__(self) -> None:
-        self._templates: list[_Templates] = []
+        self._writers: list[_Writer] = []
         self._group_of: dict[Widths, int] = {}
         self._free: list[list[int]] = []
         self._group = np.empty(0, np.int32)
@@ -125,19 +164,19 @@ class PositionEncoder:
 
     def _add_group(self, widths: Widths, ids: list[list[str]]) -> Ints:
         if widths not in self._group_of:
-            self._group_of[widths] = len(self._templates)
-            self._templates.append(_Templates(layout_of(widths)))
+            self._group_of[widths] = len(self._writers)
+            self._writers.append(_Writer(layout_of(widths)))
             self._free.append([])
         group = self._group_of[widths]
-        templates, free, n = self._templates[group], self._free[group], len(ids[0])
+        writer, free, n = self._writers[group], self._free[group], len(ids[0])
         kept = len(free) - min(n, len(free))
         reused = np.array(free[kept:], np.int64)
         del free[kept:]
         if reused.size:
-            templates.put(self._place[reused], [column[: reused.size] for column in ids])
+            writer.put(self._place[reused], [column[: reused.size] for column in ids])
         if reused.size == n:
             return reused
-        places = templates.add([column[reused.size :] for column in ids])
+        places = writer.add([column[reused.size :] for column in ids])
         fresh = np.arange(self._count, self._count + len(places))
         self._count += len(places)
         if self._count > len(self._group):
@@ -150,7 +189,7 @@ class PositionEncoder:
         return np.concatenate([reused, fresh])
 
     def remove_rows(self, rows: Ints) -> None:
-        """Give rows back; their templates are reused by later rows of the same layout."""
+        """Give rows back; their places are reused by later rows of the same layout."""
         for row, group in zip(rows.tolist(), self._group[rows].tolist(), strict=True):
             self._keys[row] = None
             self._free[group].append(row)
@@ -181,10 +220,10 @@ class PositionEncoder:
         numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
         groups = self._groups(rows)
         if len(groups) == 1:
-            return self._encode_group(groups[0][0], self._place[rows], numbers)
+            return self._writers[groups[0][0]].values(self._place[rows], numbers)
         values = np.empty(len(rows), object)
         for group, index in groups:
-            values[index] = _objects(self._encode_group(group, self._place[rows[index]], numbers.take(index)))
+            values[index] = _objects(self._writers[group].values(self._place[rows[index]], numbers.take(index)))
         ordered: list[bytes] = values.tolist()
         return ordered
 
@@ -202,7 +241,7 @@ class PositionEncoder:
     ) -> list[EncodedRows]:
         """Return the same records as byte matrices, one per layout; arguments and errors as for `encode`."""
         numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
-        return [self._matrix(group, index, self._place[rows[index]], numbers.take(index)) for group, index in self._groups(rows)]
+        return [EncodedRows(index, self._writers[group].matrix(self._place[rows[index]], numbers.take(index))) for group, index in self._groups(rows)]
 
     def _numbers(
         self,
@@ -241,31 +280,7 @@ class PositionEncoder:
             return []
         if (group == group[0]).all():
             return [(int(group[0]), np.arange(len(rows)))]
-        return [(int(g), np.flatnonzero(group == g)) for g in np.unique(group)]
-
-    def _encode_group(self, group: int, places: Ints, numbers: Numbers) -> list[bytes]:
-        templates = self._templates[group]
-        block = np.empty((min(BLOCK_ROWS, len(places)), templates.layout.width), np.uint8)
-        values: list[bytes] = []
-        for start in range(0, len(places), BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, len(places))
-            matrix = block[: stop - start]
-            self._fill(templates, matrix, places[start:stop], numbers.take(slice(start, stop)))
-            values += _values(matrix)
-        return values
-
-    def _matrix(self, group: int, index: Ints, places: Ints, numbers: Numbers) -> EncodedRows:
-        templates = self._templates[group]
-        matrix = np.empty((len(places), templates.layout.width), np.uint8)
-        for start in range(0, len(places), BLOCK_ROWS):
-            stop = start + BLOCK_ROWS
-            self._fill(templates, matrix[start:stop], places[start:stop], numbers.take(slice(start, stop)))
-        return EncodedRows(index, matrix)
-
-    @staticmethod
-    def _fill(templates: _Templates, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
-        templates.rows.take(places, axis=0, out=matrix, mode="clip")
-        write_numbers(matrix.view(templates.layout.writes).ravel(), numbers)
+        return [(int(g), np.flatnonzero(group == g)) for g in np.flatnonzero(np.bincount(group))]
 
 
 def _check_ids(column: Sequence[str], name: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.codec.batch import PositionBatch
-from engine.codec.digits import FALSE, Numbers, write_numbers
+from engine.codec.digits import Numbers, write_numbers
 from engine.codec.layout import BOUNDS, DEGREE, ID_STEP, Layout
 
 BLOCK_ROWS = 4096
@@ -72,9 +72,6 @@ class RowReader:
         write_numbers(written, numbers)
         if not np.array_equal(matrix.view(np.uint64), expected.view(np.uint64)):
             good &= (matrix.view(np.uint64) == expected.view(np.uint64)).all(axis=1)
-        ends = np.flatnonzero(numbers.finished)
-        if ends.size:
-            written["finished"][ends] = FALSE
 
         self._integers[0, rows], self._integers[1, rows] = numbers.seq, numbers.event_time_ms
         for column, (value, unit) in zip(
