@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from api.live.counters import LiveCounters
 from api.live.frames import MAX_AGE_MS, FrameHeader, Vehicles, encode_cells
+from api.live.slots import ALIVE
 from api.live.snapshot import Snapshot
 from api.live.words import DELIVERED, ON_THE_WIRE, PERIOD_MS, PROTOCOL, STATE_NAMES, STATES, VEHICLES
 from api.live.world import World
@@ -125,6 +126,10 @@ class Hub:
     def find(self, delivery_id: str) -> int | None:
         """Return the number of a delivery on the map, None if it is unknown or gone for long."""
         return self.world.slots.find(delivery_id.encode())
+
+    def is_shown(self, slot: int) -> bool:
+        """Whether a delivery has not left the map."""
+        return bool(self.world.slots.phase[slot] == ALIVE)
 
     def delivery(self, slot: int) -> dict[str, object] | None:
         """Return a delivery as REST shows it, None if the slot is free; times are virtual epoch ms."""

@@ -168,20 +168,23 @@ class Viewer:
         delivery = None if slot is None else self._hub.delivery(slot)
         if slot is None or delivery is None:
             self._tracked = None
-            self._replies.append(_text({"t": "track", "id": None, "deliveryId": name, "reason": "not on the live map"}))
+            self._replies.append(_text({"t": "untracked", "id": number, "deliveryId": name, "reason": "not on the live map"}))
             return
         self._tracked = slot, str(delivery["deliveryId"])
         self._replies.append(self._track_reply(now_ms, with_route=True))
 
     def _track_reply(self, now_ms: float, *, with_route: bool) -> str:
+        """Return the tracked delivery as it stands; once it has left the map that is the last time, and its number is null."""
         assert self._tracked is not None
         slot, name = self._tracked
         delivery = self._hub.delivery(slot)
         if delivery is None or delivery["deliveryId"] != name:
             self._tracked = None
-            return _text({"t": "track", "id": None, "deliveryId": name, "reason": "left the live map"})
+            return _text({"t": "untracked", "id": slot, "deliveryId": name, "reason": "left the live map"})
+        if not self._hub.is_shown(slot):
+            self._tracked = None
         self._track_due_ms = now_ms + TRACK_PERIOD_MS - PERIOD_MS / 2
-        reply: dict[str, object] = {"t": "track", "id": slot, **delivery}
+        reply: dict[str, object] = {"t": "track", "id": slot if self._tracked else None, **delivery}
         if with_route:
             try:
                 reply["route"] = self._hub.route_line(str(delivery["routeId"]))

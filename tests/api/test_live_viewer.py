@@ -12,6 +12,7 @@ from api.live import Hub
 from api.live.control import ControlError
 from api.live.frames import Frame, decode_frame
 from api.live.viewer import ACK_TIMEOUT_MS, EVENTS_PER_SECOND, WINDOW, Viewer
+from api.live.world import LEAVE_MS
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
 from engine.route import Route
@@ -209,19 +210,34 @@ def test_tracking_by_number_and_tracking_nobody(watching: Watching) -> None:
     watching.tell(t="track", id=0)
     assert watching.texts("track")[0]["deliveryId"] == "a"
     watching.tell(t="track", id=4711)
-    assert watching.texts("track") == [{"t": "track", "id": None, "deliveryId": None, "reason": "not on the live map"}]
+    assert watching.texts("untracked") == [{"t": "untracked", "id": 4711, "deliveryId": None, "reason": "not on the live map"}]
 
 
-def test_tracking_ends_when_the_vehicle_is_forgotten(watching: Watching) -> None:
+def test_tracking_ends_with_the_vehicles_last_state_when_it_leaves(watching: Watching) -> None:
     watching.tell(t="track", deliveryId="a")
     watching.sent()
-    watching.now_ms += 3_600_000
+    watching.hub.on_positions(PositionBatch.of([(b"r", b"c", b"a", b"d", b"run", 47.1, 9.5, True, 1, NOW, 0.0, 0.0, 9.0)]))
+    watching.now_ms += LEAVE_MS
     watching.tick()
-    watching.now_ms += 3_600_000
-    watching.tick()
-    assert watching.texts("track") == [{"t": "track", "id": None, "deliveryId": "a", "reason": "left the live map"}]
+    [last] = watching.texts("track")
+    assert (last["id"], last["deliveryId"], last["state"], last["distanceM"]) == (None, "a", "delivered", 9.0)
     watching.tick(8)
     assert watching.texts("track") == []
+    watching.tell(t="track", deliveryId="a")
+    [again] = watching.texts("track")
+    assert (again["id"], again["route"]["type"]) == (None, "LineString")
+
+
+def test_a_number_that_became_another_vehicles_is_no_longer_tracked(watching: Watching) -> None:
+    watching.tell(t="track", deliveryId="a")
+    watching.sent()
+    for _ in range(2):  # silent for hours: it leaves, and then its number is free
+        watching.now_ms += 3_600_000
+        watching.hub.tick(watching.now_ms)
+    watching.tick()
+    assert watching.texts("untracked") == [{"t": "untracked", "id": 0, "deliveryId": "a", "reason": "left the live map"}]
+    watching.tick(8)
+    assert watching.sent()[0][-1]["t"] == "stats"
 
 
 @pytest.mark.parametrize(
