@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import signal
 import sys
 import threading
 
 import psutil
 
-from actors import ray_environment
+from actors.main import run
 from actors.settings import Settings
 from engine.errors import EngineError
 from engine.scenario import check_memory, load_scenario
@@ -34,9 +33,6 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, lambda *_: stop.set())
 
     catch_signals()
-    ray_environment.prepare(os.environ)
-    from actors.main import run  # after Ray's environment is set: it is read when Ray is imported
-
     try:
         scenario = load_scenario(found.scenario)
         check_memory(scenario, psutil.virtual_memory().available)

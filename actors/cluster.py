@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 
 import ray
 
@@ -20,8 +21,8 @@ _MEBIBYTE = 2**20
 def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> Iterator[float]:
     """Be connected to the cluster, and yield how many CPUs it has.
 
-    A local cluster listens on the loopback interface only, has no dashboard, and keeps its files in a folder of its own that is removed at the end; the
-    folder's name is short, because the paths of unix sockets may have 107 characters. See `actors.ray_environment` for the rest.
+    A local cluster listens on the loopback interface only, asks for a token that lives as long as this process, has no dashboard, reports to nobody, and
+    keeps its files in a folder of its own that is removed at the end; the folder's name is short, because paths of unix sockets have at most 107 characters.
     """
     if settings.ray_address:
         ray.init(address=settings.ray_address, namespace=namespace, logging_level=logging.ERROR)
@@ -30,6 +31,7 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
         finally:
             ray.shutdown()
         return
+    _prepare(os.environ)
     folder = tempfile.mkdtemp(prefix="cd-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: PTH112
     try:
         ray.init(
@@ -46,6 +48,21 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepare(environment: MutableMapping[str, str]) -> None:
+    """Set what a local cluster reads from the environment; what somebody has set stays."""
+    wanted = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # an actor without GPUs keeps its environment; Ray warns unless told
+        "RAY_COLOR_PREFIX": "0",
+    }
+    if "RAY_AUTH_TOKEN_PATH" not in environment:
+        wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # otherwise Ray writes one to the home folder, for all clusters
+    for name, value in wanted.items():
+        environment.setdefault(name, value)
+    # Ray tells at each start that it asks for a token, which is what we want.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
 
 
 def _cpus() -> float:

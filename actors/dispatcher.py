@@ -94,6 +94,11 @@ class Dispatcher:
         return self._book.ever
 
     @property
+    def has_begun(self) -> bool:
+        """Whether the run's clock has started, under this dispatcher or one before it."""
+        return self._clock is not None
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether the fleet has no more deliveries, none is on the road, and no request waits."""
         return self._clock is not None and self._fleet_next is None and not len(self._book) and not self._waiting

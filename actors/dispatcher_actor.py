@@ -83,8 +83,9 @@ class Dispatching:
         requests = RequestReader(consumer_options(self._settings, GROUP))
         self._loop = DispatchLoop(dispatcher, requests, self._crew, journal, facts, wall_ms)
         self._loop.open()
-        for route in offered:
-            facts.tell(route.to_message())
+        for message in [] if dispatcher.has_begun else [route.to_message() for route in offered]:
+            requests.expect_own(message.to_json())
+            facts.tell(message)
         self._dispatcher = dispatcher
 
     def progress(self) -> Progress:

@@ -180,7 +180,8 @@ class DriverHost:
         """
         with self._lock:
             events = self._simulation.suspend()
-        self._publisher.publish([], [], events)
+        number = self._publisher.publish([], [], events)
+        self._on_the_way.append(_Sent(number, None, tuple(event.delivery_id for event in events)))
         left = self._publisher.flush(timeout_s)
         with self._lock:
             self._settle()

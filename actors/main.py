@@ -14,7 +14,7 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from actors.cluster import ray_cluster
 from actors.dispatcher_actor import DispatcherActor, Progress
-from actors.plan import make_run_id, plan_run
+from actors.plan import RunPlan, make_run_id, plan_run
 from actors.settings import Settings
 from actors.summary import Summary
 from engine.scenario import Scenario
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 FLUSH_S = 1.5
 """Time for the producers to bring home what is under way when a run ends; the whole end takes less than 5 s."""
+
+NAMESPACE = "code-delivery"
+"""Of everything in the cluster that is ours; a run's actors are in a namespace that begins with it."""
 
 _DRAIN_S = 3.2
 _PROGRESS_S = 0.25
@@ -53,21 +56,29 @@ def run(
     MessageError : `run_id` cannot be one.
     """
     run_id = run_id or make_run_id(scenario, datetime.now(UTC))
-    stop = stop or threading.Event()
-    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
-    namespace = f"code-delivery-{run_id}"
     plan_run(scenario, run_id, 1.0)  # what cannot be planned is refused before anything starts
-    with ray_cluster(settings, namespace) as cpus:
+    with ray_cluster(settings, NAMESPACE) as cpus:
         on_start()
         plan = plan_run(scenario, run_id, cpus, actor_cpus=settings.actor_cpus, start_ms=start_ms)
-        logger.info("run %s: %d drivers on %d actors, %g CPUs", run_id, plan.drivers, plan.placement.actors, cpus)
-        options = {"name": "dispatcher", "namespace": namespace, "num_cpus": _DISPATCHER_CPUS}
-        dispatcher: Any = DispatcherActor.options(**options).remote(plan, scenario, settings, namespace)
+        return run_plan(settings, scenario, plan, once=once, stop=stop or threading.Event())
+
+
+def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, once: bool, stop: threading.Event) -> Summary:
+    """Run a plan on the cluster that this process is connected to; see `run`."""
+    logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.placement.actors)
+    # Ray starts its processes elsewhere: a relative folder would be another one there.
+    settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
+    namespace = f"{NAMESPACE}-{plan.run_id}"
+    options = {"name": "dispatcher", "namespace": namespace, "num_cpus": _DISPATCHER_CPUS}
+    dispatcher: Any = DispatcherActor.options(**options).remote(plan, scenario, settings, namespace)
+    try:
         while not stop.wait(_PROGRESS_S):
             progress = _ask(dispatcher.progress.remote())
             if progress is not None and (progress.is_over or (once and progress.is_exhausted)):
                 break
-        return _drain(dispatcher, run_id)
+        return _drain(dispatcher, plan.run_id)
+    finally:
+        ray.kill(dispatcher, no_restart=True)
 
 
 def _ask(question: Any) -> Progress | None:

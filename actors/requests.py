@@ -92,6 +92,11 @@ class RequestReader:
         #: First offset that no dispatcher has handled yet, by topic and partition.
         self._unhandled: dict[tuple[str, int], int] = {}
         self._to_commit: dict[tuple[str, int], int] = {}
+        self._own: set[int] = set()
+
+    def expect_own(self, value: bytes) -> None:
+        """Pass over a route definition that this dispatcher has sent itself; reading back thousands would only cost time."""
+        self._own.add(hash(value))
 
     def open(self) -> list[Received]:
         """Take all partitions, and return the routes that are there already. Called once.
@@ -143,8 +148,10 @@ class RequestReader:
         return [message for message in messages if message.error() is None]
 
     def _decoded(self, message: Message) -> Received | DeadLetter | None:
-        """Return what a record asks for; None for an unreadable one that was dead-lettered by an earlier dispatcher."""
+        """Return what a record asks for; None for one of our own, and for an unreadable one that an earlier dispatcher has dead-lettered."""
         topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+        if topic == Topic.ROUTE_DEFINED and hash(message.value()) in self._own:
+            return None
         found = decode(topic, message.key(), message.value(), partition, offset)
         if isinstance(found, DeadLetter) and offset < self._unhandled.get((topic, partition), 0):
             return None

@@ -1,0 +1,84 @@
+"""A crew in this very process: driver hosts that tick when they are asked, publish to memory, and can be killed. For tests, and to try things without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from actors.assignment import Batch, DriverStatus, Steering
+from actors.driver import DriverHost
+from actors.plan import RunPlan
+from actors.publisher import MemoryPublisher
+from engine.clock import RunClock
+from engine.messages import DeliveryEvent
+from engine.simulation import FleetSimulation
+
+
+class LocalCrew:
+    """The driver hosts of one run.
+
+    Parameters
+    ----------
+    now_ms : the wall clock, epoch ms; a test's own.
+    """
+
+    def __init__(self, plan: RunPlan, now_ms: Callable[[], float]) -> None:
+        self._plan, self._now_ms = plan, now_ms
+        self._past: list[MemoryPublisher] = []
+        self._publishers: dict[str, MemoryPublisher] = {}
+        self._hosts: dict[str, DriverHost] = {}
+        self._steered: list[tuple[Steering, int | None]] = []
+        for name in plan.actors:
+            self.restart(name)
+
+    def restart(self, name: str) -> None:
+        """Kill a host, if there is one, with all it knows, and put a new one in its place; what it has published stays published."""
+        self._past += [self._publishers[name]] if name in self._publishers else []
+        self._publishers[name] = MemoryPublisher()
+        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id, self._plan.seed), self._publishers[name], self._now_ms)
+
+    @property
+    def positions(self) -> list[tuple[bytes, bytes]]:
+        """Keys and values of all positions that were ever published."""
+        return [record for publisher in [*self._past, *self._publishers.values()] for record in publisher.positions]
+
+    @property
+    def events(self) -> list[DeliveryEvent]:
+        """All events that were ever published."""
+        return [event for publisher in [*self._past, *self._publishers.values()] for event in publisher.events]
+
+    def hold(self, name: str) -> None:
+        """Acknowledge nothing any more to a host."""
+        self._publishers[name].holding = True
+
+    def tick(self) -> None:
+        """Let every host tick once."""
+        for host in self._hosts.values():
+            host.tick()
+
+    def add(self, actor: str, batch: Batch) -> None:
+        """Give a host some deliveries."""
+        self._hosts[actor].add(batch)
+
+    def steer(self, actor: str, steering: Steering) -> None:
+        """Have a host pause, resume or cancel a delivery."""
+        self._steered.append((steering, self._hosts[actor].steer(steering)))
+
+    def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
+        """Tell a host the run's clock."""
+        self._hosts[actor].set_clock(clock, end_ms)
+
+    def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
+        """Return how every host stands."""
+        return [host.status(finished_seen.get(name, 0)) for name, host in self._hosts.items()]
+
+    def steered(self) -> list[tuple[Steering, int | None]]:
+        """Return the steerings done since the last call."""
+        done, self._steered = self._steered, []
+        return done
+
+    def drain(self, timeout_s: float) -> list[DriverStatus]:
+        """End every host and return their last statuses."""
+        for host in self._hosts.values():
+            host.stop()
+            host.suspend(timeout_s)
+        return [host.status() for host in self._hosts.values()]

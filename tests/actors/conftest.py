@@ -1,0 +1,154 @@
+"""Unit tests of the actors: plain classes, a clock of their own, no Ray, no sockets, no waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import ray
+
+from actors.dispatch_loop import DispatchLoop
+from actors.dispatcher import Dispatcher
+from actors.facts import MemoryFacts
+from actors.journal import MemoryJournal
+from actors.local_crew import LocalCrew
+from actors.placement import Placement
+from actors.plan import RunPlan
+from actors.requests import Received, RouteGone
+from engine.delivery import DeliverySpec, make_spec
+from engine.ledger import SeqLedger
+from engine.messages import ControlRun, DeadLetter, StartDelivery
+from engine.route import Route
+
+START_MS = 1_700_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that starts Ray is no unit test."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("unit tests must not start Ray")
+
+    monkeypatch.setattr(ray, "init", refuse)
+
+
+@dataclass
+class FakeRequests:
+    """Requests that a test puts in, each at the next offset."""
+
+    routes: list[Route] = field(default_factory=list)
+    inbox: list[Received | DeadLetter] = field(default_factory=list)
+    offset: int = 0
+    committed: int = 0
+
+    def put(self, *wishes: StartDelivery | ControlRun | Route | RouteGone) -> None:
+        for wish in wishes:
+            self.inbox.append(Received(wish, 0, self.offset))
+            self.offset += 1
+
+    def open(self) -> list[Received]:
+        return [Received(route, 0, number) for number, route in enumerate(self.routes)]
+
+    def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
+        found, self.inbox = self.inbox, []
+        return found
+
+    def commit(self) -> None:
+        self.committed = self.offset
+
+
+def make_routes(count: int = 3) -> list[Route]:
+    """Straight roads to the north, 1 km and more, in Liechtenstein."""
+    return [Route.from_points(f"road-{n}", f"Road {n}", [47.1, 47.109 + 0.002 * n], [9.5 + 0.01 * n, 9.5 + 0.01 * n]) for n in range(count)]
+
+
+def make_fleet(routes: Iterable[Route], drivers: int, start_ms: int, run_id: str = "run", deliveries: int = 1) -> Iterator[DeliverySpec]:
+    """Each driver departs at the start, and again every three minutes."""
+    routes = list(routes)
+    for turn in range(deliveries):
+        for driver in range(drivers):
+            yield make_spec(
+                delivery_id=f"{run_id}-{driver}-{turn}",
+                driver_id=f"courier-{driver}",
+                client_id="scenario",
+                run_id=run_id,
+                route_id=routes[(driver + turn) % len(routes)].id,
+                depart_ms=start_ms + turn * 180_000,
+                period_ms=1000,
+                seed=1,
+            )
+
+
+class World:
+    """One run in memory: dispatcher, loop and hosts under a clock that a test moves."""
+
+    def __init__(
+        self,
+        *,
+        drivers: int = 4,
+        actors: int = 2,
+        per_actor: int | None = None,
+        time_scale: float = 1.0,
+        duration_ms: int | None = None,
+        deliveries: int = 1,
+    ) -> None:
+        self.now = float(START_MS)
+        self.routes = make_routes()
+        placement = Placement(actors, per_actor or max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan("run", "test", 1, 1000, time_scale, drivers, placement, duration_ms, START_MS)
+        self.journal, self.facts, self.requests = MemoryJournal(), MemoryFacts(), FakeRequests()
+        self.crew = LocalCrew(self.plan, self.clock)
+        self.fleet: Callable[[int], Iterator[DeliverySpec]] = lambda start_ms: make_fleet(self.routes, drivers, start_ms, deliveries=deliveries)
+        self.restart_dispatcher()
+
+    def clock(self) -> float:
+        return self.now
+
+    def restart_dispatcher(self) -> None:
+        self.dispatcher = Dispatcher(self.plan, self.routes, self.fleet, self.now)
+        self.loop = DispatchLoop(self.dispatcher, self.requests, self.crew, self.journal, self.facts, self.clock)
+        self.loop.open()
+
+    def run(self, wall_s: float, step_ms: float = 100.0) -> None:
+        """Let time pass: in each step the dispatcher and every host act once."""
+        for _ in range(round(wall_s * 1000 / step_ms)):
+            self.loop.step(0.0)
+            self.crew.tick()
+            self.now += step_ms
+
+    def records(self) -> dict[bytes, set[bytes]]:
+        """The distinct positions of each delivery."""
+        found: dict[bytes, set[bytes]] = {}
+        for key, value in self.crew.positions:
+            found.setdefault(key, set()).add(value)
+        return found
+
+    def ledger(self) -> SeqLedger:
+        """What a reader of both topics would count."""
+        ledger = SeqLedger()
+        for key, value in self.crew.positions:
+            ledger.record(np.array([key]), np.array([json.loads(value)["seq"]]))
+        for event in self.crew.events:
+            if event.positions is not None:
+                ledger.expect(event.delivery_id, event.positions)
+        return ledger
+
+
+@pytest.fixture
+def make_world() -> type[World]:
+    return World
+
+
+@pytest.fixture
+def routes() -> list[Route]:
+    return make_routes()
+
+
+@pytest.fixture
+def specs(routes: list[Route]) -> list[DeliverySpec]:
+    """Three deliveries that depart at the start."""
+    return list(make_fleet(routes, 3, START_MS))

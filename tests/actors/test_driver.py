@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from actors.assignment import Batch, Checkpoint, Steering
+from actors.driver import DriverHost
+from actors.publisher import MemoryPublisher
+from engine.clock import RunClock
+from engine.delivery import DeliverySpec
+from engine.messages import ControlAction, EventKind
+from engine.route import Route
+from engine.simulation import FleetSimulation
+
+START_MS = 1_700_000_000_000
+
+
+class Bench:
+    """One host under a clock that the test moves."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.now = float(START_MS)
+        self.publisher = MemoryPublisher()
+        self.host = DriverHost("driver-0", FleetSimulation("run", 1), self.publisher, lambda: self.now)
+        self.host.set_clock(RunClock(START_MS, START_MS, scale))
+
+    def run(self, wall_s: float, step_ms: float = 50.0) -> None:
+        for _ in range(round(wall_s * 1000 / step_ms)):
+            self.now += step_ms
+            self.host.tick()
+
+    def seqs(self, delivery_id: str) -> list[int]:
+        return [json.loads(value)["seq"] for key, value in self.publisher.positions if key == delivery_id.encode()]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_host_sends_every_sample_once_and_in_order(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(200)
+    finals = {event.delivery_id: event.positions for event in bench.publisher.events if event.kind == EventKind.DELIVERED}
+    assert set(finals) == {spec.delivery_id for spec in specs}
+    for delivery_id, positions in finals.items():
+        assert bench.seqs(delivery_id) == list(range(positions or 0))
+
+
+def test_a_batch_that_comes_twice_starts_nothing_twice(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(10)
+    bench.host.add(Batch(2, tuple(specs), tuple(routes)))
+    bench.run(10)
+    assert bench.host.status().active == 3
+    assert len(bench.publisher.positions) == len(set(bench.publisher.positions))
+
+
+def test_before_its_clock_starts_a_host_sends_nothing(routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench = Bench()
+    bench.host.set_clock(RunClock(START_MS, START_MS + 10_000, 1.0))
+    bench.host = DriverHost("driver-0", FleetSimulation("run", 1), bench.publisher, lambda: bench.now)
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(5)
+    assert bench.host.status().until_ms is None
+    assert not bench.publisher.positions
+
+
+def test_the_checkpoint_speaks_of_what_was_acknowledged_and_of_no_more(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(10)
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 10_000, 1)
+    bench.publisher.holding = True
+    bench.run(5)
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 10_000, 1)
+    assert bench.host.status().until_ms == START_MS + 15_000
+    bench.publisher.holding = False
+    bench.run(0.05)
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 15_050, 1)
+
+
+def test_a_checkpoint_covers_only_batches_that_were_there(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs[:1]), tuple(routes)))
+    bench.run(10)
+    bench.publisher.holding = True
+    bench.host.add(Batch(2, tuple(specs[1:])))
+    bench.run(1)
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 10_000, 1)
+
+
+def test_a_new_host_goes_on_from_the_checkpoint_with_the_same_bytes(routes: list[Route], specs: list[DeliverySpec]) -> None:
+    whole, first, second = Bench(), Bench(), Bench()
+    whole.host.add(Batch(1, tuple(specs), tuple(routes)))
+    whole.run(60)
+    first.host.add(Batch(1, tuple(specs), tuple(routes)))
+    first.run(20)
+    checkpoint = first.host.status().checkpoint
+    assert checkpoint is not None
+    first.publisher.holding = True
+    first.run(3)  # sent, never known to have arrived
+    second.host.add(Batch(2, tuple(specs), tuple(routes), {spec.delivery_id: checkpoint.resume_seq(spec) for spec in specs}))
+    second.run(60)
+    assert set(first.publisher.positions) | set(second.publisher.positions) == set(whole.publisher.positions)
+    assert len(set(first.publisher.positions) & set(second.publisher.positions)) == 9
+
+
+@pytest.mark.parametrize(("until_ms", "seq"), [(-1, 0), (0, 1), (999, 1), (1000, 2), (5500, 6)])
+def test_the_sample_to_resume_with_follows_from_the_checkpoint(specs: list[DeliverySpec], until_ms: int, seq: int) -> None:
+    spec = specs[0]
+    assert Checkpoint(spec.depart_ms + until_ms, 1).resume_seq(spec) == seq
+
+
+def test_finished_deliveries_are_told_until_they_are_noted(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.publisher.holding = True
+    bench.run(200)
+    assert bench.host.status().finished == ()
+    bench.publisher.holding = False
+    bench.run(0.05)
+    told = bench.host.status()
+    assert sorted(told.finished) == sorted(spec.delivery_id for spec in specs)
+    assert bench.host.status(finished_seen=2).finished == told.finished[2:]
+    assert bench.host.status(finished_seen=3).finished_from == 3
+
+
+def test_a_late_steering_holds_from_the_first_instant_not_yet_told(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(10)
+    name = specs[0].delivery_id
+    assert bench.host.steer(Steering(name, ControlAction.PAUSE, START_MS + 12_000)) == START_MS + 12_000
+    bench.run(10)
+    assert bench.host.steer(Steering(name, ControlAction.RESUME, START_MS + 15_000)) == START_MS + 20_001
+    assert bench.host.steer(Steering(name, ControlAction.CANCEL, START_MS + 22_000)) == START_MS + 22_000
+    assert bench.host.steer(Steering("nobody", ControlAction.CANCEL, START_MS)) is None
+    bench.run(10)
+    assert len(bench.seqs(name)) == 22
+
+
+def test_lateness_is_counted_from_when_a_position_was_due(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(10)
+    on_time = bench.host.status().lateness.copy()
+    assert on_time.max_ms <= 50.0
+    bench.now += 3_000  # the process was held up
+    bench.run(0.05)
+    late = bench.host.status().lateness
+    assert 2_000 <= late.max_ms <= 3_050
+    assert late.counts.sum() - on_time.counts.sum() == 9  # nothing was left out to catch up
+
+
+def test_a_clock_takes_over_at_its_own_instant(bench: Bench) -> None:
+    bench.run(10)
+    bench.host.set_clock(RunClock(START_MS + 12_000, START_MS + 12_000, 10.0))
+    bench.run(2)
+    assert bench.host.status().until_ms == START_MS + 12_000
+    bench.run(1)
+    assert bench.host.status().until_ms == START_MS + 22_000
+
+
+def test_a_paused_run_stands_still_and_goes_on_without_a_jump(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(10)
+    clock = RunClock(START_MS + 10_000, bench.now, 0.0)
+    bench.host.set_clock(clock)
+    bench.run(60)
+    assert bench.host.status().until_ms == START_MS + 10_000
+    bench.host.set_clock(clock.rescaled(bench.now, 1.0))
+    bench.run(10)
+    assert bench.host.status().until_ms == START_MS + 20_000
+    assert bench.seqs(specs[0].delivery_id) == list(range(20))
+
+
+def test_nothing_is_sent_after_the_runs_end(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.set_clock(RunClock(START_MS, START_MS, 1.0), START_MS + 10_000)
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(30)
+    assert bench.host.status().until_ms == START_MS + 10_000
+    assert max(json.loads(value)["eventTime"] for _, value in bench.publisher.positions) <= START_MS + 10_000
+
+
+def test_a_suspended_host_says_how_many_positions_each_delivery_has(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.run(10)
+    bench.host.stop()
+    bench.run(5)
+    assert bench.host.suspend(1.0) == 0
+    finals = {event.delivery_id: event.positions for event in bench.publisher.events if event.kind == EventKind.SUSPENDED}
+    assert finals == {spec.delivery_id: len(bench.seqs(spec.delivery_id)) for spec in specs}
+    assert bench.host.status().active == 0
+    assert len(bench.host.status().finished) == 3
+
+
+def test_a_long_catch_up_is_cut_in_pieces(monkeypatch: pytest.MonkeyPatch, bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    monkeypatch.setattr("actors.driver.MAX_TICK_RECORDS", 7)
+    bench.host.add(Batch(1, tuple(specs), tuple(routes)))
+    bench.now += 60_000
+    bench.host.tick()
+    assert bench.seqs(specs[0].delivery_id) == list(range(60))
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 60_000, 1)

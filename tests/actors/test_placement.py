@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actors.placement import ACTORS_PER_CPU, Placement, least_loaded, place
+
+
+def test_a_small_fleet_gets_one_actor_a_driver() -> None:
+    assert place(3, 2) == Placement(actors=3, drivers_per_actor=1, actor_cpus=0.5333)
+    assert place(2 * ACTORS_PER_CPU, 2).actors == 4
+
+
+def test_a_larger_fleet_is_packed_on_one_actor_a_cpu() -> None:
+    assert place(2 * ACTORS_PER_CPU + 1, 2) == Placement(actors=2, drivers_per_actor=3, actor_cpus=0.8)
+    assert place(10_000, 16) == Placement(actors=16, drivers_per_actor=625, actor_cpus=0.8)
+
+
+def test_drivers_per_actor_is_set_by_hand() -> None:
+    assert place(300, 2, drivers_per_actor=10) == Placement(actors=30, drivers_per_actor=10, actor_cpus=0.0533)
+
+
+def test_a_run_without_a_fleet_has_actors_waiting_for_requests() -> None:
+    assert place(0, 2) == Placement(actors=2, drivers_per_actor=1, actor_cpus=0.8)
+
+
+def test_the_cpus_of_an_actor_can_be_set() -> None:
+    assert place(10_000, 4, actor_cpus=0.25).actor_cpus == 0.25
+
+
+@given(st.integers(0, 200_000), st.integers(1, 256), st.one_of(st.none(), st.integers(1, 10_000)))
+def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(drivers: int, cpus: int, per_actor: int | None) -> None:
+    placement = place(drivers, cpus, drivers_per_actor=per_actor)
+    assert placement.actor_cpus > 0
+    assert placement.actors == 1 or placement.actors * placement.actor_cpus <= cpus or placement.actor_cpus <= 0.0001
+    for driver in {0, drivers // 2, max(0, drivers - 1)}:
+        assert 0 <= placement.actor_of(driver) < placement.actors
+    # Nobody sits with more than its share.
+    assert drivers <= placement.actors * placement.drivers_per_actor
+
+
+def test_a_request_goes_to_the_actor_with_the_fewest_deliveries_and_the_choice_repeats() -> None:
+    assert least_loaded({"a": 3, "c": 1, "b": 1}) == "b"

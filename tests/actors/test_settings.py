@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pickle
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
+from actors.kafka import consumer_options, producer_options
+from actors.pacing import Lateness
+from actors.publisher import Counts
+from actors.settings import Settings
+from actors.summary import Summary
+from engine.errors import MessageError, RouteFileError, ScenarioError
+from engine.messages import ControlAction
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "broker:1234")
+    monkeypatch.setenv("TICK_MS", "20")
+    monkeypatch.setenv("DATA_DIR", "/somewhere")
+    settings = Settings()
+    assert (settings.kafka_bootstrap, settings.tick_ms, settings.data_dir) == ("broker:1234", 20, Path("/somewhere"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("TICK_MS", "0"), ("KAFKA_ACKS", "0"), ("ACTOR_CPUS", "0"), ("KAFKA_COMPRESSION", "zip")])
+def test_a_setting_out_of_its_bounds_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+def test_a_producer_is_rather_late_than_lossy() -> None:
+    options = producer_options(Settings())
+    assert (options["acks"], options["enable.idempotence"], options["message.timeout.ms"], options["compression.type"]) == ("all", True, 0, "lz4")
+    assert producer_options(Settings(kafka_acks="1"))["enable.idempotence"] is False
+
+
+def test_a_consumer_commits_by_hand() -> None:
+    options = consumer_options(Settings(), "group")
+    assert (options["group.id"], options["enable.auto.commit"], options["auto.offset.reset"]) == ("group", False, "earliest")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Settings(),
+        Steering("d", ControlAction.PAUSE, 5),
+        Batch(3, (), (), {"d": 4}, (Steering("d", ControlAction.CANCEL, 5),)),
+        Checkpoint(5, 3),
+        Summary("run", produced=3),
+        MessageError("found 3"),
+        ScenarioError("key = 1"),
+        RouteFileError("a.txt", "line 3", "expected"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_crosses_processes_comes_back_equal(value: object) -> None:
+    back = pickle.loads(pickle.dumps(value))
+    assert type(back) is type(value)
+    assert str(back) == str(value)
+    assert isinstance(value, Exception) or back == value
+
+
+def test_a_status_crosses_processes() -> None:
+    status = DriverStatus("driver-0", "i", 1, 5, Checkpoint(5, 3), 2, Counts(4, 3, 1), Lateness(), 0, ("d",))
+    back = pickle.loads(pickle.dumps(status))
+    assert all(getattr(back, field.name) == getattr(status, field.name) for field in fields(status) if field.name != "lateness")
+    assert (back.lateness.counts == status.lateness.counts).all()
