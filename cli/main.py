@@ -15,12 +15,13 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from api.rest.site import ui_folder
+from api.settings import Settings as ApiSettings
 from cli import __version__
 from cli.doctor import as_json, examine
 from cli.routes_command import routes_app
 from cli.run_command import run_scenario
 from cli.settings import UpSettings
-from cli.site import built_ui
 from cli.up_command import up_live
 from engine.errors import InvalidInput
 
@@ -81,7 +82,7 @@ def run(
 def doctor(port: PortOption = None, data_dir: DataOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine has and lacks, and how to get it. Exit code 1 if something required is missing."""
     settings = settings_from(port=port, data_dir=data_dir)
-    findings = examine(settings.port, settings.data_dir, built_ui())
+    findings = examine(settings.port, settings.data_dir, ui_folder(ApiSettings()))
     if json_output:
         print(json.dumps(as_json(findings)))  # noqa: T201 - the command's output
     else:
