@@ -37,24 +37,31 @@ A file with a fault is refused before anything starts, and all its faults are li
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from types import MappingProxyType
 
-from engine.delivery import DEFAULT_PACE_SPREAD
 from engine.errors import ScenarioError
-from engine.roads.shipped import NETWORKS
+from engine.scenario_parts import (
+    DeliveryMode,
+    DeliveryPattern,
+    FleetMix,
+    NetworkSource,
+    RouteFiles,
+    read_deliveries,
+    read_drivers_per_actor,
+    read_fleet,
+    read_network,
+    read_routes,
+)
 from engine.scenario_reader import Faults, Table, parsed
-from engine.vehicle import VehicleClass
+
+__all__ = ["Scenario", "load_scenario", "check_memory", "needed_bytes", "SHIPPED", "NetworkSource", "RouteFiles", "FleetMix", "DeliveryPattern", "DeliveryMode"]
 
 SHIPPED = ("liechtenstein", "brasilia", "load-10k")
 """Names of the scenarios that come with the project."""
 
-MAX_FLEET = 10_000_000
-MAX_ROUTES = 1_000_000
 MAX_DURATION_S = 366 * 86_400.0
 
 BYTES_PER_DRIVER = 4 * 1024
@@ -62,72 +69,6 @@ BYTES_PER_DRIVER = 4 * 1024
 
 BYTES_PER_ROUTE = 256 * 1024
 """Memory of one route: its points and its plans for the vehicle classes. Generous."""
-
-
-class DeliveryMode(StrEnum):
-    """What a driver does after a delivery."""
-
-    CONTINUOUS = "continuous"
-    ONCE = "once"
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkSource:
-    """Routes between random places of a road network: a shipped one, or a file.
-
-    Attributes
-    ----------
-    routes : how many.
-    min_length_m, max_length_m : bounds of a route's length.
-    """
-
-    extract: str | None
-    file: Path | None
-    routes: int
-    min_length_m: float
-    max_length_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class RouteFiles:
-    """Routes from files, and the ancestor's three if `ancestor`."""
-
-    files: tuple[Path, ...]
-    ancestor: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FleetMix:
-    """The drivers.
-
-    Attributes
-    ----------
-    size : how many; 0 for a run that only serves requests.
-    mix : share of each vehicle class that occurs; they add up to 1.
-    pace_spread : paces are spread over (1 - pace_spread, 1].
-    """
-
-    size: int
-    mix: Mapping[VehicleClass, float]
-    pace_spread: float
-
-    def __reduce__(self) -> tuple[type[FleetMix], tuple[int, dict[VehicleClass, float], float]]:
-        return type(self), (self.size, dict(self.mix), self.pace_spread)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryPattern:
-    """When deliveries depart.
-
-    Attributes
-    ----------
-    start_spread_s : the drivers' first departures are spread over this virtual time.
-    pause_s : least and greatest rest between two deliveries of a driver.
-    """
-
-    mode: DeliveryMode
-    start_spread_s: float
-    pause_s: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +126,11 @@ class Scenario:
             sample_hz=root.number("sample_hz", 1.0, 0.1, 10.0),
             duration_s=root.number("duration_s", 1.0, 1.0, MAX_DURATION_S) if "duration_s" in root else None,
             time_scale=root.number("time_scale", 1.0, 0.01, 1000.0),
-            network=_network(root, folder or Path()),
-            routes=_routes(root, folder or Path()),
-            fleet=_fleet(root),
-            deliveries=_deliveries(root),
-            drivers_per_actor=_drivers_per_actor(root.table("actors")),
+            network=read_network(root, folder or Path()),
+            routes=read_routes(root, folder or Path()),
+            fleet=read_fleet(root),
+            deliveries=read_deliveries(root),
+            drivers_per_actor=read_drivers_per_actor(root),
         )
         if "network" in root and "routes" in root:
             root.fault("routes", "must not stand beside [network]: a scenario has one of them")
@@ -256,8 +197,8 @@ def load_scenario(path: str | Path) -> Scenario:
 
 
 def needed_bytes(scenario: Scenario) -> int:
-    """Return the memory that a scenario's drivers and routes take on one machine; an upper estimate."""
-    routes = scenario.network.routes if scenario.network else 3
+    """Return the memory that a scenario's drivers and network routes take on one machine; an upper estimate."""
+    routes = scenario.network.routes if scenario.network else 0
     return scenario.fleet.size * BYTES_PER_DRIVER + routes * BYTES_PER_ROUTE
 
 
@@ -276,85 +217,3 @@ def check_memory(scenario: Scenario, available_bytes: int) -> None:
         f"{scenario.name}: fleet.size must be at most {fits:,} for {available_bytes / 2**20:,.0f} MiB of available memory, "
         f"found {scenario.fleet.size:,}, which may take {needed / 2**20:,.0f} MiB"
     )
-
-
-def _network(root: Table, folder: Path) -> NetworkSource | None:
-    table = root.table("network")
-    if "network" not in root:
-        return None
-    if ("extract" in table) == ("file" in table):
-        table.fault("", f'needs either extract = "{NETWORKS[0]}" or file = "..."')
-    extract = table.choice("extract", NETWORKS[0], NETWORKS) if "extract" in table else None
-    file = None
-    if "file" in table:
-        file = _existing(table, "file", folder, table.text("file", ""))
-        if file and not file.name.endswith((".npz", ".osm.pbf")):
-            table.fault("file", f"must end in .npz or .osm.pbf, found {str(file)!r}")
-    least = table.number("min_length_m", 500.0, 1.0, 1e6)
-    greatest = table.number("max_length_m", 30_000.0, 1.0, 1e6)
-    if least >= greatest:
-        table.fault("max_length_m", f"must be greater than min_length_m = {least:g}, found {greatest:g}")
-    source = NetworkSource(extract, file, table.whole("routes", 400, 1, MAX_ROUTES), least, greatest)
-    table.refuse_unknown(("extract", "file"))
-    return source
-
-
-def _routes(root: Table, folder: Path) -> RouteFiles | None:
-    table = root.table("routes")
-    if "routes" not in root:
-        return None
-    named = table.texts("files") if "files" in table else ()
-    paths = tuple(path for name in named if (path := _existing(table, "files", folder, name)))
-    ancestor = table.truth("ancestor", False)
-    if "files" not in table and not ancestor:
-        table.fault("", 'needs files = ["..."] or ancestor = true')
-    table.refuse_unknown(("files",))
-    return RouteFiles(paths, ancestor)
-
-
-def _existing(table: Table, key: str, folder: Path, name: str) -> Path | None:
-    if not name:
-        return None
-    path = folder / name
-    try:
-        found = path.exists()
-    except (OSError, ValueError):
-        found = False
-    if not found:
-        table.fault(key, f"names a file that does not exist: {str(path)!r}")
-    return path
-
-
-def _fleet(root: Table) -> FleetMix:
-    table = root.table("fleet")
-    if "size" not in table:
-        table.fault("size", "is missing: how many drivers there are")
-    size = table.whole("size", 0, 0, MAX_FLEET)
-    shares = table.table("mix")
-    mix = {vehicle: share for vehicle in VehicleClass if (share := shares.number(vehicle, 0.0, 0.0, 1e9)) > 0}
-    if shares.keys() and not mix and set(shares.keys()) <= set(VehicleClass):
-        shares.fault("", "needs a share above 0")
-    shares.refuse_unknown()
-    spread = table.number("pace_spread", DEFAULT_PACE_SPREAD, 0.0, 0.9)
-    table.refuse_unknown()
-    total = sum(mix.values())
-    if mix and abs(total - 1) > 1e-9:  # shares that add up to 1 already stay as they are, so a file written by `to_toml` reads back the same
-        mix = {vehicle: share / total for vehicle, share in mix.items()}
-    return FleetMix(size, MappingProxyType(mix or {VehicleClass.CAR: 1.0}), spread)
-
-
-def _deliveries(root: Table) -> DeliveryPattern:
-    table = root.table("deliveries")
-    pattern = DeliveryPattern(
-        DeliveryMode(table.choice("mode", DeliveryMode.CONTINUOUS, list(DeliveryMode))),
-        table.number("start_spread_s", 0.0, 0.0, 86_400.0),
-        table.span("pause_s", (0.0, 0.0), 0.0, 86_400.0),
-    )
-    table.refuse_unknown()
-    return pattern
-
-
-def _drivers_per_actor(table: Table) -> int | None:
-    found = table.whole("drivers_per_actor", 1, 1, MAX_FLEET) if "drivers_per_actor" in table else None
-    table.refuse_unknown(("drivers_per_actor",))
-    return found
