@@ -119,7 +119,7 @@ class BrokerCluster:
 class EmbeddedBroker:
     """The broker as a child process: ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`.
 
-    The child ends on SIGTERM and when this process dies, however it dies. It ignores SIGINT, so that Ctrl-C leaves it alive while the others flush.
+    The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C leaves it alive while the others flush.
     """
 
     def __init__(self) -> None:
@@ -146,7 +146,8 @@ class EmbeddedBroker:
         with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
             ready = Path(folder) / "bootstrap"
             command = [sys.executable, "-m", "cli.broker", "--ready-file", str(ready), "--parent", str(os.getpid())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            # A session of its own: a signal to the terminal's group must not end it before those who still flush.
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
             deadline = time.monotonic() + timeout_s
             while not ready.exists():
                 if self._process.poll() is not None:
