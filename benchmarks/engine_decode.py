@@ -1,4 +1,4 @@
-"""Decoding positions into columns, and their ids into dense numbers: records per second on one core, against a JSON library and a dict, record by record.
+"""Decoding positions into columns, and their ids into numbers: records per second of one core's time, against a JSON library and a dict, record by record.
 
 Batches of 10,000 records, as a consumer hands them out.
 """
