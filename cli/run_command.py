@@ -45,4 +45,4 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
         finally:
             with console.status("stopping") as status:
                 ledger = stack.stop(lambda step: status.update(step))
-    return report(console, run_id, ledger, as_json=as_json)
+    return report(console, run_id, ledger, stack.summary(), as_json=as_json)

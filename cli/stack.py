@@ -10,11 +10,13 @@ Ending is where positions are lost if the order is wrong:
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cli.api_client import ApiClient, ApiError
 from cli.broker import EmbeddedBroker
@@ -104,6 +106,13 @@ class Stack:
             self._api.check()
         if self._simulation is not None and not (self._once and self._simulation.exit_code == 0):
             self._simulation.check()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the simulation printed at its end (counts and lateness); empty if it did not come to one."""
+        if self._simulation is None or self._simulation.exit_code != 0:
+            return {}
+        told = [line for line in self._simulation.last_words().splitlines() if line.startswith("{")]
+        return dict(json.loads(told[-1])) if told else {}
 
     def has_finished(self) -> bool:
         """Return whether a simulation that runs once has come to its end."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 
@@ -36,15 +37,21 @@ def ended_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def report(console: Console, run_id: str, ledger: LedgerSummary | None, *, as_json: bool) -> int:
-    """Print the ledger and return the exit code: 0 only if every position is accounted for."""
+LATENESS = ("latenessP50Ms", "latenessP99Ms", "latenessMaxMs")
+
+
+def report(console: Console, run_id: str, ledger: LedgerSummary | None, summary: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print the ledger and the lateness, and return the exit code: 0 only if every position is accounted for."""
     if ledger is None:
         console.print("[bold red]no ledger:[/] the run ended before the API had heard of it")
         return 1
     if as_json:
-        print(json.dumps({"runId": run_id, **ledger.to_json()}))  # noqa: T201 - the command's output
+        print(json.dumps({"runId": run_id, **ledger.to_json(), **{name: summary.get(name) for name in LATENESS}}))  # noqa: T201 - the command's output
     else:
         console.print(ledger_table(run_id, ledger))
+        if summary.get("latenessP99Ms") is not None:
+            p50, p99, most = (summary[name] for name in LATENESS)
+            console.print(f"positions were sent {p50:.0f} ms after they were due (median), {p99:.0f} ms (p99), {most:.0f} ms at most", highlight=False)
     return 0 if ledger.is_clean else 1
 
 
@@ -72,4 +79,4 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
         finally:
             with console.status("stopping") as status:
                 ledger = stack.stop(lambda step: status.update(step))
-    return report(console, run_id, ledger, as_json=as_json)
+    return report(console, run_id, ledger, stack.summary(), as_json=as_json)
