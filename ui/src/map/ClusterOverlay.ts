@@ -14,7 +14,7 @@ export class ClusterOverlay {
   constructor() {
     this.canvas.className = 'cluster-overlay'
     this.canvas.setAttribute('aria-hidden', 'true')
-    Object.assign(this.canvas.style, { position: 'absolute', inset: '0', width: '100%', height: '100%', pointerEvents: 'none' })
+    Object.assign(this.canvas.style, { position: 'absolute', inset: '0', width: '100%', height: '100%', pointerEvents: 'none', display: 'none' })
   }
 
   resize(width: number, height: number, ratio: number): void {
@@ -24,7 +24,6 @@ export class ClusterOverlay {
   }
 
   draw(clusters: readonly Cluster[], project: (x: number, y: number) => { x: number; y: number }, mode: ColourMode, format: Format): void {
-    if (clusters.length === 0 && this.blank) return
     const context = this.canvas.getContext('2d')
     if (!context) return
     const palette = MAP_PALETTES[mode]
@@ -44,14 +43,20 @@ export class ClusterOverlay {
       context.font = `650 ${Math.round(11 + radius / 9)}px system-ui, "DejaVu Sans", sans-serif`
       context.fillText(format.shortCount(cluster.count), x, y + 0.5)
     }
-    this.blank = this.drawn.length === 0
+    this.show(true)
   }
 
   clear(): void {
     if (this.blank) return
-    this.canvas.getContext('2d')?.clearRect(0, 0, this.canvas.width, this.canvas.height)
     this.drawn = []
-    this.blank = true
+    this.show(false)
+  }
+
+  /** An empty canvas is taken out of the page: without a GPU, laying it over the map would cost as much as drawing the vehicles. */
+  private show(shown: boolean): void {
+    if (this.blank !== shown) return
+    this.blank = !shown
+    this.canvas.style.display = shown ? '' : 'none'
   }
 
   /** The topmost cluster under a point, if any. */

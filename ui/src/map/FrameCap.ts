@@ -1,13 +1,16 @@
 /** How often to draw: as often as the screen allows, less where drawing is slow, so that the page stays usable without a GPU. */
 
 const SLOW_MS = 40
-const QUICK_MS = 22
+const QUICK_MS = 24
 /** Frames to judge by, and the calm time before a better level is tried again. */
 const SAMPLE = 30
-const RETRY_MS = 10_000
+const RETRY_MS = 6_000
 
 /** Least ms between two drawn frames, per level. */
-const LEVELS_MS = [0, 50, 100]
+const LEVELS_MS = [0, 33, 50, 100]
+
+/** From this level on, vehicles are plain squares. */
+const PLAIN_LEVEL = 2
 
 export class FrameCap {
   private level = 0
@@ -19,7 +22,7 @@ export class FrameCap {
 
   /** True where frames are slow: draw plainly. */
   get plain(): boolean {
-    return this.level > 0
+    return this.level >= PLAIN_LEVEL
   }
 
   get leastIntervalMs(): number {

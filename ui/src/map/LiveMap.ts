@@ -18,8 +18,12 @@ import { cellsOf } from './cells'
 import { createMap, type MapView } from './createMap'
 import { FrameCap } from './FrameCap'
 import { boundsOf, splitLine, type Bounds } from './route'
+import { cellUnits } from '../live/wire'
 import { VehicleOverlay } from './VehicleOverlay'
 import { toLngLat, toWorld, unitsPerPixel } from './worldUnits'
+
+/** Frames of squares that a view may be fitted to, each finer than the one before. */
+const MOST_HOME_TRIES = 6
 
 const PICK_REACH_PX = 16
 const TOUCH_REACH_PX = 24
@@ -27,6 +31,9 @@ const TOUCH_REACH_PX = 24
 /** More vehicles than these in view, and the server sends numbers per square. */
 const MOST_NEAR = 30_000
 const MOST_FAR = 5_000
+
+/** The page's own start is no measure of the machine. */
+const WARM_UP_MS = 4_000
 
 export const ALL_STATES = 0xff
 
@@ -47,6 +54,8 @@ export class LiveMap {
   readonly vehicles: VehicleOverlay
   /** Frames that showed vehicles or clusters, and when the first did, in ms since the page was opened. */
   firstVehicleMs: number | null = null
+  /** Points of the route's two parts that are on the map. */
+  routePoints = { driven: 0, ahead: 0 }
   private readonly clusters = new ClusterOverlay()
   private readonly cap = new FrameCap()
   private readonly reducedMotion = window.matchMedia('(prefers-reduced-motion: reduce)').matches
@@ -59,6 +68,7 @@ export class LiveMap {
   private route: Position[] = []
   private streetsBounds: Bounds | null = null
   private homeWanted = false
+  private homeTries = 0
   private flyWanted = false
   private hoverMs = 0
   private subscribeTimer = 0
@@ -125,6 +135,7 @@ export class LiveMap {
   setRoute(line: readonly Position[] | null, share: number): void {
     this.route = line ? [...line] : []
     const { driven, ahead } = splitLine(this.route, share)
+    this.routePoints = { driven: driven.length, ahead: ahead.length }
     this.setData(SOURCE.driven, lines(driven))
     this.setData(SOURCE.ahead, lines(ahead))
     const ends = this.route.length < 2 ? [] : [end('start', this.route[0]), end('goal', this.route[this.route.length - 1])]
@@ -134,7 +145,10 @@ export class LiveMap {
   /** Move the home of the map: where the fleet is, as well as it is known. Asked for before it is known, it is done later. */
   goHome(animate = true, bounds: Bounds | null = this.streetsBounds): void {
     const found = bounds ?? this.fleetBounds()
-    this.homeWanted = found === null
+    // A view found by squares gets closer with the next frame, until it holds single vehicles or squares no wider than itself.
+    const rough = !bounds && this.options.session.density !== null && this.homeTries < MOST_HOME_TRIES
+    this.homeWanted = found === null || rough
+    this.homeTries = rough ? this.homeTries + 1 : 0
     if (!found) return
     if (bounds) this.streetsBounds = bounds
     this.map.fitBounds(found, { padding: this.padding(), maxZoom: 15, animate: animate && !this.reducedMotion, duration: 900 })
@@ -210,7 +224,7 @@ export class LiveMap {
       }),
       options.session.onFrame(() => {
         this.gather()
-        if (this.homeWanted && (options.session.store.count > 0 || this.gathered.length > 0)) this.goHome(false)
+        if (this.homeWanted) this.goHome(false)
       }),
     )
   }
@@ -219,7 +233,8 @@ export class LiveMap {
     this.animation = requestAnimationFrame((next) => this.tick(next))
     const { following } = useSelection.getState()
     // While the camera moves, the base map's speed is not ours to judge.
-    if (!this.cap.tick(nowMs, this.map.isMoving() || following)) return
+    const busy = this.map.isMoving() || following || !this.map.loaded() || nowMs < WARM_UP_MS
+    if (!this.cap.tick(nowMs, busy)) return
     if (following && !this.map.isMoving()) this.follow()
     else if (!this.map.isMoving()) this.drawNow()
   }
@@ -303,12 +318,16 @@ export class LiveMap {
     this.options.session.subscribe(cellsOf(view), this.map.getZoom() < CLUSTER_ZOOM ? MOST_FAR : MOST_NEAR)
   }
 
+  /** Where the fleet is, as far as the frames tell: whole squares until a frame tells places. */
   private fleetBounds(): Bounds | null {
-    const { store } = this.options.session
-    const places: Position[] = []
-    for (const cluster of this.gathered) places.push(position(cluster.x, cluster.y))
-    for (let slot = 0; slot < store.count; slot += 1) places.push(position(store.data.x[3 * slot + 2], store.data.y[3 * slot + 2]))
-    return boundsOf([places])
+    const { store, density } = this.options.session
+    if (density) {
+      const half = cellUnits(density.cellZoom) / 2
+      const corners = Array.from(density.x, (x, i) => [position(x - half, density.y[i] - half), position(x + half, density.y[i] + half)])
+      return boundsOf(corners)
+    }
+    const { x, y } = store.data
+    return boundsOf([Array.from({ length: store.count }, (_, slot) => position(x[3 * slot + 2], y[3 * slot + 2]))])
   }
 
   private padding(): { top: number; bottom: number; left: number; right: number } {

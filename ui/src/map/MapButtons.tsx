@@ -32,10 +32,10 @@ export function MapButtons({ map, phone, attribution }: { map: LiveMap; phone: b
         <Divider />
         {button('map.home', HomeIcon, () => map.goHome())}
       </Paper>
-      <Box sx={{ position: 'absolute', right: 0, bottom: 0, px: 1, py: 0.25, borderTopLeftRadius: 8, bgcolor: 'background.paper', opacity: 0.85, zIndex: 1 }} data-testid="attribution">
+      <Box sx={{ position: 'absolute', right: 0, bottom: 0, px: 1, py: 0.25, borderTopLeftRadius: 8, bgcolor: 'background.paper', zIndex: 1 }} data-testid="attribution">
         <Typography variant="caption" color="text.secondary" sx={{ fontSize: 11 }}>
           <Link href="https://www.openstreetmap.org/copyright" target="_blank" rel="noopener noreferrer" color="inherit" underline="hover">
-            {attribution?.includes('OpenStreetMap') ? attribution : OSM}
+            {attribution?.includes('OpenStreetMap') ? attribution.split(',')[0] : OSM}
           </Link>
           {attribution && !attribution.includes('OpenStreetMap') ? ` · ${attribution}` : ''} · {text('map.naturalEarth')}
         </Typography>

@@ -50,7 +50,7 @@ export default function MapStage({ onMap, phone }: { onMap: (map: LiveMap | null
         session,
         view: wanted ?? WORLD_VIEW,
         ...first.current,
-        keepPixels: wantsProbe(),
+        keepPixels: false,
         onMoved: (moved) => {
           updateUrl({ view: moved })
           setOutlineWanted((already) => already || moved.zoom < OUTLINE_ZOOM)

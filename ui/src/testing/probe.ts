@@ -21,6 +21,8 @@ export interface Probe {
   delayMs: () => number
   level: () => { plain: boolean; leastMs: number }
   idle: () => boolean
+  /** Points of the selected route on the map: the driven part, and what lies ahead. */
+  route: () => { driven: number; ahead: number }
 }
 
 declare global {
@@ -68,5 +70,6 @@ export function exposeProbe(map: LiveMap, session: LiveSession): void {
     delayMs: () => session.clock.delayMs,
     level: () => map.frameInterval,
     idle: () => map.map.loaded() && !map.map.isMoving(),
+    route: () => map.routePoints,
   }
 }
