@@ -1,0 +1,353 @@
+"""The API's consumers on the embedded broker: everything arrives once, whatever is mixed in and whoever dies."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.deps import Stores
+from api.errors import StoreBackpressure
+from api.settings import Settings
+from api.stores.base import Written
+from api.stores.memory import MemoryHistory, MemoryState
+from api.stream.sinks import HistorySink
+from cli.broker import BrokerCluster, EmbeddedBroker
+from engine.codec import PositionBatch, PositionEncoder
+from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
+from engine.route import Route
+
+TIMEOUT_S = 30.0
+
+
+@pytest.fixture
+def broker() -> Iterator[str]:
+    """A broker of the test's own: consumer groups and what cannot be read belong to this test alone."""
+    with EmbeddedBroker() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def attentive_broker() -> Iterator[str]:
+    """A broker that gives up a silent member of a group after 2 s instead of 45 s."""
+    cluster = BrokerCluster()
+    notice = cluster._library.rd_kafka_mock_set_group_consumer_session_timeout_ms
+    notice.restype, notice.argtypes = None, [ctypes.c_void_p, ctypes.c_int]
+    notice(cluster._cluster, 2000)
+    yield cluster.bootstrap
+    cluster.close()
+
+
+class Simulation:
+    """Produces the facts of one run as the actors do."""
+
+    def __init__(self, bootstrap: str, run_id: str = "run", deliveries: int = 50) -> None:
+        self.producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 2, "message.max.bytes": 5_000_000})
+        self.run_id, self.now_ms, self.sent = run_id, int(time.time() * 1000), 0
+        self.names = [f"{run_id}-{number}" for number in range(deliveries)]
+        self._encoder = PositionEncoder()
+        n = len(self.names)
+        self._rows = self._encoder.add_rows(["r1"] * n, ["client"] * n, self.names, [f"driver-{name}" for name in self.names], run_id)
+
+    def send(self, topic: Topic, key: bytes, value: bytes) -> None:
+        while True:
+            try:
+                self.producer.produce(topic, value, key)
+                return
+            except BufferError:
+                self.producer.poll(0.1)
+
+    def positions(self, seqs: range, *, last: bool = False) -> None:
+        n = len(self.names)
+        for seq in seqs:
+            values = self._encoder.encode(
+                self._rows,
+                np.full(n, 47.1) + seq * 1e-4,
+                np.full(n, 9.5),
+                np.full(n, last and seq == seqs[-1]),
+                np.full(n, seq),
+                np.full(n, self.now_ms + seq),
+                np.full(n, 5.0),
+                np.full(n, 0.0),
+                np.full(n, seq * 5.0),
+            )
+            for name, value in zip(self.names, values, strict=True):
+                self.send(Topic.NEW_POSITION, name.encode(), value)
+        self.sent += n * len(seqs)
+        assert self.producer.flush(10) == 0
+
+    def events(self, kind: str, seq: int, **more: Any) -> None:
+        for name in self.names:
+            event = DeliveryEvent(name, self.run_id, "r1", "client", f"driver-{name}", "car", kind, seq, self.now_ms + seq, **more)
+            self.send(Topic.DELIVERY_EVENT, event.key, event.to_json())
+        assert self.producer.flush(10) == 0
+
+    def run(self, state: str, seq: int) -> None:
+        event = RunEvent(self.run_id, state, seq, self.now_ms + seq, "test", clock=[self.now_ms, self.now_ms, 1.0], produced=self.sent, acked=self.sent)
+        self.send(Topic.RUN_EVENT, event.key, event.to_json())
+        assert self.producer.flush(10) == 0
+
+    def whole(self, seqs: int) -> None:
+        self.run("running", 0)
+        self.events("started", 0, route_length=1000.0, planned_arrival=self.now_ms + 60_000)
+        self.positions(range(seqs), last=True)
+        self.events("delivered", 1, positions=seqs)
+        self.run("finished", 1)
+
+
+@asynccontextmanager
+async def application(bootstrap: str, folder: Path, stores: Stores | None = None) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+    app = create_app(Settings(kafka_bootstrap=bootstrap, data_dir=folder), stores=stores)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        yield app, client
+
+
+async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        found = await condition()
+        if found:
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{what} did not happen within {TIMEOUT_S:g} s")
+
+
+async def settled(client: httpx.AsyncClient, run_id: str, stored: int) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+
+    async def is_settled() -> bool:
+        answer = await client.get(f"/runs/{run_id}/ledger")
+        seen.clear()
+        seen.update(answer.json())
+        return answer.status_code == 200 and seen["stored"] == stored and seen["acked"] == stored
+
+    try:
+        await until(is_settled, f"{stored} stored positions")
+    except AssertionError:
+        raise AssertionError(f"the ledger never settled: {seen}") from None
+    return dict(seen)
+
+
+def dead_letters(bootstrap: str, wanted: int) -> list[tuple[bytes, dict[str, bytes]]]:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody", "enable.auto.commit": False})
+    partitions = consumer.list_topics(Topic.DEAD_LETTER, timeout=5).topics[Topic.DEAD_LETTER].partitions
+    consumer.assign([TopicPartition(Topic.DEAD_LETTER, number, OFFSET_BEGINNING) for number in partitions])
+    found = []
+    deadline = time.monotonic() + 5
+    while len(found) < wanted and time.monotonic() < deadline:
+        found += [(m.value() or b"", dict(m.headers() or ())) for m in consumer.consume(100, 0.1) if m.error() is None]
+    found += [(m.value() or b"", dict(m.headers() or ())) for m in consumer.consume(100, 0.5) if m.error() is None]
+    consumer.close()
+    return found
+
+
+async def is_ready(client: httpx.AsyncClient) -> bool:
+    return (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_whole_run_is_stored_and_accounted_for(broker: str, tmp_path: Path) -> None:
+    simulation = Simulation(broker)
+    async with application(broker, tmp_path) as (_, client):
+        await until(lambda: is_ready(client), "readiness")
+        route = Route.from_points("r1", "Hill road", [47.1, 47.2], [9.5, 9.5])
+        simulation.send(Topic.ROUTE_DEFINED, b"r1", route.to_message().to_json())
+        simulation.whole(40)
+        ledger = await settled(client, "run", 2000)
+        assert ledger == {
+            "produced": 2000, "acked": 2000, "consumed": 2000, "stored": 2000, "missing": 0, "duplicated": 0, "deadLettered": 0, "gaps": []
+        }  # fmt: skip
+        delivery = (await client.get("/deliveries/run-7")).json()
+        assert (delivery["state"], delivery["seq"], delivery["routeTitle"], delivery["progress"]) == ("delivered", 39, "Hill road", 0.195)
+        track = (await client.get("/deliveries/run-7/track")).json()
+        assert track["properties"]["seqs"] == list(range(40))
+        assert track["geometry"]["coordinates"][1] == [9.5, 47.1001]
+        assert (await client.get("/routes/1")).status_code == 200
+        metrics = (await client.get("/metrics")).text
+        for role in ("state", "history", "live"):
+            assert f'delivery_positions_consumed_total{{role="{role}"}} 2000.0' in metrics
+        assert "delivery_end_to_end_seconds_count 2000" in metrics
+        simulation.send(Topic.ROUTE_DEFINED, b"r1", RouteDefined(route_id="r1", deleted=True).to_json())
+        simulation.producer.flush(5)
+
+        async def is_gone() -> bool:
+            return (await client.get("/routes/r1")).status_code == 404
+
+        await until(is_gone, "the deletion of the route")
+
+
+BAD = {
+    Topic.NEW_POSITION: [
+        b"",
+        b"\x00\xffnot json",
+        b'{"routeId":"r1"}',
+        b'{"routeId":"r1","clientId":"c","position":[91,0],"finished":false}',
+        b"x" * 1_200_000,
+    ],
+    Topic.DELIVERY_EVENT: [b"[]", b'{"kind":"teleported"}', b'{"pad":"' + b"x" * 200_000 + b'"}'],
+    Topic.RUN_EVENT: [b"nul", b'{"runId":"run","state":"running","clock":[1,2]}'],
+    Topic.ROUTE_DEFINED: [b"{}", b'{"routeId":"bad","title":"t","geometry":"\x7f"}', b'{"routeId":"one","title":"t","geometry":"_p~iF~ps|U"}'],
+}
+
+
+async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_the_rest_goes_on(broker: str, tmp_path: Path) -> None:
+    simulation = Simulation(broker)
+    async with application(broker, tmp_path) as (_, client):
+        simulation.run("running", 0)
+        for topic, values in BAD.items():
+            for value in values:
+                simulation.send(topic, b"run-1", value)
+            simulation.positions(range(simulation.sent // 50, simulation.sent // 50 + 5))
+        simulation.send(Topic.NEW_POSITION, b"r9", b'{"routeId":"r9","clientId":"c","position":[-15.8,-47.9],"finished":false}')
+        simulation.events("delivered", 0, positions=20)
+        simulation.run("finished", 1)
+        ledger = await settled(client, "run", 1000)
+        count = sum(map(len, BAD.values()))
+
+        async def all_told() -> bool:
+            return (await client.get("/runs/run/ledger")).json()["deadLettered"] == count
+
+        await until(all_told, "the last dead letter")
+        assert (ledger["missing"], ledger["duplicated"]) == (0, 0)
+        found = await asyncio.to_thread(dead_letters, broker, count)
+        assert len(found) == count
+        for topic, values in BAD.items():
+            told = [(value, headers) for value, headers in found if headers["topic"].decode() == topic]
+            assert sorted(len(value) for value, _ in told) == sorted(min(len(value), 512 * 1024) for value in values)
+            assert all(headers["reason"] and headers["partition"].isdigit() and headers["offset"].isdigit() for _, headers in told)
+        [original] = [headers["original-bytes"] for _, headers in found if "original-bytes" in headers]
+        assert original == b"1200000"
+        # The ancestor's four fields alone are a position too.
+        assert (await client.get("/deliveries/r9:c")).json()["position"] == {"lat": -15.8, "lng": -47.9}
+
+
+async def test_a_service_that_ends_and_begins_again_loses_nothing_and_repeats_nothing(broker: str, tmp_path: Path) -> None:
+    simulation = Simulation(broker)
+    simulation.run("running", 0)
+    simulation.positions(range(10))
+    async with application(broker, tmp_path) as (_, client):
+        simulation.run("running", 1)
+        await settled(client, "run", 500)
+    simulation.positions(range(10, 20))
+    async with application(broker, tmp_path) as (_, client):
+        simulation.positions(range(20, 30))
+        simulation.events("delivered", 0, positions=30)
+        simulation.run("finished", 2)
+        ledger = await settled(client, "run", 1500)
+        assert (ledger["missing"], ledger["gaps"], ledger["duplicated"]) == (0, [], 0)
+
+
+async def test_a_gap_is_named(broker: str, tmp_path: Path) -> None:
+    simulation = Simulation(broker, deliveries=2)
+    async with application(broker, tmp_path) as (_, client):
+        simulation.positions(range(5))
+        simulation.positions(range(8, 10))
+        simulation.events("delivered", 0, positions=12)
+        simulation.run("finished", 0)
+        ledger = await settled(client, "run", 14)
+        assert ledger["missing"] == 10
+        assert ledger["gaps"] == [{"deliveryId": f"run-{n}", "from": first, "to": last} for n in (0, 1) for first, last in ((5, 7), (10, 11))]
+
+
+class BusyHistory(MemoryHistory):
+    """Takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy, self.refused = True, 0
+
+    async def write_positions(self, batch: PositionBatch) -> Written:
+        if self.busy:
+            self.refused += 1
+            raise StoreBackpressure("full", retry_after=0.05)
+        return await super().write_positions(batch)
+
+
+async def test_a_full_store_stops_the_reading_and_nothing_is_lost(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HistorySink, "linger_s", 0.05)
+    simulation, history = Simulation(broker), BusyHistory()
+    async with application(broker, tmp_path, Stores(MemoryState(), history)) as (app, client):
+        for reader in app.state.services.readers:
+            if reader.role == "history":
+                reader._max_waiting = 500
+        simulation.run("running", 0)
+
+        async def is_paused() -> bool:
+            simulation.positions(range(simulation.sent // 50, simulation.sent // 50 + 4))
+            return history.refused > 0 and 'delivery_sink_paused{role="history"} 1.0' in (await client.get("/metrics")).text
+
+        await until(is_paused, "a pause")
+        simulation.run("running", 1)
+
+        async def others_go_on() -> bool:
+            return (await client.get("/deliveries/run-0")).status_code == 200
+
+        await until(others_go_on, "the state of a delivery, from the sink that is not full,")
+        history.busy = False
+        simulation.run("finished", 2)
+        ledger = await settled(client, "run", simulation.sent)
+        assert (ledger["missing"], ledger["duplicated"]) == (0, 0)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def started(broker: str, folder: Path, port: int) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "KAFKA_BOOTSTRAP": broker, "DATA_DIR": str(folder), "PORT": str(port)}
+    return subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+async def answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return await is_ready(client)
+    except httpx.TransportError:
+        return False
+
+
+async def test_a_service_killed_in_mid_batch_loses_nothing_and_a_taken_port_is_named(attentive_broker: str, tmp_path: Path) -> None:
+    broker = attentive_broker
+    simulation, port = Simulation(broker), free_port()
+    first = started(broker, tmp_path, port)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            await until(lambda: answers(client), "readiness")
+            second = started(broker, tmp_path / "second", port)
+            _, said = await asyncio.to_thread(second.communicate, None, 20)
+            assert (second.returncode, f"port {port} on 127.0.0.1 is already taken" in said.decode()) == (1, True)
+            simulation.run("running", 0)
+            for begin in range(0, 60, 10):
+                simulation.positions(range(begin, begin + 10))
+            first.send_signal(signal.SIGKILL)
+            first.communicate()
+            simulation.positions(range(60, 80))
+        first = started(broker, tmp_path, port)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            await until(lambda: answers(client), "readiness after the kill")
+            simulation.events("delivered", 0, positions=80)
+            simulation.run("finished", 1)
+            ledger = await settled(client, "run", 4000)
+            assert (ledger["missing"], ledger["gaps"]) == (0, [])
+            assert (await client.get("/deliveries/run-49/track")).json()["properties"]["seqs"] == list(range(80))
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(5) == 0
+    finally:
+        first.kill()
+        first.communicate()

@@ -1,0 +1,291 @@
+"""Runs on a real local Ray cluster and the embedded broker: what dies comes back, and nothing is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import ray
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+from actors.cluster import ray_cluster
+from actors.main import NAMESPACE, run_plan
+from actors.placement import Placement
+from actors.plan import RunPlan
+from actors.settings import Settings
+from actors.summary import Summary
+from cli.broker import PARTITIONS
+from engine.errors import InvalidRoute, MessageError, RouteFileError
+from engine.ledger import SeqLedger
+from engine.messages import ControlRun, StartDelivery, Topic
+from engine.scenario import Scenario
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
+
+START_MS = 1_700_000_000_000
+
+SCENARIO = """
+name = "test"
+seed = 5
+time_scale = {scale}
+[routes]
+files = {files}
+[fleet]
+size = {size}
+[deliveries]
+mode = "{mode}"
+start_spread_s = 5.0
+"""
+
+
+def write_roads(folder: Path) -> list[str]:
+    """Two short roads in Brasília, in the ancestor's format."""
+    paths = [folder / "short-a.txt", folder / "short-b.txt"]
+    for number, path in enumerate(paths):
+        path.write_text("".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(12 + number)))
+    return [str(path) for path in paths]
+
+
+class Topics:
+    """Everything on the topics from now on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+        parts = [TopicPartition(topic, number) for topic, count in PARTITIONS.items() for number in range(count)]
+        for part in parts:
+            part.offset = max(self._consumer.get_watermark_offsets(part, timeout=5)[1], 0) or OFFSET_BEGINNING
+        self._consumer.assign(parts)
+        self.records: dict[str, list[tuple[bytes, bytes, dict[str, bytes]]]] = {topic: [] for topic in Topic}
+
+    def read(self, until: Callable[[Topics], bool], timeout_s: float = 40.0) -> bool:
+        """Read until something is true, and return whether it became so."""
+        deadline = time.monotonic() + timeout_s
+        while not until(self) and time.monotonic() < deadline:
+            for message in self._consumer.consume(5_000, 0.05):
+                if message.error() is None:
+                    self.records[str(message.topic())].append((message.key() or b"", message.value() or b"", dict(message.headers() or [])))
+        return until(self)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def positions(self, run_id: str = "") -> dict[tuple[str, int], set[bytes]]:
+        """The different bytes seen of each position."""
+        found: dict[tuple[str, int], set[bytes]] = {}
+        for _, value, _ in self.records[Topic.NEW_POSITION]:
+            position = json.loads(value)
+            if position["runId"].startswith(run_id):
+                found.setdefault((position["deliveryId"], position["seq"]), set()).add(value)
+        return found
+
+    def events(self, kind: str) -> dict[str, dict[str, object]]:
+        events = [json.loads(value) for _, value, _ in self.records[Topic.DELIVERY_EVENT]]
+        return {event["deliveryId"]: event for event in events if event["kind"] == kind}
+
+    def last_run_event(self) -> dict[str, object]:
+        return json.loads(self.records[Topic.RUN_EVENT][-1][1]) if self.records[Topic.RUN_EVENT] else {}
+
+    def ledger(self) -> SeqLedger:
+        ledger = SeqLedger()
+        for _, value, _ in self.records[Topic.NEW_POSITION]:
+            position = json.loads(value)
+            ledger.record(np.array([position["deliveryId"].encode()]), np.array([position["seq"]]))
+        for _, value, _ in self.records[Topic.DELIVERY_EVENT]:
+            event = json.loads(value)
+            if event.get("positions") is not None:
+                ledger.expect(event["deliveryId"], event["positions"])
+        return ledger
+
+
+@pytest.fixture
+def topics(embedded_broker: str) -> Iterator[Topics]:
+    topics = Topics(embedded_broker)
+    yield topics
+    topics.close()
+
+
+@pytest.fixture(scope="module")
+def settings(embedded_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(kafka_bootstrap=embedded_broker, data_dir=tmp_path_factory.mktemp("data"), ray_object_store_mb=100)
+
+
+@pytest.fixture(scope="module")
+def cluster(settings: Settings) -> Iterator[None]:
+    # The tests' actors wait most of their time; more CPUs than there are let all of them in.
+    with ray_cluster(settings, NAMESPACE, cpus=8):
+        yield
+
+
+class Running:
+    """A run in a thread of this process, on the module's cluster."""
+
+    def __init__(self, settings: Settings, run_id: str, *, drivers: int = 4, actors: int = 2, scale: float = 10.0, once: bool = True) -> None:
+        text = SCENARIO.format(scale=scale, size=drivers, mode="once" if once else "continuous", files=write_roads(settings.data_dir))
+        self.scenario = Scenario.from_toml(text, "test.toml")
+        placement = Placement(actors, max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, placement, None, START_MS)
+        self.stop = threading.Event()
+        self.summary: Summary | None = None
+        self._thread = threading.Thread(target=self._run, args=(settings, once))
+        self._thread.start()
+
+    def _run(self, settings: Settings, once: bool) -> None:
+        self.summary = run_plan(settings, self.scenario, self.plan, once=once, stop=self.stop)
+
+    def actor(self, name: str) -> ray.actor.ActorHandle:
+        return ray.get_actor(name, namespace=f"{NAMESPACE}-{self.plan.run_id}")
+
+    def end(self, timeout_s: float = 60.0, *, stop: bool = False) -> Summary:
+        if stop:
+            self.stop.set()
+        self._thread.join(timeout_s)
+        self.stop.set()
+        self._thread.join(10)
+        assert self.summary is not None
+        return self.summary
+
+
+def send(bootstrap: str, *messages: tuple[str, bytes, bytes | None]) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    for topic, key, value in messages:
+        producer.produce(topic, value, key)
+    assert producer.flush(5) == 0
+
+
+def finals(topics: Topics) -> int:
+    return len(topics.events("delivered"))
+
+
+def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_after_a_kill(cluster: None, settings: Settings, embedded_broker: str) -> None:
+    seen: dict[str, dict[tuple[str, int], set[bytes]]] = {}
+    events: dict[str, list[bytes]] = {}
+    for name, actors, kill in (("one", 1, False), ("two", 2, True), ("four", 4, False)):
+        topics = Topics(embedded_broker)
+        (settings.data_dir / "runs" / "same.journal").unlink(missing_ok=True)
+        running = Running(settings, "same", actors=actors)
+        if kill:
+            assert topics.read(lambda topics: len(topics.positions()) > 120)
+            status = ray.get(running.actor("driver-0").status.remote())
+            os.kill(status.pid, signal.SIGKILL)
+        summary = running.end()
+        assert topics.read(lambda topics: finals(topics) == 4, 5)
+        ledger = topics.ledger()
+        seen[name], events[name] = topics.positions(), sorted({value for _, value, _ in topics.records[Topic.DELIVERY_EVENT]})
+        topics.close()
+        assert ledger.missing() == []
+        assert all(len(values) == 1 for values in seen[name].values()), "what was sent twice must be the same bytes"
+        assert summary.deliveries == 4
+        if kill:
+            assert status.active > 0, "the actor was killed in mid-run"
+        else:
+            assert summary.produced == summary.acked == len(seen[name])
+            assert ledger.summary().duplicated == 0
+    assert seen["one"] == seen["two"] == seen["four"]
+    assert events["one"] == events["two"] == events["four"]
+
+
+def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(cluster: None, settings: Settings, topics: Topics, embedded_broker: str) -> None:
+    running = Running(settings, "phoenix")
+    assert topics.read(lambda topics: len(topics.positions()) > 100)
+    send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("1", "c", "phoenix-asked").to_json()))
+    assert topics.read(lambda topics: "phoenix-asked" in topics.events("started"))
+    pid = ray.get(running.actor("dispatcher").progress.remote()).pid
+    os.kill(pid, signal.SIGKILL)
+    # The drivers go on without it, and the request is served once.
+    send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("1", "c", "phoenix-asked").to_json()))
+    send(embedded_broker, (Topic.NEW_DIRECTION, b"2", StartDelivery("2", "c", "phoenix-after").to_json()))
+    assert topics.read(lambda topics: finals(topics) == 6)
+    summary = running.end()
+    assert summary.deliveries == 6
+    assert topics.ledger().missing() == []
+    assert all(len(values) == 1 for values in topics.positions().values())
+
+
+def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(cluster: None, settings: Settings, topics: Topics, embedded_broker: str) -> None:
+    running = Running(settings, "requests", drivers=0, scale=1.0, once=False)
+    try:
+        assert topics.read(lambda topics: topics.last_run_event().get("runId") == "requests")
+        bad = [
+            (Topic.NEW_DIRECTION, b"1", b"{not json"),
+            (Topic.NEW_DIRECTION, b"1", b'{"routeId":1,"clientId":"c"}'),
+            (Topic.NEW_DIRECTION, b"1", b'{"routeId":"1","clientId":"' + b"c" * 70_000 + b'"}'),
+            (Topic.NEW_DIRECTION, b"1", b'{"routeId":"1","clientId":"c","vehicle":"rocket"}'),
+            (Topic.RUN_CONTROL, b"requests", b"\x00\x01\x02"),
+            (Topic.RUN_CONTROL, b"requests", b'{"runId":"requests","action":"explode"}'),
+            (Topic.ROUTE_DEFINED, b"r", b'{"routeId":"r","title":"R","geometry":"???"}'),
+            (Topic.ROUTE_DEFINED, b"r", b'{"routeId":"r","title":"R","geometry":"' + b"_" * 930_000 + b'"}'),
+        ]
+        send(embedded_broker, *bad)
+        asked_s = time.monotonic()
+        send(
+            embedded_broker,
+            *[(Topic.NEW_DIRECTION, b"1", StartDelivery("1", "c", "requests-d").to_json())] * 3,
+            (Topic.NEW_DIRECTION, b"1", b'{"routeId":"3","clientId":"ancestor"}'),
+            (Topic.NEW_DIRECTION, b"x", StartDelivery("nowhere", "c", "requests-x").to_json()),
+        )
+        assert topics.read(lambda topics: len(topics.positions("requests")) > 0)
+        moving_s = time.monotonic() - asked_s
+        assert topics.read(lambda topics: len(topics.records[Topic.DEAD_LETTER]) >= len(bad))
+        assert topics.read(lambda topics: "requests-x" in topics.events("rejected") and len(topics.events("started")) == 2)
+        send(embedded_broker, (Topic.RUN_CONTROL, b"requests", ControlRun("requests", "cancel", "requests-d").to_json()))
+        assert topics.read(lambda topics: "requests-d" in topics.events("cancelled"))
+    finally:
+        summary = running.end(0, stop=True)
+    assert summary.deliveries == 2
+    assert moving_s < 10  # a bound for a broken program, not for a slow machine
+    dead = topics.records[Topic.DEAD_LETTER]
+    assert sorted(value for _, value, _ in dead) == sorted(value for _, _, value in bad)
+    assert all(headers["reason"] and headers["topic"] and headers["partition"] and headers["offset"] for _, _, headers in dead)
+    assert topics.read(lambda topics: len(topics.events("suspended")) == 1, 5)
+    assert topics.ledger().missing() == []
+
+
+@pytest.mark.parametrize(
+    "error", [MessageError("found 3"), RouteFileError("a.txt", "line 3", "expected"), InvalidRoute("one point")], ids=lambda e: type(e).__name__
+)
+def test_errors_cross_ray_whole(cluster: None, error: Exception) -> None:
+    @ray.remote(num_cpus=0.1)
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        ray.get(fail.remote())
+    assert str(error) in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(topics: Topics, embedded_broker: str, tmp_path: Path) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SCENARIO.format(scale=1.0, size=6, mode="continuous", files=write_roads(tmp_path)))
+    environment = {**os.environ, "KAFKA_BOOTSTRAP": embedded_broker, "DATA_DIR": str(tmp_path)}
+    before = {process.pid for process in psutil.process_iter()}
+    command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "drained"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert topics.read(lambda topics: len(topics.positions("drained")) > 10, 90)
+            family = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            output, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors.decode()
+    summary = json.loads(output.splitlines()[-1])
+    _, alive = psutil.wait_procs(family, timeout=2)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "drained" in " ".join(p.info["cmdline"] or [])]
+    assert left == []
+    assert topics.read(lambda topics: topics.last_run_event().get("state") == "finished", 5)
+    assert len(topics.positions("drained")) == summary["produced"] == summary["acked"]
+    assert topics.ledger().missing() == []
+    assert not list(Path("/tmp").glob(f"cd-*/session_*_{process.pid}"))
