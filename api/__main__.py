@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import socket
 import sys
 
@@ -67,6 +68,9 @@ def main() -> int:
         server_header=False,
     )
     server = uvicorn.Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The server puts its own handlers in, and after its orderly end raises the signal again for those that were there before: it has been heeded.
+        signal.signal(number, lambda *_: None)
     logging.getLogger("api").info("serving on http://%s:%d", settings.api_host, listener.getsockname()[1])
     server.run(sockets=[listener])
     return 0 if server.started else 1

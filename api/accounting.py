@@ -30,7 +30,7 @@ async def account_of(run_id: str, state: StateStore, history: HistoryStore, tall
     ended = await state.ended(run_id)
     expected = {delivery_id: holding.last_seq + 1 for delivery_id, holding in holdings.items()} | ended
     held = {delivery_id: holdings[delivery_id].count if delivery_id in holdings else 0 for delivery_id in expected}
-    incomplete = [delivery_id for delivery_id, count in held.items() if count < expected[delivery_id]]
+    incomplete = sorted(delivery_id for delivery_id, count in held.items() if count < expected[delivery_id])
     stored = sum(held.values())
     missing = sum(expected[delivery_id] - held[delivery_id] for delivery_id in incomplete)
     if run is not None and run.state in _ENDED:

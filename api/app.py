@@ -134,7 +134,7 @@ def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
         app.include_router(config.router, responses=problems.problems(403))
         app.router.default = Site(settings)
     if settings.has(Role.LIVE):
-        app.include_router(live_router(hub, api_key=settings.key))
+        app.include_router(live_router(hub, api_key=settings.key, allowed_hosts=settings.allowed_hosts))
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -150,7 +150,7 @@ def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
 async def _warm_up(parts: Services) -> None:
     """Do what the first caller would otherwise wait for, and tell Kafka of the routes kept here."""
     if not parts.settings.has(Role.REST):
-        parts.catalogue.is_announced = True
+        parts.catalogue.announced.set()
         return
     await parts.catalogue.announce()
     await parts.basemap.streets()

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -57,6 +58,7 @@ class Basemap:
         return await asyncio.shield(self._making)
 
 
+@lru_cache(maxsize=2)
 def make_streets(name: str) -> Streets:
     """Return the streets of a network."""
     network = RoadNetwork.load(Path(name)) if name.endswith(".npz") else shipped_network(name)

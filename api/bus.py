@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,7 +76,8 @@ class KafkaBus:
         self._bootstrap = bootstrap
         self._producer = Producer(
             {"bootstrap.servers": bootstrap, "client.id": "code-delivery-api", "compression.type": "lz4", "linger.ms": 2, "acks": "all", "log_level": 3}
-            | {"message.timeout.ms": int(ACK_TIMEOUT_S * 1000), "enable.idempotence": False}
+            | {"message.timeout.ms": int(ACK_TIMEOUT_S * 1000)},
+            logger=logging.getLogger("api.kafka"),
         )
         self._closing = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="bus-poller", daemon=True)

@@ -23,17 +23,17 @@ class Catalogue:
 
     Attributes
     ----------
-    is_announced : whether the routes kept here have been published since the start; Kafka may have begun anew.
+    announced : set once the routes kept here have been published since the start; Kafka may have begun anew.
     """
 
     def __init__(self, state: StateStore, bus: Bus) -> None:
         self._state, self._bus = state, bus
         self._published: set[str] = set()
-        self.is_announced = False
+        self.announced = asyncio.Event()
 
     async def announce(self) -> None:
         """Publish the kept routes, trying until it is done; an empty store gets the ancestor's routes first."""
-        while not self.is_announced:
+        while not self.announced.is_set():
             try:
                 await self._announce()
             except (BusUnavailable, StoreError) as error:
@@ -44,7 +44,7 @@ class Catalogue:
         if not await self._state.route_ids():
             await self.put([StoredRoute.of(route, kept=True) for route in await asyncio.to_thread(ancestor_routes)])
         await self._publish(route for route in await self._state.kept_routes() if route.id not in self._published)
-        self.is_announced = True
+        self.announced.set()
 
     async def put(self, routes: Sequence[StoredRoute]) -> None:
         """Publish routes, then store them.

@@ -29,7 +29,8 @@ async def is_alive() -> dict[str, str]:
 async def is_ready(response: Response, found: ServicesDep) -> Health:
     """Answer 200 once the stores answer, the consumers read and the routes are announced; 503 before."""
     parts = await _stores(found) | _readers(found)
-    parts["routes"] = PartHealth(ok=found.catalogue.is_announced, detail=None if found.catalogue.is_announced else "not yet announced on Kafka")
+    announced = found.catalogue.announced.is_set()
+    parts["routes"] = PartHealth(ok=announced, detail=None if announced else "not yet announced on Kafka")
     return _judged(parts, response, found)
 
 

@@ -19,13 +19,14 @@ def group_consumer(bootstrap: str, role: str) -> Consumer:
     return Consumer(
         _common(bootstrap, role)
         # The embedded broker hangs classic groups after their last member leaves; Kafka 4 prefers the new protocol as well.
-        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest"}
+        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest"},
+        logger=logging.getLogger("api.kafka"),
     )
 
 
 def lone_consumer(bootstrap: str, role: str) -> Consumer:
     """Return a consumer without a group: it reads what it is assigned, and leaves no trace in Kafka."""
-    return Consumer(_common(bootstrap, role) | {"group.id": f"{GROUP}-{role}", "auto.offset.reset": "latest"})
+    return Consumer(_common(bootstrap, role) | {"group.id": f"{GROUP}-{role}", "auto.offset.reset": "latest"}, logger=logging.getLogger("api.kafka"))
 
 
 def _common(bootstrap: str, role: str) -> dict[str, object]:

@@ -58,7 +58,7 @@ class SinkLoop:
         self._waiting: list[Intake] = []
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
-        self._retry_at = 0.0
+        self._retry_at, self._refusals = 0.0, 0
         self._to_commit: dict[Partition, int] = {}
         self._committed_at = 0.0
         self._paused = False
@@ -120,6 +120,9 @@ class SinkLoop:
             error = future.exception()
             if error is None:
                 self._to_commit.update(intake.offsets)
+                if self._refusals:
+                    logger.info("the %s sink goes on after %d attempts", self.role, self._refusals + 1)
+                self._refusals = 0
             else:
                 self._put_back(intake, error, now)
         ripe = now - self._waiting_since >= linger_s or self._rows_waiting() >= MAX_POLL
@@ -135,8 +138,10 @@ class SinkLoop:
         self._waiting.insert(0, intake)
         self._retry_at = now + (error.retry_after if isinstance(error, StoreBackpressure) else RETRY_S)
         self._metrics.retries.labels(self.role).inc()
+        self._refusals += 1
         if isinstance(error, ApiError):
-            logger.warning("the %s sink waits and tries again: %s", self.role, error)
+            if self._refusals == 1:
+                logger.warning("the %s sink waits and tries again: %s", self.role, error)
         else:
             logger.error("the %s sink failed and tries again", self.role, exc_info=error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -38,8 +37,7 @@ def app_of(stores: Stores, bus: MemoryBus) -> Callable[..., AbstractAsyncContext
     async def made(stores: Stores = stores, **settings: Any) -> AsyncIterator[FastAPI]:
         app = create_app(Settings(**settings), stores=stores, bus=bus)
         async with app.router.lifespan_context(app):
-            while not app.state.services.catalogue.is_announced:
-                await asyncio.sleep(0)
+            await app.state.services.catalogue.announced.wait()
             yield app
 
     return made

@@ -190,7 +190,8 @@ async def test_the_page_learns_where_the_map_is_and_whose(client: AsyncClient) -
     assert (config["basemap"], config["needsKey"]) == ("/basemap/streets.geojson", False)
     assert "OpenStreetMap" in config["attribution"]
     west, south, east, north = config["bounds"]
-    assert (9.4 < west < east < 9.7) and (47.0 < south < north < 47.3)
+    assert 9.4 < west < east < 9.7
+    assert 47.0 < south < north < 47.3
 
 
 @pytest.fixture

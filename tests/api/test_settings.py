@@ -1,0 +1,58 @@
+"""Where the API may serve, and what it refuses."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from pydantic import ValidationError
+
+from api import settings as settings_module
+from api.__main__ import PortTaken, bound_socket
+from api.settings import Role, Settings, is_loopback
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "map.example.org"])
+def test_an_address_that_others_can_reach_needs_a_key(host: str) -> None:
+    with pytest.raises(ValidationError, match=f"API_HOST is {host}, which others can reach: set API_KEY"):
+        Settings(api_host=host)
+    assert Settings(api_host=host, api_key="correct horse").key == "correct horse"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost"])
+def test_a_loopback_address_needs_none(host: str) -> None:
+    assert is_loopback(host)
+    assert Settings(api_host=host).key is None
+
+
+def test_settings_come_from_the_environment_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PORT": "8123", "API_ROLES": "state, history", "ALLOWED_HOSTS": "map.lan", "KAFKA_BOOTSTRAP": "k:1", "API_KEY": ""}.items():
+        monkeypatch.setenv(name, value)
+    found = Settings()
+    assert (found.port, found.api_roles, found.allowed_hosts) == (8123, {Role.STATE, Role.HISTORY}, {"map.lan"})
+    assert (found.kafka_bootstrap, found.key) == ("k:1", None)
+
+
+def test_a_key_is_not_shown_by_accident() -> None:
+    assert "correct horse" not in repr(Settings(api_key="correct horse"))
+
+
+@pytest.mark.parametrize("bad", [{"port": 70_000}, {"api_roles": "rest,postman"}, {"upload_limit_bytes": 1}, {"api_key": "short"}, {"log_level": "loud"}])
+def test_a_setting_out_of_its_bounds_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**bad)  # type: ignore[arg-type]
+
+
+def test_the_docstring_lists_every_setting() -> None:
+    assert settings_module.__doc__ is not None
+    listed = {words[0] for line in settings_module.__doc__.splitlines() if (words := line.split()) and words[0].isupper()}
+    assert listed == {name.upper() for name in Settings.model_fields}
+
+
+def test_a_taken_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(self: socket.socket, address: object) -> None:
+        raise OSError(98, "Address already in use")
+
+    monkeypatch.setattr(socket.socket, "bind", taken)
+    with pytest.raises(PortTaken, match=r"port 8000 on 127\.0\.0\.1 is already taken; choose another with PORT=8001"):
+        bound_socket("127.0.0.1", 8000)
