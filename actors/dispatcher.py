@@ -31,7 +31,8 @@ from engine.route import Route
 logger = logging.getLogger(__name__)
 
 START_LEAD_MS = 100.0
-"""The run's clock starts this much after the first deliveries are handed out, so that the first positions are not late."""
+START_LEAD_PER_DRIVER_MS = 0.5
+"""The run's clock starts this much after the first deliveries are handed out: actors build a plan for each before they can tick, and shall not begin late."""
 
 STEERING_LEAD_MS = 150.0
 """A request to pause takes effect this much later, so that it is at its actor before positions past that instant are made."""
@@ -222,8 +223,8 @@ class Dispatcher:
         if self._clock is None:
             if not self.hosts.have_all_reported:
                 return []
-            start_ms = self.plan.start_ms if self.plan.start_ms is not None else math.ceil(now_ms + START_LEAD_MS)
-            self._begin(RunClock(start_ms, now_ms + START_LEAD_MS, self._scale))
+            begin_ms = math.ceil(now_ms + START_LEAD_MS + START_LEAD_PER_DRIVER_MS * self.plan.drivers)
+            self._begin(RunClock(begin_ms if self.plan.start_ms is None else self.plan.start_ms, begin_ms, self._scale))
             # Deliveries first, then the clock: an actor that ticks has everything that is due.
             instructions = [self._clock_record(), *self._hand_out_fleet(now_ms), *self._send_clock()]
         instructions += self._hand_out_fleet(now_ms)
