@@ -31,6 +31,7 @@ from api.stream.consumer import SinkLoop
 from api.stream.live import LiveLoop
 from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
 from api.stream.tally import Tally
+from engine.errors import EngineError
 from engine.ledger import Account
 
 logger = logging.getLogger(__name__)
@@ -153,7 +154,10 @@ async def _warm_up(parts: Services) -> None:
         parts.catalogue.announced.set()
         return
     await parts.catalogue.announce()
-    await parts.basemap.streets()
+    try:
+        await parts.basemap.streets()
+    except EngineError as error:
+        logger.error("there is no base map: %s", error)
 
 
 async def _end(parts: Services) -> None:

@@ -254,8 +254,8 @@ class Health(Schema):
 class PageConfig(Schema):
     """What the web page must know before it asks anything else."""
 
-    basemap: str = Field(examples=["/basemap/streets.geojson"])
     version: str
-    attribution: str
-    bounds: tuple[float, float, float, float] | None = Field(description="west, south, east, north of the base map, degrees")
     needs_key: bool
+    basemap: str | None = Field(default=None, examples=["/basemap/streets.geojson"])
+    attribution: str = Field(default="", description="must be shown with the base map")
+    bounds: tuple[float, float, float, float] | None = Field(default=None, description="west, south, east, north of the base map, degrees")

@@ -15,6 +15,7 @@ from fastapi.security import APIKeyHeader
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from api.errors import Refused
 from api.problems import problem_response
@@ -63,8 +64,11 @@ class SecureOrigin:
         self._app, self._has_key, self._allowed_hosts = app, has_key, frozenset(allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and not self._has_key and not self._is_ours(Headers(scope=scope).get("host", "")):
+            await WebSocketClose()(scope, receive, send)
+            return
         if scope["type"] != "http":
-            await self._app(scope, receive, send)  # live sockets look at their own door
+            await self._app(scope, receive, send)  # a live socket's own door looks at its Origin
             return
 
         async def send_secured(message: Message) -> None:

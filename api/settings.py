@@ -8,7 +8,7 @@ ALLOWED_HOSTS       names, besides the loopback ones, by which pages may call it
 KAFKA_BOOTSTRAP     Kafka brokers, host:port, comma-separated                                          127.0.0.1:9092
 DATA_DIR            folder of the embedded stores                                                      .data
 UI_DIR              folder of the built web pages                                                      the shipped ones
-BASEMAP             shipped road network that is the base map                                          liechtenstein
+BASEMAP             shipped road network that is the base map, or a network's .npz file               liechtenstein
 UPLOAD_LIMIT_BYTES  largest file of routes that may be uploaded                                        33554432
 DRAIN_SECONDS       how long the end waits for positions that are still on their way to the stores     3
 LOG_LEVEL           debug, info, warning or error                                                      info
@@ -23,6 +23,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from engine.roads.shipped import NETWORKS
 
 
 class Role(StrEnum):
@@ -73,6 +75,13 @@ class Settings(BaseSettings):
         if not is_loopback(self.api_host) and self.api_key is None:
             raise ValueError(f"API_HOST is {self.api_host}, which others can reach: set API_KEY, or keep to 127.0.0.1")
         return self
+
+    @field_validator("basemap")
+    @classmethod
+    def _is_a_network(cls, value: str) -> str:
+        if value not in NETWORKS and not value.endswith(".npz"):
+            raise ValueError(f"BASEMAP must be one of {', '.join(NETWORKS)}, or a file that ends in .npz, found {value!r}")
+        return value
 
     @property
     def key(self) -> str | None:

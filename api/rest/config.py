@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.deps import ServicesDep
 from api.schemas import PageConfig
+from engine.errors import EngineError
 
 router = APIRouter(tags=["page"])
 
@@ -18,10 +19,12 @@ STREETS_PATH = "/basemap/streets.geojson"
 async def get_config(response: Response, found: ServicesDep) -> PageConfig:
     """Return where the base map is, whose data it is, and whether a key is needed."""
     response.headers["Cache-Control"] = "no-cache"
-    streets = await found.basemap.streets()
-    return PageConfig(
-        basemap=STREETS_PATH, version=found.version, attribution=streets.attribution, bounds=streets.bounds, needs_key=found.settings.key is not None
-    )
+    needs_key = found.settings.key is not None
+    try:
+        streets = await found.basemap.streets()
+    except EngineError:
+        return PageConfig(version=found.version, needs_key=needs_key)  # vehicles move on an empty map as well
+    return PageConfig(version=found.version, needs_key=needs_key, basemap=STREETS_PATH, attribution=streets.attribution, bounds=streets.bounds)
 
 
 @router.get(

@@ -18,10 +18,18 @@ CLIENT_ID = "api"
 async def start_deliveries(asked: StartRequest, state: StateStore, catalogue: Catalogue, bus: Bus) -> list[StartedDelivery]:
     """Ask for deliveries and return them once Kafka has acknowledged every request.
 
+    A delivery whose id is known already is not asked for again: it may belong to an earlier run, and its positions would pass for repeated ones.
+
     Raises
     ------
-    Refused : a route does not exist, or there is none to draw from.
+    Refused : a route does not exist, there is none to draw from, or the deliveryId belongs to a delivery on another route.
     """
+    if asked.delivery_id is not None and asked.route_id is not None:
+        known = await state.delivery(asked.delivery_id)
+        if known is not None and known.route_id != asked.route_id:
+            raise Refused(409, f"delivery {asked.delivery_id} is there already, on route {known.route_id}")
+        if known is not None:
+            return [StartedDelivery(delivery_id=asked.delivery_id, route_id=asked.route_id)]
     messages = [
         StartDelivery(
             route_id=route_id,

@@ -158,6 +158,14 @@ async def test_the_same_delivery_asked_for_twice_is_the_same_request_twice(clien
     assert {request.delivery_id for request in requests(bus)} == {"d7"}
 
 
+async def test_a_delivery_that_is_known_is_not_started_again(client: AsyncClient, stores: Stores, bus: MemoryBus) -> None:
+    await on_the_road(stores, "d7")
+    again = await client.post("/deliveries", json={"routeId": "1", "deliveryId": "d7"})
+    assert (again.status_code, again.json()) == (202, {"deliveries": [{"deliveryId": "d7", "routeId": "1"}]})
+    assert (await client.post("/deliveries", json={"routeId": "2", "deliveryId": "d7"})).status_code == 409
+    assert requests(bus) == []
+
+
 async def test_many_are_started_at_random_each_with_an_id_of_its_own(client: AsyncClient, bus: MemoryBus) -> None:
     answer = (await client.post("/deliveries", json={"random": 7})).json()["deliveries"]
     assert len({started["deliveryId"] for started in answer}) == 7

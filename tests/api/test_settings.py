@@ -37,7 +37,9 @@ def test_a_key_is_not_shown_by_accident() -> None:
     assert "correct horse" not in repr(Settings(api_key="correct horse"))
 
 
-@pytest.mark.parametrize("bad", [{"port": 70_000}, {"api_roles": "rest,postman"}, {"upload_limit_bytes": 1}, {"api_key": "short"}, {"log_level": "loud"}])
+@pytest.mark.parametrize(
+    "bad", [{"port": 70_000}, {"api_roles": "rest,postman"}, {"upload_limit_bytes": 1}, {"api_key": "short"}, {"log_level": "loud"}, {"basemap": "atlantis"}]
+)
 def test_a_setting_out_of_its_bounds_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**bad)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from fastapi import FastAPI
@@ -313,6 +314,39 @@ def free_port() -> int:
 def started(broker: str, folder: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "KAFKA_BOOTSTRAP": broker, "DATA_DIR": str(folder), "PORT": str(port)}
     return subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+async def test_an_upload_of_a_gigabyte_is_refused_at_the_limit(tmp_path: Path) -> None:
+    port, sent = free_port(), 0
+    process = started("127.0.0.1:1", tmp_path, port)  # REST needs no Kafka to refuse
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            await until(lambda: lives(client), "life")
+            before = psutil.Process(process.pid).memory_info().rss
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n")
+            chunk = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.txt"\r\n\r\n'
+            answer = asyncio.create_task(reader.readline())
+            while not answer.done() and sent < 1024:
+                writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                await writer.drain()
+                await asyncio.sleep(0)
+                chunk, sent = b"x" * 1_048_576, sent + 1
+            assert (await answer).startswith(b"HTTP/1.1 413")
+            assert 32 <= sent < 100, "the answer comes at the limit of 32 MiB, give or take what is on its way"
+            assert psutil.Process(process.pid).memory_info().rss - before < 100_000_000
+            writer.close()
+            assert (await client.get("/health/live")).status_code == 200
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+async def lives(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/health/live")).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 async def answers(client: httpx.AsyncClient) -> bool:

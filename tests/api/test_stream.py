@@ -1,0 +1,195 @@
+"""What the consumers make of records, without Kafka: facts, dead letters, counts, ages."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from api.bus import MemoryBus
+from api.errors import ApiError, BusUnavailable, Refused, StoreBackpressure, StoreUnavailable
+from api.metrics import BatchHistogram, Metrics
+from api.stores.base import DeliveryQuery
+from api.stores.memory import MemoryHistory, MemoryState
+from api.stream.intake import Intake, read_messages
+from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink, StateSink
+from api.stream.tally import Tally
+from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
+from engine.route import Route
+
+T0 = 1_700_000_000_000
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """A record as a Kafka client hands it over."""
+
+    topic_: str
+    value_: bytes | None
+    offset_: int = 0
+    partition_: int = 0
+
+    def topic(self) -> str:
+        return self.topic_
+
+    def partition(self) -> int:
+        return self.partition_
+
+    def offset(self) -> int:
+        return self.offset_
+
+    def key(self) -> bytes:
+        return b"key"
+
+    def value(self) -> bytes | None:
+        return self.value_
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, T0 + self.offset_
+
+
+def position(delivery: str, seq: int, run: str = "run") -> bytes:
+    return (
+        f'{{"routeId":"r","clientId":"c","position":[47.1,9.5],"finished":false,"deliveryId":"{delivery}","driverId":"x","runId":"{run}",'
+        f'"seq":{seq},"eventTime":{T0 + seq},"speed":1,"bearing":2,"distance":3}}'
+    ).encode()
+
+
+def event(kind: str = "started", seq: int = 0) -> bytes:
+    return DeliveryEvent("d", "run", "r", "c", "x", "car", kind, seq, T0, positions=5 if kind == "delivered" else None).to_json()
+
+
+def run_event(seq: int = 0, scale: float = 1.0) -> bytes:
+    return RunEvent("run", "running", seq, T0, clock=[T0, T0, scale]).to_json()
+
+
+ROUTE = Route.from_points("r", "Road", [47.0, 47.1], [9.0, 9.0]).to_message()
+
+
+def test_records_are_sorted_by_what_they_are_and_remember_where_to_go_on() -> None:
+    intake = read_messages(
+        [
+            Inbound(Topic.NEW_POSITION, position("d", 0), 5, 3),
+            Inbound(Topic.DELIVERY_EVENT, event(), 7, 1),
+            Inbound(Topic.NEW_POSITION, position("d", 1), 6, 3),
+            Inbound(Topic.RUN_EVENT, run_event(), 0),
+            Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json(), 2),
+        ],
+        shape_routes=True,
+    )
+    assert intake.positions.seq.tolist() == [0, 1]
+    assert [one.kind for one in intake.events] == ["started"]
+    assert [one.run_id for one in intake.runs] == ["run"]
+    assert intake.shaped["r"] is not None
+    assert intake.rejected == []
+    assert intake.offsets == {(Topic.NEW_POSITION, 3): 7, (Topic.DELIVERY_EVENT, 1): 8, (Topic.RUN_EVENT, 0): 1, (Topic.ROUTE_DEFINED, 0): 3}
+
+
+def test_what_cannot_be_read_keeps_its_place_and_reason() -> None:
+    messages = [Inbound(topic, b"\xff", 4, 2) for topic in (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.RUN_EVENT, Topic.ROUTE_DEFINED)]
+    intake = read_messages([*messages, Inbound(Topic.NEW_POSITION, None, 5, 2)])
+    assert [(letter.topic, letter.partition, letter.offset, letter.key) for letter in intake.rejected] == [
+        (Topic.NEW_POSITION, 2, 4, b"key"),
+        (Topic.NEW_POSITION, 2, 5, b"key"),
+        (Topic.DELIVERY_EVENT, 2, 4, b"key"),
+        (Topic.RUN_EVENT, 2, 4, b"key"),
+        (Topic.ROUTE_DEFINED, 2, 4, b"key"),
+    ]
+    assert all(letter.reason for letter in intake.rejected)
+
+
+def test_a_route_that_cannot_be_driven_is_rejected_where_routes_are_shaped() -> None:
+    standing = RouteDefined(route_id="r", title="t", geometry="_p~iF~ps|U").to_json()
+    assert read_messages([Inbound(Topic.ROUTE_DEFINED, standing)], shape_routes=True).rejected[0].topic == Topic.ROUTE_DEFINED
+
+
+def test_the_ancestors_four_fields_take_offset_and_timestamp_for_seq_and_time() -> None:
+    value = b'{"routeId":"1","clientId":"c","position":[-15.8,-47.9],"finished":false}'
+    batch = read_messages(
+        [Inbound(Topic.NEW_POSITION, b"bad", 10), Inbound(Topic.NEW_POSITION, value, 11), Inbound(Topic.NEW_POSITION, position("d", 4), 12)]
+    ).positions
+    assert batch.seq.tolist() == [11, 4]
+    assert batch.event_time_ms.tolist() == [T0 + 11, T0 + 4]
+    assert batch.lat_deg[0] == -15.8
+
+
+def test_intakes_merge_with_the_later_one_last() -> None:
+    first = read_messages([Inbound(Topic.NEW_POSITION, position("d", 0), 5), Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json())], shape_routes=True)
+    second = read_messages(
+        [Inbound(Topic.NEW_POSITION, position("d", 1), 6), Inbound(Topic.ROUTE_DEFINED, b'{"routeId":"r","deleted":true}', 1)], shape_routes=True
+    )
+    merged = Intake.merged([first, second])
+    assert merged.positions.seq.tolist() == [0, 1]
+    assert merged.offsets == {(Topic.NEW_POSITION, 0): 7, (Topic.ROUTE_DEFINED, 0): 2}
+    assert merged.shaped == {"r": None}
+
+
+async def test_the_state_sink_keeps_what_is() -> None:
+    store = MemoryState()
+    messages = [Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json()), Inbound(Topic.DELIVERY_EVENT, event()), Inbound(Topic.NEW_POSITION, position("d", 3))]
+    await StateSink(store).write(read_messages([*messages, Inbound(Topic.RUN_EVENT, run_event())], shape_routes=True))
+    [delivery] = (await store.deliveries(DeliveryQuery())).items
+    assert (delivery.seq, delivery.route_title, delivery.event_seq) == (3, "Road", 0)
+    assert [run.run_id for run in await store.runs()] == ["run"]
+    await StateSink(store).write(read_messages([Inbound(Topic.ROUTE_DEFINED, b'{"routeId":"r","deleted":true}')], shape_routes=True))
+    assert await store.route_ids() == []
+
+
+async def test_the_history_sink_counts_by_run() -> None:
+    tally, metrics = Tally(), Metrics()
+    sink = HistorySink(MemoryHistory(), tally, metrics)
+    positions = [Inbound(Topic.NEW_POSITION, position(f"{run}-d", seq, run), seq) for run in ("run", "other") for seq in (0, 1, 1)]
+    intake = read_messages([*positions, Inbound(Topic.RUN_EVENT, run_event())])
+    sink.note(intake)
+    assert (tally.of("run").waiting, tally.of("other").waiting) == (3, 3)
+    await sink.write(intake)
+    assert [(tally.of(run).waiting, tally.of(run).duplicated) for run in ("run", "other")] == [(0, 1), (0, 1)]
+    text = metrics.text().decode()
+    assert "delivery_positions_stored_total 4.0" in text
+    assert "delivery_positions_duplicated_total 2.0" in text
+    assert "delivery_end_to_end_seconds_count 3.0" in text
+
+
+def test_an_age_is_counted_in_wall_time_from_when_a_position_was_due() -> None:
+    tally = Tally()
+    tally.set_clock(RunEvent.from_json(run_event(scale=10.0)))
+    assert tally.ages_s("run", np.array([T0, T0 + 10_000]), T0 + 3000.0).tolist() == [3.0, 2.0]
+    assert tally.ages_s("nobody", np.array([T0]), T0 + 3000.0).size == 0
+    tally.set_clock(RunEvent("run", "paused", 1, T0, clock=[T0, T0, 0.0]))
+    assert tally.ages_s("run", np.array([T0]), T0 + 3000.0).size == 0
+
+
+async def test_a_dead_letter_tells_where_it_was_found_and_is_cut_to_what_kafka_takes() -> None:
+    bus, tally = MemoryBus(), Tally()
+    letter = DeadLetter(b"x" * (MAX_DEAD_LETTER_BYTES + 5), b"k", "too large", Topic.NEW_POSITION, 3, 9)
+    await DeadLetters(bus, tally, Metrics()).send([letter])
+    [record] = bus.records
+    assert (record.topic, record.key, len(record.value)) == (Topic.DEAD_LETTER, b"k", MAX_DEAD_LETTER_BYTES)
+    assert record.headers == {
+        "reason": b"too large", "topic": b"route.new-position", "partition": b"3", "offset": b"9", "original-bytes": str(MAX_DEAD_LETTER_BYTES + 5).encode()
+    }  # fmt: skip
+    assert tally.dead_lettered == 1
+
+
+def test_each_topic_has_one_sink_that_reports_its_bad_records() -> None:
+    facts = {Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT}
+    assert StateSink.reports | HistorySink.reports == facts
+    assert not StateSink.reports & HistorySink.reports
+
+
+def test_a_batch_is_counted_into_buckets_with_their_upper_bounds() -> None:
+    metrics = Metrics()
+    histogram = BatchHistogram("some_seconds", "some", (1.0, 2.0), metrics.registry)
+    histogram.observe(np.array([0.5, 1.0, 1.5, 9.0]))
+    histogram.observe(np.empty(0))
+    text = metrics.text().decode()
+    for line in ('some_seconds_bucket{le="1.0"} 2.0', 'some_seconds_bucket{le="2.0"} 3.0', 'some_seconds_bucket{le="+Inf"} 4.0', "some_seconds_sum 12.0"):
+        assert line in text
+
+
+@pytest.mark.parametrize("error", [Refused(404, "gone", ["a"]), StoreBackpressure("full", 2.0), StoreUnavailable("away"), BusUnavailable("quiet")], ids=repr)
+def test_errors_keep_what_they_say_across_processes(error: ApiError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.__dict__) == (type(error), str(error), error.__dict__)
