@@ -42,10 +42,10 @@ export function ConnectionChip({ compact }: { compact: boolean }): JSX.Element {
         aria-label={`${text('connection.label')}: ${words}`}
         data-testid="connection"
         data-phase={connection.phase}
-        sx={{ borderRadius: 4, px: 1.25, height: 32, gap: 1, border: 1, borderColor: 'divider', whiteSpace: 'nowrap' }}
+        sx={{ borderRadius: 4, px: 1.25, height: 32, gap: 1, border: 1, borderColor: 'divider', whiteSpace: 'nowrap', minWidth: 0 }}
       >
-        <Box sx={{ width: 8, height: 8, borderRadius: '50%', bgcolor: COLOURS[connection.phase] }} />
-        <Typography variant="body2" role="status" sx={{ fontWeight: 600 }}>
+        <Box sx={{ width: 8, height: 8, borderRadius: '50%', flexShrink: 0, bgcolor: COLOURS[connection.phase] }} />
+        <Typography variant="body2" role="status" noWrap sx={{ fontWeight: 600 }}>
           {words}
         </Typography>
         {live && ages && !compact && (

@@ -85,7 +85,7 @@ export function DeliveryPanel({ phone, onClose }: { phone: boolean; onClose: () 
                 label={stateWord(state, text)}
                 aria-pressed={on}
                 onClick={() => toggleState(state)}
-                sx={{ '& .MuiChip-icon': { ml: 1, mr: -0.5 }, ...(on ? { bgcolor: 'action.selected', fontWeight: 600 } : { borderColor: 'divider' }) }}
+                sx={{ '& .MuiChip-icon.MuiChip-icon': { ml: 1, mr: -0.25 }, ...(on ? { bgcolor: 'action.selected', fontWeight: 600 } : { borderColor: 'divider' }) }}
               />
             )
           })}

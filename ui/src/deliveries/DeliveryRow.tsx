@@ -34,6 +34,7 @@ export const DeliveryRow = memo(function DeliveryRow({ id, delivery, index, tota
       aria-setsize={total}
       aria-posinset={index + 1}
       data-delivery={delivery?.deliveryId}
+      title={delivery?.deliveryId}
       onClick={() => delivery && onSelect(delivery)}
       sx={{
         position: 'absolute', top: index * ROW_HEIGHT, left: 0, right: 0, height: ROW_HEIGHT, px: 2, py: 1, cursor: 'pointer',
@@ -55,7 +56,7 @@ export const DeliveryRow = memo(function DeliveryRow({ id, delivery, index, tota
           </Box>
           <Box sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
             <Typography variant="caption" color="text.secondary" noWrap sx={{ flex: 1 }}>
-              {vehicleWord(delivery.vehicle, text)} · {delivery.deliveryId}
+              {vehicleWord(delivery.vehicle, text)} · {delivery.driverId}
             </Typography>
             <Typography variant="caption" color="text.secondary" sx={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}>
               {FINAL.has(delivery.state) ? format.distance(delivery.distanceM) : delivery.state === 'moving' ? format.speed(delivery.speedMps) : stateWord(delivery.state, text)}

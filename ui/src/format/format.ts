@@ -25,7 +25,7 @@ export class Format {
     return known(value) ? numberFormat(this.locale, { maximumFractionDigits: 0 }).format(value) : MISSING
   }
 
-  /** 12 345 as 12K: for bubbles on the map. */
+  /** 12 345 as 12k: for bubbles on the map. */
   shortCount(value: number): string {
     return value < 1000 ? this.count(value) : numberFormat('en', { notation: 'compact', maximumSignificantDigits: 2 }).format(value)
   }

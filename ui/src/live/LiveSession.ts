@@ -83,6 +83,12 @@ export class LiveSession {
     this.socket.track(null)
   }
 
+  /** Virtual time of a vehicle's newest position on the map, or null. */
+  newestSampleMs(vehicleId: number | null): number | null {
+    const slot = vehicleId === null ? -1 : this.store.slotOf(vehicleId)
+    return slot < 0 ? null : this.store.data.sampleMs[slot]
+  }
+
   onEvent(listener: LiveEventListener): () => void {
     this.eventListeners.add(listener)
     return () => this.eventListeners.delete(listener)

@@ -13,7 +13,7 @@ const folder = resolve(process.cwd(), '../tests/api/golden')
 
 function bytesOf(name: string): ArrayBuffer {
   const file = readFileSync(resolve(folder, `${name}.bin`))
-  return file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) as ArrayBuffer
+  return file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength)
 }
 
 const goldenOf = (name: string): Golden => JSON.parse(readFileSync(resolve(folder, `${name}.json`), 'utf8')) as Golden

@@ -346,7 +346,7 @@ export class LiveMap {
 
   private setData(source: string, data: FeatureCollection): void {
     const set = (): void => {
-      this.map.getSource<GeoJSONSource>(source)?.setData(data)
+      void this.map.getSource<GeoJSONSource>(source)?.setData(data)
     }
     if (this.map.getSource(source)) set()
     else void this.map.once('style.load', set)

@@ -41,10 +41,10 @@ export class WebGlMissing extends Error {
 
 /** CSS pixels of a vehicle at a zoom. */
 export function vehicleSize(zoom: number, count: number): number {
-  if (zoom >= ARROW_ZOOM) return Math.min(26, 17 + 3 * (zoom - ARROW_ZOOM))
-  if (zoom >= DISC_ZOOM) return 6 + (zoom - DISC_ZOOM) * 1.4
+  if (zoom >= ARROW_ZOOM) return Math.min(34, 22 + 4 * (zoom - ARROW_ZOOM))
+  if (zoom >= DISC_ZOOM) return 7.5 + (zoom - DISC_ZOOM) * 1.6
   const small = zoom < 9 ? 3 : 3 + (zoom - 9) * 0.75
-  return count < 1000 ? small + 1.5 : small
+  return count < 1000 ? small + 3 : small
 }
 
 export class VehicleOverlay {
@@ -123,7 +123,7 @@ export class VehicleOverlay {
     gl.drawArrays(gl.POINTS, 0, this.store.count)
     if (selected < 0) return
     gl.uniform1i(this.at('u_shape'), SHAPE.ring)
-    gl.uniform1f(this.at('u_size'), Math.max(26, size * 1.9) * ratio)
+    gl.uniform1f(this.at('u_size'), Math.max(28, size * 1.6) * ratio)
     gl.drawArrays(gl.POINTS, selected, 1)
     gl.uniform1i(this.at('u_shape'), Math.max(shape, SHAPE.discs))
     gl.uniform1f(this.at('u_size'), Math.max(10, size) * ratio)

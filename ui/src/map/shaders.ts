@@ -45,7 +45,7 @@ void main() {
   v_colour = u_colours[min(state, 7)];
   // Who stands has no direction to show.
   v_shape = u_shape == 2 && state != 0 ? 1 : u_shape;
-  gl_PointSize = u_size * (u_shape == 2 && v_shape == 1 ? 0.72 : 1.0);
+  gl_PointSize = u_size * (u_shape == 2 && v_shape == 1 ? 0.6 : 1.0);
   if (u_shape != 3 && (u_mask & (1 << state)) == 0) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
 }
 `
@@ -83,10 +83,10 @@ void main() {
   } else {
     // Turn the point back, then a dart: a tip, two tails and a notch. y points against the drive.
     vec2 q = vec2(p.x * v_turn.x + p.y * v_turn.y, -p.x * v_turn.y + p.y * v_turn.x);
-    float side = abs(q.x) * 0.9355 - (q.y + 0.95) * 0.3534;
-    float tail = (q.y - 0.45) * 0.862 - abs(q.x) * 0.507;
+    float side = abs(q.x) * 0.9129 - (q.y + 0.98) * 0.4082;
+    float tail = (q.y - 0.42) * 0.862 - abs(q.x) * 0.507;
     d = max(side, tail);
-    rim = 0.17;
+    rim = 0.11;
   }
   float outer = 1.0 - smoothstep(-pixel, 0.0, d);
   float inner = 1.0 - smoothstep(-pixel, 0.0, d + rim);

@@ -68,7 +68,9 @@ function Details({ delivery, phone }: { delivery: Delivery; phone: boolean }): J
   const arrival = !running
     ? ended === null ? '–' : text('card.arrivedAt', { time: format.timeOfDay(ended) })
     : delivery.plannedArrival === null || leftMs === null || !Number.isFinite(leftMs) ? '–' : text('card.etaIn', { time: format.timeOfDay(delivery.plannedArrival), left: format.duration(leftMs) })
-  const ageMs = delivery.eventTime === null ? null : (nowMs - delivery.eventTime) / Math.max(1, session.clock.simSpeed)
+  const vehicleId = useSelection((state) => state.vehicleId)
+  const newestMs = Math.max(delivery.eventTime ?? Number.NaN, session.newestSampleMs(vehicleId) ?? 0)
+  const ageMs = (nowMs - newestMs) / Math.max(1, session.clock.simSpeed)
   return (
     <>
       <Box sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
@@ -97,7 +99,7 @@ function Details({ delivery, phone }: { delivery: Delivery; phone: boolean }): J
         <Fact name={text('card.vehicle')} value={vehicleWord(delivery.vehicle, text)} />
         {!phone && <Fact name={text('card.driver')} value={delivery.driverId} />}
         {!phone && <Fact name={text('card.started')} value={format.timeOfDay(delivery.startedAt, true)} />}
-        {running && <Fact name={text('card.age')} value={ageMs === null || !Number.isFinite(ageMs) ? '–' : text('card.ageAgo', { age: format.age(ageMs) })} />}
+        {running && <Fact name={text('card.age')} value={!Number.isFinite(ageMs) ? '–' : text('card.ageAgo', { age: format.age(ageMs) })} />}
       </Box>
       {running && <Actions delivery={delivery} />}
     </>
