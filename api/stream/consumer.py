@@ -16,6 +16,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -23,7 +24,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from api.errors import ApiError, StoreBackpressure
 from api.metrics import Metrics
 from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
-from api.stream.intake import Intake, Partition, read_messages
+from api.stream.intake import Inbound, Intake, Partition, read_messages
 from api.stream.sinks import DeadLetters, Sink
 from engine.messages import Topic
 
@@ -93,7 +94,7 @@ class SinkLoop:
                 self._throttle(consumer)
                 self._commit(consumer)
             except Exception:
-                # The loop must outlive anything: what is not stored is not committed, so nothing is lost by going on.
+                # The loop must outlive anything. What is not stored is not committed, so nothing is lost by going on.
                 logger.exception("the %s consumer goes on after an unexpected error", self.role)
                 time.sleep(RETRY_S)
         self._finish(consumer)
@@ -102,13 +103,25 @@ class SinkLoop:
         messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
         if not messages:
             return
-        intake = read_messages(messages, shape_routes=Topic.ROUTE_DEFINED in self._sink.reports)
+        try:
+            intake = read_messages(messages, shape_routes=Topic.ROUTE_DEFINED in self._sink.reports)
+        except Exception:
+            # A fault of ours: these records must come again, or the commits of later ones would pass over them.
+            self._rewind(consumer, messages)
+            raise
         self._sink.note(intake)
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
         self._metrics.events.labels(self.role).inc(len(intake.events))
         if not self._waiting:
             self._waiting_since = time.monotonic()
         self._waiting.append(intake)
+
+    def _rewind(self, consumer: Consumer, messages: Sequence[Inbound]) -> None:
+        first: dict[Partition, int] = {}
+        for message in messages:
+            first.setdefault((message.topic() or "", message.partition() or 0), message.offset() or 0)
+        for (topic, partition), offset in first.items():
+            consumer.seek(TopicPartition(topic, partition, offset))
 
     def _advance(self, linger_s: float) -> None:
         """Take note of a write that has ended and begin the next one."""
@@ -170,14 +183,12 @@ class SinkLoop:
         offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._to_commit.items() if (topic, partition) in self._owned]
         self._to_commit.clear()
         self._committed_at = now
-        self._metrics.lag.labels(self.role).set(self._lag(consumer))
-        if not offsets:
-            return
         try:
-            if now_or_never:
+            if offsets and now_or_never:
                 consumer.commit(offsets=offsets, asynchronous=False)
-            else:
+            elif offsets:
                 consumer.commit(offsets=offsets)
+            self._metrics.lag.labels(self.role).set(self._lag(consumer))
         except KafkaException as error:
             logger.warning("the %s consumer could not commit, what it stored will be read again: %s", self.role, error)
 

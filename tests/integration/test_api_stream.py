@@ -28,6 +28,7 @@ from api.errors import StoreBackpressure
 from api.settings import Settings
 from api.stores.base import Written
 from api.stores.memory import MemoryHistory, MemoryState
+from api.stream.intake import read_messages
 from api.stream.sinks import HistorySink
 from cli.broker import BrokerCluster, EmbeddedBroker
 from engine.codec import PositionBatch, PositionEncoder
@@ -263,6 +264,23 @@ async def test_a_gap_is_named(broker: str, tmp_path: Path) -> None:
         ledger = await settled(client, "run", 14)
         assert ledger["missing"] == 10
         assert ledger["gaps"] == [{"deliveryId": f"run-{n}", "from": first, "to": last} for n in (0, 1) for first, last in ((5, 7), (10, 11))]
+
+
+async def test_a_fault_of_ours_while_reading_passes_over_nothing(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    simulation, faults = Simulation(broker), 0
+
+    def faulty(messages: Any, **more: Any) -> Any:
+        nonlocal faults
+        if any(message.topic() == Topic.NEW_POSITION for message in messages) and faults < 2:
+            faults += 1
+            raise RuntimeError("a fault of ours")
+        return read_messages(messages, **more)
+
+    monkeypatch.setattr("api.stream.consumer.read_messages", faulty)
+    simulation.whole(10)
+    async with application(broker, tmp_path) as (_, client):
+        ledger = await settled(client, "run", 500)
+        assert (faults, ledger["missing"], ledger["duplicated"]) == (2, 0, 0)
 
 
 class BusyHistory(MemoryHistory):
