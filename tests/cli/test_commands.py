@@ -1,0 +1,151 @@
+"""The commands' faces: help, refusals with exit code 2, and JSON where a table is printed."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from cli import __version__
+from cli.doctor import examine
+from cli.main import app, main, settings_from
+from cli.scenario_file import effective_scenario, write_run
+from cli.settings import UpSettings
+from engine.errors import InvalidInput, ScenarioError
+from engine.scenario import load_scenario
+
+runner = CliRunner()
+
+
+def _refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run the command as a person does; return what it said when it refused."""
+    monkeypatch.setattr(sys, "argv", ["code-delivery", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["up"], ["run"], ["routes"], ["routes", "import"], ["doctor"], ["version"]])
+def test_every_command_explains_itself(command: list[str]) -> None:
+    told = runner.invoke(app, [*command, "--help"])
+    assert told.exit_code == 0
+    assert "Usage" in told.output
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert json.loads(runner.invoke(app, ["version", "--json"]).output) == {"version": __version__}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("speed = 3\n[routes]\nancestor = true\n[fleet]\nsize = 1\n", "speed"),
+        ("sample_hz = -1\n[routes]\nancestor = true\n[fleet]\nsize = 1\n", "line 1"),
+        ('[routes]\nfiles = ["gone.txt"]\n[fleet]\nsize = 1\n', "gone.txt"),
+        ("[network\n", "line 1"),
+    ],
+)
+def test_a_scenario_with_a_fault_is_refused_before_anything_starts(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "scenario.toml"
+    path.write_text(text)
+    assert said in _refused(monkeypatch, capsys, "run", str(path), "--data-dir", str(tmp_path / "data"))
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_scenario_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no-such.toml" in _refused(monkeypatch, capsys, "up", "--scenario", "no-such.toml")
+
+
+def test_a_run_without_an_end_wants_a_duration(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "--duration" in _refused(monkeypatch, capsys, "run", "liechtenstein", "--data-dir", str(tmp_path))
+
+
+def test_a_fleet_too_large_for_the_memory_is_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"fleet\.size must be at most"):
+        effective_scenario(UpSettings(drivers=1_000_000).model_copy(update={"drivers": 9_999_999_999}))
+
+
+def test_a_setting_out_of_range_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PROFILE", "moon")
+    assert "PROFILE" in _refused(monkeypatch, capsys, "up")
+
+
+def test_options_win_over_the_scenario_and_the_run_can_be_repeated(tmp_path: Path) -> None:
+    scenario = effective_scenario(UpSettings(drivers=7, scenario="brasilia", data_dir=tmp_path), 30.0)
+    assert (scenario.fleet.size, scenario.duration_s) == (7, 30.0)
+    run_id, path = write_run(scenario, tmp_path)
+    assert path.name == f"{run_id}.toml"
+    assert load_scenario(path) == scenario
+
+
+def test_a_damaged_route_file_is_refused_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "way.txt"
+    path.write_text("47.14,9.52\n47.15,9.53-47.16,9.54\n47.17,9.55\n")
+    said = " ".join(_refused(monkeypatch, capsys, "routes", "import", str(path), "--check").split())
+    assert 'line 2: expected "lat,lng", found "47.15,9.53-47.16,9.54"' in said
+    told = runner.invoke(app, ["routes", "import", str(path), "--check", "--json", "--skip-invalid"])
+    assert len(json.loads(told.output)["skipped"]) == 1
+
+
+def test_an_api_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "way.txt"
+    path.write_text("47.14,9.52\n47.15,9.53\n")
+    said = _refused(monkeypatch, capsys, "routes", "import", str(path), "--url", "http://127.0.0.1:1")
+    assert "http://127.0.0.1:1/routes does not answer" in said
+
+
+def test_an_extract_becomes_a_network_that_a_scenario_can_name(tmp_path: Path) -> None:
+    source = tmp_path / "town.osm"
+    nodes = "".join(f'<node id="{i}" lat="{47.1 + i * 0.001}" lon="9.5" version="1"/>' for i in range(1, 5))
+    ways = '<way id="9" version="1"><nd ref="1"/><nd ref="2"/><nd ref="3"/><nd ref="4"/><tag k="highway" v="residential"/></way>'
+    source.write_text(f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>')
+    told = runner.invoke(app, ["routes", "import", str(source), "--json"])
+    assert json.loads(told.output)["edges"] == 6
+    assert (tmp_path / "town.npz").exists()
+
+
+def test_the_doctor_says_what_is_taken_and_how_to_mend_it(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        findings = {finding.name: finding for finding in examine(port, tmp_path, None)}
+    assert not findings[f"port {port}"].ok
+    assert f"PORT={port + 1}" in findings[f"port {port}"].mend
+    assert not findings["built map"].ok
+    assert findings["built map"].mend
+    assert findings["Python"].ok
+
+
+def test_settings_that_are_wrong_say_so() -> None:
+    with pytest.raises(InvalidInput, match="PORT"):
+        settings_from(port=99_999)
+
+
+def test_a_module_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
+    script = (
+        "import subprocess, sys, os\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'cli.leash', str(os.getpid()), 'http.server', '0', '--bind', '127.0.0.1'],"
+        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "print(child.pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    try:
+        psutil.Process(pid).wait(10)
+    except psutil.NoSuchProcess:
+        return
+    assert not psutil.pid_exists(pid)
