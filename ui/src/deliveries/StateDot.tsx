@@ -4,7 +4,7 @@ import { useColourMode } from '../app/colourMode'
 import { stateColour } from '../theme/stateColours'
 
 /** The colour of a state, as on the map. Words stand beside it. */
-export function StateDot({ state, size = 10 }: { state: string; size?: number }): JSX.Element {
+export function StateDot({ state, size = 10, className }: { state: string; size?: number; className?: string }): JSX.Element {
   const mode = useColourMode()
-  return <Box component="span" aria-hidden sx={{ width: size, height: size, borderRadius: '50%', bgcolor: stateColour(state, mode), flexShrink: 0, display: 'inline-block' }} />
+  return <Box component="span" aria-hidden className={className} sx={{ width: size, height: size, borderRadius: '50%', bgcolor: stateColour(state, mode), flexShrink: 0, display: 'inline-block' }} />
 }

@@ -89,7 +89,7 @@ export const en = {
   'start.randomCount': 'How many deliveries',
   'start.submit': 'Start {count}',
   'start.cancel': 'Close',
-  'start.selected': '{count} chosen',
+  'start.selected': 'Chosen: {count}',
   'start.errorNoRoute': 'Choose at least one route.',
   'start.errorCount': 'A whole number from 1 to {max}.',
   'start.errorTotal': 'At most {max} at once; this makes {total}.',

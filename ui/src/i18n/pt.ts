@@ -91,7 +91,7 @@ export const pt: Record<TextKey, string> = {
   'start.randomCount': 'Quantas entregas',
   'start.submit': 'Iniciar {count}',
   'start.cancel': 'Fechar',
-  'start.selected': '{count} escolhidas',
+  'start.selected': 'Escolhidas: {count}',
   'start.errorNoRoute': 'Escolha pelo menos uma rota.',
   'start.errorCount': 'Um número inteiro de 1 a {max}.',
   'start.errorTotal': 'No máximo {max} de uma vez; assim seriam {total}.',

@@ -25,6 +25,11 @@ export class FrameCap {
     return this.level >= PLAIN_LEVEL
   }
 
+  /** True once this machine was found to be slow. */
+  get slow(): boolean {
+    return this.level > 0
+  }
+
   get leastIntervalMs(): number {
     return LEVELS_MS[this.level]
   }

@@ -19,6 +19,7 @@ import { createMap, type MapView } from './createMap'
 import { FrameCap } from './FrameCap'
 import { boundsOf, splitLine, type Bounds } from './route'
 import { cellUnits } from '../live/wire'
+import { vehicleWindow } from './vehicleWindow'
 import { VehicleOverlay } from './VehicleOverlay'
 import { toLngLat, toWorld, unitsPerPixel } from './worldUnits'
 
@@ -205,6 +206,7 @@ export class LiveMap {
     })
     map.on('render', () => this.drawNow())
     map.on('resize', () => this.resize())
+    map.on('movestart', () => this.vehicles.setWindow(null))
     map.on('move', () => this.subscribeSoon())
     map.on('moveend', () => {
       this.subscribe()
@@ -224,6 +226,7 @@ export class LiveMap {
       }),
       options.session.onFrame(() => {
         this.gather()
+        this.fitWindow()
         if (this.homeWanted) this.goHome(false)
       }),
     )
@@ -262,6 +265,14 @@ export class LiveMap {
     const zoom = this.map.getZoom()
     if (density) this.gathered = clusterDensity(density, zoom)
     else this.gathered = zoom < CLUSTER_ZOOM ? clusterVehicles(store, zoom, this.mask) : []
+  }
+
+  /** On a slow machine the overlay covers only where vehicles are, and all of the map while the camera moves. */
+  private fitWindow(): void {
+    if (!this.cap.slow || this.map.isMoving() || useSelection.getState().following) return
+    const { clientWidth, clientHeight } = this.options.container
+    this.vehicles.setWindow(vehicleWindow(this.options.session.store, toWorld(this.map.getCenter()), unitsPerPixel(this.map.getZoom()), clientWidth, clientHeight))
+    this.drawNow()
   }
 
   private follow(): void {

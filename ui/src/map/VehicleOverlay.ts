@@ -9,6 +9,7 @@ import type { VehicleStore } from '../live/VehicleStore'
 import { rgb, STATES, stateColour, type ColourMode } from '../theme/stateColours'
 import { MAP_PALETTES } from '../theme/mapPalette'
 import { FRAGMENT, SHAPE, VERTEX } from './shaders'
+import type { Window } from './vehicleWindow'
 import { toMercator } from './worldUnits'
 
 const STRIDE = 40
@@ -17,6 +18,9 @@ const WORLD = 2 ** 32
 /** Zooms at which dots become discs, and discs arrows. */
 export const DISC_ZOOM = 11
 export const ARROW_ZOOM = 14
+
+/** So few vehicles that each may take more room. */
+const FEW = 1_000
 
 export interface OverlayView {
   /** From mercator coordinates (0 to 1) to clip space, column-major. */
@@ -44,7 +48,14 @@ export function vehicleSize(zoom: number, count: number): number {
   if (zoom >= ARROW_ZOOM) return Math.min(34, 22 + 4 * (zoom - ARROW_ZOOM))
   if (zoom >= DISC_ZOOM) return 7.5 + (zoom - DISC_ZOOM) * 1.6
   const small = zoom < 9 ? 3 : 3 + (zoom - 9) * 0.75
-  return count < 1000 ? small + 3 : small
+  return count < FEW ? small + 3 : small
+}
+
+/** Arrows near by, discs farther off, squares where a disc would be no rounder or where drawing is slow. */
+function shapeAt(zoom: number, count: number, plain: boolean): number {
+  if (zoom >= ARROW_ZOOM) return SHAPE.arrows
+  if (plain) return SHAPE.squares
+  return zoom >= DISC_ZOOM || (zoom >= DISC_ZOOM - 1 && count < FEW) ? SHAPE.discs : SHAPE.squares
 }
 
 export class VehicleOverlay {
@@ -56,6 +67,8 @@ export class VehicleOverlay {
   private vertices!: WebGLVertexArrayObject
   private readonly uniforms = new Map<string, WebGLUniformLocation | null>()
   private bytes = new ArrayBuffer(0)
+  private map = { width: 1, height: 1, ratio: 1 }
+  private window: Window = { left: 0, top: 0, width: 0, height: 0 }
   private packedVersion = -1
   private epochMs = 0
 
@@ -68,7 +81,7 @@ export class VehicleOverlay {
     this.gl = gl
     this.canvas.className = 'vehicle-overlay'
     this.canvas.setAttribute('aria-hidden', 'true')
-    Object.assign(this.canvas.style, { position: 'absolute', inset: '0', width: '100%', height: '100%', pointerEvents: 'none' })
+    Object.assign(this.canvas.style, { position: 'absolute', left: '0', top: '0', pointerEvents: 'none' })
     this.canvas.addEventListener('webglcontextlost', (event) => {
       event.preventDefault()
       options.onLost?.()
@@ -78,16 +91,29 @@ export class VehicleOverlay {
   }
 
   resize(width: number, height: number, ratio: number): void {
-    const [w, h] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))]
-    if (this.canvas.width !== w) this.canvas.width = w
-    if (this.canvas.height !== h) this.canvas.height = h
+    this.map = { width, height, ratio }
+    this.setWindow(null)
+  }
+
+  /** Cover only a part of the map, or all of it: without a GPU every covered pixel costs, drawn on or not. The next draw fills it. */
+  setWindow(wanted: Window | null): void {
+    const { left, top, width, height } = wanted ?? { left: 0, top: 0, width: this.map.width, height: this.map.height }
+    const now = this.window
+    if (now.left === left && now.top === top && now.width === width && now.height === height && this.canvas.width === Math.max(1, Math.round(width * this.map.ratio))) return
+    this.window = { left, top, width, height }
+    this.canvas.width = Math.max(1, Math.round(width * this.map.ratio))
+    this.canvas.height = Math.max(1, Math.round(height * this.map.ratio))
+    Object.assign(this.canvas.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` })
   }
 
   /** Draw the vehicles as they are at a virtual time. */
   draw(view: OverlayView, look: OverlayLook, drawMs: number): void {
     const { gl } = this
     if (gl.isContextLost()) return
-    gl.viewport(0, 0, this.canvas.width, this.canvas.height)
+    const { left, top, height } = this.window
+    const { ratio } = this.map
+    // The viewport is always the whole map; what lies outside the canvas is not drawn. GL counts from the bottom.
+    gl.viewport(-left * ratio, -(this.map.height - top - height) * ratio, this.map.width * ratio, this.map.height * ratio)
     gl.clear(gl.COLOR_BUFFER_BIT)
     if (this.store.count > 0 && Number.isFinite(drawMs)) {
       if (this.packedVersion !== this.store.version) this.pack(drawMs)
@@ -103,10 +129,10 @@ export class VehicleOverlay {
 
   private drawVehicles(view: OverlayView, look: OverlayLook, drawMs: number): void {
     const { gl } = this
-    const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth)
+    const { ratio } = this.map
     const palette = MAP_PALETTES[look.mode]
     const size = vehicleSize(view.zoom, this.store.count)
-    const shape = look.plain && view.zoom < ARROW_ZOOM ? SHAPE.squares : view.zoom >= ARROW_ZOOM ? SHAPE.arrows : view.zoom >= DISC_ZOOM - 1 ? SHAPE.discs : SHAPE.squares
+    const shape = shapeAt(view.zoom, this.store.count, look.plain)
     gl.useProgram(this.program)
     gl.bindVertexArray(this.vertices)
     gl.uniformMatrix4fv(this.at('u_matrix'), false, aroundOrigin(view.matrix, view.centre))

@@ -5,6 +5,7 @@ import { cellsOf } from './cells'
 import { clusterDensity, clusterVehicles, gridShift } from './clusters'
 import { FrameCap } from './FrameCap'
 import { boundsOf, distanceM, drivenAt, splitLine } from './route'
+import { vehicleWindow } from './vehicleWindow'
 import { toLngLat, toMercator, toWorld } from './worldUnits'
 
 test('world units go there and back within a centimetre or two', () => {
@@ -65,6 +66,18 @@ test('clusters hold everybody once, by state, and only who is shown', () => {
   const density = { ...frame, kind: 'density' as const, count: Uint32Array.from([5, 6, 7]) }
   expect(clusterDensity(density, 5).map((cluster) => cluster.count)).toEqual([7, 11])
   expect(gridShift(5) - gridShift(6)).toBe(1)
+})
+
+test('the overlay covers where vehicles are, on a coarse grid, or everything if they are everywhere', () => {
+  const at = (pixels: [number, number][]) => {
+    const store = new VehicleStore()
+    const n = pixels.length
+    store.apply({ kind: 'positions', seq: 1, simTimeMs: 0, periodMs: 250, cellZoom: 12, total: n, simSpeed: 1, oneOf: 1, id: Uint32Array.from(pixels, (_, i) => i), x: Int32Array.from(pixels, ([px]) => (px - 500) * 10), y: Int32Array.from(pixels, ([, py]) => (py - 400) * 10), ageMs: new Uint16Array(n), heading: new Uint8Array(n), state: new Uint8Array(n), vehicle: new Uint8Array(n) }, Number.NaN)
+    return vehicleWindow(store, [0, 0], 10, 1000, 800)
+  }
+  expect(at([[300, 200], [420, 330]])).toEqual({ left: 256, top: 128, width: 256, height: 256 })
+  expect(at([[5, 5], [995, 795]])).toBeNull()
+  expect(at([[-500, 10]])).toEqual({ left: 0, top: 0, width: 64, height: 64 })
 })
 
 test('slow frames lower the rate step by step, quick ones raise it again after a while, excused ones prove nothing', () => {

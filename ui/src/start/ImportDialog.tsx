@@ -39,7 +39,7 @@ export default function ImportDialog({ onClose }: { onClose: () => void }): JSX.
       <DialogTitle id="import-title">{text('import.title')}</DialogTitle>
       <DialogContent>
         <Stack spacing={2}>
-          <Box onDragOver={(event) => event.preventDefault()} onDrop={drop} sx={{ border: '1.5px dashed', borderColor: 'divider', borderRadius: 2, p: 3, textAlign: 'center' }}>
+          <Box onDragOver={(event) => event.preventDefault()} onDrop={drop} sx={{ border: '1.5px dashed', borderColor: 'divider', borderRadius: 1, p: 3, textAlign: 'center' }}>
             <Button component="label" variant="outlined" startIcon={<UploadIcon />}>
               {text('import.choose')}
               <input type="file" hidden data-testid="import-file" onChange={(event) => choose(event.target.files?.item(0))} />

@@ -39,7 +39,7 @@ export function RoutePicker({ chosen, onToggle, error }: PickerProps): JSX.Eleme
         helperText={error ?? text('start.selected', { count: format.count(chosen.size) })}
         slotProps={{ htmlInput: { type: 'search', autoComplete: 'off' } }}
       />
-      <List dense disablePadding aria-label={text('start.routes')} sx={{ height: 240, overflowY: 'auto', border: 1, borderColor: 'divider', borderRadius: 2, mt: 1 }}>
+      <List dense disablePadding aria-label={text('start.routes')} sx={{ height: 240, overflowY: 'auto', border: 1, borderColor: 'divider', borderRadius: 1, mt: 1 }}>
         {routes.map((route) => (
           <ListItem key={route._id} disablePadding>
             <ListItemButton dense role="checkbox" aria-checked={chosen.has(route._id)} onClick={() => onToggle(route)} data-route={route._id}>
