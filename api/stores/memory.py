@@ -107,7 +107,7 @@ class MemoryState(_Memory):
         found = [record for record in map(self._titled, self._deliveries.values()) if _matches(record, query)]
         found.sort(key=lambda record: record.delivery_id)
         # An unknown value is smaller than any known one, as in the databases.
-        found.sort(key=lambda record: (key(record) is not None, key(record) or 0) if key(record) is None else (True, key(record)), reverse=query.descending)
+        found.sort(key=lambda record: (True, key(record)) if key(record) is not None else (False,), reverse=query.descending)
         return Page(found[query.offset : query.offset + query.limit], len(found))
 
     async def ended(self, run_id: str) -> dict[str, int]:

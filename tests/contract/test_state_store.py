@@ -178,6 +178,13 @@ async def test_deliveries_are_filtered_sorted_and_paged(state: StateStore) -> No
     assert (await state.deliveries(DeliveryQuery(limit=1))).total == 6
 
 
+async def test_a_delivery_whose_route_is_unknown_is_sorted_among_the_others(state: StateStore) -> None:
+    await state.put_routes([route()])
+    await state.apply_events([event("known"), event("unknown", route_id="r9")])
+    found = await state.deliveries(DeliveryQuery(sort=DeliverySort.ROUTE_TITLE, descending=False))
+    assert [record.delivery_id for record in found.items] == ["unknown", "known"]
+
+
 @pytest.mark.parametrize("sort", list(DeliverySort))
 async def test_every_sort_order_takes_unknown_values_first(state: StateStore, sort: DeliverySort) -> None:
     await state.apply_positions(PositionBatch.of([position("only-a-position")]))

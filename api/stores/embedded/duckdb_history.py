@@ -10,7 +10,8 @@ DuckDB locks its file: while this process has it open, no other process can, not
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,8 +139,7 @@ class DuckDbHistory:
     def _numbered(self, batch: PositionBatch) -> tuple[NDArray[np.int64], dict[bytes, int]]:
         """Return each row's delivery number, and of deliveries not yet in the file a row each; nothing is remembered before it is stored."""
         ids = batch.delivery_id.tolist()
-        known, fresh = self._numbers, dict[bytes, int]()
-        first_row = dict[bytes, int]()
+        known, fresh, first_row = self._numbers, dict[bytes, int](), dict[bytes, int]()
         numbers = np.empty(len(ids), np.int64)
         for row, delivery_id in enumerate(ids):
             number = known.get(delivery_id)
@@ -200,8 +200,17 @@ class DuckDbHistory:
             raise StoreUnavailable(f"{self._path} is not open")
         return self._connection
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._open_connection())
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All of a write or nothing of it."""
+        connection = self._open_connection()
+        connection.begin()
+        try:
+            yield connection
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
 
     def _insert(self, connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, Any], otherwise: str = "") -> int:
         """Insert columns of equal length and return how many rows went in."""
@@ -215,23 +224,6 @@ class DuckDbHistory:
             return work()
         except (duckdb.Error, OSError) as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
-
-
-class _Transaction:
-    """All of a write or nothing of it."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> duckdb.DuckDBPyConnection:
-        self._connection.begin()
-        return self._connection
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if kind is None:
-            self._connection.commit()
-        else:
-            self._connection.rollback()
 
 
 def _delivery_columns(batch: PositionBatch, fresh: dict[bytes, int], first_number: int) -> dict[str, Any]:

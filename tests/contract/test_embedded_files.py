@@ -1,0 +1,71 @@
+"""What is peculiar to the stores in files: they outlive the process, and say what is wrong with a file."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from api.errors import StoreUnavailable
+from api.stores.base import Holding, Written
+from api.stores.embedded import DuckDbHistory, SqliteState
+from engine.codec import PositionBatch
+from engine.messages import DeliveryEvent
+
+
+def batch(seqs: range) -> PositionBatch:
+    return PositionBatch.of([(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, False, seq, 1000 + seq, 1.0, 2.0, 3.0) for seq in seqs])
+
+
+async def test_a_history_opened_again_still_keeps_every_position_once(tmp_path: Path) -> None:
+    for opened in range(3):
+        history = DuckDbHistory(tmp_path / "history.duckdb")
+        await history.open()
+        assert await history.write_positions(batch(range(opened, opened + 5))) == (Written(5, 0) if opened == 0 else Written(1, 4))
+        await history.close()
+    await (history := DuckDbHistory(tmp_path / "history.duckdb")).open()
+    assert await history.holdings("run") == {"d": Holding(7, 6)}
+    await history.close()
+
+
+async def test_a_state_opened_again_still_prefers_the_newest(tmp_path: Path) -> None:
+    for seqs in (range(5, 9), range(3)):
+        state = SqliteState(tmp_path / "deep" / "state.sqlite3")
+        await state.open()
+        await state.apply_positions(batch(seqs))
+        found = await state.delivery("d")
+        assert found is not None
+        assert found.seq == 8
+        await state.close()
+
+
+async def test_another_process_may_read_the_state_while_it_is_written(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "state.sqlite3")
+    await state.open()
+    await state.apply_events([DeliveryEvent("d", "run", "r", "c", "x", "car", "started", 0, 1)])
+    other = sqlite3.connect(f"file:{tmp_path / 'state.sqlite3'}?mode=ro", uri=True)
+    assert other.execute("SELECT delivery_id FROM deliveries").fetchall() == [("d",)]
+    other.close()
+    await state.close()
+
+
+async def test_a_file_of_another_version_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    state = SqliteState(path)
+    with pytest.raises(StoreUnavailable, match=r"state\.sqlite3 has version 99"):
+        await state.open()
+    await state.close()
+
+
+@pytest.mark.parametrize("store", [SqliteState, DuckDbHistory])
+async def test_a_file_that_is_none_of_ours_is_refused_with_its_name(tmp_path: Path, store: type[SqliteState] | type[DuckDbHistory]) -> None:
+    path = tmp_path / "some.file"
+    path.write_bytes(b"this is no database at all. " * 1000)
+    opened = store(path)
+    with pytest.raises(StoreUnavailable, match=r"some\.file"):
+        await opened.open()
+    await opened.close()
