@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -78,7 +79,8 @@ def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, once: boo
                 break
         return _drain(dispatcher, plan.run_id)
     finally:
-        ray.kill(dispatcher, no_restart=True)
+        with contextlib.suppress(ValueError):  # the cluster has gone before us
+            ray.kill(dispatcher, no_restart=True)
 
 
 def _ask(question: Any) -> Progress | None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -53,7 +54,7 @@ def write_roads(folder: Path) -> list[str]:
     """Two short roads in Brasília, in the ancestor's format."""
     paths = [folder / "short-a.txt", folder / "short-b.txt"]
     for number, path in enumerate(paths):
-        path.write_text("".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(12 + number)))
+        path.write_text("".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(9 + number)))
     return [str(path) for path in paths]
 
 
@@ -68,7 +69,7 @@ class Topics:
         self._consumer.assign(parts)
         self.records: dict[str, list[tuple[bytes, bytes, dict[str, bytes]]]] = {topic: [] for topic in Topic}
 
-    def read(self, until: Callable[[Topics], bool], timeout_s: float = 40.0) -> bool:
+    def read(self, until: Callable[[Topics], bool], timeout_s: float = 60.0) -> bool:
         """Read until something is true, and return whether it became so."""
         deadline = time.monotonic() + timeout_s
         while not until(self) and time.monotonic() < deadline:
@@ -151,9 +152,23 @@ class Running:
             self.stop.set()
         self._thread.join(timeout_s)
         self.stop.set()
-        self._thread.join(10)
-        assert self.summary is not None
+        self._thread.join(30)
+        assert self.summary is not None, "the run has ended by itself or when told to"
         return self.summary
+
+
+@pytest.fixture
+def start_run(cluster: None, settings: Settings) -> Iterator[Callable[..., Running]]:
+    """Starts runs, and ends those that a failed test leaves behind before the cluster goes."""
+    started: list[Running] = []
+
+    def start(run_id: str, **how: Any) -> Running:
+        started.append(Running(settings, run_id, **how))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.end(0, stop=True)
 
 
 def send(bootstrap: str, *messages: tuple[str, bytes, bytes | None]) -> None:
@@ -167,13 +182,15 @@ def finals(topics: Topics) -> int:
     return len(topics.events("delivered"))
 
 
-def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_after_a_kill(cluster: None, settings: Settings, embedded_broker: str) -> None:
+def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_after_a_kill(
+    start_run: Callable[..., Running], settings: Settings, embedded_broker: str
+) -> None:
     seen: dict[str, dict[tuple[str, int], set[bytes]]] = {}
     events: dict[str, list[bytes]] = {}
     for name, actors, kill in (("one", 1, False), ("two", 2, True), ("four", 4, False)):
         topics = Topics(embedded_broker)
         (settings.data_dir / "runs" / "same.journal").unlink(missing_ok=True)
-        running = Running(settings, "same", actors=actors)
+        running = start_run("same", actors=actors)
         if kill:
             assert topics.read(lambda topics: len(topics.positions()) > 120)
             status = ray.get(running.actor("driver-0").status.remote())
@@ -195,16 +212,16 @@ def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_aft
     assert events["one"] == events["two"] == events["four"]
 
 
-def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(cluster: None, settings: Settings, topics: Topics, embedded_broker: str) -> None:
-    running = Running(settings, "phoenix")
+def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(start_run: Callable[..., Running], topics: Topics, embedded_broker: str) -> None:
+    running = start_run("phoenix")
     assert topics.read(lambda topics: len(topics.positions()) > 100)
-    send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("1", "c", "phoenix-asked").to_json()))
+    send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
     assert topics.read(lambda topics: "phoenix-asked" in topics.events("started"))
     pid = ray.get(running.actor("dispatcher").progress.remote()).pid
     os.kill(pid, signal.SIGKILL)
     # The drivers go on without it, and the request is served once.
-    send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("1", "c", "phoenix-asked").to_json()))
-    send(embedded_broker, (Topic.NEW_DIRECTION, b"2", StartDelivery("2", "c", "phoenix-after").to_json()))
+    send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
+    send(embedded_broker, (Topic.NEW_DIRECTION, b"2", StartDelivery("short-b", "c", "phoenix-after").to_json()))
     assert topics.read(lambda topics: finals(topics) == 6)
     summary = running.end()
     assert summary.deliveries == 6
@@ -212,8 +229,8 @@ def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(cluster: None
     assert all(len(values) == 1 for values in topics.positions().values())
 
 
-def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(cluster: None, settings: Settings, topics: Topics, embedded_broker: str) -> None:
-    running = Running(settings, "requests", drivers=0, scale=1.0, once=False)
+def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(start_run: Callable[..., Running], topics: Topics, embedded_broker: str) -> None:
+    running = start_run("requests", drivers=0, scale=1.0, once=False)
     try:
         assert topics.read(lambda topics: topics.last_run_event().get("runId") == "requests")
         bad = [
