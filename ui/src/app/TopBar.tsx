@@ -29,7 +29,7 @@ export function TopBar({ phone, listOpen, onToggleList, onStart, onImport }: Bar
   const middle = useMediaQuery('(min-width: 1080px)')
   return (
     <AppBar position="static" color="inherit" elevation={0} sx={{ bgcolor: 'background.paper', borderBottom: 1, borderColor: 'divider', zIndex: 4, flexShrink: 0 }}>
-      <Toolbar variant="dense" sx={{ gap: { xs: 0.25, sm: 1.5 }, minHeight: 56, px: { xs: 1, sm: 2 } }}>
+      <Toolbar variant="dense" sx={{ gap: { xs: 0.25, sm: 1.5 }, minHeight: 56, px: { xs: 1.5, sm: 2 } }}>
         <Tooltip title={text(listOpen ? 'list.close' : 'list.open')}>
           <IconButton edge="start" aria-label={text(listOpen ? 'list.close' : 'list.open')} aria-expanded={listOpen} data-testid="toggle-list" onClick={onToggleList}>
             <ListIcon />
