@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import threading
 
 import psutil
 
-from actors.main import run
+from actors.ray_environment import prepare
 from actors.settings import Settings
 from engine.errors import EngineError
 from engine.scenario import check_memory, load_scenario
@@ -33,10 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, lambda *_: stop.set())
 
     catch_signals()
+    settings = Settings()
+    if not settings.ray_address:
+        prepare(os.environ)
+    from actors.main import run  # now, because Ray reads the environment when it is imported
+
     try:
         scenario = load_scenario(found.scenario)
         check_memory(scenario, psutil.virtual_memory().available)
-        summary = run(Settings(), scenario, run_id=found.run_id, once=found.once, start_ms=found.start_ms, stop=stop, on_start=catch_signals)
+        summary = run(settings, scenario, run_id=found.run_id, once=found.once, start_ms=found.start_ms, stop=stop, on_start=catch_signals)
     except EngineError as error:
         logging.getLogger(__name__).error("%s", error)
         return 2

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
 from actors.kafka import consumer_options, producer_options
 from actors.pacing import Lateness
 from actors.publisher import Counts
+from actors.ray_environment import prepare
 from actors.settings import Settings
 from actors.summary import Summary
 from engine.errors import MessageError, RouteFileError, ScenarioError
@@ -69,3 +72,18 @@ def test_a_status_crosses_processes() -> None:
     back = pickle.loads(pickle.dumps(status))
     assert all(getattr(back, field.name) == getattr(status, field.name) for field in fields(status) if field.name != "lateness")
     assert (back.lateness.counts == status.lateness.counts).all()
+
+
+def test_a_cluster_of_our_own_asks_for_a_token_of_its_own_and_stays_on_loopback() -> None:
+    first: dict[str, str] = {}
+    second = {"RAY_USAGE_STATS_ENABLED": "1"}
+    prepare(first)
+    prepare(second)
+    assert first["RAY_AUTH_TOKEN"] != second["RAY_AUTH_TOKEN"]
+    assert first["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+    assert second["RAY_USAGE_STATS_ENABLED"] == "1", "what somebody has set stays"
+
+
+def test_the_entry_point_does_not_import_ray_before_its_environment_is_set() -> None:
+    code = "import sys, actors.__main__; sys.exit('ray' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

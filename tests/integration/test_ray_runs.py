@@ -292,11 +292,13 @@ def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(topics:
         try:
             assert topics.read(lambda topics: len(topics.positions("drained")) > 10, 90)
             family = psutil.Process(process.pid).children(recursive=True)
+            listening = {c.laddr.ip for member in family for c in member.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
             process.send_signal(signal.SIGTERM)
             output, errors = process.communicate(timeout=30)
         finally:
             process.kill()
     assert process.returncode == 0, errors.decode()
+    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     summary = json.loads(output.splitlines()[-1])
     _, alive = psutil.wait_procs(family, timeout=2)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []

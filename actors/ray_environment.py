@@ -1,0 +1,24 @@
+"""What a local Ray cluster reads from the environment, partly when Ray is imported: this module must not import it, and an entry point comes here first."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import MutableMapping
+
+
+def prepare(environment: MutableMapping[str, str]) -> None:
+    """Set what a local cluster needs; what somebody has set stays."""
+    wanted = {
+        # Ray's switch for systems whose firewalls ask about open ports: every socket is bound to the loopback interface. Read when Ray is imported.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # an actor without GPUs keeps its environment; Ray warns unless told
+        "RAY_COLOR_PREFIX": "0",
+    }
+    if "RAY_AUTH_TOKEN_PATH" not in environment:
+        wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # otherwise Ray writes one to the home folder, for all clusters
+    for name, value in wanted.items():
+        environment.setdefault(name, value)
+    # Ray tells at each start that it asks for a token, which is what we want.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
