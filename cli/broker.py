@@ -43,6 +43,9 @@ PARTITIONS: dict[Topic, int] = {
 HEARTBEAT_MS = 300
 """Heartbeat of consumer groups: the time a reader waits for its partitions is one or two of these (librdkafka's own default is 3 s)."""
 
+SESSION_TIMEOUT_MS = 4000
+"""How long a consumer group waits for a reader that was killed before it gives its partitions to another."""
+
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
 _PARENT_POLL_S = 0.25
 
@@ -81,6 +84,7 @@ class BrokerCluster:
             ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),
             ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
             ("rd_kafka_mock_set_group_consumer_heartbeat_interval_ms", None, [pointer, number]),
+            ("rd_kafka_mock_set_group_consumer_session_timeout_ms", None, [pointer, number]),
         ):
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
@@ -89,6 +93,7 @@ class BrokerCluster:
         if not self._cluster:
             raise BrokerError("librdkafka refused to open its broker on the loopback interface")
         library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, HEARTBEAT_MS)
+        library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, SESSION_TIMEOUT_MS)
         for topic, count in (PARTITIONS if partitions is None else partitions).items():
             code = library.rd_kafka_mock_topic_create(self._cluster, topic.value.encode(), count, 1)
             if code != 0:
