@@ -71,6 +71,8 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
         await parts.stores.state.open()
         await parts.stores.history.open()
         if bus is None:
+            if settings.has(Role.STATE):
+                await parts.stores.state.doubt_runs()
             parts.readers += _readers(parts, hub)
         for reader in parts.readers:
             reader.start()

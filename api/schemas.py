@@ -195,11 +195,13 @@ class Run(Schema):
     acked: int
     failed: int
     lateness_p99_ms: float | None
+    silent: bool = Field(description="not ended, and not heard of since the service began: its deliveries are shown as suspended")
 
     @classmethod
-    def of(cls, event: RunEvent) -> Run:
-        """Return a run as readers see it."""
-        return cls(**{name: getattr(event, name) for name in cls.model_fields})
+    def of(cls, event: RunEvent, *, silent: bool) -> Run:
+        """Return a run as readers see it; one that has ended says nothing more, and that is as it should be."""
+        has_ended = event.state in (RunState.FINISHED, RunState.CANCELLED)
+        return cls(**{name: getattr(event, name) for name in cls.model_fields if name != "silent"}, silent=silent and not has_ended)
 
 
 class ScaleRequest(Schema):

@@ -25,13 +25,14 @@ _CONTROLLED = problems(404, 409, 503)
 @router.get("", operation_id="listRuns", summary="List runs")
 async def list_runs(state: StateDep) -> list[Run]:
     """Return how all runs stand, the newest first."""
-    return [Run.of(event) for event in await state.runs()]
+    silent = await state.silent_runs()
+    return [Run.of(event, silent=event.run_id in silent) for event in await state.runs()]
 
 
 @router.get("/{run_id}", operation_id="getRun", summary="Show a run", responses=problems(404))
 async def get_run(run_id: RunId, state: StateDep) -> Run:
     """Return how a run stands."""
-    return Run.of(await _known(run_id, state))
+    return Run.of(await _known(run_id, state), silent=run_id in await state.silent_runs())
 
 
 @router.get("/{run_id}/ledger", operation_id="getLedger", summary="Account for every position of a run", responses=problems(404))

@@ -163,6 +163,12 @@ class StateStore(Store, Protocol):
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
         """Remember how runs stand, the newest event winning; called by the state sink."""
 
+    async def doubt_runs(self) -> None:
+        """Take every run as silent until it is heard of again; called once, at the start: a run may have died unseen, with a broker that forgets."""
+
+    async def silent_runs(self) -> frozenset[str]:
+        """Return the runs that nothing was heard of since `doubt_runs`; called by the REST interface."""
+
     async def run(self, run_id: str) -> RunEvent | None:
         """Return how a run stands; called by the REST interface."""
 

@@ -45,6 +45,7 @@ class MemoryState(_Memory):
         self._routes: dict[str, StoredRoute] = {}
         self._deliveries: dict[str, DeliveryRecord] = {}
         self._runs: dict[str, RunEvent] = {}
+        self._silent: set[str] = set()
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
         for route in routes:
@@ -93,6 +94,7 @@ class MemoryState(_Memory):
             self._deliveries[delivery_id] = record
 
     def _titled(self, record: DeliveryRecord) -> DeliveryRecord:
+        record = replace(record, run_is_silent=record.run_id in self._silent)
         route = self._routes.get(record.route_id)
         if route is None:
             return record
@@ -117,6 +119,13 @@ class MemoryState(_Memory):
         for event in events:
             if is_newer(event, self._runs.get(event.run_id)):
                 self._runs[event.run_id] = event
+                self._silent.discard(event.run_id)
+
+    async def doubt_runs(self) -> None:
+        self._silent = set(self._runs)
+
+    async def silent_runs(self) -> frozenset[str]:
+        return frozenset(self._silent)
 
     async def run(self, run_id: str) -> RunEvent | None:
         return self._runs.get(run_id)

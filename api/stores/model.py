@@ -4,6 +4,7 @@ Rules of a delivery's current state:
 
 - the event with the greatest seq says what the delivery does; an older one only fills what is still unknown;
 - the position with the greatest seq says where it is; an older one changes nothing;
+- a delivery on the road whose run is silent is shown as suspended, until that run is heard of again;
 - a moving delivery whose newest position stands still is shown as stopped, and as delivered once its last position is there.
 """
 
@@ -104,7 +105,8 @@ class DeliveryRecord:
     phase : after the newest event; readers are shown `shown_phase`.
     event_seq : seq of the newest event, -1 before the first.
     positions : how many positions there are in all, known after a final event.
-    seq : seq of the newest position, -1 before the first; the fields after it belong to that position.
+    seq : seq of the newest position, -1 before the first; the fields after it, but the last, belong to that position.
+    run_is_silent : nothing was heard of its run since the service began; see `StateStore.doubt_runs`.
     """
 
     delivery_id: str
@@ -130,10 +132,13 @@ class DeliveryRecord:
     bearing_deg: float = 0.0
     distance_m: float = 0.0
     finished: bool = False
+    run_is_silent: bool = False
 
     @property
     def shown_phase(self) -> DeliveryPhase:
-        """What the delivery does, by its newest event and its newest position."""
+        """What the delivery does, by its newest event and its newest position, and whether its run is heard of."""
+        if self.run_is_silent and not self.finished and self.phase in (DeliveryPhase.MOVING, DeliveryPhase.PAUSED):
+            return DeliveryPhase.SUSPENDED
         if self.phase != DeliveryPhase.MOVING:
             return self.phase
         if self.finished:

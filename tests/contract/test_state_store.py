@@ -207,6 +207,28 @@ async def test_the_newest_event_of_a_run_wins_even_from_a_dispatcher_that_began_
     assert await state.run("none") is None
 
 
+async def test_deliveries_of_a_silent_run_are_suspended_until_it_is_heard_of_again(state: StateStore) -> None:
+    await state.put_runs([run_event()])
+    await state.apply_events(
+        [event("moving"), event("paused"), event("paused", seq=1, kind="stopped"), event("over"), event("over", seq=1, kind="cancelled", positions=0)]
+    )
+
+    async def shown() -> dict[str, str]:
+        return {record.delivery_id: record.shown_phase.value for record in (await state.deliveries(DeliveryQuery())).items}
+
+    on_the_road = {"moving": "moving", "paused": "paused", "over": "cancelled"}
+    assert await shown() == on_the_road
+    await state.doubt_runs()
+    assert await state.silent_runs() == {"run"}
+    assert await shown() == {"moving": "suspended", "paused": "suspended", "over": "cancelled"}
+    assert (await state.deliveries(DeliveryQuery(phases=frozenset({DeliveryPhase.SUSPENDED})))).total == 2
+    await state.put_runs([run_event()])  # read again: no news
+    assert await state.silent_runs() == {"run"}
+    await state.put_runs([run_event(time=T0 + 1000)])
+    assert await state.silent_runs() == frozenset()
+    assert await shown() == on_the_road
+
+
 async def test_many_deliveries_of_one_batch_are_all_there(state: StateStore) -> None:
     batch = PositionBatch.of([position(f"d{i:04}", seq) for seq in range(3) for i in range(700)])
     await state.apply_positions(batch.take(np.random.default_rng(1).permutation(len(batch))))

@@ -26,7 +26,9 @@ CREATE TABLE IF NOT EXISTS newest (
     no INTEGER PRIMARY KEY REFERENCES deliveries, seq INTEGER NOT NULL, event_time INTEGER NOT NULL, lat_deg REAL NOT NULL, lng_deg REAL NOT NULL,
     speed_mps REAL NOT NULL, bearing_deg REAL NOT NULL, distance_m REAL NOT NULL, finished INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, event_time INTEGER NOT NULL, seq INTEGER NOT NULL, event BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS runs (
+    run_id TEXT PRIMARY KEY, event_time INTEGER NOT NULL, seq INTEGER NOT NULL, event BLOB NOT NULL, silent INTEGER NOT NULL
+) STRICT;
 """
 
 PUT_ROUTE = """
@@ -60,22 +62,23 @@ WHERE excluded.seq > seq
 """
 
 PUT_RUN = """
-INSERT INTO runs VALUES (?,?,?,?) ON CONFLICT (run_id) DO UPDATE SET event_time=excluded.event_time, seq=excluded.seq, event=excluded.event
+INSERT INTO runs VALUES (?,?,?,?,0) ON CONFLICT (run_id) DO UPDATE SET event_time=excluded.event_time, seq=excluded.seq, event=excluded.event, silent=0
 WHERE (excluded.event_time, excluded.seq) > (event_time, seq)
 """
 
 _LENGTH = "coalesce(nullif(d.route_length_m, 0), r.length_m)"
 _PROGRESS = f"iif({_LENGTH} > 0, min(max(coalesce(n.distance_m, 0) / {_LENGTH}, 0.0), 1.0), coalesce(n.finished, 0) * 1.0)"
 _PHASE = (
-    "CASE WHEN d.phase <> 'moving' THEN d.phase WHEN n.finished THEN 'delivered'"
+    "CASE WHEN u.silent AND NOT coalesce(n.finished, 0) AND d.phase IN ('moving', 'paused') THEN 'suspended'"
+    " WHEN d.phase <> 'moving' THEN d.phase WHEN n.finished THEN 'delivered'"
     f" WHEN n.seq > 0 AND n.speed_mps < {STANDING_MPS} THEN 'stopped' ELSE 'moving' END"
 )
-_FROM = "FROM deliveries d LEFT JOIN newest n ON n.no = d.no LEFT JOIN routes r ON r.id = d.route_id"
+_FROM = "FROM deliveries d LEFT JOIN newest n ON n.no = d.no LEFT JOIN routes r ON r.id = d.route_id LEFT JOIN runs u ON u.run_id = d.run_id"
 
 DELIVERY_COLUMNS = (
     "d.delivery_id, d.run_id, d.route_id, d.client_id, d.driver_id, d.vehicle, coalesce(r.title, ''), d.phase, d.event_seq, d.reason, d.started_at,"
     f" d.planned_arrival, d.ended_at, {_LENGTH}, d.positions, coalesce(n.seq, -1), n.event_time, n.lat_deg, n.lng_deg, coalesce(n.speed_mps, 0.0),"
-    " coalesce(n.bearing_deg, 0.0), coalesce(n.distance_m, 0.0), coalesce(n.finished, 0)"
+    " coalesce(n.bearing_deg, 0.0), coalesce(n.distance_m, 0.0), coalesce(n.finished, 0), coalesce(u.silent, 0)"
 )
 """In the order of the fields of `DeliveryRecord`."""
 

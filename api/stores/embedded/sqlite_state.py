@@ -116,6 +116,12 @@ class SqliteState:
         rows = [(event.run_id, event.event_time, event.seq, event.to_json()) for event in events]
         await self._threads.write(lambda: self._write_many(sql.PUT_RUN, rows))
 
+    async def doubt_runs(self) -> None:
+        await self._threads.write(lambda: self._write_many("UPDATE runs SET silent = 1", [()]))
+
+    async def silent_runs(self) -> frozenset[str]:
+        return frozenset(run_id for (run_id,) in await self._threads.read(lambda: self._rows("SELECT run_id FROM runs WHERE silent")))
+
     async def run(self, run_id: str) -> RunEvent | None:
         rows = await self._threads.read(lambda: self._rows("SELECT event FROM runs WHERE run_id = ?", (run_id,)))
         return RunEvent.from_json(rows[0][0]) if rows else None
@@ -196,7 +202,9 @@ def _route(row: tuple[Any, ...]) -> StoredRoute:
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
     values = dict(zip(_DELIVERY_FIELDS, row, strict=True))
-    return DeliveryRecord(**values | {"phase": DeliveryPhase(values["phase"]), "finished": bool(values["finished"])})
+    return DeliveryRecord(
+        **values | {"phase": DeliveryPhase(values["phase"]), "finished": bool(values["finished"]), "run_is_silent": bool(values["run_is_silent"])}
+    )
 
 
 def _event_row(event: DeliveryEvent) -> tuple[object, ...]:
