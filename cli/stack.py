@@ -101,10 +101,10 @@ class Stack:
         self._wait_until(self._is_moving, "the simulation", asked_to_end)
 
     def check(self) -> None:
-        """Raise `ChildDied` if a part has ended that should run; the end of a simulation that runs once is no fault."""
+        """Raise `ChildDied` if a part has ended that should run; a simulation that has come to its end is no fault."""
         if self._api is not None:
             self._api.check()
-        if self._simulation is not None and not (self._once and self._simulation.exit_code == 0):
+        if self._simulation is not None and not self.has_finished():
             self._simulation.check()
 
     def summary(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Stack:
         return dict(json.loads(told[-1])) if told else {}
 
     def has_finished(self) -> bool:
-        """Return whether a simulation that runs once has come to its end."""
+        """Return whether the simulation has come to its end: the scenario's duration is over, or it runs once and all is delivered."""
         return self._simulation is not None and self._simulation.exit_code == 0
 
     def stop(self, tell: Callable[[str], None]) -> LedgerSummary | None:

@@ -56,7 +56,7 @@ def report(console: Console, run_id: str, ledger: LedgerSummary | None, summary:
 
 
 def up_live(settings: UpSettings, *, as_json: bool) -> int:
-    """Start the stack, wait for Ctrl-C, end it, print the ledger; return the exit code."""
+    """Start the stack, wait for Ctrl-C or the scenario's end, end it, print the ledger; return the exit code."""
     console = Console(stderr=as_json)
     scenario = effective_scenario(settings)
     run_id, path = write_run(scenario, settings.data_dir)
@@ -74,7 +74,7 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
                 console.print(f"  Kafka     {stack.bootstrap} (embedded)")
                 console.print(f"  the data  {settings.data_dir}")
                 console.print("Ctrl-C ends it.")
-            while not asked.wait(CHECK_S):
+            while not asked.wait(CHECK_S) and not stack.has_finished():
                 stack.check()
         finally:
             with console.status("stopping") as status:
