@@ -58,6 +58,8 @@ class Dispatching:
         self._crew = RayCrew(plan, settings, namespace)
         self._dispatcher: Dispatcher | None = None
         self._loop: DispatchLoop | None = None
+        #: Taken between two steps: in the midst of one, a delivery may have left the fleet and not yet be on the road.
+        self._progress = Progress(os.getpid(), is_exhausted=False, is_over=False)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self._thread.start()
@@ -66,8 +68,9 @@ class Dispatching:
         try:
             self._crew.start()  # first, because processes take longest to start
             self._open()
-            while not self._stopping.is_set() and self._loop is not None:
+            while not self._stopping.is_set() and self._loop is not None and self._dispatcher is not None:
                 self._loop.step(_STEP_WAIT_S)
+                self._progress = Progress(os.getpid(), self._dispatcher.is_exhausted, self._dispatcher.is_over)
         except Exception:
             # A new process that replays the journal is surer than one that goes on in an unknown state.
             logger.exception("the dispatcher failed; its process ends and is restarted")
@@ -90,8 +93,7 @@ class Dispatching:
 
     def progress(self) -> Progress:
         """Return how far the run has come."""
-        dispatcher = self._dispatcher
-        return Progress(os.getpid(), dispatcher is not None and dispatcher.is_exhausted, dispatcher is not None and dispatcher.is_over)
+        return self._progress
 
     def drain(self, timeout_s: float) -> Summary:
         """End the run: drivers say how far each delivery came, everything is flushed, actors end. Returns the totals."""

@@ -28,7 +28,7 @@ async def _first_vehicle_moves(url: str) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         while True:
             try:
-                found = (await client.get("/deliveries", params={"limit": 5, "state": "moving"})).json()
+                found = (await client.get("/deliveries", params={"limit": 1, "state": "moving", "sort": "-distanceM"})).json()
                 if any(delivery["distanceM"] > 1 for delivery in found["items"]):
                     return
             except (httpx.TransportError, KeyError, json.JSONDecodeError):

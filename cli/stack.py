@@ -24,7 +24,7 @@ from cli.child import Child
 from cli.ledger_table import LedgerSummary
 from cli.settings import UpSettings
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 SIMULATION_STOP_S = 5.0
 SETTLE_S = 3.0
 API_STOP_S = 2.0
