@@ -34,14 +34,14 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
                 task = progress.add_task("starting", total=scenario.duration_s, told="")
                 stack.start(lambda step: progress.update(task, description=step), asked)
                 progress.update(task, description=scenario.name)
-                started_ms = None
+                began_ms = None
                 while not stack.has_finished() and not asked.wait(POLL_S):
                     stack.check()
                     run = stack.client.run(run_id)
                     if run is not None:
-                        started_ms = started_ms or run["startedAt"]
+                        began_ms = began_ms or run["clock"][0]  # where the first clock begins, and with it the run
                         told = f"{run['active']:,} on the road, {run['acked']:,} positions, lateness p99 {run['latenessP99Ms'] or 0:.0f} ms"
-                        progress.update(task, completed=(run["eventTime"] - started_ms) / 1000, told=told)
+                        progress.update(task, completed=(run["eventTime"] - began_ms) / 1000, told=told)
         finally:
             with console.status("stopping") as status:
                 ledger = stack.stop(lambda step: status.update(step))
