@@ -22,6 +22,6 @@ export default tseslint.config(
   {
     files: ['e2e/**/*.mjs', 'eslint.config.js'],
     extends: [js.configs.recommended],
-    languageOptions: { globals: { process: 'readonly', console: 'readonly', window: 'readonly', document: 'readonly', setTimeout: 'readonly', URL: 'readonly', performance: 'readonly', MutationObserver: 'readonly', Image: 'readonly', OffscreenCanvas: 'readonly', getComputedStyle: 'readonly' } },
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', window: 'readonly', document: 'readonly', setTimeout: 'readonly', URL: 'readonly', performance: 'readonly', MutationObserver: 'readonly', Image: 'readonly', OffscreenCanvas: 'readonly', getComputedStyle: 'readonly' } },
   },
 )

@@ -30,7 +30,7 @@ export function DeliveryPanel({ phone, onClose }: { phone: boolean; onClose: () 
   const onSelect = useCallback(
     (delivery: Delivery) => {
       session.selectDelivery(delivery.deliveryId)
-      if (delivery.position) map?.flyTo(delivery.position)
+      if (delivery.position) map?.camera.flyTo(delivery.position)
       if (phone) onClose()
     },
     [session, map, phone, onClose],

@@ -56,7 +56,7 @@ export const DeliveryRow = memo(function DeliveryRow({ id, delivery, index, tota
           </Box>
           <Box sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
             <Typography variant="caption" color="text.secondary" noWrap sx={{ flex: 1 }}>
-              {vehicleWord(delivery.vehicle, text)} · {delivery.driverId}
+              {[vehicleWord(delivery.vehicle, text), ...(delivery.driverId === delivery.deliveryId ? [] : [delivery.driverId])].join(' · ')}
             </Typography>
             <Typography variant="caption" color="text.secondary" sx={{ fontVariantNumeric: 'tabular-nums', whiteSpace: 'nowrap' }}>
               {FINAL.has(delivery.state) ? format.distance(delivery.distanceM) : delivery.state === 'moving' ? format.speed(delivery.speedMps) : stateWord(delivery.state, text)}

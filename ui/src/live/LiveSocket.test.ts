@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { waitMs } from './backoff'
-import { LiveSocket, LOST_AFTER_MS, STALE_AFTER_MS, type Connection } from './LiveSocket'
+import { LiveSocket, LOST_AFTER_MS, SOUND_AFTER_MS, STALE_AFTER_MS, type Connection } from './LiveSocket'
 import type { ServerMessage } from './control'
 
 class FakeSocket {
@@ -98,14 +98,47 @@ test('it comes back after a loss, later each time, and subscribes and tracks aga
   expect(newest().sent).toEqual([sub, { t: 'track', deliveryId: 'd1' }])
 })
 
-test('a greeting ends the row of failures, a mere connection does not', () => {
+/** Three connections in a row that open, hear the words, and fail. */
+function failThrice(words: () => void): void {
   for (let i = 0; i < 3; i += 1) {
     newest().open()
+    words()
     newest().fail()
-    vi.advanceTimersByTime(15_000)
+    vi.advanceTimersByTime(i < 2 ? 15_000 : 0)
   }
+}
+
+test('a server that greets and then refuses is asked less and less often', () => {
+  failThrice(() => {
+    newest().say({ t: 'hello' })
+    newest().say({ t: 'error', reason: 'too many squares' })
+  })
+  expect(phases.at(-1)).toEqual({ phase: 'waiting', retryAtMs: Date.now() + 1_500 })
+  vi.advanceTimersByTime(1_499)
+  expect(FakeSocket.made).toHaveLength(3)
+  vi.advanceTimersByTime(1)
+  expect(FakeSocket.made).toHaveLength(4)
+})
+
+test('the first frame ends the row of failures', () => {
+  failThrice(() => newest().say({ t: 'hello' }))
+  vi.advanceTimersByTime(1_500)
   newest().open()
-  newest().say({ t: 'hello' })
+  newest().say(frame(1))
+  newest().fail()
+  expect(phases.at(-1)).toEqual({ phase: 'waiting', retryAtMs: Date.now() + 375 })
+})
+
+test('ten seconds of life end the row of failures, also without a frame', () => {
+  failThrice(() => newest().say({ t: 'hello' }))
+  vi.advanceTimersByTime(1_500)
+  newest().open()
+  vi.advanceTimersByTime(SOUND_AFTER_MS - 1)
+  newest().fail()
+  expect(phases.at(-1)).toEqual({ phase: 'waiting', retryAtMs: Date.now() + 3_000 })
+  vi.advanceTimersByTime(3_000)
+  newest().open()
+  vi.advanceTimersByTime(SOUND_AFTER_MS)
   newest().fail()
   expect(phases.at(-1)).toEqual({ phase: 'waiting', retryAtMs: Date.now() + 375 })
 })

@@ -11,6 +11,9 @@ import { parseServerMessage, type ClientMessage, type ServerMessage } from './co
 export const STALE_AFTER_MS = 5_000
 export const LOST_AFTER_MS = 15_000
 
+/** A connection that lives so long without a frame is sound all the same: there may be nothing to see. */
+export const SOUND_AFTER_MS = 10_000
+
 export type Connection =
   | { phase: 'connecting' }
   | { phase: 'connected' }
@@ -37,6 +40,7 @@ export class LiveSocket {
   private failures = 0
   private retry: ReturnType<typeof setTimeout> | undefined
   private watch: ReturnType<typeof setInterval> | undefined
+  private soundness: ReturnType<typeof setTimeout> | undefined
   private lastHeardMs = 0
   private newest: ArrayBuffer | null = null
   private closed = false
@@ -109,6 +113,13 @@ export class LiveSocket {
     if (this.subscription) this.send(this.subscription)
     if (this.tracking) this.send(this.tracking)
     if (this.hidden) this.send({ t: 'pause' })
+    this.soundness = setTimeout(() => this.sound(), SOUND_AFTER_MS)
+  }
+
+  /** End the row of failures. Neither a connection nor a greeting does: a server that then refuses the subscription must not be asked twice a second. */
+  private sound(): void {
+    clearTimeout(this.soundness)
+    this.failures = 0
   }
 
   private heard(data: string | ArrayBuffer): void {
@@ -116,11 +127,10 @@ export class LiveSocket {
     if (this.connection.phase === 'stale') this.report({ phase: 'connected' })
     if (typeof data === 'string') {
       const message = parseServerMessage(data)
-      // A server that accepts and then refuses must not be asked twice a second: only a greeting ends the row of failures.
-      if (message?.t === 'hello') this.failures = 0
       if (message) this.options.onMessage(message)
       return
     }
+    this.sound()
     const waiting = this.newest
     this.newest = data
     if (waiting) this.acknowledge(waiting)
@@ -158,6 +168,7 @@ export class LiveSocket {
 
   private drop(): void {
     clearInterval(this.watch)
+    clearTimeout(this.soundness)
     this.newest = null
     const socket = this.socket
     this.socket = null

@@ -26,11 +26,11 @@ export function MapButtons({ map, phone, attribution }: { map: LiveMap; phone: b
   return (
     <>
       <Paper elevation={3} sx={{ position: 'absolute', right: 12, ...(phone ? { top: 12 } : { bottom: 36 }), display: 'flex', flexDirection: 'column', overflow: 'hidden', zIndex: 1 }}>
-        {button('map.zoomIn', AddIcon, () => map.zoomBy(1))}
+        {button('map.zoomIn', AddIcon, () => map.camera.zoomBy(1))}
         <Divider />
-        {button('map.zoomOut', RemoveIcon, () => map.zoomBy(-1))}
+        {button('map.zoomOut', RemoveIcon, () => map.camera.zoomBy(-1))}
         <Divider />
-        {button('map.home', HomeIcon, () => map.goHome())}
+        {button('map.home', HomeIcon, () => map.camera.goHome())}
       </Paper>
       <Box sx={{ position: 'absolute', right: 0, bottom: 0, px: 1, py: 0.25, borderTopLeftRadius: 8, bgcolor: 'background.paper', zIndex: 1 }} data-testid="attribution">
         <Typography variant="caption" color="text.secondary" sx={{ fontSize: 11 }}>

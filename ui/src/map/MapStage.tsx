@@ -55,14 +55,14 @@ export default function MapStage({ onMap, phone }: { onMap: (map: LiveMap | null
           updateUrl({ view: moved })
           setOutlineWanted((already) => already || moved.zoom < OUTLINE_ZOOM)
         },
-        onBroken: () => setTrouble('lost'),
+        onLost: (lost) => setTrouble(lost ? 'lost' : null),
       })
       setOutlineWanted((wanted ?? WORLD_VIEW).zoom < OUTLINE_ZOOM)
     } catch (error) {
       setTrouble(error instanceof WebGlMissing || /webgl/i.test(String(error)) ? 'webgl' : String(error))
       return
     }
-    if (!readUrl(window.location.search).view) made.goHome(false)
+    if (!readUrl(window.location.search).view) made.camera.goHome(false)
     if (wantsProbe()) exposeProbe(made, session)
     setMap(made)
     onMap(made)
@@ -82,7 +82,7 @@ export default function MapStage({ onMap, phone }: { onMap: (map: LiveMap | null
   // The server may know where its fleet is at home.
   const bounds = config.data?.bounds
   useEffect(() => {
-    if (map && bounds && !readUrl(window.location.search).view) map.goHome(false, bounds)
+    if (map && bounds && !readUrl(window.location.search).view) map.camera.goHome(false, bounds)
   }, [map, bounds])
 
   const hint = view?.density ? text('map.density') : view && view.oneOf > 1 ? text('map.sampled', { k: format.count(view.oneOf) }) : null
@@ -112,7 +112,7 @@ function useBaseMap(map: LiveMap | null, outlineWanted: boolean): void {
     if (map && streets.data) map.setStreets(streets.data)
   }, [map, streets.data])
   useEffect(() => {
-    if (map && outline.data) map.setWorld(outline.data.countries, outline.data.names)
+    if (map && outline.data) map.base.setWorld(outline.data.countries, outline.data.names)
   }, [map, outline.data])
 }
 
@@ -132,6 +132,6 @@ function useRouteOnMap(map: LiveMap | null): void {
     const lengthM = delivery?.routeLengthM ?? 0
     const speedMps = onMap && delivery?.state === 'moving' ? delivery.speedMps : 0
     const driven = delivery ? drivenAt(delivery.distanceM, speedMps, delivery.eventTime ?? Number.NaN, session.clock.drawnMs, lengthM) : 0
-    map.setRoute(route?.coordinates ?? null, lengthM > 0 ? driven / lengthM : (delivery?.progress ?? 0))
+    map.base.setRoute(route?.coordinates ?? null, lengthM > 0 ? driven / lengthM : (delivery?.progress ?? 0))
   }, [map, route, delivery, onMap, session])
 }

@@ -74,7 +74,7 @@ export class VehicleOverlay {
 
   constructor(
     private readonly store: VehicleStore,
-    options: { keepPixels?: boolean; onLost?: () => void } = {},
+    options: { keepPixels?: boolean; onLost?: (lost: boolean) => void } = {},
   ) {
     const gl = this.canvas.getContext('webgl2', { antialias: false, depth: false, stencil: false, alpha: true, preserveDrawingBuffer: options.keepPixels ?? false })
     if (!gl) throw new WebGlMissing('no WebGL 2 context')
@@ -84,9 +84,12 @@ export class VehicleOverlay {
     Object.assign(this.canvas.style, { position: 'absolute', left: '0', top: '0', pointerEvents: 'none' })
     this.canvas.addEventListener('webglcontextlost', (event) => {
       event.preventDefault()
-      options.onLost?.()
+      options.onLost?.(true)
     })
-    this.canvas.addEventListener('webglcontextrestored', () => this.build())
+    this.canvas.addEventListener('webglcontextrestored', () => {
+      this.build()
+      options.onLost?.(false)
+    })
     this.build()
   }
 

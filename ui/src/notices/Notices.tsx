@@ -53,8 +53,8 @@ export function Notices({ phone }: { phone: boolean }): JSX.Element | null {
   const show = (): void => {
     if (!current.deliveryId) return
     session.selectDelivery(current.deliveryId)
-    if (current.place) map?.flyTo(current.place, 14.5)
-    else map?.flyToSelected()
+    if (current.place) map?.camera.flyTo(current.place, 14.5)
+    else map?.camera.flyToSelected()
     dismissNotice()
   }
   const showable = current.deliveryId && (current.kind === 'requested' || current.kind === 'started' || current.kind === 'delivered')

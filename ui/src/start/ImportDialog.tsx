@@ -61,7 +61,7 @@ export default function ImportDialog({ onClose }: { onClose: () => void }): JSX.
           )}
           {upload.isSuccess && (
             <Alert severity="success" sx={{ overflowWrap: 'anywhere' }}>
-              <AlertTitle>{text('import.done', { count: format.count(upload.data.routes.length) })}</AlertTitle>
+              <AlertTitle>{text(upload.data.routes.length === 1 ? 'import.doneOne' : 'import.done', { count: format.count(upload.data.routes.length) })}</AlertTitle>
               {upload.data.skipped.length > 0 && text('import.skipped', { count: format.count(upload.data.skipped.length) })}
               {upload.data.skipped.slice(0, SHOWN_SKIPS).map((line) => (
                 <div key={line}>{line}</div>

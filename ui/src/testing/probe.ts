@@ -70,6 +70,6 @@ export function exposeProbe(map: LiveMap, session: LiveSession): void {
     delayMs: () => session.clock.delayMs,
     level: () => map.frameInterval,
     idle: () => map.map.loaded() && !map.map.isMoving(),
-    route: () => map.routePoints,
+    route: () => map.base.routePoints,
   }
 }

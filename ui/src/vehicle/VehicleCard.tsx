@@ -25,7 +25,7 @@ const CONFIRM_MS = 4_000
 export function VehicleCard({ phone }: { phone: boolean }): JSX.Element | null {
   const { text } = useText()
   const session = useSession()
-  const { selected, delivery, error } = useSelectedDelivery()
+  const { selected, delivery, error, expected } = useSelectedDelivery()
   if (!selected) return null
   return (
     <Paper
@@ -52,7 +52,7 @@ export function VehicleCard({ phone }: { phone: boolean }): JSX.Element | null {
           <CloseIcon fontSize="small" />
         </IconButton>
       </Box>
-      {delivery ? <Details delivery={delivery} phone={phone} /> : <Typography variant="body2">{error ? text('card.notFound', { reason: describeError(error, text) }) : text('card.loading')}</Typography>}
+      {delivery ? <Details delivery={delivery} phone={phone} /> : <Typography variant="body2">{error ? text('card.notFound', { reason: describeError(error, text) }) : text(expected ? 'card.requested' : 'card.loading')}</Typography>}
     </Paper>
   )
 }
@@ -97,11 +97,11 @@ function Details({ delivery, phone }: { delivery: Delivery; phone: boolean }): J
       <Box component="dl" sx={{ m: 0, display: 'grid', gridTemplateColumns: 'auto 1fr', columnGap: 2, rowGap: 0.5, '& dd': { m: 0, textAlign: 'right', fontVariantNumeric: 'tabular-nums', overflowWrap: 'anywhere' } }}>
         <Fact name={text('card.eta')} value={arrival} />
         <Fact name={text('card.vehicle')} value={vehicleWord(delivery.vehicle, text)} />
-        {!phone && <Fact name={text('card.driver')} value={delivery.driverId} />}
+        {!phone && delivery.driverId !== delivery.deliveryId && <Fact name={text('card.driver')} value={delivery.driverId} />}
         {!phone && <Fact name={text('card.started')} value={format.timeOfDay(delivery.startedAt, true)} />}
         {running && <Fact name={text('card.age')} value={!Number.isFinite(ageMs) ? '–' : text('card.ageAgo', { age: format.age(ageMs) })} />}
       </Box>
-      {running && <Actions delivery={delivery} />}
+      {running && <Actions key={delivery.deliveryId} delivery={delivery} />}
     </>
   )
 }
@@ -127,6 +127,8 @@ function Actions({ delivery }: { delivery: Delivery }): JSX.Element {
   const control = useControlDelivery()
   const [sure, setSure] = useState(false)
   const paused = delivery.state === 'paused'
+  // What is asked for takes a moment to happen; until then there is nothing more to press.
+  const ending = control.isPending || (control.isSuccess && control.variables.action === 'cancel')
 
   useEffect(() => {
     if (!sure) return
@@ -146,10 +148,10 @@ function Actions({ delivery }: { delivery: Delivery }): JSX.Element {
       <Button size="small" variant={following ? 'contained' : 'outlined'} startIcon={<FollowIcon />} aria-pressed={following} disabled={!onMap || !map} onClick={follow}>
         {text('card.follow')}
       </Button>
-      <Button size="small" variant="outlined" startIcon={paused ? <PlayIcon /> : <PauseIcon />} disabled={control.isPending} onClick={() => ask(paused ? 'resume' : 'pause')}>
+      <Button size="small" variant="outlined" startIcon={paused ? <PlayIcon /> : <PauseIcon />} disabled={ending} onClick={() => ask(paused ? 'resume' : 'pause')}>
         {text(paused ? 'card.resume' : 'card.pause')}
       </Button>
-      <Button size="small" color="error" variant={sure ? 'contained' : 'text'} startIcon={<CancelIcon />} disabled={control.isPending} onClick={() => (sure ? ask('cancel') : setSure(true))}>
+      <Button size="small" color="error" variant={sure ? 'contained' : 'text'} startIcon={<CancelIcon />} disabled={ending} onClick={() => (sure ? ask('cancel') : setSure(true))}>
         {text(sure ? 'card.cancelConfirm' : 'card.cancel')}
       </Button>
     </Box>
