@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -84,7 +85,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert f"PORT={port + 1}" in done.stderr
 
 
-def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path) -> None:
+def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scenario = tmp_path / "short.toml"
     scenario.write_text(SHORT)
     command = [sys.executable, "-m", "cli", "run", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
@@ -94,3 +95,9 @@ def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path) -> None:
     assert ledger["clean"], ledger
     # Six drivers, 2 Hz for 20 virtual seconds, less the part of each driver's first period before its phase.
     assert 6 * 38 <= ledger["produced"] <= 6 * 41
+
+    (query,) = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    exec(query.replace(".data", str(tmp_path / "data")))  # the README's own words must work on what a run leaves behind
+    printed = capsys.readouterr().out
+    assert "kmh" in printed
+    assert "│ 1 " in printed

@@ -1,0 +1,34 @@
+"""The README is true: its settings are the code's, its scenario can be run, its query answers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from actors.settings import Settings as ActorsSettings
+from api.settings import Settings as ApiSettings
+from cli.main import app
+from cli.settings import UpSettings
+from engine.scenario import Scenario
+
+
+def _blocks(repository: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def test_the_table_of_settings_names_every_setting_and_no_other(repository: Path) -> None:
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    known = {name.upper() for settings in (ActorsSettings, ApiSettings, UpSettings) for name in settings.model_fields}
+    assert told == known
+
+
+def test_the_scenario_shown_is_one(repository: Path) -> None:
+    (text,) = _blocks(repository, "toml")
+    assert Scenario.from_toml(text, "README.md").fleet.size == 2000
+
+
+def test_every_command_shown_exists(repository: Path) -> None:
+    told = set(re.findall(r"^\| `code-delivery (\w+)", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert told == {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} | {
+        group.name for group in app.registered_groups
+    }
