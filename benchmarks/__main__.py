@@ -42,7 +42,8 @@ def _lines(path: str) -> list[str]:
 def available() -> list[str]:
     """Return the names of the benchmarks in this folder."""
     folder = Path(__file__).parent
-    return sorted(m.name for m in pkgutil.iter_modules([str(folder)]) if not (m.ispkg or m.name.startswith("_")) and "\ndef run(" in (folder / f"{m.name}.py").read_text())
+    modules = [m.name for m in pkgutil.iter_modules([str(folder)]) if not m.ispkg]
+    return sorted(name for name in modules if "\ndef run(" in (folder / f"{name}.py").read_text())
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from cli.broker import BrokerError, broker_library
+from cli.port import advice_for_port, fault_of_port
 
 GIB = 2**30
 MIN_MEMORY_GIB = 2.0
@@ -63,15 +63,8 @@ def _broker() -> Finding:
 
 
 def _port(port: int) -> Finding:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            return Finding(
-                f"port {port}", "the map and the API", True, False, str(error.strerror), f"stop what listens there, or choose another: PORT={port + 1}"
-            )
-    return Finding(f"port {port}", "the map and the API", True, True, "free")
+    fault = fault_of_port(port)
+    return Finding(f"port {port}", "the map and the API", True, fault is None, fault or "free", "" if fault is None else advice_for_port(port))
 
 
 def _memory() -> Finding:

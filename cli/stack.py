@@ -11,7 +11,6 @@ Ending is where positions are lost if the order is wrong:
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from cli.api_client import ApiClient, ApiError
 from cli.broker import EmbeddedBroker
 from cli.child import Child
 from cli.ledger_table import LedgerSummary
+from cli.port import advice_for_port, fault_of_port
 from cli.settings import UpSettings
 
 START_TIMEOUT_S = 180.0
@@ -37,14 +37,9 @@ class StackError(RuntimeError):
 
 def check_port_is_free(port: int) -> None:
     """Raise `StackError` naming the port if something listens on it."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise StackError(
-                f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); stop what listens there, or choose another: PORT={port + 1}"
-            ) from error
+    fault = fault_of_port(port)
+    if fault is not None:
+        raise StackError(f"port {port} on 127.0.0.1 cannot be used ({fault}); {advice_for_port(port)}")
 
 
 class Stack:

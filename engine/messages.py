@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -117,7 +118,7 @@ def parse_object(value: bytes, limit: int = MAX_REQUEST_BYTES) -> dict[str, Any]
     return parsed
 
 
-class _Message:
+class _Message(ABC):
     """JSON form shared by all messages: camelCase on the wire, snake_case here, None left out."""
 
     TOPIC: ClassVar[Topic]
@@ -141,9 +142,9 @@ class _Message:
         return cls(**{name: found for name, found in known.items() if found is not None})
 
     @property
+    @abstractmethod
     def key(self) -> bytes:
         """The Kafka key, so that what belongs together stays in order."""
-        raise NotImplementedError
 
 
 def _camel(name: str) -> str:
