@@ -1,4 +1,4 @@
-/** `node e2e/screenshot.mjs <url> <out.png> [--dark] [--phone] [--select] [--follow] [--lang pt] [--map zoom/lat/lng] [--wait seconds] [--click selector]...` */
+/** `node e2e/screenshot.mjs <url> <out.png> [--dark] [--phone] [--select] [--follow] [--lang pt] [--map zoom/lat/lng] [--delivery id] [--wait seconds] [--click selector]...` */
 
 import { parseArgs } from 'node:util'
 import { DESKTOP, launch, PHONE, sim, testUrl, vehiclesShown } from './browser.mjs'
@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
     follow: { type: 'boolean' },
     lang: { type: 'string', default: 'en' },
     map: { type: 'string' },
+    delivery: { type: 'string' },
     wait: { type: 'string', default: '3' },
     click: { type: 'string', multiple: true, default: [] },
     size: { type: 'string' },
@@ -19,7 +20,7 @@ const { values, positionals } = parseArgs({
 })
 const [base, out] = positionals
 if (!base || !out) {
-  console.error('usage: node e2e/screenshot.mjs <url> <out.png> [--dark] [--phone] [--select] [--follow] [--lang pt] [--map z/lat/lng] [--wait s] [--click selector] [--size 1280x720]')
+  console.error('usage: node e2e/screenshot.mjs <url> <out.png> [--dark] [--phone] [--select] [--follow] [--lang pt] [--map z/lat/lng] [--delivery id] [--wait s] [--click selector] [--size 1280x720]')
   process.exit(2)
 }
 const browser = await launch()
@@ -29,7 +30,7 @@ try {
   const page = await browser.newPage({ viewport, colorScheme: values.dark ? 'dark' : 'light', hasTouch: values.phone, isMobile: values.phone })
   page.on('pageerror', (error) => console.error('page error:', error.message))
   page.on('console', (message) => message.type() === 'error' && console.error('console:', message.text()))
-  await page.goto(testUrl(base, { lang: values.lang, ...(values.map ? { map: values.map } : {}) }))
+  await page.goto(testUrl(base, { lang: values.lang, ...(values.map ? { map: values.map } : {}), ...(values.delivery ? { delivery: values.delivery } : {}) }))
   await vehiclesShown(page)
   await page.waitForTimeout(Number(values.wait) * 1000)
   if (values.select || values.follow) {

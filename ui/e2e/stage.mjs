@@ -27,9 +27,10 @@ export async function openStage(base, { shots } = {}) {
 
     /** A step that throws is a claim that fails; the others still get their turn. */
     async claim(name, check) {
+      const startMs = performance.now()
       try {
         const { ok, ...detail } = await check()
-        tell(name, ok, detail)
+        tell(name, ok, { ...detail, tookMs: Math.round(performance.now() - startMs) })
       } catch (error) {
         tell(name, false, { error: String(error?.message ?? error).slice(0, 400) })
       }

@@ -1,6 +1,6 @@
 /** How the page looks: dark, in Portuguese, on a phone. */
 
-import { PHONE } from '../browser.mjs'
+import { PHONE, until } from '../browser.mjs'
 import { brightness } from '../pixels.mjs'
 
 export async function lookClaims({ page, claim }) {
@@ -32,8 +32,12 @@ export async function lookClaims({ page, claim }) {
 
   await claim("nothing is cut off at a phone's width", async () => {
     await page.setViewportSize(PHONE)
-    await page.waitForTimeout(1_500)
-    const widths = await page.evaluate(() => ({ page: document.documentElement.scrollWidth, window: window.innerWidth, bar: document.querySelector('header').scrollWidth }))
-    return { ok: widths.page <= widths.window && widths.bar <= widths.window, ...widths }
+    const measure = () => page.evaluate(() => ({ page: document.documentElement.scrollWidth, window: window.innerWidth, bar: document.querySelector('header').scrollWidth }))
+    // The map follows the window with its next frame.
+    const fits = await until(async () => {
+      const widths = await measure()
+      return widths.window === PHONE.width && widths.page <= widths.window && widths.bar <= widths.window
+    }, 10_000)
+    return { ok: fits, ...(await measure()) }
   })
 }

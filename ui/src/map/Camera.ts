@@ -16,6 +16,8 @@ export class Camera {
   private readonly reducedMotion = window.matchMedia('(prefers-reduced-motion: reduce)').matches
   private home: Bounds | null = null
   private homeWanted = false
+  /** The view is the home as it was known then, and nobody has moved it since. */
+  private atHome = false
   private homeTries = 0
   private flyWanted = false
   private readonly forget: () => void
@@ -25,6 +27,9 @@ export class Camera {
     private readonly session: LiveSession,
   ) {
     map.on('dragstart', () => useSelection.setState({ following: false }))
+    map.on('movestart', ({ originalEvent }) => {
+      if (originalEvent) this.left()
+    })
     this.forget = useSelection.subscribe(({ track }) => {
       if (!this.flyWanted || !track?.position) return
       this.flyWanted = false
@@ -36,21 +41,26 @@ export class Camera {
     this.forget()
   }
 
-  /** Tell where the home of the map is; a view that waits for it goes there. */
-  setHome(bounds: Bounds | null): void {
+  /** Tell where the home of the map is; a view that waits for it, or was at home as it was known so far, goes there. */
+  setHome(bounds: Bounds): void {
     this.home = bounds
-    this.seekHome()
+    if (this.homeWanted || this.atHome) this.goHome(false)
+  }
+
+  /** Tell where the home may be, as long as nobody knows better. */
+  suggestHome(bounds: Bounds | null): void {
+    if (bounds && !this.home) this.setHome(bounds)
   }
 
   /** Move to the home of the map: where the fleet is, as well as it is known. Asked for before it is known, it is done later. */
-  goHome(animate = true, bounds: Bounds | null = this.home): void {
-    const found = bounds ?? this.fleetBounds()
+  goHome(animate = true): void {
+    const found = this.home ?? this.fleetBounds()
     // A view found by squares gets closer with the next frame, until it holds single vehicles or squares no wider than itself.
-    const rough = !bounds && this.session.density !== null && this.homeTries < MOST_HOME_TRIES
+    const rough = !this.home && this.session.density !== null && this.homeTries < MOST_HOME_TRIES
     this.homeWanted = found === null || rough
     this.homeTries = rough ? this.homeTries + 1 : 0
     if (!found) return
-    if (bounds) this.home = bounds
+    this.atHome = true
     this.map.fitBounds(found, { padding: this.padding(), maxZoom: 15, animate: animate && !this.reducedMotion, duration: 900 })
   }
 
@@ -60,7 +70,7 @@ export class Camera {
   }
 
   flyTo(place: { lng: number; lat: number }, zoom?: number): void {
-    this.homeWanted = false
+    this.left()
     this.map.flyTo({ center: place, zoom: zoom ?? Math.max(this.map.getZoom(), 14), duration: 1_600, animate: !this.reducedMotion })
   }
 
@@ -70,11 +80,13 @@ export class Camera {
   }
 
   zoomBy(levels: number): void {
+    this.left()
     this.map.easeTo({ zoom: this.map.getZoom() + levels, duration: this.reducedMotion ? 0 : 250 })
   }
 
   /** Come closer to a cluster, until it falls apart into vehicles. */
   approach(cluster: Cluster): void {
+    this.left()
     const zoom = Math.min(CLUSTER_ZOOM + 3, this.map.getZoom() + 2.5)
     this.map.easeTo({ center: toLngLat(cluster.x, cluster.y), zoom, duration: this.reducedMotion ? 0 : 600 })
   }
@@ -85,9 +97,16 @@ export class Camera {
     const { vehicleId } = useSelection.getState()
     const slot = vehicleId === null ? -1 : store.slotOf(vehicleId)
     if (slot < 0) return false
+    this.left()
     const place = store.placeAt(slot, clock.advance(performance.now()))
     this.map.jumpTo({ center: toLngLat(place.x, place.y) })
     return true
+  }
+
+  /** The reader looks elsewhere: home is no longer where the map should be. */
+  private left(): void {
+    this.homeWanted = false
+    this.atHome = false
   }
 
   /** Where the fleet is, as far as the frames tell: whole squares until a frame tells places. */
@@ -106,7 +125,7 @@ export class Camera {
   private padding(): { top: number; bottom: number; left: number; right: number } {
     const { clientWidth: width, clientHeight: height } = this.map.getContainer()
     const wide = width > 720
-    return { top: Math.min(96, height / 5), bottom: Math.min(48, height / 6), left: wide ? 400 : 24, right: wide ? 64 : 24 }
+    return { top: Math.min(44, height / 6), bottom: Math.min(84, height / 6), left: wide ? 400 : 24, right: wide ? 64 : 24 }
   }
 }
 

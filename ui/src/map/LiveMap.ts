@@ -119,7 +119,7 @@ export class LiveMap {
 
   setStreets(streets: FeatureCollection<LineString>): void {
     this.base.setStreets(streets)
-    this.camera.setHome(boundsOf(streets.features.map((street) => street.geometry.coordinates)))
+    this.camera.suggestHome(boundsOf(streets.features.map((street) => street.geometry.coordinates)))
   }
 
   /** CSS pixels, relative to the map, of a vehicle as it is drawn now. */

@@ -82,7 +82,7 @@ export default function MapStage({ onMap, phone }: { onMap: (map: LiveMap | null
   // The server may know where its fleet is at home.
   const bounds = config.data?.bounds
   useEffect(() => {
-    if (map && bounds && !readUrl(window.location.search).view) map.camera.goHome(false, bounds)
+    if (map && bounds) map.camera.setHome(bounds)
   }, [map, bounds])
 
   const hint = view?.density ? text('map.density') : view && view.oneOf > 1 ? text('map.sampled', { k: format.count(view.oneOf) }) : null

@@ -35,7 +35,7 @@ export interface OverlayLook {
   /** Bit of a state set: shown. */
   mask: number
   selectedId: number | null
-  /** Draw plain squares: the machine is slow. */
+  /** Draw many vehicles as plain squares: the machine is slow. */
   plain: boolean
 }
 
@@ -46,15 +46,16 @@ export class WebGlMissing extends Error {
 /** CSS pixels of a vehicle at a zoom. */
 export function vehicleSize(zoom: number, count: number): number {
   if (zoom >= ARROW_ZOOM) return Math.min(34, 22 + 4 * (zoom - ARROW_ZOOM))
-  if (zoom >= DISC_ZOOM) return 7.5 + (zoom - DISC_ZOOM) * 1.6
+  const few = count < FEW
+  if (zoom >= DISC_ZOOM) return (few ? 9.5 : 7.5) + (zoom - DISC_ZOOM) * 1.6
   const small = zoom < 9 ? 3 : 3 + (zoom - 9) * 0.75
-  return count < FEW ? small + 3 : small
+  return few ? small + 5 : small
 }
 
-/** Arrows near by, discs farther off, squares where a disc would be no rounder or where drawing is slow. */
+/** Arrows near by, discs farther off, squares where a disc would be no rounder, or where there are many and drawing is slow. */
 function shapeAt(zoom: number, count: number, plain: boolean): number {
   if (zoom >= ARROW_ZOOM) return SHAPE.arrows
-  if (plain) return SHAPE.squares
+  if (plain && count >= FEW) return SHAPE.squares
   return zoom >= DISC_ZOOM || (zoom >= DISC_ZOOM - 1 && count < FEW) ? SHAPE.discs : SHAPE.squares
 }
 

@@ -33,9 +33,9 @@ export function layers(p: MapPalette): LayerSpecification[] {
     { id: 'background', type: 'background', paint: { 'background-color': ['interpolate', ['linear'], ['zoom'], 8.5, p.water, 10, p.land] } },
     { id: 'land', type: 'fill', source: SOURCE.countries, maxzoom: 11, paint: { 'fill-color': p.land, 'fill-antialias': false } },
     { id: 'borders', type: 'line', source: SOURCE.countries, maxzoom: 11, layout: round, paint: { 'line-color': p.border, 'line-width': ['interpolate', ['linear'], ['zoom'], 1, 0.5, 8, 1.2], 'line-opacity': fade(8.2, 9.8) } },
-    { id: 'streets-minor', type: 'line', source: SOURCE.streets, minzoom: 10, filter: ['!', ofClass([...MAIN, ...MIDDLE])], layout: round, paint: { 'line-color': p.minorStreet, 'line-width': width(0.5, 0.9, 3.2, 11) } },
-    { id: 'streets-middle', type: 'line', source: SOURCE.streets, minzoom: 8, filter: ofClass(MIDDLE), layout: round, paint: { 'line-color': p.street, 'line-width': width(0.9, 1.7, 4.6, 14) } },
-    { id: 'streets-main', type: 'line', source: SOURCE.streets, minzoom: 6, filter: ofClass(MAIN), layout: round, paint: { 'line-color': p.mainStreet, 'line-width': width(1.2, 2.4, 5.8, 17) } },
+    { id: 'streets-minor', type: 'line', source: SOURCE.streets, minzoom: 10, filter: ['!', ofClass([...MAIN, ...MIDDLE])], layout: round, paint: { 'line-color': p.minorStreet, 'line-width': width(0.6, 1.3, 3.4, 11) } },
+    { id: 'streets-middle', type: 'line', source: SOURCE.streets, minzoom: 8, filter: ofClass(MIDDLE), layout: round, paint: { 'line-color': p.street, 'line-width': width(1, 2.2, 4.8, 14) } },
+    { id: 'streets-main', type: 'line', source: SOURCE.streets, minzoom: 6, filter: ofClass(MAIN), layout: round, paint: { 'line-color': p.mainStreet, 'line-width': width(1.4, 3, 6, 17) } },
     {
       id: 'country-names', type: 'symbol', source: SOURCE.countryNames, minzoom: 2, maxzoom: 8,
       layout: { 'text-field': ['get', 'name'], 'text-size': ['interpolate', ['linear'], ['zoom'], 2, 10, 7, 14], 'text-letter-spacing': 0.06, 'text-max-width': 7, 'text-padding': 6, 'symbol-sort-key': ['-', ['get', 'area']] },

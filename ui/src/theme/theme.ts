@@ -18,7 +18,7 @@ export const theme = createTheme({
       palette: {
         primary: { main: '#5cb8f5' },
         secondary: { main: '#df8fcf' },
-        background: { default: '#12171c', paper: '#1a2129' },
+        background: { default: '#12181e', paper: '#1f2832' },
         text: { primary: '#eef3f7', secondary: '#a3b1bf' },
         divider: 'rgba(238,243,247,0.12)',
       },

@@ -43,7 +43,7 @@ export function VehicleCard({ phone }: { phone: boolean }): JSX.Element | null {
             {delivery ? delivery.routeTitle || delivery.routeId : text('card.label')}
           </Typography>
           {delivery && (
-            <Typography variant="caption" color="text.secondary" sx={{ overflowWrap: 'anywhere' }} data-testid="card-delivery">
+            <Typography variant="caption" color="text.secondary" sx={{ display: 'block', overflowWrap: 'anywhere', lineHeight: 1.4 }} data-testid="card-delivery">
               {delivery.deliveryId}
             </Typography>
           )}
