@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import signal
 import socket
 import sys
@@ -43,11 +44,21 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
+class KeysHidden(logging.Filter):
+    """Hides the keys in the addresses of WebSockets, where a browser must put them: a log is read by more people than may know the key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without its keys."""
+        record.msg, record.args = re.sub(r"([?&]key=)[^&\s\"]+", r"\1***", record.getMessage()), None
+        return True
+
+
 def main() -> int:
     """Read the settings, serve, and return the exit code."""
     try:
         settings = Settings()
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+        logging.getLogger("uvicorn.error").addFilter(KeysHidden())
         listener = bound_socket(settings.api_host, settings.port)
     except ValidationError as error:
         for fault in error.errors():

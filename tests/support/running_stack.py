@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -37,16 +38,18 @@ def until(condition: Callable[[], Any], what: str, within_s: float = 30.0) -> An
 class Up:
     """``code-delivery up --json`` in a process; `told` is what it printed once it ran."""
 
-    def __init__(self, folder: Path, *, drivers: int) -> None:
+    def __init__(self, folder: Path, *, drivers: int, key: str | None = None) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "cli", "up", "--json", "--port", str(self.port), "--drivers", str(drivers), "--data-dir", str(folder)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **({"API_KEY": key} if key else {})}
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(self.process.communicate()[1])
         self.told: dict[str, Any] = json.loads(line)
-        self.client = httpx.Client(base_url=self.told["url"], trust_env=False)
+        self.client = httpx.Client(base_url=self.told["url"], trust_env=False, headers={"X-API-Key": key} if key else {})
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
