@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from engine.roads.osm import read_osm
 from rich.console import Console
 from rich.table import Table
 
 from cli.api_client import ApiClient
 from engine.errors import InvalidInput
 from engine.roads import load_routes
+from engine.roads.osm import read_osm
 
 routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
 
