@@ -7,8 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+# A busy machine is no fault of the code: no example is judged by its time. Where markers are required (CI), every run tries the same examples.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CODE_DELIVERY_REQUIRE")))
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")
