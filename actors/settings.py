@@ -19,7 +19,7 @@ class Settings(BaseSettings):
     kafka_acks: Literal["all", "1"] = Field(default="all", description="who must have a record before it counts as acknowledged")
     kafka_idempotence: bool = Field(default=True, description="no duplicates and no reordering by the producer's own retries; needs acks=all")
     kafka_compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(default="lz4", description="compression of record batches")
-    kafka_linger_ms: float = Field(default=20.0, ge=0, le=5000, description="how long a producer waits for a fuller batch, ms")
+    kafka_linger_ms: float = Field(default=10.0, ge=0, le=5000, description="how long a producer waits for a fuller batch, ms")
     kafka_queue_messages: int = Field(default=100_000, ge=1000, le=10_000_000, description="records a producer holds before its ticks wait")
     data_dir: Path = Field(default=Path(".data"), description="folder for what must outlive a process")
     ray_address: str = Field(default="", description="address of a running Ray cluster; empty: a local one is started and ended with the run")

@@ -26,7 +26,7 @@ from websockets.asyncio.client import connect
 from api.live.frames import Frame, decode_frame
 from engine.clock import RunClock
 
-SUBSCRIPTION = {"t": "sub", "z": 12, "cells": [0, 0, 4095, 4095], "max": 200_000, "hz": 4}
+SUBSCRIPTION = {"t": "sub", "z": 12, "cells": [0, 0, 4095, 4095], "max": 200_000, "hz": 8}
 
 
 @dataclass

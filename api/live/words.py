@@ -7,7 +7,7 @@ import numpy as np
 from engine.vehicle import VehicleClass
 
 PROTOCOL = "sim.v1"
-PERIOD_MS = 250
+PERIOD_MS = 125
 STATES = ("moving", "stopped", "paused", "delivered", "cancelled")
 MOVING, STOPPED, PAUSED, DELIVERED, CANCELLED, SUSPENDED = range(6)
 STATE_NAMES = (*STATES, "suspended")

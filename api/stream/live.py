@@ -11,7 +11,7 @@ from typing import Protocol
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from api.metrics import Metrics
-from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
+from api.stream.client import MAX_POLL, lone_consumer, without_errors
 from api.stream.intake import Intake, read_messages
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 4
 """Intakes given to the event loop and not yet taken by it; beyond this the loop is busy and reading waits."""
+
+POLL_S = 0.02
+"""How long positions are gathered before the hub gets them; shorter than a sink's time, because somebody is watching."""
 
 RETRY_S = 0.5
 _TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)

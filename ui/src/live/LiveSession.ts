@@ -10,7 +10,7 @@ import { CELL_ZOOM, decodeFrame, WireError, type DensityFrame, type Frame } from
 const SUMMARY_MS = 1_000
 
 /** How often the server may send, frames per second. */
-const FRAMES_HZ = 4
+const FRAMES_HZ = 8
 
 export type LiveEventListener = (event: LiveEvent) => void
 
