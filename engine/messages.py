@@ -22,6 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from engine.errors import MessageError
@@ -126,8 +127,8 @@ class _Message(ABC):
 
     def to_json(self) -> bytes:
         """Return the message's value as UTF-8 JSON."""
-        record = {_camel(f.name): getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return json.dumps({k: v for k, v in record.items() if v is not None}, separators=(",", ":")).encode()
+        record = {wire: value for name, wire in _fields_of(type(self)) if (value := getattr(self, name)) is not None}
+        return _to_text(record).encode()
 
     @classmethod
     def from_json(cls, value: bytes) -> Self:
@@ -138,8 +139,7 @@ class _Message(ABC):
         MessageError : the bytes do not follow the contract; the message names field and value.
         """
         record = parse_object(value, cls.LIMIT)
-        known = {f.name: record.get(_camel(f.name)) for f in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: found for name, found in known.items() if found is not None})
+        return cls(**{name: found for name, wire in _fields_of(cls) if (found := record.get(wire)) is not None})
 
     @property
     @abstractmethod
@@ -147,6 +147,16 @@ class _Message(ABC):
         """The Kafka key, so that what belongs together stays in order."""
 
 
+_to_text = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@cache
+def _fields_of(cls: type[_Message]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a message and their names on the wire; asked for with every message, so remembered."""
+    return tuple((field.name, _camel(field.name)) for field in fields(cls))  # type: ignore[arg-type]
+
+
+@cache
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
@@ -192,6 +202,9 @@ class ControlAction(StrEnum):
     SCALE = "scale"
 
 
+_ACTIONS = frozenset(kind.value for kind in ControlAction)
+
+
 @dataclass(frozen=True, slots=True)
 class ControlRun(_Message):
     """Request: pause, resume or cancel one delivery, or a whole run, or change the run's time scale.
@@ -210,7 +223,7 @@ class ControlRun(_Message):
 
     def __post_init__(self) -> None:
         checked_id(self.run_id, "runId")
-        if self.action not in list(ControlAction):
+        if not isinstance(self.action, str) or self.action not in _ACTIONS:
             raise MessageError(f"action must be one of {', '.join(ControlAction)}, found {_shown(self.action)}")
         _optional_id(self.delivery_id, "deliveryId")
         _optional_number(self.time_scale, "timeScale", 0.01, 1000)
@@ -235,6 +248,9 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
     SUSPENDED = "suspended"
     REJECTED = "rejected"
+
+
+_KINDS = frozenset(kind.value for kind in EventKind)
 
 
 FINAL_KINDS = frozenset({EventKind.DELIVERED, EventKind.CANCELLED, EventKind.SUSPENDED, EventKind.REJECTED})
@@ -278,7 +294,7 @@ class DeliveryEvent(_Message):
     def __post_init__(self) -> None:
         for name in ("delivery_id", "run_id", "route_id", "client_id", "driver_id", "vehicle"):
             checked_id(getattr(self, name), _camel(name))
-        if self.kind not in list(EventKind):
+        if not isinstance(self.kind, str) or self.kind not in _KINDS:
             raise MessageError(f"kind must be one of {', '.join(EventKind)}, found {_shown(self.kind)}")
         for name in ("seq", "event_time", "planned_arrival", "positions", "stop"):
             object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
@@ -348,6 +364,9 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
+_RUN_STATES = frozenset(kind.value for kind in RunState)
+
+
 @dataclass(frozen=True, slots=True)
 class RunEvent(_Message):
     """Fact: how a run stands; sent at its start, at each change, once a second, and at its end.
@@ -380,7 +399,7 @@ class RunEvent(_Message):
 
     def __post_init__(self) -> None:
         checked_id(self.run_id, "runId")
-        if self.state not in list(RunState):
+        if not isinstance(self.state, str) or self.state not in _RUN_STATES:
             raise MessageError(f"state must be one of {', '.join(RunState)}, found {_shown(self.state)}")
         _text(self.scenario, "scenario")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
