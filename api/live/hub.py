@@ -51,7 +51,7 @@ class Hub:
         self.world = World(time.time() * 1000 if now_ms is None else now_ms)
         self.taps: list[Tap] = []
         self._routes: dict[str, RouteDefined] = {}
-        self._events: deque[str] = deque()
+        self._events: deque[DeliveryEvent] = deque()
         self._events_left_out = 0
         self._delays: list[NDArray[np.float64]] = []
         self._seq = 0
@@ -72,7 +72,7 @@ class Hub:
         if not self.world.take_event(event):
             return
         if self.world.is_news(event):
-            self._events.append(_open_json(self._told(event)))
+            self._events.append(event)
         if len(self._events) > EVENTS_KEPT:
             self._events.popleft()
             self._events_left_out += 1
@@ -111,7 +111,8 @@ class Hub:
         sim_time_ms, speed = (shown.clock.virtual(now_ms), shown.clock.scale) if shown else (now_ms, 1.0)
         self._seq = (self._seq + 1) & 0xFFFFFFFF
         header = FrameHeader(self._seq, sim_time_ms, PERIOD_MS, len(rows), speed)
-        snapshot = Snapshot(now_ms, header, encode_cells(vehicles), self._hello_text(), self._stats, tuple(self._events), self._events_left_out)
+        events = tuple(_open_json(self._told(event)) for event in self._events)
+        snapshot = Snapshot(now_ms, header, encode_cells(vehicles), self._hello_text(), self._stats, events, self._events_left_out)
         self.counters.vehicles = len(rows)
         self._forget_events()
         return snapshot

@@ -64,6 +64,10 @@ class Runs:
         """Return a run's index; a run not heard of yet gets one."""
         return self._run(run_id, now_ms).index
 
+    def clock_of(self, run_id: bytes, now_ms: float) -> RunClock:
+        """Return a run's clock; that of a run not heard of yet shows wall time."""
+        return self._run(run_id, now_ms).clock
+
     def id_of(self, index: int) -> str:
         """Return a run's id."""
         return next(run.run_id for run in self._by_id.values() if run.index == index)

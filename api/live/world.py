@@ -89,9 +89,9 @@ class World:
 
     def is_news(self, event: DeliveryEvent) -> bool:
         """Whether an event is young enough to be told; the past is read again after a restart."""
-        run = np.array([self.runs.index_of(event.run_id.encode(), self.now_ms)])
-        age_ms = self.runs.age_ms(run, np.array([event.event_time]), self.now_ms)[0]
-        return not age_ms > NEWS_MS  # in a run that stands still the age is unknown
+        clock = self.runs.clock_of(event.run_id.encode(), self.now_ms)
+        # In a run that stands still the age is unknown.
+        return clock.virtual(self.now_ms) - event.event_time <= NEWS_MS * clock.scale or clock.scale == 0
 
     def visible(self) -> NDArray[np.intp]:
         """Return the slots on the map, ascending."""
