@@ -10,7 +10,7 @@ import numpy.typing as npt
 from engine.codec.digits import Ints, Numbers, write_numbers
 from engine.codec.layout import ID_FIELDS, ID_STEP, Layout
 
-BLOCK_ROWS = 2048
+BLOCK_ROWS = 4096
 """Rows written at a time, so that they are still in the processor's cache when the next column comes."""
 
 
