@@ -24,7 +24,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from engine.roads.shipped import NETWORKS
+from engine.data import NETWORKS
 
 
 class Role(StrEnum):

@@ -33,7 +33,7 @@ async def _first_vehicle_moves(url: str) -> None:
                     return
             except (httpx.TransportError, KeyError, json.JSONDecodeError):
                 pass
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)  # asking costs the API what the start could use
 
 
 def run() -> list[dict[str, Any]]:

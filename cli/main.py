@@ -1,5 +1,7 @@
 """``code-delivery``: the command line.
 
+Each command imports its own part: whoever asks for the version must not wait for a web framework and a road network.
+
 Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died).
 """
 
@@ -15,14 +17,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from api.rest.site import ui_folder
-from api.settings import Settings as ApiSettings
 from cli import __version__
-from cli.doctor import as_json, examine
 from cli.routes_command import routes_app
-from cli.run_command import run_scenario
 from cli.settings import UpSettings
-from cli.up_command import up_live
 from engine.errors import InvalidInput
 
 app = typer.Typer(
@@ -60,6 +57,8 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start everything on this machine, print the address, and go on until Ctrl-C; then print the ledger."""
+    from cli.up_command import up_live
+
     settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     raise typer.Exit(up_live(settings, as_json=as_json))
 
@@ -74,6 +73,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario to its end, show its progress, print the ledger. Exit code 0 only if every position is accounted for."""
+    from cli.run_command import run_scenario
+
     settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     raise typer.Exit(run_scenario(settings, duration_s=duration, as_json=as_json))
 
@@ -81,6 +82,10 @@ def run(
 @app.command()
 def doctor(port: PortOption = None, data_dir: DataOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine has and lacks, and how to get it. Exit code 1 if something required is missing."""
+    from api.rest.site import ui_folder
+    from api.settings import Settings as ApiSettings
+    from cli.doctor import as_json, examine
+
     settings = settings_from(port=port, data_dir=data_dir)
     findings = examine(settings.port, settings.data_dir, ui_folder(ApiSettings()))
     if json_output:

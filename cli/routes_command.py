@@ -12,8 +12,6 @@ from rich.table import Table
 
 from cli.api_client import ApiClient
 from engine.errors import InvalidInput
-from engine.roads import load_routes
-from engine.roads.osm import read_osm
 
 routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
 
@@ -42,6 +40,8 @@ def import_routes(
     if file.name.endswith(NETWORK_SUFFIXES):
         _import_network(file, out, as_json=as_json)
         return
+    from engine.roads import load_routes
+
     # Read here first: a damaged file gets its message with line and element before anything is sent.
     with Console(stderr=True).status(f"reading {file}"):
         found = load_routes(file, skip_invalid=skip_invalid, format=file_format)
@@ -69,6 +69,8 @@ def import_routes(
 
 
 def _import_network(file: Path, out: Path | None, *, as_json: bool) -> None:
+    from engine.roads.osm import read_osm
+
     target = out or file.with_name(file.name.split(".")[0] + ".npz")
     with Console(stderr=True).status(f"reading the roads of {file}"):
         network = read_osm(file)

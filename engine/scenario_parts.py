@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
+from engine.data import NETWORKS
 from engine.delivery import DEFAULT_PACE_SPREAD
-from engine.roads.shipped import NETWORKS
 from engine.scenario_reader import Table
 from engine.vehicle import VehicleClass
 

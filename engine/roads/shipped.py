@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from importlib.resources import as_file, files
 
+from engine.data import NETWORKS
 from engine.errors import InvalidInput
 from engine.messages import RouteDefined
 from engine.roads.network import RoadNetwork
 from engine.route import Route
-
-NETWORKS = ("liechtenstein",)
-"""Names of the networks that are shipped."""
 
 _DATA = files("engine") / "data"
 
