@@ -86,6 +86,7 @@ def run() -> list[dict[str, Any]]:
             "ratio": late_rival / lateness,
         },
         {"name": "embedded_run.browser_p99_ms", "value": seen.age_ms(99), "unit": "ms from due to the viewer's socket"},
+        {"name": "embedded_run.browser_p99_after_5_s_ms", "value": seen.age_ms(99, after_s=5), "unit": "ms, without the burst of 10,000 starts"},
         {"name": "embedded_run.browser_p50_ms", "value": seen.age_ms(50), "unit": "ms from due to the viewer's socket"},
         {"name": "embedded_run.viewer_positions", "value": seen.positions, "unit": "positions seen by the viewer"},
         {"name": "embedded_run.lateness_max_ms", "value": told["latenessMaxMs"], "unit": "ms"},

@@ -35,7 +35,8 @@ class Report:
 
     Attributes
     ----------
-    ages_ms : wall ms from due to arrival, one for every position seen for the first time.
+    ages_ms : wall ms from due to arrival, one for every position seen for the first time; an array a frame.
+    arrived_ms : wall epoch ms at which each of those frames arrived.
     """
 
     frames: int = 0
@@ -44,15 +45,17 @@ class Report:
     skipped: int = 0
     events: dict[str, int] = field(default_factory=dict)
     ages_ms: list[np.ndarray] = field(default_factory=list)
+    arrived_ms: list[float] = field(default_factory=list)
 
     @property
     def positions(self) -> int:
         """Positions seen for the first time."""
         return sum(len(ages) for ages in self.ages_ms)
 
-    def age_ms(self, percentile: float) -> float:
-        """Return a percentile of the age at arrival; NaN if nothing arrived."""
-        return float(np.percentile(np.concatenate(self.ages_ms), percentile)) if self.positions else float("nan")
+    def age_ms(self, percentile: float, after_s: float = 0.0) -> float:
+        """Return a percentile of the age at arrival, of what came more than `after_s` after the first frame; NaN if nothing did."""
+        frames = [ages for ages, at in zip(self.ages_ms, self.arrived_ms, strict=True) if at - self.arrived_ms[0] >= 1000 * after_s]
+        return float(np.percentile(np.concatenate(frames), percentile)) if sum(map(len, frames)) else float("nan")
 
 
 class Viewer:
@@ -98,6 +101,7 @@ class Viewer:
         report.frames += 1
         report.vehicles = len(vehicles)
         if report.frames > 1 and self._clock.scale > 0:
+            report.arrived_ms.append(now_ms)
             report.ages_ms.append(now_ms - (self._clock.wall_ms + (due_ms[new] - self._clock.virtual_ms) / self._clock.scale))
 
 
