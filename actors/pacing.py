@@ -51,9 +51,9 @@ class Lateness:
         return Lateness(self.counts.copy(), self.max_ms)
 
     def percentile(self, percent: float) -> float | None:
-        """Return the bound, ms, under which `percent` of the positions were; None before the first."""
+        """Return the bound, ms, under which `percent` of the positions were, and never more than the greatest; None before the first."""
         total = int(self.counts.sum())
         if total == 0:
             return None
         bucket = int(np.searchsorted(np.cumsum(self.counts), percent / 100 * total))
-        return float(BOUNDS_MS[bucket]) if bucket < len(BOUNDS_MS) else self.max_ms
+        return min(float(BOUNDS_MS[bucket]), self.max_ms) if bucket < len(BOUNDS_MS) else self.max_ms
