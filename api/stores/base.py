@@ -7,7 +7,7 @@ cannot be reached; after either of them nothing of the call is promised, and all
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
@@ -70,11 +70,29 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A fact that a store will never take, however often it is asked.
+
+    Attributes
+    ----------
+    row : the fact's place in what was to be written, from 0.
+    reason : why, for a person.
+    """
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write: facts that are new in the store, and facts that were there already."""
+    """What became of a write: facts that are new in the store, facts that were there already, and facts that it will never take.
+
+    Together they are all facts of the write: `new + known + len(refused)`.
+    """
 
     new: int = 0
     known: int = 0
+    refused: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +127,22 @@ class Track:
     speed_mps: NDArray[np.float64]
     bearing_deg: NDArray[np.float64]
     distance_m: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PositionColumns:
+    """Some of the positions that are stored of a run, in any order; arrays of shape (n,).
+
+    Attributes
+    ----------
+    delivery_id : numpy 'S' array.
+    lat_deg, lng_deg : degrees.
+    """
+
+    delivery_id: NDArray[np.bytes_]
+    seq: NDArray[np.int64]
+    lat_deg: NDArray[np.float64]
+    lng_deg: NDArray[np.float64]
 
 
 class Store(Protocol):
@@ -193,3 +227,6 @@ class HistoryStore(Store, Protocol):
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
         """Return how many positions of each delivery of a run are stored, by deliveryId; called when a run is accounted for."""
+
+    def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
+        """Give everything that is stored of a run, each (deliveryId, seq) once, in chunks of any size and order; called when a run is verified."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from api.stores.base import DeliveryQuery, DeliverySort, Holding, Page, Track, Written
+from api.stores.base import DeliveryQuery, DeliverySort, Holding, Page, PositionColumns, Track, Written
 from api.stores.model import DeliveryRecord, StoredRoute, after_event, is_newer, newest_rows
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
@@ -185,3 +185,9 @@ class MemoryHistory(_Memory):
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
         return {name: Holding(len(held), max(held)) for name, held in self._positions.items() if self._run_of[name] == run_id}
+
+    async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
+        for name, held in self._positions.items():
+            if self._run_of[name] == run_id:
+                _, lat_deg, lng_deg, *_ = (np.array(column) for column in zip(*held.values(), strict=True))
+                yield PositionColumns(np.full(len(held), name.encode()), np.array(list(held), np.int64), lat_deg, lng_deg)

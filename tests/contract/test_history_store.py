@@ -74,6 +74,18 @@ async def test_what_is_held_is_told_by_run(history: HistoryStore) -> None:
     assert await history.holdings("none") == {}
 
 
+async def test_everything_stored_of_a_run_comes_back_once(history: HistoryStore) -> None:
+    await history.write_positions(PositionBatch.concat([positions("a", [0, 1], "one"), positions("long-name", [5], "two"), positions("c", [5], "one", -1.5)]))
+    await history.write_positions(positions("a", [1, 2], "one"))
+    found = [
+        row
+        async for part in history.positions("one")
+        for row in zip(part.delivery_id.tolist(), part.seq.tolist(), part.lat_deg.round(9).tolist(), part.lng_deg.round(9).tolist(), strict=True)
+    ]
+    assert sorted(found) == [(b"a", 0, 47.0, 9.0), (b"a", 1, 47.001, 8.999), (b"a", 2, 47.002, 8.998), (b"c", 5, -1.495, 8.995)]
+    assert [part async for part in history.positions("none") if len(part.seq)] == []
+
+
 async def test_an_event_is_kept_once_and_comes_back_by_seq(history: HistoryStore) -> None:
     assert await history.write_events([event("d1", 1, "stopped"), event("d1", 0), event("d1", 0), event("d2", 0)]) == Written(3, 1)
     assert await history.write_events([event("d1", 0), event("d1", 2, "resumed")]) == Written(1, 1)
