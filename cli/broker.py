@@ -36,6 +36,7 @@ PARTITIONS: dict[Topic, int] = {
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
     Topic.RUN_EVENT: 4,
+    Topic.RUN_JOURNAL: 4,
     Topic.DEAD_LETTER: 4,
 }
 """Partitions of each topic; what there is much of gets 64, because each keeps 5 MiB only."""

@@ -20,6 +20,7 @@ from rich.table import Table
 from cli import __version__
 from cli.routes_command import routes_app
 from cli.settings import UpSettings
+from cli.topics_command import topics_app
 from engine.errors import InvalidInput
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(routes_app, name="routes")
+app.add_typer(topics_app, name="topics")
 
 CANNOT_RUN = 2
 

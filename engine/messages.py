@@ -10,6 +10,7 @@ numpy only. `position` is ``[lat, lng]``, as the ancestor wrote it. Unknown fiel
     delivery.event         deliveryId  DeliveryEvent       fact
     route.defined          routeId     RouteDefined        fact, newest wins
     run.event              runId       RunEvent            fact
+    run.journal            see there   what a run's dispatcher has decided (actors.kafka_journal); nobody else's business
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
 """
 
@@ -37,6 +38,7 @@ class Topic(StrEnum):
     DELIVERY_EVENT = "delivery.event"
     ROUTE_DEFINED = "route.defined"
     RUN_EVENT = "run.event"
+    RUN_JOURNAL = "run.journal"
     DEAD_LETTER = "route.dead-letter"
 
 
