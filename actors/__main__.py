@@ -11,9 +11,10 @@ import sys
 import threading
 
 import psutil
+from pydantic import ValidationError
 
 from actors.ray_environment import prepare
-from actors.settings import Settings
+from actors.settings import Settings, faults_of
 from engine.errors import EngineError
 from engine.scenario import check_memory, load_scenario
 
@@ -34,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
             signal.signal(number, lambda *_: stop.set())
 
     catch_signals()
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        logging.getLogger(__name__).error("%s", "; ".join(faults_of(error)))
+        return 2
     if not settings.ray_address:
         prepare(os.environ)
     from actors.main import run  # now, because Ray reads the environment when it is imported

@@ -1,24 +1,40 @@
-"""Options of our Kafka clients, from the settings. The one place where librdkafka's option names are written."""
+"""Options of our Kafka clients, from the settings. The one place where librdkafka's names of what a producer does are written."""
 
 from __future__ import annotations
 
 import logging
 
+from confluent_kafka import KafkaError
+
 from actors.settings import Settings
+from engine.kafka_connection import ConnectionTrouble
 
-Options = dict[str, str | int | float | bool | logging.Logger]
+Options = dict[str, object]
 
-_quiet = logging.getLogger("actors.kafka.client")
+logger = logging.getLogger(__name__)
 
 
-def _common_options(settings: Settings) -> Options:
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap,
-        "client.id": settings.kafka_client_id,
-        # librdkafka reports each lost connection; reconnecting is its own job, and shows as lateness.
-        "log.connection.close": False,
-        "logger": _quiet,
-    }
+class TroubleLog:
+    """Puts what a client reports of its connections in the log, in few words; a client's ``error_cb``, called when the client is polled.
+
+    Parameters
+    ----------
+    where : the address, for the message.
+    """
+
+    def __init__(self, where: object) -> None:
+        self._where, self._trouble = where, ConnectionTrouble()
+
+    def __call__(self, error: KafkaError) -> None:
+        sentence = self._trouble.report(error.name(), error.str())
+        if sentence is not None:
+            logger.warning("Kafka at %s: %s", self._where, sentence)
+
+
+def connection_options(settings: Settings) -> Options:
+    """Return what every client of Kafka needs, an admin client too. It holds the password: for constructors, not for logs."""
+    # Reconnecting is librdkafka's own job; what it reports of it comes by the callback, so that its own lines would only repeat it.
+    return {**settings.kafka.options(), "error_cb": TroubleLog(settings.kafka), "log_level": 2, "log.connection.close": False}
 
 
 def producer_options(settings: Settings) -> Options:
@@ -27,18 +43,21 @@ def producer_options(settings: Settings) -> Options:
     ``message.timeout.ms=0`` keeps retrying for ever: a broker that is away fills the queue, and the tick waits and says so.
     """
     return {
-        **_common_options(settings),
+        **connection_options(settings),
         "acks": settings.kafka_acks,
-        "enable.idempotence": settings.kafka_idempotence and settings.kafka_acks == "all",
+        "enable.idempotence": settings.kafka_idempotence,
         "compression.type": settings.kafka_compression,
         "linger.ms": settings.kafka_linger_ms,
+        "batch.size": settings.kafka_batch_bytes,
+        "batch.num.messages": 1_000_000,  # the bound is in bytes
         "message.timeout.ms": 0,
         "queue.buffering.max.messages": settings.kafka_queue_messages,
         "queue.buffering.max.kbytes": settings.kafka_queue_messages,  # a position is a quarter of a KiB, an event less than one
-        "partitioner": "murmur2_random",  # what Java's clients do, so that every writer agrees on a key's partition
+        "partitioner": settings.kafka_partitioner,
+        "statistics.interval.ms": 1000 * settings.kafka_statistics_s,
     }
 
 
 def consumer_options(settings: Settings, group: str) -> Options:
     """Return the options of a consumer that assigns itself its partitions and commits by hand."""
-    return {**_common_options(settings), "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.wait.max.ms": 50}
+    return {**connection_options(settings), "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.wait.max.ms": 50}

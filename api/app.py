@@ -22,7 +22,7 @@ from api.catalogue import Catalogue
 from api.deps import Services, Stores
 from api.live import Hub, live_router
 from api.metrics import Metrics, RequestMetrics
-from api.rest import config, deliveries, health, routes, runs
+from api.rest import config, deliveries, health, routes, runs, views
 from api.rest.site import Site
 from api.security import SecureOrigin, require_key
 from api.settings import Role, Settings
@@ -49,6 +49,7 @@ _TAGS = [
     {"name": "routes", "description": "Roads to drive: list, import, delete."},
     {"name": "deliveries", "description": "Start deliveries, watch them, control them."},
     {"name": "runs", "description": "Runs of a scenario, and the account of their positions."},
+    {"name": "views", "description": "Named addresses of the map: keep, open, forget."},
     {"name": "health", "description": "For those who operate the service."},
     {"name": "page", "description": "What the web page asks for first."},
 ]
@@ -113,7 +114,7 @@ def _version() -> str:
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
     stores = stores or Stores(SqliteState(settings.data_dir / "state.sqlite3"), DuckDbHistory(settings.data_dir / "history.duckdb"))
-    bus = bus or KafkaBus(settings.kafka_bootstrap)
+    bus = bus or KafkaBus(settings.kafka)
     return Services(settings, stores, bus, metrics, Tally(), Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
 
 
@@ -121,18 +122,16 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
     settings, loop = parts.settings, asyncio.get_running_loop()
     letters = DeadLetters(parts.bus, parts.tally, parts.metrics)
     sinks: dict[Role, Sink] = {Role.STATE: StateSink(parts.stores.state), Role.HISTORY: HistorySink(parts.stores.history, parts.tally, parts.metrics)}
-    readers: list[SinkLoop | LiveLoop] = [
-        SinkLoop(settings.kafka_bootstrap, sink, letters, parts.metrics, loop) for role, sink in sinks.items() if settings.has(role)
-    ]
+    readers: list[SinkLoop | LiveLoop] = [SinkLoop(settings.kafka, sink, letters, parts.metrics, loop) for role, sink in sinks.items() if settings.has(role)]
     if settings.has(Role.LIVE):
-        readers.append(LiveLoop(settings.kafka_bootstrap, hub, parts.metrics, loop))
+        readers.append(LiveLoop(settings.kafka, hub, parts.metrics, loop))
     return readers
 
 
 def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
     app.include_router(health.router, responses=problems.problems(401, 403, 422))
     if settings.has(Role.REST):
-        for router in (routes.router, deliveries.router, runs.router):
+        for router in (routes.router, deliveries.router, runs.router, views.router):
             app.include_router(router, dependencies=[Depends(require_key)], responses=problems.problems(401, 403, 422))
         app.include_router(config.router, responses=problems.problems(403))
         app.router.default = Site(settings)

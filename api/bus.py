@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from typing import Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from api.errors import BusUnavailable
+from api.stream.client import TroubleLog, connection_options
+from engine.kafka_connection import KafkaConnection
 from engine.messages import ControlRun, RouteDefined, StartDelivery
 
 ACK_TIMEOUT_S = 10.0
@@ -72,12 +73,11 @@ class MemoryBus:
 class KafkaBus:
     """Publishes through one producer; a thread of its own waits for the acknowledgements."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._kafka, self._trouble = kafka, TroubleLog(kafka, "api")
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "client.id": "code-delivery-api", "compression.type": "lz4", "linger.ms": 2, "acks": "all", "log_level": 3}
-            | {"message.timeout.ms": int(ACK_TIMEOUT_S * 1000)},
-            logger=logging.getLogger("api.kafka"),
+            connection_options(kafka, "api")
+            | {"error_cb": self._trouble, "compression.type": "lz4", "linger.ms": 2, "acks": "all", "message.timeout.ms": int(ACK_TIMEOUT_S * 1000)}
         )
         self._closing = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="bus-poller", daemon=True)
@@ -91,19 +91,24 @@ class KafkaBus:
             for record in records:
                 self._producer.produce(record.topic, record.value, record.key, on_delivery=waiting.take, headers=dict(record.headers))
         except (BufferError, KafkaException) as error:
-            raise BusUnavailable(f"Kafka at {self._bootstrap} takes no records for {records[0].topic}: {error}") from error
+            raise BusUnavailable(f"Kafka at {self._kafka} takes no records for {records[0].topic}: {error}") from error
         try:
             failure = await asyncio.wait_for(waiting.done, ACK_TIMEOUT_S + 1)
         except TimeoutError:
             failure = "no answer"
         if failure is not None:
-            raise BusUnavailable(f"Kafka at {self._bootstrap} did not acknowledge {records[0].topic}: {failure}")
+            raise BusUnavailable(f"Kafka at {self._kafka} did not acknowledge {records[0].topic}: {failure}{self._reason()}")
+        self._trouble.is_well()
 
     async def ping(self) -> None:
         try:
             await asyncio.to_thread(self._producer.list_topics, timeout=2.0)
         except KafkaException as error:
-            raise BusUnavailable(f"Kafka at {self._bootstrap} does not answer: {error}") from error
+            raise BusUnavailable(f"Kafka at {self._kafka} does not answer: {error}{self._reason()}") from error
+        self._trouble.is_well()
+
+    def _reason(self) -> str:
+        return f"; the connection's last word: {self._trouble.last}" if self._trouble.last else ""
 
     async def close(self) -> None:
         self._closing.set()

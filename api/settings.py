@@ -6,6 +6,14 @@ API_KEY             key that every caller must show as X-API-Key (or ?key= for a
 API_ROLES           parts that run in this process: rest, live, state, history                         all
 ALLOWED_HOSTS       names, besides the loopback ones, by which pages may call it without a key         none
 KAFKA_BOOTSTRAP     Kafka brokers, host:port, comma-separated                                          127.0.0.1:9092
+KAFKA_CLIENT_ID     name by which the brokers' logs know us, followed by the part's                    code-delivery
+KAFKA_SECURITY_PROTOCOL  plaintext, ssl, sasl_plaintext or sasl_ssl                                    plaintext
+KAFKA_SASL_MECHANISM     PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512                                         PLAIN
+KAFKA_SASL_USERNAME      our name, for the protocols with sasl                                         none
+KAFKA_SASL_PASSWORD      our password, for the protocols with sasl                                     none
+KAFKA_SSL_CA             PEM file of the authorities that may have signed the brokers' certificates    the system's
+KAFKA_SSL_CERTIFICATE    PEM file of our own certificate, for brokers that ask for one                 none
+KAFKA_SSL_KEY            PEM file of our certificate's private key                                     none
 DATA_DIR            folder of the embedded stores                                                      .data
 UI_DIR              folder of the built web pages                                                      the shipped ones
 BASEMAP             shipped road network that is the base map, or a network's .npz file               liechtenstein
@@ -25,6 +33,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from engine.data import NETWORKS
+from engine.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection, SaslMechanism, SecurityProtocol
 
 
 class Role(StrEnum):
@@ -50,7 +59,7 @@ Words = Annotated[frozenset[str], NoDecode]
 class Settings(BaseSettings):
     """Settings of the API; the module's docstring lists their names in the environment."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     api_host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
@@ -58,6 +67,14 @@ class Settings(BaseSettings):
     api_roles: Annotated[frozenset[Role], NoDecode] = frozenset(Role)
     allowed_hosts: Words = frozenset()
     kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_client_id: str = DEFAULT_CLIENT_ID
+    kafka_security_protocol: SecurityProtocol = "plaintext"
+    kafka_sasl_mechanism: SaslMechanism = "PLAIN"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ssl_ca: Path | None = None
+    kafka_ssl_certificate: Path | None = None
+    kafka_ssl_key: Path | None = None
     data_dir: Path = Path(".data")
     ui_dir: Path | None = None
     basemap: str = "liechtenstein"
@@ -76,12 +93,32 @@ class Settings(BaseSettings):
             raise ValueError(f"API_HOST is {self.api_host}, which others can reach: set API_KEY, or keep to 127.0.0.1")
         return self
 
+    @model_validator(mode="after")
+    def _can_reach_kafka(self) -> Self:
+        assert self.kafka  # raises for settings of the connection that do not fit
+        return self
+
     @field_validator("basemap")
     @classmethod
     def _is_a_network(cls, value: str) -> str:
         if value not in NETWORKS and not value.endswith(".npz"):
             raise ValueError(f"BASEMAP must be one of {', '.join(NETWORKS)}, or a file that ends in .npz, found {value!r}")
         return value
+
+    @property
+    def kafka(self) -> KafkaConnection:
+        """How Kafka is reached."""
+        return KafkaConnection(
+            self.kafka_bootstrap,
+            self.kafka_client_id,
+            self.kafka_security_protocol,
+            self.kafka_sasl_mechanism,
+            self.kafka_sasl_username,
+            self.kafka_sasl_password.get_secret_value(),
+            self.kafka_ssl_ca,
+            self.kafka_ssl_certificate,
+            self.kafka_ssl_key,
+        )
 
     @property
     def key(self) -> str | None:

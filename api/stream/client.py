@@ -1,4 +1,4 @@
-"""How our consumers are set up."""
+"""How our clients of Kafka are set up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaError, Message
 
+from engine.kafka_connection import ConnectionTrouble, KafkaConnection
+
 logger = logging.getLogger(__name__)
 
 MAX_POLL = 10_000
@@ -14,30 +16,60 @@ POLL_S = 0.05
 GROUP = "code-delivery"
 
 
-def group_consumer(bootstrap: str, role: str) -> Consumer:
+class TroubleLog:
+    """Puts what a client reports of its connections in the log, in few words; a client's ``error_cb``, called when the client is polled.
+
+    Parameters
+    ----------
+    part : which part of the API speaks.
+    """
+
+    def __init__(self, where: KafkaConnection, part: str) -> None:
+        self._where, self._part, self._trouble = where, part, ConnectionTrouble()
+
+    def __call__(self, error: KafkaError) -> None:
+        sentence = self._trouble.report(error.name(), error.str())
+        if sentence is not None:
+            logger.warning("%s: Kafka at %s: %s", self._part, self._where, sentence)
+
+    @property
+    def last(self) -> str:
+        """The last report; empty if there was none since `is_well`."""
+        return self._trouble.last
+
+    def is_well(self) -> None:
+        """Forget the last report."""
+        self._trouble.is_well()
+
+
+def group_consumer(kafka: KafkaConnection, role: str) -> Consumer:
     """Return a consumer of a role's group: it begins at the oldest record, and commits only when told to."""
     return Consumer(
-        _common(bootstrap, role)
+        _consumer_options(kafka, role)
         # The embedded broker hangs classic groups after their last member leaves; Kafka 4 prefers the new protocol as well.
-        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest"},
-        logger=logging.getLogger("api.kafka"),
+        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest"}
     )
 
 
-def lone_consumer(bootstrap: str, role: str) -> Consumer:
+def lone_consumer(kafka: KafkaConnection, role: str) -> Consumer:
     """Return a consumer without a group: it reads what it is assigned, and leaves no trace in Kafka."""
-    return Consumer(_common(bootstrap, role) | {"group.id": f"{GROUP}-{role}", "auto.offset.reset": "latest"}, logger=logging.getLogger("api.kafka"))
+    return Consumer(_consumer_options(kafka, role) | {"group.id": f"{GROUP}-{role}", "auto.offset.reset": "latest"})
 
 
-def _common(bootstrap: str, role: str) -> dict[str, object]:
+def connection_options(kafka: KafkaConnection, part: str) -> dict[str, object]:
+    """Return what every client of Kafka needs. It holds the password: for constructors, not for logs."""
+    options = kafka.options()
+    # What librdkafka reports of its connections comes by the callback; its own lines would only repeat it.
+    return {**options, "client.id": f"{kafka.client_id}-{part}", "error_cb": TroubleLog(kafka, part), "log_level": 2}
+
+
+def _consumer_options(kafka: KafkaConnection, role: str) -> dict[str, object]:
     return {
-        "bootstrap.servers": bootstrap,
-        "client.id": f"{GROUP}-{role}",
+        **connection_options(kafka, role),
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "fetch.wait.max.ms": 50,
         "queued.max.messages.kbytes": 32 * 1024,
-        "log_level": 3,
     }
 
 

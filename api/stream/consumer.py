@@ -26,6 +26,7 @@ from api.metrics import Metrics
 from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
 from api.stream.intake import Inbound, Intake, Partition, read_messages
 from api.stream.sinks import DeadLetters, Sink
+from engine.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 logger = logging.getLogger(__name__)
@@ -49,10 +50,17 @@ class SinkLoop:
     """
 
     def __init__(
-        self, bootstrap: str, sink: Sink, dead_letters: DeadLetters, metrics: Metrics, loop: asyncio.AbstractEventLoop, *, max_waiting: int = MAX_WAITING
+        self,
+        kafka: KafkaConnection,
+        sink: Sink,
+        dead_letters: DeadLetters,
+        metrics: Metrics,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self.role = sink.role
-        self._bootstrap, self._sink, self._dead_letters, self._metrics, self._loop = bootstrap, sink, dead_letters, metrics, loop
+        self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = kafka, sink, dead_letters, metrics, loop
         self._max_waiting = max_waiting
         self._consumer: Consumer | None = None
         self._owned: set[Partition] = set()
@@ -85,7 +93,7 @@ class SinkLoop:
     # -- in the thread ---------------------------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._consumer = consumer = group_consumer(self._bootstrap, self.role)
+        self._consumer = consumer = group_consumer(self._kafka, self.role)
         consumer.subscribe(list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         while not self._stopping.is_set():
             try:

@@ -14,6 +14,7 @@ from api.metrics import Metrics
 from api.stream.client import MAX_POLL, lone_consumer, without_errors
 from api.stream.intake import Intake, read_messages
 from engine.codec import PositionBatch
+from engine.kafka_connection import KafkaConnection
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ class LiveLoop:
 
     role = "live"
 
-    def __init__(self, bootstrap: str, hub: LiveHub, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
-        self._bootstrap, self._hub, self._metrics, self._loop = bootstrap, hub, metrics, loop
+    def __init__(self, kafka: KafkaConnection, hub: LiveHub, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
+        self._kafka, self._hub, self._metrics, self._loop = kafka, hub, metrics, loop
         self._room = threading.Semaphore(MAX_UNDER_WAY)
         self._stopping = threading.Event()
         self._assigned = False
@@ -71,7 +72,7 @@ class LiveLoop:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        consumer = lone_consumer(self._bootstrap, self.role)
+        consumer = lone_consumer(self._kafka, self.role)
         while not self._stopping.is_set():
             try:
                 if not self._assigned:

@@ -3,6 +3,6 @@
 from engine.codec.batch import PositionBatch
 from engine.codec.decoder import Decoded, decode_positions
 from engine.codec.encoder import EncodedRows, PositionEncoder
-from engine.codec.layout import BOUNDS, MAX_RECORD_BYTES
+from engine.codec.layout import BOUNDS, MAX_RECORD_BYTES, KeyField
 
-__all__ = ["PositionEncoder", "EncodedRows", "decode_positions", "Decoded", "PositionBatch", "BOUNDS", "MAX_RECORD_BYTES"]
+__all__ = ["PositionEncoder", "EncodedRows", "decode_positions", "Decoded", "PositionBatch", "BOUNDS", "MAX_RECORD_BYTES", "KeyField"]

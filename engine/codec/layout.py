@@ -17,13 +17,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 ID_FIELDS: Final = ("routeId", "clientId", "deliveryId", "driverId", "runId")
 """The identifiers of a record, in the order of the record."""
+
+KeyField = Literal["delivery", "driver", "route", "run"]
+"""Whose id is the Kafka key of a position. Each keeps a delivery in one partition, so that its positions stay in order."""
 
 Widths = tuple[int, int, int, int, int]
 """Padded lengths of the five ids: multiples of 8."""

@@ -10,11 +10,11 @@ import pytest
 from pydantic import ValidationError
 
 from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
-from actors.kafka import consumer_options, producer_options
+from actors.kafka import connection_options, consumer_options, producer_options
 from actors.pacing import Lateness
 from actors.publisher import Counts
 from actors.ray_environment import prepare
-from actors.settings import Settings
+from actors.settings import Settings, faults_of
 from actors.summary import Summary
 from engine.errors import MessageError, RouteFileError, ScenarioError
 from engine.messages import ControlAction
@@ -38,7 +38,40 @@ def test_a_setting_out_of_its_bounds_is_refused_by_name(monkeypatch: pytest.Monk
 def test_a_producer_is_rather_late_than_lossy() -> None:
     options = producer_options(Settings())
     assert (options["acks"], options["enable.idempotence"], options["message.timeout.ms"], options["compression.type"]) == ("all", True, 0, "lz4")
-    assert producer_options(Settings(kafka_acks="1"))["enable.idempotence"] is False
+    assert producer_options(Settings(kafka_acks="1", kafka_idempotence=False))["acks"] == "1"
+
+
+def test_settings_of_the_producer_reach_it() -> None:
+    settings = Settings(kafka_batch_bytes=262_144, kafka_linger_ms=5, kafka_partitioner="consistent", kafka_statistics_s=30, kafka_queue_messages=5_000)
+    options = producer_options(settings)
+    assert (options["batch.size"], options["linger.ms"], options["partitioner"], options["statistics.interval.ms"]) == (262_144, 5, "consistent", 30_000)
+    assert (options["queue.buffering.max.messages"], options["queue.buffering.max.kbytes"]) == (5_000, 5_000)
+
+
+def test_idempotence_needs_every_acknowledgement() -> None:
+    with pytest.raises(ValidationError, match="KAFKA_IDEMPOTENCE is true, which needs KAFKA_ACKS=all, found 1"):
+        Settings(kafka_acks="1")
+
+
+def test_every_client_is_let_in_by_the_same_settings() -> None:
+    settings = Settings(kafka_security_protocol="sasl_plaintext", kafka_sasl_username="fleet", kafka_sasl_password="correct horse")  # type: ignore[arg-type]
+    for options in (connection_options(settings), producer_options(settings), consumer_options(settings, "group")):
+        assert {name: options[name] for name in settings.kafka.options()} == settings.kafka.options()
+    assert "horse" not in f"{settings!r} {settings}"
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_a_fault_is_told_with_its_variable_what_fits_and_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_ACKS", "most")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "correct horse")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert faults_of(refused.value) == ["KAFKA_ACKS: Input should be 'all' or '1', found 'most'"]
+    monkeypatch.delenv("KAFKA_ACKS")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "horse" not in f"{refused.value} {faults_of(refused.value)}"
+    assert faults_of(refused.value)[0].startswith("KAFKA_SASL_PASSWORD is set and KAFKA_SECURITY_PROTOCOL is plaintext")
 
 
 def test_a_consumer_commits_by_hand() -> None:
