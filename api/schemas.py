@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
 from engine.ledger import Account
 from engine.messages import RunEvent, RunState
 from engine.vehicle import VehicleClass
@@ -236,6 +236,33 @@ class Ledger(Schema):
     def of(cls, account: Account) -> Ledger:
         """Return an account as readers see it."""
         return cls.model_validate(account.to_json())
+
+
+class ViewRequest(Schema):
+    """An address of the map that is to be kept under a name."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"title": "Vaduz, vans on the road", "query": "map=14/47.14/9.52&q=van&state=moving"}]}
+    )
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    query: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*$")] = Field(
+        description="what stands after the question mark in the page's address"
+    )
+
+
+class SavedView(Schema):
+    """A named address of the map."""
+
+    id: str = Field(examples=["vaduz-vans"])
+    title: str
+    query: str
+    created_at: int = Field(description="wall time, epoch ms")
+
+    @classmethod
+    def of(cls, view: View) -> SavedView:
+        """Return a stored view as readers see it."""
+        return cls(id=view.id, title=view.title, query=view.query, created_at=view.created_at_ms)
 
 
 class PartHealth(Schema):

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
 
@@ -159,7 +159,7 @@ class Store(Protocol):
 
 
 class StateStore(Store, Protocol):
-    """Routes, deliveries with their current state, and runs."""
+    """Routes, deliveries with their current state, runs, and saved views."""
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
         """Put routes in or replace them, `kept` staying true once it is; called by imports and by the state sink."""
@@ -208,6 +208,15 @@ class StateStore(Store, Protocol):
 
     async def runs(self) -> list[RunEvent]:
         """Return how all runs stand, the newest first; called by the REST interface."""
+
+    async def put_view(self, view: View) -> View:
+        """Put a view in, or replace the one of its id, whose time of creation stays; return it as it is kept now. Called by the REST interface."""
+
+    async def views(self) -> list[View]:
+        """Return all views, the oldest first; called by the REST interface."""
+
+    async def delete_view(self, view_id: str) -> bool:
+        """Take a view out and return whether it was there; called by the REST interface."""
 
 
 class HistoryStore(Store, Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from api.stores.base import DeliveryQuery, DeliverySort, Holding, Page, PositionColumns, Track, Written
-from api.stores.model import DeliveryRecord, StoredRoute, after_event, is_newer, newest_rows
+from api.stores.model import DeliveryRecord, StoredRoute, View, after_event, is_newer, newest_rows
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
 
@@ -46,6 +46,7 @@ class MemoryState(_Memory):
         self._deliveries: dict[str, DeliveryRecord] = {}
         self._runs: dict[str, RunEvent] = {}
         self._silent: set[str] = set()
+        self._views: dict[str, View] = {}
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
         for route in routes:
@@ -132,6 +133,17 @@ class MemoryState(_Memory):
 
     async def runs(self) -> list[RunEvent]:
         return sorted(self._runs.values(), key=lambda event: (-event.event_time, event.run_id))
+
+    async def put_view(self, view: View) -> View:
+        known = self._views.get(view.id)
+        self._views[view.id] = view = view if known is None else replace(view, created_at_ms=known.created_at_ms)
+        return view
+
+    async def views(self) -> list[View]:
+        return sorted(self._views.values(), key=lambda view: (view.created_at_ms, view.id))
+
+    async def delete_view(self, view_id: str) -> bool:
+        return self._views.pop(view_id, None) is not None
 
 
 def _matches(record: DeliveryRecord, query: DeliveryQuery) -> bool:

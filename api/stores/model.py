@@ -153,6 +153,22 @@ class DeliveryRecord:
         return min(max(self.distance_m / self.route_length_m, 0.0), 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A saved view of the map: a name for an address.
+
+    Attributes
+    ----------
+    query : what stands after the question mark in the page's address: where the map looks, which deliveries are listed, which one is chosen.
+    created_at_ms : wall time, epoch ms.
+    """
+
+    id: str
+    title: str
+    query: str
+    created_at_ms: int
+
+
 def after_event(record: DeliveryRecord | None, event: DeliveryEvent) -> DeliveryRecord:
     """Return a delivery's state once an event is known; None stands for an unknown delivery."""
     if record is None:

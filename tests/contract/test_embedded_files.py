@@ -10,6 +10,7 @@ import pytest
 from api.errors import StoreUnavailable
 from api.stores.base import Holding, Written
 from api.stores.embedded import DuckDbHistory, SqliteState
+from api.stores.model import View
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent
 
@@ -59,6 +60,28 @@ async def test_a_file_of_another_version_is_refused_with_its_name(tmp_path: Path
     with pytest.raises(StoreUnavailable, match=r"state\.sqlite3 has version 99"):
         await state.open()
     await state.close()
+
+
+async def test_a_file_of_the_version_before_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite3"
+    old = SqliteState(path)
+    await old.open()
+    await old.apply_positions(batch(range(5)))
+    before = await old.delivery("d")
+    await old.close()
+    with sqlite3.connect(path) as connection:  # version 1 was this one without views
+        connection.execute("DROP TABLE views")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    for _ in range(2):
+        state = SqliteState(path)
+        await state.open()
+        assert await state.delivery("d") == before
+        assert await state.put_view(View("v", "V", "", 1)) in await state.views()
+        await state.close()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchall() == [(2,)]
+    connection.close()
 
 
 @pytest.mark.parametrize("store", [SqliteState, DuckDbHistory])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from api.stores.base import DeliveryQuery, DeliverySort, StateStore
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, after_event
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, after_event
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
 from engine.route import Route
@@ -244,3 +244,17 @@ async def test_empty_writes_are_fine(state: StateStore) -> None:
     await state.put_runs([])
     await state.ping()
     assert (await state.deliveries(DeliveryQuery())).items == []
+
+
+async def test_a_view_put_in_again_is_replaced_and_keeps_its_age(state: StateStore) -> None:
+    first = View("vaduz", "Vaduz", "map=14/47.14/9.52&q=100%25", T0)
+    assert await state.put_view(first) == first
+    assert await state.put_view(View("b", "100 % uphill_", "", T0 - 1)) == View("b", "100 % uphill_", "", T0 - 1)
+    assert await state.put_view(View("vaduz", "Schaan", "q=van", T0 + 5)) == View("vaduz", "Schaan", "q=van", T0)
+    assert await state.views() == [View("b", "100 % uphill_", "", T0 - 1), View("vaduz", "Schaan", "q=van", T0)]
+
+
+async def test_a_deleted_view_is_gone(state: StateStore) -> None:
+    await state.put_view(View("a", "A", "q=a", T0))
+    assert [await state.delete_view("a"), await state.delete_view("a")] == [True, False]
+    assert await state.views() == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from api.stores.base import DeliveryQuery, DeliverySort
 from api.stores.model import STANDING_MPS
 
-VERSION = 1
-"""Kept in the file as ``user_version``; a file of another version is refused."""
+VERSION = 2
+"""Kept in the file as ``user_version``. An older file is brought up to it when it is opened, with all that is in it; a newer one is refused."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS routes (
@@ -29,7 +29,9 @@ CREATE TABLE IF NOT EXISTS newest (
 CREATE TABLE IF NOT EXISTS runs (
     run_id TEXT PRIMARY KEY, event_time INTEGER NOT NULL, seq INTEGER NOT NULL, event BLOB NOT NULL, silent INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS views (id TEXT PRIMARY KEY, title TEXT NOT NULL, query TEXT NOT NULL, created_at_ms INTEGER NOT NULL) STRICT;
 """
+"""Every version up to now only added tables, so these statements also make a new file of an old one."""
 
 PUT_ROUTE = """
 INSERT INTO routes VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET
@@ -64,6 +66,10 @@ WHERE excluded.seq > seq
 PUT_RUN = """
 INSERT INTO runs VALUES (?,?,?,?,0) ON CONFLICT (run_id) DO UPDATE SET event_time=excluded.event_time, seq=excluded.seq, event=excluded.event, silent=0
 WHERE (excluded.event_time, excluded.seq) > (event_time, seq)
+"""
+
+PUT_VIEW = """
+INSERT INTO views VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET title=excluded.title, query=excluded.query RETURNING *
 """
 
 _LENGTH = "coalesce(nullif(d.route_length_m, 0), r.length_m)"

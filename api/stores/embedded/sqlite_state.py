@@ -18,7 +18,7 @@ from api.errors import StoreBackpressure, StoreUnavailable
 from api.stores.base import DeliveryQuery, Page
 from api.stores.embedded import sqlite_schema as sql
 from api.stores.embedded.threads import StoreThreads
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, newest_rows, phase_after
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, newest_rows, phase_after
 from engine.codec import PositionBatch
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent
 
@@ -29,7 +29,7 @@ BUSY_S = 5.0
 
 
 class SqliteState:
-    """Routes, deliveries' current state, and runs, in a file.
+    """Routes, deliveries' current state, runs and saved views, in a file.
 
     Parameters
     ----------
@@ -130,14 +130,26 @@ class SqliteState:
         rows = await self._threads.read(lambda: self._rows("SELECT event FROM runs ORDER BY event_time DESC, run_id"))
         return [RunEvent.from_json(event) for (event,) in rows]
 
+    # -- views -----------------------------------------------------------------------------------------------------------------------------------------
+
+    async def put_view(self, view: View) -> View:
+        [row] = await self._threads.write(lambda: self._rows(sql.PUT_VIEW, (view.id, view.title, view.query, view.created_at_ms)))
+        return View(*row)
+
+    async def views(self) -> list[View]:
+        return [View(*row) for row in await self._threads.read(lambda: self._rows("SELECT * FROM views ORDER BY created_at_ms, id"))]
+
+    async def delete_view(self, view_id: str) -> bool:
+        return await self._threads.write(lambda: self._write_many("DELETE FROM views WHERE id = ?", [(view_id,)])) > 0
+
     # -- inside the threads ----------------------------------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = self._connection()
         [(version,)] = connection.execute("PRAGMA user_version").fetchall()
-        if version not in (0, sql.VERSION):
-            raise StoreUnavailable(f"{self._path} has version {version}, this program reads version {sql.VERSION}; move the file away to begin anew")
+        if not 0 <= version <= sql.VERSION:
+            raise StoreUnavailable(f"{self._path} has version {version}, this program reads 1 to {sql.VERSION}; move the file away to begin anew")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(sql.TABLES)
         connection.execute(f"PRAGMA user_version = {sql.VERSION}")
