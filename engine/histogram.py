@@ -132,7 +132,8 @@ def _index_of(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the bucket of each value: the number of halvings that bring it below 2048, and what is left of it then."""
     bit_length = np.frexp(values.astype(np.float64))[1]  # exact for whole numbers below 2**53
     bucket = np.maximum(bit_length - (_HALF_MAGNITUDE + 1), 0).astype(np.int64)
-    return (bucket << _HALF_MAGNITUDE) + (values >> bucket)
+    index: npt.NDArray[np.int64] = (bucket << _HALF_MAGNITUDE) + (values >> bucket)
+    return index
 
 
 def _least(index: int) -> int:
