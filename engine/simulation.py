@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.codec import BOUNDS, PositionEncoder
+from engine.codec import BOUNDS, EncodedRecords, KeyField, PositionEncoder
 from engine.columns import Columns
 from engine.delivery import DeliverySpec
 from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
@@ -43,32 +43,41 @@ class Tick:
 
     Attributes
     ----------
-    values, keys : Kafka values and keys of the positions.
+    records : the positions as they go to Kafka.
     seq, due_ms : int64 (n,).
     more : not everything up to the instant asked for was made; advance again.
     """
 
-    values: list[bytes]
-    keys: list[bytes]
+    records: EncodedRecords
     seq: Indices
     due_ms: Indices
     events: list[DeliveryEvent]
     more: bool = False
 
+    @property
+    def values(self) -> list[bytes]:
+        """Kafka values of the positions; made at each call."""
+        return self.records.values()
+
+    @property
+    def keys(self) -> list[bytes]:
+        """Kafka keys of the positions; made at each call."""
+        return self.records.keys()
+
 
 class FleetSimulation:
     """Deliveries in virtual time, which only ever advances.
 
-    `seed` is kept for what chance may still decide here; phase and pace are already in the specs.
+    `seed` is kept for what chance may still decide here; phase and pace are already in the specs. `key` says whose id is the Kafka key of a position.
     """
 
-    def __init__(self, run_id: str, seed: int = 0) -> None:
+    def __init__(self, run_id: str, seed: int = 0, key: KeyField = "delivery") -> None:
         self.run_id, self.seed = run_id, seed
         self._now_ms, self._advances = -1, 0
         self._routes: dict[str, Route] = {}
         self._book = PlanBook()
         self._fleet = Fleet()
-        self._encoder = PositionEncoder()
+        self._encoder = PositionEncoder(key)
         self._row_of: dict[str, int] = {}
         self._deliveries: list[RunningDelivery | None] = []
         self._schedule = SampleSchedule()
@@ -189,10 +198,10 @@ class FleetSimulation:
         rows, seq, due = self._schedule.take_due(horizon)
         handles = self._rows["handle"][rows]
         p = self._fleet.positions_of(rows, due)
-        values = self._encoder.encode(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
+        blocks = self._encoder.encode_matrix(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
         events = self._events_until(horizon)
         self._now_ms, self._advances = horizon, self._advances + 1
-        tick = Tick(values, self._encoder.keys(handles), seq, due, events, more=horizon < until_ms)
+        tick = Tick(EncodedRecords(blocks), seq, due, events, more=horizon < until_ms)
         self._compact()
         return tick
 

@@ -2,7 +2,8 @@
 
 from engine.codec.batch import PositionBatch
 from engine.codec.decoder import Decoded, decode_positions
-from engine.codec.encoder import EncodedRows, PositionEncoder
+from engine.codec.encoder import PositionEncoder
 from engine.codec.layout import BOUNDS, MAX_RECORD_BYTES, KeyField
+from engine.codec.records import EncodedRecords, EncodedRows
 
-__all__ = ["PositionEncoder", "EncodedRows", "decode_positions", "Decoded", "PositionBatch", "BOUNDS", "MAX_RECORD_BYTES", "KeyField"]
+__all__ = ["PositionEncoder", "EncodedRecords", "EncodedRows", "decode_positions", "Decoded", "PositionBatch", "BOUNDS", "MAX_RECORD_BYTES", "KeyField"]

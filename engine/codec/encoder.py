@@ -7,52 +7,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.codec.digits import Floats, Ints, Numbers, scaled
-from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, Widths, layout_of, padded
-from engine.codec.writer import RowWriter, row_values
+from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, layout_of, padded
+from engine.codec.records import EncodedRows
+from engine.codec.writer import RowWriter
 from engine.errors import MessageError
 from engine.messages import checked_id
 
 _IDS = re.compile(r"(?:[A-Za-z0-9._:\-]{1,96}\n)*")
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedRows:
-    """Records of one layout.
-
-    Attributes
-    ----------
-    index : int64 (k,): which records of the call these are.
-    matrix : uint8 (k, width): one record a row.
-    """
-
-    index: Ints
-    matrix: npt.NDArray[np.uint8]
-
-    def values(self) -> list[bytes]:
-        """Return one bytes object per record."""
-        return row_values(self.matrix)
-
-
 class PositionEncoder:
     """The drivers' ids, and the encoder over them.
 
     A row is a stable handle: it keeps its meaning until `remove_rows`, after which its number may be given out again.
+
+    Parameters
+    ----------
+    key : whose id is a record's Kafka key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: KeyField = "delivery") -> None:
+        self._key = ID_FIELDS.index(f"{key}Id")
         self._writers: list[RowWriter] = []
         self._group_of: dict[Widths, int] = {}
         self._free: list[list[int]] = []
         self._group = np.empty(0, np.int32)
         self._place = np.empty(0, np.int64)
-        self._keys = np.empty(0, object)
+        self._names = np.empty(0, object)
+        self._key_bytes = np.empty(0, np.int64)
         self._count = 0
 
     def add_rows(
@@ -86,7 +74,8 @@ class PositionEncoder:
         handles = np.empty(n, np.int64)
         for widths, chosen in members.items():
             handles[chosen] = self._add_group(widths, [[column[i] for i in chosen] for column in columns])
-        self._keys[handles] = np.array([word.encode() for word in delivery_ids] + [None], object)[:-1]
+        self._names[handles] = np.array([*delivery_ids, None], object)[:-1]
+        self._key_bytes[handles] = [len(word) for word in columns[self._key]]
         return handles
 
     def _add_group(self, widths: Widths, ids: list[list[str]]) -> Ints:
@@ -110,7 +99,8 @@ class PositionEncoder:
             room = max(self._count, 2 * len(self._group)) - len(self._group)
             self._group = np.concatenate([self._group, np.empty(room, np.int32)])
             self._place = np.concatenate([self._place, np.empty(room, np.int64)])
-            self._keys = np.concatenate([self._keys, np.empty(room, object)])
+            self._names = np.concatenate([self._names, np.empty(room, object)])
+            self._key_bytes = np.concatenate([self._key_bytes, np.empty(room, np.int64)])
         self._group[fresh] = group
         self._place[fresh] = places
         return np.concatenate([reused, fresh])
@@ -118,13 +108,8 @@ class PositionEncoder:
     def remove_rows(self, rows: Ints) -> None:
         """Give rows back; their places are reused by later rows of the same layout."""
         for row, group in zip(rows.tolist(), self._group[rows].tolist(), strict=True):
-            self._keys[row] = None
+            self._names[row] = None
             self._free[group].append(row)
-
-    def keys(self, rows: Ints) -> list[bytes]:
-        """Return the delivery ids of rows: the records' Kafka keys."""
-        found: list[bytes] = self._keys.take(rows).tolist()
-        return found
 
     def encode(
         self,
@@ -168,7 +153,15 @@ class PositionEncoder:
     ) -> list[EncodedRows]:
         """Return the same records as byte matrices, one per layout; arguments and errors as for `encode`."""
         numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
-        return [EncodedRows(index, self._writers[group].matrix(self._place[rows[index]], numbers.take(index))) for group, index in self._groups(rows)]
+        return [
+            EncodedRows(
+                index,
+                self._writers[group].matrix(self._place[rows[index]], numbers.take(index)),
+                self._writers[group].layout.id_offsets[self._key] + 1,
+                self._key_bytes[rows[index]],
+            )
+            for group, index in self._groups(rows)
+        ]
 
     def _numbers(
         self,
@@ -198,8 +191,7 @@ class PositionEncoder:
         if column.min() >= low and column.max() <= high:  # false as well when there is a NaN
             return
         first = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
-        delivery = self._keys[rows[first]].decode()
-        raise MessageError(f"delivery {delivery}: {name} must be from {low:.15g} to {high:.15g}, found {column[first].item()!r}")
+        raise MessageError(f"delivery {self._names[rows[first]]}: {name} must be from {low:.15g} to {high:.15g}, found {column[first].item()!r}")
 
     def _groups(self, rows: Ints) -> list[tuple[int, Ints]]:
         group = self._group[rows]

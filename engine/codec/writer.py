@@ -18,7 +18,7 @@ class RowWriter:
     """Writes records of one layout; keeps the ids of its drivers as they stand in a record, without the literals between them."""
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+        self.layout = layout
         self._names = [f"id_{i}_{k}" for i, width in enumerate(layout.widths) for k in range(width // ID_STEP)]
         # the ids' words of eight characters, and one more word with the character that follows each of the five
         self._ids = np.empty((16, len(self._names) + 1), np.uint64)
@@ -38,7 +38,7 @@ class RowWriter:
         """Write five columns of ids to some places."""
         rows = np.empty((len(places), self._ids.shape[1] * 8), np.uint8)
         at = 0
-        for i, (width, column) in enumerate(zip(self._layout.widths, ids, strict=True)):
+        for i, (width, column) in enumerate(zip(self.layout.widths, ids, strict=True)):
             closed = np.array([f'{word}"'.ljust(width + 1).encode() for word in column], f"S{width + 1}").view(np.uint8).reshape(-1, width + 1)
             rows[:, at : at + width] = closed[:, :width]
             rows[:, 8 * len(self._names) + i] = closed[:, width]
@@ -63,11 +63,11 @@ class RowWriter:
         return matrix
 
     def _blank(self, n: int) -> npt.NDArray[np.uint8]:
-        return np.tile(self._layout.template, (n, 1))
+        return np.tile(self.layout.template, (n, 1))
 
     def _fill(self, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
         ids = self._ids.take(places, axis=0, mode="clip")
-        rows = matrix.view(self._layout.writes).ravel()
+        rows = matrix.view(self.layout.writes).ravel()
         for k, name in enumerate(self._names):
             rows[name] = ids[:, k]
         last = ids.view(np.uint8)[:, 8 * len(self._names) :]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.codec import BOUNDS, MAX_RECORD_BYTES, PositionBatch, PositionEncoder, decode_positions
+from engine.codec import BOUNDS, MAX_RECORD_BYTES, EncodedRecords, KeyField, PositionBatch, PositionEncoder, decode_positions
 from engine.codec.decoder import MIN_ROWS
 from engine.codec.record import decode_record
 from engine.errors import MessageError
@@ -123,7 +123,25 @@ def test_a_record_does_not_depend_on_the_batch_it_is_in() -> None:
     assert together == [encoder.encode(rows[[i]], **columns(1))[0] for i in range(3)]
     matrices = encoder.encode_matrix(rows, **columns(3))
     assert {int(i): value for m in matrices for i, value in zip(m.index, m.values(), strict=True)} == dict(enumerate(together))
-    assert encoder.keys(rows) == [b"live-0-1", b"c", b"live-0-2"]
+    assert EncodedRecords(matrices).values() == together
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("delivery", [b"live-0-1", b"c", b"live-0-2"]),
+        ("driver", [b"car-1", b"d", b"car-2"]),
+        ("route", [b"1", b"a" * 20, b"2"]),
+        ("run", [b"live", b"e", b"live"]),
+    ],
+)
+def test_any_id_of_a_record_can_be_its_key(key: KeyField, expected: list[bytes]) -> None:
+    ids = [IDS_1, ("a" * 20, "b", "c", "d", "e"), ("2", "client-2", "live-0-2", "car-2", "live")]
+    encoder = PositionEncoder(key)
+    rows = encoder.add_rows(*(list(column) for column in zip(*ids, strict=True)))
+    records = EncodedRecords(encoder.encode_matrix(rows, **columns(3)))
+    assert (len(records), records.keys()) == (3, expected)
+    assert all(block.matrix[i, block.key_offset :].tobytes().startswith(key) for block in records.blocks for i, key in enumerate(block.keys()))
 
 
 def test_rows_given_back_are_used_again() -> None:
