@@ -1,7 +1,8 @@
 """What a place holds of a run, in a form that can be compared with another place: per delivery counts, gaps, repetitions and a checksum.
 
 A digest does not depend on the order of the positions, on how they were split into chunks, or (but for the counts) on how often one came. It keeps the rows
-themselves, 20 bytes each (and some 75 for a moment while it is made), so that two digests that differ can say where. It does not know what place it was made from.
+themselves, 20 bytes each (and some 75 for a moment while it is made), so that two digests that differ can say where. It does not know what place it was
+made from.
 """
 
 from __future__ import annotations
