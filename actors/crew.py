@@ -54,7 +54,7 @@ class RayCrew:
             if name not in self._handles:
                 options = {"name": name, "namespace": self._namespace, "lifetime": "detached", "get_if_exists": True}
                 self._handles[name] = DriverActor.options(**options, num_cpus=self._plan.placement.actor_cpus).remote(
-                    name, self._plan.run_id, self._plan.seed, self._settings, number / len(self._plan.actors)
+                    name, self._plan.run_id, self._settings, number / len(self._plan.actors)
                 )
 
     def add(self, actor: str, batch: Batch) -> None:

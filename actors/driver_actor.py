@@ -37,8 +37,8 @@ class TickingDriver:
     phase : in [0, 1), where in the tick period this actor ticks, so that not all do at once.
     """
 
-    def __init__(self, name: str, run_id: str, seed: int, settings: Settings, phase: float) -> None:
-        self._host = DriverHost(name, FleetSimulation(run_id, seed), KafkaPublisher(producer_options(settings)), wall_ms)
+    def __init__(self, name: str, run_id: str, settings: Settings, phase: float) -> None:
+        self._host = DriverHost(name, FleetSimulation(run_id), KafkaPublisher(producer_options(settings)), wall_ms)
         self._period_ms, self._phase_ms = settings.tick_ms, settings.tick_ms * phase
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)

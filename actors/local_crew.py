@@ -34,7 +34,7 @@ class LocalCrew:
         """Kill a host, if there is one, with all it knows, and put a new one in its place; what it has published stays published."""
         self._past += [self._publishers[name]] if name in self._publishers else []
         self._publishers[name] = MemoryPublisher()
-        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id, self._plan.seed), self._publishers[name], self._now_ms)
+        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self._publishers[name], self._now_ms)
 
     @property
     def positions(self) -> list[tuple[bytes, bytes]]:

@@ -71,7 +71,7 @@ class Source:
         network = shipped_network("liechtenstein")
         self.routes = network.random_routes(scenario.network.routes, scenario.seed, min_length_m=scenario.network.min_length_m)
         self.drivers = drivers
-        self._simulation = FleetSimulation(RUN, scenario.seed)
+        self._simulation = FleetSimulation(RUN)
         self._simulation.define_routes(self.routes)
         table = RouteTable.from_routes(self.routes)
         self._began_ms = int(time.time() * 1000) - UNDER_WAY_S * 1000

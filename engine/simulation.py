@@ -28,7 +28,7 @@ MAX_RECORDS = 50_000
 """How many positions one `advance` makes at most, unless more are due in one millisecond."""
 
 REMEMBERED = 100_000
-"""How many ended deliveries are remembered, so that a late repetition of their specs starts nothing. Older ones are the dispatcher's to know."""
+"""How many ended deliveries are remembered at most, so that a late repetition of their specs starts nothing; `forget` ends it earlier."""
 
 MAX_DWELL_S = 30 * 86_400.0
 """Longest stay at all stops of a route together."""
@@ -66,13 +66,13 @@ class Tick:
 
 
 class FleetSimulation:
-    """Deliveries in virtual time, which only ever advances.
+    """Deliveries in virtual time, which only ever advances. What chance decides is in their specs.
 
-    `seed` is kept for what chance may still decide here; phase and pace are already in the specs. `key` says whose id is the Kafka key of a position.
+    `key` says whose id is the Kafka key of a position.
     """
 
-    def __init__(self, run_id: str, seed: int = 0, key: KeyField = "delivery") -> None:
-        self.run_id, self.seed = run_id, seed
+    def __init__(self, run_id: str, *, key: KeyField = "delivery") -> None:
+        self.run_id = run_id
         self._now_ms, self._advances = -1, 0
         self._routes: dict[str, Route] = {}
         self._book = PlanBook()
@@ -179,6 +179,11 @@ class FleetSimulation:
     def cancel(self, delivery_id: str, at_ms: int) -> int | None:
         """Take a delivery off the road; return the instant it counts from, None if nothing changes: unknown, cancelled, or ended by then."""
         return self._steer(delivery_id, at_ms, RunningDelivery.cancel)
+
+    def forget(self, delivery_ids: Iterable[str]) -> None:
+        """Remember some ended deliveries no longer: whoever adds deliveries knows that they have ended."""
+        for delivery_id in delivery_ids:
+            self._ended.pop(delivery_id, None)
 
     def next_seq(self) -> dict[str, int]:
         """Return the number of the next position of every delivery that has not ended."""

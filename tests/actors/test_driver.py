@@ -22,7 +22,7 @@ class Bench:
     def __init__(self, scale: float = 1.0) -> None:
         self.now = float(START_MS)
         self.publisher = MemoryPublisher()
-        self.host = DriverHost("driver-0", FleetSimulation("run", 1), self.publisher, lambda: self.now)
+        self.host = DriverHost("driver-0", FleetSimulation("run"), self.publisher, lambda: self.now)
         self.host.set_clock(RunClock(START_MS, START_MS, scale))
 
     def run(self, wall_s: float, step_ms: float = 50.0) -> None:
@@ -60,7 +60,7 @@ def test_a_batch_that_comes_twice_starts_nothing_twice(bench: Bench, routes: lis
 def test_before_its_clock_starts_a_host_sends_nothing(routes: list[Route], specs: list[DeliverySpec]) -> None:
     bench = Bench()
     bench.host.set_clock(RunClock(START_MS, START_MS + 10_000, 1.0))
-    bench.host = DriverHost("driver-0", FleetSimulation("run", 1), bench.publisher, lambda: bench.now)
+    bench.host = DriverHost("driver-0", FleetSimulation("run"), bench.publisher, lambda: bench.now)
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(5)
     assert bench.host.status().until_ms is None

@@ -73,7 +73,7 @@ class Told:
 
 
 def simulation(specs: Iterable[DeliverySpec] = (), resume_seq: dict[str, int] | None = None) -> FleetSimulation:
-    made = FleetSimulation("run", 3)
+    made = FleetSimulation("run")
     made.define_routes(ROUTES)
     made.add(specs, resume_seq)
     return made
@@ -329,6 +329,8 @@ def test_ended_deliveries_leave_no_trace_but_a_bounded_memory(monkeypatch: pytes
     run(made, told, BEGIN_MS + 500_000, step_ms=20_000)
     assert (made.active, len(made._ended)) == (0, 30)
     assert len(made._deliveries) <= 8
+    made.forget([one.delivery_id for one in specs])
+    assert not made._ended
     run(simulation(specs), alone, BEGIN_MS + 500_000, step_ms=500_000)
     assert told.positions == alone.positions
     assert told.events == alone.events
