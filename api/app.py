@@ -26,7 +26,9 @@ from api.rest import config, deliveries, health, routes, runs, views
 from api.rest.site import Site
 from api.security import SecureOrigin, require_key
 from api.settings import Role, Settings
+from api.stores.base import StateStore
 from api.stores.embedded import DuckDbHistory, SqliteState
+from api.stores.mongo import MongoState
 from api.stream.consumer import SinkLoop
 from api.stream.live import LiveLoop
 from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
@@ -60,7 +62,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
 
     Parameters
     ----------
-    stores : the embedded ones in DATA_DIR if absent.
+    stores : those that the settings name if absent.
     bus : Kafka at KAFKA_BOOTSTRAP if absent. With a bus of the caller's nothing reads Kafka, and no socket is opened.
     """
     hub, metrics = Hub(), Metrics()
@@ -113,9 +115,16 @@ def _version() -> str:
 
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
-    stores = stores or Stores(SqliteState(settings.data_dir / "state.sqlite3"), DuckDbHistory(settings.data_dir / "history.duckdb"))
+    stores = stores or Stores(_state_store(settings), DuckDbHistory(settings.data_dir / "history.duckdb"))
     bus = bus or KafkaBus(settings.kafka)
     return Services(settings, stores, bus, metrics, Tally(), Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
+
+
+def _state_store(settings: Settings) -> StateStore:
+    if settings.mongodb_url is None:
+        return SqliteState(settings.data_dir / "state.sqlite3")
+    url = settings.mongodb_url.get_secret_value()
+    return MongoState(url, settings.mongodb_database, keep_positions=settings.mongodb_positions == "all")
 
 
 def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:

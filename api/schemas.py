@@ -242,7 +242,7 @@ class ViewRequest(Schema):
     """An address of the map that is to be kept under a name."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"title": "Vaduz, vans on the road", "query": "map=14/47.14/9.52&q=van&state=moving"}]}
+        extra="forbid", json_schema_extra={"examples": [{"title": "Vaduz, vans", "query": "map=14/47.14/9.52&q=van&state=moving"}]}
     )
 
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]

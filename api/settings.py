@@ -14,6 +14,9 @@ KAFKA_SASL_PASSWORD      our password, for the protocols with sasl              
 KAFKA_SSL_CA             PEM file of the authorities that may have signed the brokers' certificates    the system's
 KAFKA_SSL_CERTIFICATE    PEM file of our own certificate, for brokers that ask for one                 none
 KAFKA_SSL_KEY            PEM file of our certificate's private key                                     none
+MONGODB_URL         MongoDB that keeps the state, mongodb:// or mongodb+srv://                         none: a file in DATA_DIR
+MONGODB_DATABASE    name of the database there                                                         code_delivery
+MONGODB_POSITIONS   newest: one position of each delivery; all: also every one, in a collection        newest
 DATA_DIR            folder of the embedded stores                                                      .data
 UI_DIR              folder of the built web pages                                                      the shipped ones
 BASEMAP             shipped road network that is the base map, or a network's .npz file               liechtenstein
@@ -75,6 +78,9 @@ class Settings(BaseSettings):
     kafka_ssl_ca: Path | None = None
     kafka_ssl_certificate: Path | None = None
     kafka_ssl_key: Path | None = None
+    mongodb_url: SecretStr | None = None
+    mongodb_database: str = Field(default="code_delivery", pattern="^[A-Za-z0-9_-]{1,63}$")
+    mongodb_positions: Literal["newest", "all"] = "newest"
     data_dir: Path = Path(".data")
     ui_dir: Path | None = None
     basemap: str = "liechtenstein"
@@ -97,6 +103,13 @@ class Settings(BaseSettings):
     def _can_reach_kafka(self) -> Self:
         assert self.kafka  # raises for settings of the connection that do not fit
         return self
+
+    @field_validator("mongodb_url")
+    @classmethod
+    def _is_mongodb(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
+            raise ValueError("MONGODB_URL must begin with mongodb:// or mongodb+srv://")  # and is not shown: it may hold a password
+        return value
 
     @field_validator("basemap")
     @classmethod

@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from mongo_databases import database_for_a_test, mongodb_url
 
 from api.stores.base import HistoryStore, StateStore
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.memory import MemoryHistory, MemoryState
+from api.stores.mongo import MongoState
 
-STATE_STORES: dict[str, Callable[[Path], StateStore]] = {
-    "memory": lambda _: MemoryState(),
-    "sqlite": lambda folder: SqliteState(folder / "state.sqlite3"),
-}
+
+@contextmanager
+def _memory(_: Path) -> Iterator[Callable[[], StateStore]]:
+    store = MemoryState()
+    yield lambda: store
+
+
+@contextmanager
+def _sqlite(folder: Path) -> Iterator[Callable[[], StateStore]]:
+    yield lambda: SqliteState(folder / "state.sqlite3")
+
+
+@contextmanager
+def _mongo(_: Path) -> Iterator[Callable[[], StateStore]]:
+    url = mongodb_url()
+    with database_for_a_test(url) as name:
+        yield lambda: MongoState(url, name)
+
+
+STATE_STORES: dict[str, Callable[[Path], AbstractContextManager[Callable[[], StateStore]]]] = {"memory": _memory, "sqlite": _sqlite, "mongo": _mongo}
+"""By name: a place for one test, where every call makes one more store over the same facts, as in one more process."""
+
 HISTORY_STORES: dict[str, Callable[[Path], HistoryStore]] = {
     "memory": lambda _: MemoryHistory(),
     "duckdb": lambda folder: DuckDbHistory(folder / "history.duckdb"),
 }
 
 
-@pytest.fixture(params=list(STATE_STORES))
-async def state(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StateStore]:
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "mongo" else []) for name in STATE_STORES])
+def new_state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], StateStore]]:
+    """Makes state stores over the same facts."""
+    with STATE_STORES[request.param](tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def state(new_state: Callable[[], StateStore]) -> AsyncIterator[StateStore]:
     """An empty, open state store."""
-    store = STATE_STORES[request.param](tmp_path)
+    store = new_state()
     await store.open()
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def states(new_state: Callable[[], StateStore]) -> AsyncIterator[list[StateStore]]:
+    """Two open state stores over the same facts, as two processes have them."""
+    stores = [new_state(), new_state()]
+    for store in stores:
+        await store.open()
+    yield stores
+    for store in stores:
+        await store.close()
 
 
 @pytest.fixture(params=list(HISTORY_STORES))

@@ -1,0 +1,163 @@
+"""The documents, from and to the values of `api.stores.model`. Places are GeoJSON: longitude before latitude. This module knows no driver.
+
+routes      _id routeId      title source lengthM points start end definition kept
+deliveries  _id deliveryId   owners; what its events say, with a revision; what its newest position says
+runs        _id runId        eventTime seq state silent event
+views       _id view's id    title query createdAtMs
+positions   _id {deliveryId, seq}   the record's fields as on the wire, and location (if every position is kept)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bson.int64 import Int64
+from pymongo import UpdateOne
+
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
+from api.stores.mongo.protocol import Document, Filter
+from engine.codec import PositionBatch
+from engine.messages import RunEvent
+
+Change = tuple[Filter, Document]
+"""Which document, unless it has something newer, and what is done to it."""
+
+_OWNERS = {"run_id": "runId", "route_id": "routeId", "client_id": "clientId", "driver_id": "driverId"}
+_BY_EVENTS = {
+    "vehicle": "vehicle",
+    "phase": "phase",
+    "event_seq": "eventSeq",
+    "reason": "reason",
+    "started_at": "startedAt",
+    "planned_arrival": "plannedArrival",
+    "ended_at": "endedAt",
+    "route_length_m": "routeLengthM",
+    "positions": "positions",
+}
+_BY_POSITIONS = {
+    "seq": "seq",
+    "event_time": "eventTime",
+    "speed_mps": "speedMps",
+    "bearing_deg": "bearingDeg",
+    "distance_m": "distanceM",
+    "finished": "finished",
+}
+_RECORD = _OWNERS | _BY_EVENTS | _BY_POSITIONS
+
+EVENT_FIELDS = (*_OWNERS.values(), *_BY_EVENTS.values(), "revision")
+"""What must be read to decide what an event changes."""
+
+_NO_EVENT = {"vehicle": "car", "phase": DeliveryPhase.MOVING.value, "eventSeq": -1, "revision": 0}
+_NO_POSITION = {"seq": -1, "speedMps": 0.0, "bearingDeg": 0.0, "distanceM": 0.0, "finished": False}
+"""Fields of a delivery that no event, or no position, has told of; those that are sorted by must be there."""
+
+
+def point(lat_deg: float, lng_deg: float) -> Document:
+    """Return a place as GeoJSON: longitude first."""
+    return {"type": "Point", "coordinates": [lng_deg, lat_deg]}
+
+
+# -- deliveries ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def delivery_of(document: Document, route: Document | None = None, *, run_is_silent: bool = False) -> DeliveryRecord:
+    """Return the delivery in a document; `route` is the document of its route with title and length, if that is known."""
+    values: dict[str, Any] = {name: document[field] for name, field in _RECORD.items() if field in document}
+    values["phase"] = DeliveryPhase(values["phase"])
+    if "location" in document:
+        values["lng_deg"], values["lat_deg"] = document["location"]["coordinates"]
+    if route is not None:
+        values |= {"route_title": route["title"], "route_length_m": values.get("route_length_m") or route["lengthM"]}
+    return DeliveryRecord(document["_id"], **values, run_is_silent=run_is_silent)
+
+
+def event_change(record: DeliveryRecord, revision: int) -> UpdateOne:
+    """Return the operation that brings what events say from a revision to the next one, or is refused if the delivery has another revision by then.
+
+    Revision 0 stands for a delivery that no event has told of, whether it has a document or not.
+    """
+    told = {field: getattr(record, name) for name, field in _BY_EVENTS.items()} | {"phase": record.phase.value, "revision": revision + 1}
+    owners = {field: getattr(record, name) for name, field in _OWNERS.items()}
+    return UpdateOne({"_id": record.delivery_id, "revision": revision}, {"$set": told, "$setOnInsert": owners | _NO_POSITION}, upsert=True)
+
+
+def newest_changes(batch: PositionBatch) -> Iterator[Change]:
+    """Give the change that each position makes to its delivery if it is newer than what is there."""
+    owners = zip(*(getattr(batch, name).astype(str).tolist() for name in _OWNERS), strict=True)
+    ids = batch.delivery_id.astype(str).tolist()
+    columns = (getattr(batch, name).tolist() for name in ("seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m", "finished"))
+    rows, places = zip(*columns, strict=True), zip(batch.lat_deg.tolist(), batch.lng_deg.tolist(), strict=True)
+    for delivery_id, owner, row, place in zip(ids, owners, rows, places, strict=True):
+        told = dict(zip(_BY_POSITIONS.values(), row, strict=True)) | {"location": point(*place)}
+        first = dict(zip(_OWNERS.values(), owner, strict=True)) | _NO_EVENT
+        yield {"_id": delivery_id, "seq": {"$lt": row[0]}}, {"$set": told, "$setOnInsert": first}
+
+
+def position_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
+    """Give the operation that keeps each position; the same one again changes nothing.
+
+    The names and kinds of the fields are those that Kafka Connect makes of the records, so it does not matter who writes a document first.
+    """
+    texts = [getattr(batch, name).astype(str).tolist() for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")]
+    numbers = [getattr(batch, name).tolist() for name in ("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m")]
+    for route, client, delivery, driver, run, lat, lng, finished, seq, time, speed, bearing, distance in zip(*texts, *numbers, strict=True):
+        number = Int64(seq)
+        told = {
+            "routeId": route,
+            "clientId": client,
+            "position": [lat, lng],  # the wire's order, untouched
+            "finished": finished,
+            "deliveryId": delivery,
+            "driverId": driver,
+            "runId": run,
+            "seq": number,
+            "eventTime": Int64(time),
+            "speed": speed,
+            "bearing": bearing,
+            "distance": distance,
+            "location": point(lat, lng),
+        }
+        yield UpdateOne({"_id": {"deliveryId": delivery, "seq": number}}, {"$set": told}, upsert=True)
+
+
+# -- routes, runs, views -------------------------------------------------------------------------------------------------------------------------------
+
+
+def route_write(route: StoredRoute, *, kept: bool) -> UpdateOne:
+    """Return the operation that puts a route in or replaces it; `kept` stays true once it is."""
+    told = {"title": route.title, "source": route.source, "lengthM": route.length_m, "points": route.points}
+    told |= {"start": point(*route.start), "end": point(*route.end), "definition": route.definition}
+    update: Document = {"$set": told | {"kept": True}} if kept else {"$set": told, "$setOnInsert": {"kept": False}}
+    return UpdateOne({"_id": route.id}, update, upsert=True)
+
+
+def route_of(document: Document) -> StoredRoute:
+    """Return the route in a document."""
+    start, end = ((lat, lng) for lng, lat in (document["start"]["coordinates"], document["end"]["coordinates"]))
+    told = (document["title"], document["source"], document["lengthM"], document["points"])
+    return StoredRoute(document["_id"], *told, start, end, document["definition"], document["kept"])
+
+
+def run_change(event: RunEvent) -> Change:
+    """Return the change that an event makes to its run if it says more than what is there (`api.stores.model.is_newer`)."""
+    older = [{"eventTime": {"$lt": event.event_time}}, {"eventTime": event.event_time, "seq": {"$lt": event.seq}}]
+    # As JSON: a seed may be any whole number, and a document's have 64 bits.
+    told = {"eventTime": event.event_time, "seq": event.seq, "state": event.state, "silent": False, "event": event.to_json().decode()}
+    return {"_id": event.run_id, "$or": older}, {"$set": told}
+
+
+def run_of(document: Document) -> RunEvent:
+    """Return how the run in a document stands."""
+    return RunEvent.from_json(document["event"].encode())
+
+
+def view_write(view: View) -> UpdateOne:
+    """Return the operation that puts a view in or replaces it, its time of creation staying."""
+    update = {"$set": {"title": view.title, "query": view.query}, "$setOnInsert": {"createdAtMs": view.created_at_ms}}
+    return UpdateOne({"_id": view.id}, update, upsert=True)
+
+
+def view_of(document: Document) -> View:
+    """Return the view in a document."""
+    return View(document["_id"], document["title"], document["query"], document["createdAtMs"])
