@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
+from functools import reduce
+from itertools import chain
 
 import numpy as np
 import pytest
 
 from api.stores.base import DeliveryQuery, DeliverySort, StateStore
+from api.stores.memory import MemoryState
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, after_event
 from engine.codec import PositionBatch
+from engine.codec.batch import PositionRecord
 from engine.messages import DeliveryEvent, RunEvent
 from engine.route import Route
 
@@ -258,3 +263,83 @@ async def test_a_deleted_view_is_gone(state: StateStore) -> None:
     await state.put_view(View("a", "A", "q=a", T0))
     assert [await state.delete_view("a"), await state.delete_view("a")] == [True, False]
     assert await state.views() == []
+
+
+async def facts_for_questions(stores: list[StateStore]) -> None:
+    """Tell stores the same facts: deliveries of every kind, on routes known and unknown, of runs heard of and silent."""
+    chance = random.Random(3)
+    kinds = ["started", "stopped", "resumed", "delivered", "cancelled", "suspended", "rejected"]
+    events, rows = [], []
+    for i in range(60):
+        name, run = f"d{i:02}", f"run{i % 3}"
+        for seq in range(chance.randrange(3)):
+            length = chance.choice([None, 0.0, 40.0, 4000.0])
+            owners = {"run_id": run, "route_id": f"r{i % 4}", "vehicle": chance.choice(["car", "van"]), "driver_id": f"x{i % 7}"}
+            events.append(event(name, seq, chance.choice(kinds), planned_arrival=chance.choice([None, T0, T0 + 9]), route_length=length, **owners))
+        for seq in range(chance.randrange(3)):
+            row = position(name, seq, speed=chance.choice([0.0, 0.1, 5.0, 5.0]), finished=chance.random() < 0.3, run=run)
+            rows.append((f"r{i % 4}".encode(), row[1], row[2], f"x{i % 7}".encode(), *row[4:]))
+    for store in stores:
+        await store.put_routes([route("r0", "Zürich (North)"), route("r1", "vaduz"), route("r2", "Vaduz 2")])
+        await store.put_runs([run_event(f"run{number}") for number in range(3)])
+        await store.doubt_runs()
+        await store.put_runs([run_event(f"run{number}", time=T0 + 1) for number in range(2)])
+        await store.apply_events(events)
+        await store.apply_positions(PositionBatch.of(rows))
+
+
+async def test_every_question_is_answered_as_the_plainest_reading_answers_it(state: StateStore) -> None:
+    plain = MemoryState()
+    await facts_for_questions([state, plain])
+    phases = [frozenset[DeliveryPhase](), *(frozenset({phase}) for phase in DeliveryPhase), frozenset({DeliveryPhase.STOPPED, DeliveryPhase.SUSPENDED})]
+    questions = [DeliveryQuery(phases=some, sort=DeliverySort.DELIVERY_ID, descending=False) for some in phases]
+    questions += [
+        DeliveryQuery(sort=sort, descending=down, limit=7, offset=offset) for sort in DeliverySort for down in (True, False) for offset in (0, 50, 99)
+    ]
+    questions += [DeliveryQuery(text=text, sort=DeliverySort.ROUTE_TITLE) for text in ("VADUZ", "(north", "D0", "x3", "2", ".*", "^d", "\\", "nothing")]
+    questions += [
+        DeliveryQuery(run_id="run2", vehicle="van", route_id="r1"),
+        DeliveryQuery(phases=phases[2], text="vaduz", sort=DeliverySort.PROGRESS, limit=3),
+    ]
+    for question in questions:
+        assert await state.deliveries(question) == await plain.deliveries(question), question
+
+
+async def test_two_processes_that_write_at_once_leave_the_state_that_the_model_says(states: list[StateStore]) -> None:
+    chance = random.Random(5)
+    lives = {
+        f"d{i}": [
+            event(f"d{i}", seq, kind, planned_arrival=T0 + 100, route_length=500.0) for seq, kind in enumerate(["started", "stopped", "resumed", "delivered"])
+        ]
+        for i in range(6)
+    }
+    expected = {name: reduce(after_event, life, None) for name, life in lives.items()}
+    events, rows = [*chain(*lives.values())] * 2, [position(name, seq) for name in lives for seq in range(30)] * 2
+
+    async def tell(store: StateStore, some_events: list[DeliveryEvent], some_rows: list[PositionRecord]) -> None:
+        while some_events or some_rows:
+            await asyncio.gather(store.apply_events(some_events[-5:]), store.apply_positions(PositionBatch.of(some_rows[-40:])))
+            del some_events[-5:], some_rows[-40:]
+
+    chance.shuffle(events)
+    chance.shuffle(rows)
+    await asyncio.gather(*(tell(store, events[half::2], rows[half::2]) for half, store in enumerate(states)))
+    for store in states:
+        for name, record in expected.items():
+            found = await store.delivery(name)
+            assert found is not None
+            assert record is not None
+            newest = {"seq": 29, "event_time": T0 + 29_000, "distance_m": 145.0, "lat_deg": 47.14, "lng_deg": 9.52, "speed_mps": 5.0, "bearing_deg": 90.0}
+            assert found == replace(record, **newest)  # type: ignore[arg-type]
+
+
+async def test_what_one_process_writes_another_one_reads(states: list[StateStore]) -> None:
+    one, other = states
+    await one.put_routes([route()])
+    await one.put_runs([run_event()])
+    view = await one.put_view(View("v", "V", "q=v", T0))
+    assert await other.route("r1") == route()
+    assert await other.run("run") == run_event()
+    assert await other.views() == [view]
+    await other.doubt_runs()
+    assert await one.silent_runs() == {"run"}

@@ -72,7 +72,7 @@ PUT_VIEW = """
 INSERT INTO views VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET title=excluded.title, query=excluded.query RETURNING *
 """
 
-_LENGTH = "coalesce(nullif(d.route_length_m, 0), r.length_m)"
+_LENGTH = "coalesce(nullif(d.route_length_m, 0), r.length_m, d.route_length_m)"
 _PROGRESS = f"iif({_LENGTH} > 0, min(max(coalesce(n.distance_m, 0) / {_LENGTH}, 0.0), 1.0), coalesce(n.finished, 0) * 1.0)"
 _PHASE = (
     "CASE WHEN u.silent AND NOT coalesce(n.finished, 0) AND d.phase IN ('moving', 'paused') THEN 'suspended'"
