@@ -21,6 +21,7 @@ from cli import __version__
 from cli.routes_command import routes_app
 from cli.settings import UpSettings
 from cli.topics_command import topics_app
+from cli.verify.command import verify
 from engine.errors import InvalidInput
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(routes_app, name="routes")
 app.add_typer(topics_app, name="topics")
+app.command()(verify)
 
 CANNOT_RUN = 2
 

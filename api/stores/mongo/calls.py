@@ -73,6 +73,14 @@ async def called(place: str, call: Callable[[], Awaitable[T]]) -> T:
         raise _translated(place, error) from error
 
 
+async def called_once(place: str, call: Callable[[], Awaitable[T]]) -> T:
+    """Return what a call to the driver returns, as `called`, without a second attempt: for what cannot be asked again, like the next part of a cursor."""
+    try:
+        return await call()
+    except PyMongoError as error:
+        raise _translated(place, error) from error
+
+
 def _is_worth_another(error: AutoReconnect) -> bool:
     """Return whether a lost connection may be a matter of an instant: one that a new primary or a restart closed, not one that was waited for in vain."""
     return not isinstance(error, ServerSelectionTimeoutError | NetworkTimeout)

@@ -5,7 +5,7 @@ Durability: a write is acknowledged once a majority has it in its journal. What 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,7 +14,7 @@ from pymongo import IndexModel, UpdateOne
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from api.errors import StoreUnavailable
-from api.stores.mongo.calls import called, refused_as_known
+from api.stores.mongo.calls import called, called_once, refused_as_known
 from api.stores.mongo.protocol import Collection, Database, Document, Filter, Order
 
 OPTIONS: dict[str, Any] = {
@@ -79,6 +79,11 @@ class _MotorCollection:
 
         found: list[Document] = await called(self._place, call)
         return found
+
+    async def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
+        cursor = self._collection.find(where, fields, batch_size=size)
+        while part := await called_once(self._place, lambda: cursor.to_list(size)):
+            yield part
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
         found: list[Document] = await called(self._place, lambda: self._collection.aggregate(pipeline, allowDiskUse=True).to_list(None))

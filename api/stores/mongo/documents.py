@@ -9,12 +9,15 @@ positions   _id {deliveryId, seq}   the record's fields as on the wire, and loca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from bson.int64 import Int64
 from pymongo import UpdateOne
 
+from api.stores.base import PositionColumns
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
 from api.stores.mongo.protocol import Document, Filter
 from engine.codec import PositionBatch
@@ -47,6 +50,9 @@ _RECORD = _OWNERS | _BY_EVENTS | _BY_POSITIONS
 
 EVENT_FIELDS = (*_OWNERS.values(), *_BY_EVENTS.values(), "revision")
 """What must be read to decide what an event changes."""
+
+POSITION_FIELDS = ("deliveryId", "seq", "location")
+"""What identifies a position and says where it was."""
 
 _NO_EVENT = {"vehicle": "car", "phase": DeliveryPhase.MOVING.value, "eventSeq": -1, "revision": 0}
 _NO_POSITION = {"seq": -1, "speedMps": 0.0, "bearingDeg": 0.0, "distanceM": 0.0, "finished": False}
@@ -119,6 +125,22 @@ def position_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
             "location": point(lat, lng),
         }
         yield UpdateOne({"_id": {"deliveryId": delivery, "seq": number}}, {"$set": told}, upsert=True)
+
+
+def position_columns(found: Sequence[Document]) -> PositionColumns:
+    """Return the positions in documents of `POSITION_FIELDS`; what is no number, or not there, is NaN, or seq -1."""
+    places = [_pair((document.get("location") or {}).get("coordinates")) for document in found]
+    seqs = [seq if isinstance(seq := document.get("seq"), int) else -1 for document in found]
+    ids = np.array([str(document.get("deliveryId")).encode() for document in found], "S")
+    lng_deg, lat_deg = (np.array(column, np.float64) for column in zip(*places, strict=True))
+    return PositionColumns(ids, np.array(seqs, np.int64), lat_deg, lng_deg)
+
+
+def _pair(coordinates: object) -> tuple[float, float]:
+    match coordinates:
+        case [int() | float() as lng, int() | float() as lat]:
+            return lng, lat
+    return math.nan, math.nan
 
 
 # -- routes, runs, views -------------------------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ Every method raises `StoreBackpressure` or `StoreUnavailable`, never a driver's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pymongo import IndexModel, UpdateOne
@@ -21,6 +21,9 @@ class Collection(Protocol):
 
     async def find(self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0) -> list[Document]:
         """Return the documents that fit; all their fields, or some and ``_id``; all of them, or at most `limit`."""
+
+    def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
+        """Give the documents that fit, some of their fields, at most `size` at a time; for more than fits into memory."""
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
         """Return what a pipeline makes."""

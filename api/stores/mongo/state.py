@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
 from pymongo import UpdateOne
 
 from api.errors import StoreBackpressure
-from api.stores.base import DeliveryQuery, Page
+from api.stores.base import DeliveryQuery, Page, PositionColumns
 from api.stores.model import DeliveryRecord, StoredRoute, View, after_event, is_newer, newest_rows
 from api.stores.mongo import documents, queries
 from api.stores.mongo.client import connect
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 BULK = 2_000
 """Operations in one bulk: some 0.7 MB, which a server carries out in a tenth of a second."""
+
+CHUNK = 10_000
+"""Documents read at a time where all of them are wanted."""
 
 ROUTES_IN_A_BULK = 20
 """A route may have 900 KB, and a message to the server 48 MB."""
@@ -52,22 +55,23 @@ class MongoState:
 
     def __init__(self, url: str, database: str, *, keep_positions: bool = False, connect: Callable[[str, str], Database] = connect) -> None:
         self._url, self._name, self._keep_positions, self._connect = url, database, keep_positions, connect
-        self._database: Database
+        self._database: Database | None = None
 
     async def open(self) -> None:
-        self._database = self._connect(self._url, self._name)
-        self._routes, self._deliveries, self._runs, self._views, self._positions = (
-            self._database.collection(name) for name in ("routes", "deliveries", "runs", "views", "positions")
-        )
+        self._database = database = self._connect(self._url, self._name)
+        self._ping = database.ping
+        self._routes, self._deliveries, self._runs = (database.collection(name) for name in ("routes", "deliveries", "runs"))
+        self._views, self._positions = (database.collection(name) for name in ("views", "positions"))
         for name, indexes in queries.INDEXES.items():
             if name != "positions" or self._keep_positions:
-                await self._database.collection(name).create_indexes(indexes)
+                await database.collection(name).create_indexes(indexes)
 
     async def close(self) -> None:
-        await self._database.close()
+        if self._database is not None:
+            await self._database.close()
 
     async def ping(self) -> None:
-        await self._database.ping()
+        await self._ping()
 
     # -- routes ----------------------------------------------------------------------------------------------------------------------------------------
 
@@ -165,6 +169,15 @@ class MongoState:
     async def ended(self, run_id: str) -> dict[str, int]:
         found = await self._deliveries.find({"runId": run_id, "positions": {"$ne": None}}, ("positions",))
         return {document["_id"]: document["positions"] for document in found}
+
+    async def has_positions(self, run_id: str) -> bool:
+        """Return whether the collection of positions has any of a run; called when a run is verified."""
+        return bool(await self._positions.find({"runId": run_id}, ("_id",), limit=1))
+
+    async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
+        """Give what the collection of positions holds of a run, in chunks, in any order; called when a run is verified."""
+        async for part in self._positions.chunks({"runId": run_id}, documents.POSITION_FIELDS, CHUNK):
+            yield documents.position_columns(part)
 
     # -- runs ------------------------------------------------------------------------------------------------------------------------------------------
 

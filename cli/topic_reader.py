@@ -1,0 +1,138 @@
+"""Topics read from their beginning to an end that is noted before, by a consumer that leaves no trace in Kafka.
+
+It hands out records as they are, in polls, and knows nothing of what they mean.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from api.stream.client import MAX_POLL, connection_options
+from engine.kafka_connection import KafkaConnection
+
+ANSWER_S = 10.0
+POLL_S = 0.1
+STALL_S = 30.0
+"""Without a record or an end for so long, reading is given up."""
+
+Partition = tuple[str, int]
+
+
+class TopicUnreadable(RuntimeError):
+    """A topic could not be read to its noted end; the message says which, where, and why."""
+
+
+class TopicReader:
+    """A reader of all partitions of some topics. `mark` notes where they end now, `polls` reads up to there; both may be called again for what came since.
+
+    Parameters
+    ----------
+    part : who reads, for the brokers' logs.
+    since_ms : wall epoch ms; records that are older are passed over. None: from the beginning.
+
+    Raises
+    ------
+    TopicUnreadable : Kafka does not answer, or a topic is not there.
+    """
+
+    def __init__(self, kafka: KafkaConnection, topics: Sequence[str], part: str, *, since_ms: int | None = None) -> None:
+        self._kafka, self._topics = kafka, list(topics)
+        options = {"enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 50, "queued.max.messages.kbytes": 64 * 1024}
+        self._consumer = Consumer(connection_options(kafka, part) | options | {"group.id": f"{kafka.client_id}-{part}", "auto.offset.reset": "earliest"})
+        self._end: dict[Partition, int] = {}
+        try:
+            self._partitions = [TopicPartition(topic, number) for topic in self._topics for number in self._numbers(topic)]
+            self._begin = {(part.topic, part.partition): self._watermarks(part)[0] for part in self._partitions}
+            self._next = dict(self._begin) if since_ms is None else self._offsets_at(since_ms)
+        except BaseException:
+            self._consumer.close()
+            raise
+
+    @property
+    def trimmed(self) -> dict[Partition, int]:
+        """Partitions whose oldest records Kafka no longer has, and the first offset that it does."""
+        return {partition: low for partition, low in self._begin.items() if low > 0}
+
+    def mark(self) -> int:
+        """Note where every partition ends now, in the order of the topics, and return how many records lie before."""
+        for part in self._partitions:
+            self._end[part.topic, part.partition] = self._watermarks(part)[1]
+        return sum(max(0, self._end[partition] - self._next[partition]) for partition in self._end)
+
+    def polls(self) -> Iterator[list[Message]]:
+        """Give what lies before the marks, a poll at a time. Of the same partition the records come in order.
+
+        Raises
+        ------
+        TopicUnreadable : nothing came for `STALL_S`, or Kafka refuses.
+        """
+        left = {partition for partition, end in self._end.items() if self._next[partition] < end}
+        self._consumer.assign([TopicPartition(topic, number, self._next[topic, number]) for topic, number in left])
+        heard = time.monotonic()
+        while left:
+            records = []
+            for message in self._consumer.consume(MAX_POLL, POLL_S):
+                heard = time.monotonic()
+                partition = (str(message.topic()), int(message.partition() or 0))
+                if self._is_record(message) and partition in left and self._offset(message) < self._end[partition]:
+                    records.append(message)
+                    self._next[partition] = self._offset(message) + 1
+            # What is beyond the mark is left for the next reading; the end of a partition may also be a marker of a transaction, which is no record.
+            done = {partition for partition in left if self._next[partition] >= self._end[partition]}
+            if done:
+                self._consumer.incremental_unassign([TopicPartition(*partition) for partition in done])
+                left -= done
+            if records:
+                yield records
+                heard = time.monotonic()
+            elif time.monotonic() - heard > STALL_S:
+                first = min(left)
+                raise TopicUnreadable(f"{first[0]} at {self._kafka}: partition {first[1]} gave nothing for {STALL_S:g} s at offset {self._next[first]}")
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.code() == KafkaError._PARTITION_EOF:
+            partition = (str(message.topic()), int(message.partition() or 0))
+            self._next[partition] = max(self._next[partition], self._offset(message))
+        elif error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
+            raise TopicUnreadable(f"{message.topic()} at {self._kafka}: {error.str()}")
+        return False
+
+    @staticmethod
+    def _offset(message: Message) -> int:
+        offset = message.offset()
+        return OFFSET_INVALID if offset is None else offset
+
+    def _numbers(self, topic: str) -> list[int]:
+        try:
+            found = self._consumer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+        except KafkaException as error:
+            raise TopicUnreadable(f"{topic} at {self._kafka}: {error.args[0].str()}") from None
+        if found.error is not None or not found.partitions:
+            raise TopicUnreadable(f"{topic} at {self._kafka}: {found.error.str() if found.error is not None else 'no partitions'}")
+        return sorted(found.partitions)
+
+    def _watermarks(self, part: TopicPartition) -> tuple[int, int]:
+        try:
+            low, high = self._consumer.get_watermark_offsets(part, timeout=ANSWER_S)
+        except KafkaException as error:
+            raise TopicUnreadable(f"{part.topic} at {self._kafka}: partition {part.partition}: {error.args[0].str()}") from None
+        return max(low, 0), max(high, 0)
+
+    def _offsets_at(self, since_ms: int) -> dict[Partition, int]:
+        asked = [TopicPartition(part.topic, part.partition, since_ms) for part in self._partitions]
+        try:
+            found = self._consumer.offsets_for_times(asked, timeout=ANSWER_S)
+        except KafkaException as error:
+            raise TopicUnreadable(f"{', '.join(self._topics)} at {self._kafka}: {error.args[0].str()}") from None
+        # No record since then: the end, as it is now.
+        return {(part.topic, part.partition): part.offset if part.offset >= 0 else self._watermarks(part)[1] for part in found}
