@@ -26,7 +26,8 @@ from api.rest import config, deliveries, health, routes, runs, views
 from api.rest.site import Site
 from api.security import SecureOrigin, require_key
 from api.settings import Role, Settings
-from api.stores.base import StateStore
+from api.stores.base import HistoryStore, StateStore
+from api.stores.elastic import ElasticHistory, ElasticOptions, Period
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
 from api.stream.consumer import SinkLoop
@@ -115,7 +116,7 @@ def _version() -> str:
 
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
-    stores = stores or Stores(_state_store(settings), DuckDbHistory(settings.data_dir / "history.duckdb"))
+    stores = stores or Stores(_state_store(settings), _history_store(settings))
     bus = bus or KafkaBus(settings.kafka)
     return Services(settings, stores, bus, metrics, Tally(), Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
 
@@ -125,6 +126,20 @@ def _state_store(settings: Settings) -> StateStore:
         return SqliteState(settings.data_dir / "state.sqlite3")
     url = settings.mongodb_url.get_secret_value()
     return MongoState(url, settings.mongodb_database, keep_positions=settings.mongodb_positions == "all")
+
+
+def _history_store(settings: Settings) -> HistoryStore:
+    if settings.elasticsearch_url is None:
+        return DuckDbHistory(settings.data_dir / "history.duckdb")
+    key = settings.elasticsearch_api_key
+    options = ElasticOptions(
+        settings.elasticsearch_prefix,
+        Period(settings.elasticsearch_index_period),
+        settings.elasticsearch_retention_days,
+        settings.elasticsearch_replicas,
+        settings.elasticsearch_lifecycle,
+    )
+    return ElasticHistory(settings.elasticsearch_url.get_secret_value(), options, api_key=None if key is None else key.get_secret_value())
 
 
 def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:

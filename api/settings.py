@@ -17,6 +17,13 @@ KAFKA_SSL_KEY            PEM file of our certificate's private key              
 MONGODB_URL         MongoDB that keeps the state, mongodb:// or mongodb+srv://                         none: a file in DATA_DIR
 MONGODB_DATABASE    name of the database there                                                         code_delivery
 MONGODB_POSITIONS   newest: one position of each delivery; all: also every one, in a collection        newest
+ELASTICSEARCH_URL   Elasticsearch 9 that keeps the history, http(s)://host:port, comma-separated       none: a file in DATA_DIR
+ELASTICSEARCH_API_KEY         key for it, as Elasticsearch gives it out                                none
+ELASTICSEARCH_PREFIX          begins the name of everything that is kept there                         delivery
+ELASTICSEARCH_INDEX_PERIOD    hour, day or month: how much time one index holds                        day
+ELASTICSEARCH_RETENTION_DAYS  indices made more days ago than this are deleted; 0 keeps them           0
+ELASTICSEARCH_REPLICAS        copies of each index besides the first                                   0
+ELASTICSEARCH_LIFECYCLE       names: we delete old indices; ilm: the server's lifecycle management     names
 DATA_DIR            folder of the embedded stores                                                      .data
 UI_DIR              folder of the built web pages                                                      the shipped ones
 BASEMAP             shipped road network that is the base map, or a network's .npz file               liechtenstein
@@ -28,6 +35,7 @@ LOG_LEVEL           debug, info, warning or error                               
 from __future__ import annotations
 
 import ipaddress
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -56,6 +64,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+_HTTP = re.compile(r"https?://([^/@\s]+@)?[^/@\s:]+:\d{1,5}(/\S*)?")
 Words = Annotated[frozenset[str], NoDecode]
 
 
@@ -81,6 +90,13 @@ class Settings(BaseSettings):
     mongodb_url: SecretStr | None = None
     mongodb_database: str = Field(default="code_delivery", pattern="^[A-Za-z0-9_-]{1,63}$")
     mongodb_positions: Literal["newest", "all"] = "newest"
+    elasticsearch_url: SecretStr | None = None
+    elasticsearch_api_key: SecretStr | None = None
+    elasticsearch_prefix: str = Field(default="delivery", pattern="^[a-z][a-z0-9-]{0,63}$")
+    elasticsearch_index_period: Literal["hour", "day", "month"] = "day"
+    elasticsearch_retention_days: int = Field(default=0, ge=0, le=36_500)
+    elasticsearch_replicas: int = Field(default=0, ge=0, le=10)
+    elasticsearch_lifecycle: Literal["names", "ilm"] = "names"
     data_dir: Path = Path(".data")
     ui_dir: Path | None = None
     basemap: str = "liechtenstein"
@@ -109,6 +125,14 @@ class Settings(BaseSettings):
     def _is_mongodb(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError("MONGODB_URL must begin with mongodb:// or mongodb+srv://")  # and is not shown: it may hold a password
+        return value
+
+    @field_validator("elasticsearch_url")
+    @classmethod
+    def _is_elasticsearch(cls, value: SecretStr | None) -> SecretStr | None:
+        for url in [] if value is None else value.get_secret_value().split(","):
+            if not _HTTP.fullmatch(url.strip()):
+                raise ValueError("ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between")  # and is not shown
         return value
 
     @field_validator("basemap")

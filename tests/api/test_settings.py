@@ -45,6 +45,26 @@ def test_a_setting_out_of_its_bounds_is_refused(bad: dict[str, object]) -> None:
         Settings(**bad)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9200", "https://u:p@es.lan:9200, https://es-2.lan:9200/path"])
+def test_an_elasticsearch_has_a_scheme_and_a_port(url: str) -> None:
+    found = Settings(elasticsearch_url=url).elasticsearch_url
+    assert found is not None
+    assert found.get_secret_value() == url
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9200", "http://secret@es.lan", "ftp://es.lan:9200", "http://es.lan:9200,"])
+def test_an_address_that_is_no_elasticsearch_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ValidationError, match="ELASTICSEARCH_URL must be") as refused:
+        Settings(elasticsearch_url=url)
+    assert url not in str(refused.value)
+
+
+@pytest.mark.parametrize("bad", [{"elasticsearch_prefix": "Caps"}, {"elasticsearch_index_period": "year"}, {"elasticsearch_lifecycle": "none"}])
+def test_a_way_to_keep_indices_that_there_is_not_is_refused(bad: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(**bad)  # type: ignore[arg-type]
+
+
 def test_the_docstring_lists_every_setting() -> None:
     assert settings_module.__doc__ is not None
     listed = {words[0] for line in settings_module.__doc__.splitlines() if (words := line.split()) and words[0].isupper()}

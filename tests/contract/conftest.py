@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from elastic_prefixes import elasticsearch_url, prefix_for_a_test
 from mongo_databases import database_for_a_test, mongodb_url
 
 from api.stores.base import HistoryStore, StateStore
+from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stores.mongo import MongoState
@@ -36,10 +38,25 @@ def _mongo(_: Path) -> Iterator[Callable[[], StateStore]]:
 STATE_STORES: dict[str, Callable[[Path], AbstractContextManager[Callable[[], StateStore]]]] = {"memory": _memory, "sqlite": _sqlite, "mongo": _mongo}
 """By name: a place for one test, where every call makes one more store over the same facts, as in one more process."""
 
-HISTORY_STORES: dict[str, Callable[[Path], HistoryStore]] = {
-    "memory": lambda _: MemoryHistory(),
-    "duckdb": lambda folder: DuckDbHistory(folder / "history.duckdb"),
-}
+
+@contextmanager
+def _memory_history(_: Path) -> Iterator[HistoryStore]:
+    yield MemoryHistory()
+
+
+@contextmanager
+def _duckdb(folder: Path) -> Iterator[HistoryStore]:
+    yield DuckDbHistory(folder / "history.duckdb")
+
+
+@contextmanager
+def _elastic(_: Path) -> Iterator[HistoryStore]:
+    url = elasticsearch_url()
+    with prefix_for_a_test(url) as prefix:
+        yield ElasticHistory(url, ElasticOptions(prefix))
+
+
+HISTORY_STORES: dict[str, Callable[[Path], AbstractContextManager[HistoryStore]]] = {"memory": _memory_history, "duckdb": _duckdb, "elastic": _elastic}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "mongo" else []) for name in STATE_STORES])
@@ -69,10 +86,10 @@ async def states(new_state: Callable[[], StateStore]) -> AsyncIterator[list[Stat
         await store.close()
 
 
-@pytest.fixture(params=list(HISTORY_STORES))
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "elastic" else []) for name in HISTORY_STORES])
 async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HistoryStore]:
     """An empty, open history store."""
-    store = HISTORY_STORES[request.param](tmp_path)
-    await store.open()
-    yield store
-    await store.close()
+    with HISTORY_STORES[request.param](tmp_path) as store:
+        await store.open()
+        yield store
+        await store.close()
