@@ -24,7 +24,7 @@ def effective_scenario(settings: UpSettings, duration_s: float | None = None) ->
     # Absolute, so that files named in the scenario are found from wherever it is read again.
     scenario = load_scenario(named if named in SHIPPED else Path(named).resolve())
     if settings.drivers is not None:
-        scenario = replace(scenario, fleet=replace(scenario.fleet, size=settings.drivers))
+        scenario = scenario.with_drivers(settings.drivers)
     if duration_s is not None:
         scenario = replace(scenario, duration_s=duration_s)
     check_memory(scenario, psutil.virtual_memory().available)

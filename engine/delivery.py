@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from engine.errors import InvalidInput, InvalidInstant
 from engine.messages import checked_id
@@ -30,6 +31,8 @@ class DeliverySpec:
     depart_ms : virtual epoch ms of the departure and of sample 0; the driver's phase is in it.
     period_ms : virtual ms between two samples, > 0.
     pace : in (0, 1]; the driver lives its route's plan slowed down by this, so the plan's limits still hold.
+    until_ms : virtual epoch ms from which the driver is off the road; None leaves it there to the arrival. Positions due before it are told; it is
+        suspended then, unless its last position, the arrival's, is due before.
     """
 
     delivery_id: str
@@ -41,6 +44,7 @@ class DeliverySpec:
     depart_ms: int
     period_ms: int
     pace: float = 1.0
+    until_ms: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("delivery_id", "driver_id", "client_id", "run_id", "route_id"):
@@ -50,14 +54,28 @@ class DeliverySpec:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= LAST_DEPARTURE_MS:
                 raise InvalidInstant(f"{name} must be an integer from {low} to {LAST_DEPARTURE_MS}, found {value!r}")
+        if self.until_ms is not None and (not isinstance(self.until_ms, int) or isinstance(self.until_ms, bool) or self.until_ms <= self.depart_ms):
+            raise InvalidInstant(f"until_ms must be an integer after depart_ms = {self.depart_ms}, found {self.until_ms!r}")
         if not (math.isfinite(self.pace) and 0 < self.pace <= 1):
             raise InvalidInput(f"pace must be in (0, 1], found {self.pace!r}")
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take over a pickled spec; what it does not say, having been written before there was such a field, has its default."""
+        told = dict(zip(self.__slots__, state, strict=False))
+        for field in fields(self):
+            object.__setattr__(self, field.name, told.get(field.name, field.default))
 
 
 def seeded_unit(seed: int, *words: str) -> float:
     """Return a number in [0, 1) that follows from the seed and the words alone, evenly spread over them."""
     digest = hashlib.blake2b("\0".join((str(seed), *words)).encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
+
+
+def departure_ms(not_before_ms: int, period_ms: int, seed: int, driver_id: str) -> int:
+    """Return the first instant of a driver's own phase of the sample period that is not before another."""
+    phase_ms = int(seeded_unit(seed, "phase", driver_id) * period_ms)
+    return not_before_ms + (phase_ms - not_before_ms) % period_ms
 
 
 def make_spec(
@@ -72,13 +90,13 @@ def make_spec(
     period_ms: int,
     seed: int,
     pace_spread: float = DEFAULT_PACE_SPREAD,
+    until_ms: int | None = None,
 ) -> DeliverySpec:
     """Return the spec of a delivery that may depart from `depart_ms` on.
 
     A driver samples at its own phase of the period, drawn from (seed, driver_id), so that nothing bursts at each full second: the departure is the first
     such instant that is not before `depart_ms`, less than one period later. The driver's pace is drawn in the same way.
     """
-    phase_ms = int(seeded_unit(seed, "phase", driver_id) * period_ms)
     return DeliverySpec(
         delivery_id=delivery_id,
         driver_id=driver_id,
@@ -86,7 +104,8 @@ def make_spec(
         run_id=run_id,
         route_id=route_id,
         vehicle=VehicleClass.named(vehicle),
-        depart_ms=depart_ms + (phase_ms - depart_ms) % period_ms,
+        depart_ms=departure_ms(depart_ms, period_ms, seed, driver_id),
         period_ms=period_ms,
         pace=1.0 - pace_spread * seeded_unit(seed, "pace", driver_id),
+        until_ms=until_ms,
     )

@@ -86,7 +86,7 @@ class Fleet:
                 "rate": rate,
                 "pace": pace,
                 "t_end_s": plans.t_end_s[piece],
-                "trip_ms": _whole_trip_ms(plans.duration_s[plan], rate),
+                "trip_ms": whole_trip_ms(plans.duration_s[plan], rate),
                 "plan": plan,
                 "piece": piece,
                 "pauses": -1,
@@ -240,7 +240,7 @@ def _checked_instants(t_ms: float | Floats | Indices) -> Floats:
     return t
 
 
-def _whole_trip_ms(duration_s: Floats, rate: Floats) -> Indices:
+def whole_trip_ms(duration_s: Floats, rate: Floats) -> Indices:
     """Return the first whole millisecond at which ``ms * rate >= duration_s``, in the very arithmetic that positions use."""
     trip = np.ceil(duration_s / rate)
     trip += trip * rate < duration_s

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.delivery import DeliverySpec
 from engine.messages import DeliveryEvent, EventKind
-from engine.timeline import History, Occurrence, Trip, instant, timeline
+from engine.timeline import NEVER_MS, History, Occurrence, Trip, instant, timeline
 
 
 @dataclass(slots=True)
@@ -27,9 +27,9 @@ class RunningDelivery:
     events_told: int = 0
 
     def ends_ms(self) -> int:
-        """Return when it arrives or is cancelled, `NEVER_MS` while it is paused."""
+        """Return when it arrives or is taken off the road, `NEVER_MS` while it is paused."""
         arrival = instant(self.trip, self.trip.trip_ms, self.history.pauses)
-        return arrival if self.history.cancelled_ms is None else min(arrival, self.history.cancelled_ms)
+        return min(arrival, self.trip.until_ms, NEVER_MS if self.history.cancelled_ms is None else self.history.cancelled_ms)
 
     def ahead(self) -> list[Occurrence]:
         """Return what is still to be told of it, as far as known."""

@@ -16,6 +16,9 @@
     files = ["1.txt", "city.gpx"]
     ancestor = true           # and, or, the three routes that are shipped
 
+    [route_weights]           # how often a route is chosen; those not named weigh 1
+    "city-*" = 3.0
+
     [fleet]
     size = 300                # drivers
     pace_spread = 0.2         # drivers are up to a fifth slower than their vehicle
@@ -31,33 +34,64 @@
     [actors]
     drivers_per_actor = 500   # absent: follows the machine
 
-A file with a fault is refused before anything starts, and all its faults are listed.
+For load there are, beside or instead of the fleet's size (`engine.scenario_load` says what each means):
+
+    warm_up_s = 30.0          # the run's first seconds are left out of every verdict
+
+    [[stages]]                # the fleet's size over time, and with it the run's duration
+    name = "up"
+    shape = "ramp"            # ramp, hold, spike or soak
+    duration_s = 60.0
+    drivers = 1000            # or: rate = 1000.0 positions a second
+
+    [arrivals]                # deliveries that come by themselves
+    process = "poisson"       # constant, poisson or histogram
+    per_hour = 1200.0         # or: per_second
+
+    [[sampling]]              # instead of sample_hz for all: shares of the drivers
+    hz = 5.0
+    share = 0.2
+
+A file with a fault is refused before anything starts, and all its faults are listed. A scenario may be built in code as well: the same checks, the same
+errors, the name of the argument in place of the line; `to_toml` writes it as a file.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
 
 from engine.errors import ScenarioError
-from engine.scenario_parts import (
-    DeliveryMode,
-    DeliveryPattern,
-    FleetMix,
-    NetworkSource,
-    RouteFiles,
-    read_deliveries,
-    read_drivers_per_actor,
-    read_fleet,
-    read_network,
-    read_routes,
-)
-from engine.scenario_reader import Faults, Table, parsed
+from engine.load.curve import FleetCurve
+from engine.load.sampling import SamplingMix
+from engine.scenario_fields import At, Part, Parts, faults_of, keys_of, lines_of, read_part
+from engine.scenario_kinds import Fault, Number, Shares, Text, Whole
+from engine.scenario_load import ArrivalProcess, Arrivals, Sampling, Shape, Stage
+from engine.scenario_parts import MAX_FLEET, DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles
+from engine.scenario_reader import Faults, Table, parsed, path_text
+from engine.scenario_rules import broken_rules
 
-__all__ = ["Scenario", "load_scenario", "check_memory", "needed_bytes", "SHIPPED", "NetworkSource", "RouteFiles", "FleetMix", "DeliveryPattern", "DeliveryMode"]
+__all__ = [
+    "Scenario",
+    "load_scenario",
+    "check_memory",
+    "needed_bytes",
+    "SHIPPED",
+    "NetworkSource",
+    "RouteFiles",
+    "FleetMix",
+    "DeliveryPattern",
+    "DeliveryMode",
+    "Stage",
+    "Shape",
+    "Arrivals",
+    "ArrivalProcess",
+    "Sampling",
+]
 
 SHIPPED = ("liechtenstein", "brasilia", "load-10k")
 """Names of the scenarios that come with the project."""
@@ -70,39 +104,106 @@ BYTES_PER_DRIVER = 4 * 1024
 BYTES_PER_ROUTE = 256 * 1024
 """Memory of one route: its points and its plans for the vehicle classes. Generous."""
 
+_NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
+
+
+class _Faulty(ScenarioError):
+    """A scenario that is refused, and where; what arrives anywhere else is a plain `ScenarioError`."""
+
+    def __init__(self, found: list[Fault]) -> None:
+        super().__init__("\n".join(f"Scenario {path_text(place)} {what}" if place else f"Scenario: {what}" for place, what in found))
+        self.found = found
+
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[str]]:
+        return ScenarioError, (str(self),)
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What happens in the world, in SI units. Exactly one of `network` and `routes` is set.
+    """What happens in the world, in SI units.
 
-    Attributes
-    ----------
-    sample_hz : positions per virtual second and driver.
-    duration_s : virtual seconds; None is endless.
-    time_scale : virtual seconds per wall second.
-    drivers_per_actor : None leaves it to the machine.
+    Raises
+    ------
+    ScenarioError : every fault with its argument, value and bound.
     """
 
-    name: str
-    seed: int
-    sample_hz: float
-    duration_s: float | None
-    time_scale: float
-    network: NetworkSource | None
-    routes: RouteFiles | None
-    fleet: FleetMix
-    deliveries: DeliveryPattern
-    drivers_per_actor: int | None
+    name: Annotated[str, Text(), "what the run is called"] = "scenario"
+    seed: Annotated[int, Whole(0, 2**63 - 1), "everything that chance decides follows from it"] = 1
+    sample_hz: Annotated[float, Number(0.1, 10.0), "positions a virtual second and driver"] = 1.0
+    duration_s: Annotated[float | None, Number(1.0, MAX_DURATION_S), "virtual seconds; as long as the stages if there are any, else endless if absent"] = None
+    time_scale: Annotated[float, Number(0.01, 1000.0), "virtual seconds per wall second"] = 1.0
+    network: Annotated[NetworkSource | None, Part(NetworkSource), "routes between places of a road network"] = None
+    routes: Annotated[RouteFiles | None, Part(RouteFiles), "routes from files"] = None
+    fleet: Annotated[FleetMix, Part(FleetMix), "the drivers"] = field(default_factory=FleetMix)
+    deliveries: Annotated[DeliveryPattern, Part(DeliveryPattern), "when deliveries depart"] = field(default_factory=DeliveryPattern)
+    drivers_per_actor: Annotated[int | None, Whole(1, MAX_FLEET), At("actors"), "drivers in one actor; follows the machine if absent"] = None
+    warm_up_s: Annotated[float, Number(0.0, MAX_DURATION_S), "the run's first virtual seconds, left out of verdicts"] = 0.0
+    route_weights: Annotated[
+        Mapping[str, float], Shares(), "weight of the routes whose id matches, the first of the patterns that does; the others weigh 1"
+    ] = field(default_factory=lambda: _NO_WEIGHTS)
+    stages: Annotated[tuple[Stage, ...], Parts(Stage), "the fleet's size over time"] = ()
+    arrivals: Annotated[Arrivals | None, Part(Arrivals), "deliveries that come by themselves"] = None
+    sampling: Annotated[tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"] = ()
+
+    def __post_init__(self) -> None:
+        found = list(faults_of(self))
+        if not found:
+            self._settle()
+            found = list(broken_rules(self))
+        if found:
+            raise _Faulty(found)
+
+    def _settle(self) -> None:
+        """Bring the values into the form that files give them, and fill in what follows from the stages."""
+        for key in keys_of(Scenario):
+            value = getattr(self, key.name)
+            self._put(key.name, value if value is None else key.kind.taken(value))
+        if self.stages:
+            self._put("stages", tuple(replace(stage, name=stage.name or f"{stage.shape} {number}") for number, stage in enumerate(self.stages, 1)))
+            self._put("duration_s", self.duration_s if self.duration_s is not None else sum(stage.duration_s for stage in self.stages))
+            self._put("fleet", self.fleet if self.fleet.size else replace(self.fleet, size=min(self.curve.peak, MAX_FLEET)))
+
+    def _put(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {key.name: getattr(self, key.name) for key in keys_of(Scenario)}
+        return _unpickled, (values | {"route_weights": dict(self.route_weights)},)
 
     @property
     def period_ms(self) -> int:
-        """Virtual ms from one sample of a driver to the next, to the nearest whole one."""
+        """Virtual ms from one sample of a driver to the next, to the nearest whole one; where `sampling` says nothing else."""
         return round(1000 / self.sample_hz)
+
+    @property
+    def sampling_mix(self) -> SamplingMix:
+        """Who samples how often."""
+        return SamplingMix([(one.period_ms, one.share) for one in self.sampling] or [(self.period_ms, 1.0)], self.seed)
+
+    @property
+    def curve(self) -> FleetCurve:
+        """The fleet's size over time as the stages have it; empty without stages."""
+        mean_hz = self.sampling_mix.mean_hz if self.stages else 1.0
+        pieces, before = [], 0.0
+        for stage in self.stages:
+            target = before if not stage.has_target else float(stage.drivers) if stage.drivers is not None else float(round((stage.rate or 0.0) / mean_hz))
+            pieces.append((stage.duration_s, before if stage.shape is Shape.RAMP else target, target))
+            before = before if stage.shape is Shape.SPIKE else target
+        return FleetCurve.through(pieces)
 
     @property
     def is_endless(self) -> bool:
         """Whether the run goes on until somebody ends it."""
-        return self.duration_s is None and self.deliveries.mode is DeliveryMode.CONTINUOUS
+        return self.duration_s is None and (self.deliveries.mode is DeliveryMode.CONTINUOUS or self.arrivals is not None)
+
+    def with_drivers(self, drivers: int) -> Scenario:
+        """Return the scenario with another fleet size; stages are scaled such that it is their peak."""
+        if not self.stages or not self.fleet.size:
+            return replace(self, fleet=replace(self.fleet, size=drivers))
+        factor = drivers / self.fleet.size
+        sizes = [(None if one.drivers is None else round(one.drivers * factor), None if one.rate is None else one.rate * factor) for one in self.stages]
+        scaled = tuple(replace(one, drivers=size, rate=rate) for one, (size, rate) in zip(self.stages, sizes, strict=True))
+        return replace(self, stages=scaled, fleet=replace(self.fleet, size=0))
 
     @classmethod
     def from_toml(cls, text: str, source: str, folder: Path | None = None) -> Scenario:
@@ -119,61 +220,30 @@ class Scenario:
         """
         values = parsed(source, text)
         faults = Faults(source, text)
-        root = Table(faults, values)
-        scenario = cls(
-            name=root.text("name", Path(source).stem or "scenario"),
-            seed=root.whole("seed", 1, 0, 2**63 - 1),
-            sample_hz=root.number("sample_hz", 1.0, 0.1, 10.0),
-            duration_s=root.number("duration_s", 1.0, 1.0, MAX_DURATION_S) if "duration_s" in root else None,
-            time_scale=root.number("time_scale", 1.0, 0.01, 1000.0),
-            network=read_network(root, folder or Path()),
-            routes=read_routes(root, folder or Path()),
-            fleet=read_fleet(root),
-            deliveries=read_deliveries(root),
-            drivers_per_actor=read_drivers_per_actor(root),
-        )
-        if "network" in root and "routes" in root:
-            root.fault("routes", "must not stand beside [network]: a scenario has one of them")
-        elif "network" not in root and "routes" not in root:
-            root.fault("", "a scenario needs either [network] or [routes]")
-        root.refuse_unknown()
+        fleet = values.get("fleet", {})
+        if not values.keys() & {"stages", "arrivals"} and isinstance(fleet, dict) and "size" not in fleet:
+            faults.add(("fleet", "size"), "is missing: how many drivers there are")
+        scenario = None
+        try:
+            scenario = read_part(cls, Table(faults, values), folder or Path(), name=Path(source).stem or "scenario")
+        except _Faulty as error:
+            for place, what in error.found:
+                faults.add(place, what)
         faults.raise_any()
+        assert scenario is not None
         return scenario
 
     def to_toml(self) -> str:
         """Return the scenario as a file that reads back the same."""
-        return "\n".join(self._lines()) + "\n"
-
-    def _lines(self) -> Iterator[str]:
-        yield f"name = {_quoted(self.name)}"
-        yield f"seed = {self.seed}"
-        yield f"sample_hz = {self.sample_hz!r}"
-        if self.duration_s is not None:
-            yield f"duration_s = {self.duration_s!r}"
-        yield f"time_scale = {self.time_scale!r}"
-        if self.network:
-            yield "\n[network]"
-            yield f"extract = {_quoted(self.network.extract)}" if self.network.extract else f"file = {_quoted(str(self.network.file))}"
-            yield f"routes = {self.network.routes}"
-            yield f"min_length_m = {self.network.min_length_m!r}"
-            yield f"max_length_m = {self.network.max_length_m!r}"
-        if self.routes:
-            yield "\n[routes]"
-            if self.routes.files:
-                yield f"files = [{', '.join(_quoted(str(path)) for path in self.routes.files)}]"
-            yield f"ancestor = {str(self.routes.ancestor).lower()}"
-        yield f"\n[fleet]\nsize = {self.fleet.size}\npace_spread = {self.fleet.pace_spread!r}\n\n[fleet.mix]"
-        for vehicle, share in self.fleet.mix.items():
-            yield f"{vehicle} = {share!r}"
-        yield f'\n[deliveries]\nmode = "{self.deliveries.mode}"\nstart_spread_s = {self.deliveries.start_spread_s!r}'
-        yield f"pause_s = {list(self.deliveries.pause_s)!r}"
-        if self.drivers_per_actor is not None:
-            yield f"\n[actors]\ndrivers_per_actor = {self.drivers_per_actor}"
+        return "\n".join(lines_of(self)) + "\n"
 
 
-def _quoted(text: str) -> str:
-    """Return a text as TOML writes it: as JSON does, but for the one character that JSON leaves alone."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _unpickled(values: dict[str, Any]) -> Scenario:
+    """Return a scenario that was checked where it was pickled; its files may be elsewhere."""
+    scenario = object.__new__(Scenario)
+    for name, value in values.items():
+        object.__setattr__(scenario, name, MappingProxyType(value) if name == "route_weights" else value)
+    return scenario
 
 
 def load_scenario(path: str | Path) -> Scenario:

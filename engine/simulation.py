@@ -141,7 +141,7 @@ class FleetSimulation:
         for row, (spec, plan, trip_ms) in enumerate(zip(new, plans.tolist(), trips_ms, strict=True), begin):
             rate = spec.pace / 1000.0
             stops_ms = [min(int(np.ceil(arrival_s / rate)), trip_ms) for arrival_s in self._book.table.stops[plan].arrival_s]
-            trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms)
+            trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms, NEVER_MS if spec.until_ms is None else spec.until_ms)
             self._deliveries.append(RunningDelivery(spec, trip, float(self._book.table.length_m[plan]), self._advances))
             self._row_of[spec.delivery_id] = row
         self._rows.append(

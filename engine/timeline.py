@@ -30,12 +30,20 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """What a timeline needs to know of a delivery; `trip_ms` and `stops_ms` are milliseconds after the departure, without pauses."""
+    """What a timeline needs to know of a delivery; `trip_ms` and `stops_ms` are milliseconds after the departure, without pauses.
+
+    `until_ms` is the instant from which the driver is off the road, whatever was done to it, unless its last position is due before.
+    """
 
     depart_ms: int
     period_ms: int
     trip_ms: int
     stops_ms: Sequence[int] = ()
+    until_ms: int = NEVER_MS
+
+    def samples_before(self, at_ms: int) -> int:
+        """Return how many samples are due before an instant."""
+        return max(0, -(-(at_ms - self.depart_ms) // self.period_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +77,25 @@ def instant(trip: Trip, elapsed_ms: int, pauses: Sequence[tuple[int, int | None]
 
 
 def sample_count(trip: Trip, history: History) -> int:
-    """Return how many positions a delivery has in all: up to the first sample at or after the arrival, or before the cancellation.
+    """Return how many positions a delivery has in all: up to the first sample at or after the arrival, or before it is taken off the road.
 
     While it is paused without end the count is as large as `NEVER_MS`.
     """
     arrival = instant(trip, trip.trip_ms, history.pauses)
+    off = _taken_off(trip, history, arrival)
+    if off is not None:
+        return trip.samples_before(off[0])
+    return NEVER_MS if arrival == NEVER_MS else trip.samples_before(arrival) + 1
+
+
+def _taken_off(trip: Trip, history: History, arrival_ms: int) -> tuple[int, EventKind] | None:
+    """Return when a delivery is taken off the road before its end, and as what; None if it arrives, or is paused for ever."""
     cancelled = history.cancelled_ms
-    if cancelled is not None and cancelled < arrival:
-        return max(0, -(-(cancelled - trip.depart_ms) // trip.period_ms))
-    return NEVER_MS if arrival == NEVER_MS else -(-(arrival - trip.depart_ms) // trip.period_ms) + 1
+    if cancelled is not None and cancelled < min(arrival_ms, trip.until_ms):
+        return cancelled, EventKind.CANCELLED
+    if trip.until_ms < NEVER_MS and (arrival_ms == NEVER_MS or trip.depart_ms + trip.samples_before(arrival_ms) * trip.period_ms >= trip.until_ms):
+        return trip.until_ms, EventKind.SUSPENDED
+    return None
 
 
 def timeline(trip: Trip, history: History) -> list[Occurrence]:
@@ -91,11 +109,12 @@ def timeline(trip: Trip, history: History) -> list[Occurrence]:
             entries.append(_now(begin, EventKind.STOPPED))
             if end is not None:
                 entries.append(_now(end, EventKind.RESUMED, planned_arrival=instant(trip, trip.trip_ms, pauses[: number + 1])))
-    off_ms = history.cancelled_ms
+    off = _taken_off(trip, history, arrival)
     positions = sample_count(trip, history)
-    if off_ms is not None and off_ms < arrival:
+    if off is not None:
+        off_ms, kind = off
         entries = [entry for entry in entries if entry.at_ms < off_ms]
-        final = Occurrence(off_ms, off_ms, EventKind.CANCELLED, positions=positions)
+        final = Occurrence(off_ms, off_ms, kind, positions=positions)
     else:
         entries = [entry for entry in entries if entry.at_ms < NEVER_MS]
         last_due = trip.depart_ms + (positions - 1) * trip.period_ms

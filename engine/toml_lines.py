@@ -14,15 +14,22 @@ _SKIPPED = re.compile(r'"""(?:[^\\]|\\.)*?"""|' r"'''.*?'''|" r'"(?:[^"\\\n]|\\.
 
 
 def key_lines(text: str) -> dict[Path, int]:
-    """Return the line, counted from 1, on which each section and each key of a TOML text is first written."""
+    """Return the line, counted from 1, on which each section and each key of a TOML text is first written.
+
+    The tables of a list are numbered from 0: a key of the second ``[[stages]]`` is ``("stages", "1", "name")``.
+    """
     lines: dict[Path, int] = {}
+    lists: dict[Path, int] = {}
     section: Path = ()
     at = 0
     while at < len(text):
         line = text.count("\n", 0, at) + 1
         begin = at + len(text[at:]) - len(text[at:].lstrip(" \t"))
         if text[begin : begin + 1] == "[":
-            section, _ = _dotted(text, begin + 1 + (text[begin + 1 : begin + 2] == "["))
+            is_list = text[begin + 1 : begin + 2] == "["
+            words, _ = _dotted(text, begin + 1 + is_list)
+            section = _numbered(words, lists, is_list)
+            lines.setdefault(section[:-1] if is_list else section, line)
             lines.setdefault(section, line)
             at = _end_of_line(text, begin)
         elif text[begin : begin + 1] in ("#", "\n", "\r", ""):
@@ -40,6 +47,18 @@ def line_of(lines: dict[Path, int], path: Path) -> int:
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1)
+
+
+def _numbered(words: Path, lists: dict[Path, int], is_list: bool) -> Path:
+    """Return a section with the number of the newest table behind every list in it; a list's own header begins a new one."""
+    section: Path = ()
+    for depth, word in enumerate(words, 1):
+        section = (*section, word)
+        if is_list and depth == len(words):
+            lists[section] = lists.get(section, -1) + 1
+        if section in lists:
+            section = (*section, str(lists[section]))
+    return section
 
 
 def _dotted(text: str, at: int) -> tuple[Path, int]:
