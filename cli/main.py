@@ -116,10 +116,12 @@ def main() -> None:
     from cli.api_client import ApiError
     from cli.broker import BrokerError
     from cli.child import ChildDied
+    from cli.services.errors import ServicesError
     from cli.stack import StackError
+    from cli.topics import TopicsError
 
     try:
         app()
-    except (InvalidInput, StackError, ChildDied, BrokerError, ApiError) as error:
+    except (InvalidInput, StackError, ChildDied, BrokerError, ServicesError, TopicsError, ApiError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
         sys.exit(CANNOT_RUN)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Profile(StrEnum):
+    """What stands behind the chain: the embedded broker and files, or real services as processes of this machine."""
+
+    EMBEDDED = "embedded"
+    SERVICES = "services"
 
 
 class UpSettings(BaseSettings):
@@ -18,7 +25,7 @@ class UpSettings(BaseSettings):
     drivers : DRIVERS, fleet size; the scenario's own if absent.
     scenario : SCENARIO, a TOML file or the name of a shipped scenario.
     data_dir : DATA_DIR, folder of the embedded stores and the logs.
-    profile : PROFILE, which services stand behind the chain.
+    profile : PROFILE, what stands behind the chain.
     api_key : API_KEY, handed on to the API.
     """
 
@@ -28,7 +35,7 @@ class UpSettings(BaseSettings):
     drivers: int | None = Field(default=None, ge=0, le=1_000_000)
     scenario: str = "liechtenstein"
     data_dir: Path = Path(".data")
-    profile: Literal["embedded"] = "embedded"
+    profile: Profile = Profile.EMBEDDED
     api_key: str | None = None
 
     @property

@@ -1,11 +1,11 @@
-"""The whole chain on this machine: broker, API, simulation, started in order and ended in order.
+"""The whole chain on this machine: broker and stores, API, simulation, started in order and ended in order.
 
 Ending is where positions are lost if the order is wrong:
 
 1. the simulation stops its drivers, flushes its producers and says how many positions each delivery has;
 2. the API reads on until it has stored them all, and is asked for the ledger;
 3. the API ends and closes its stores;
-4. the broker ends last.
+4. the broker and the stores end last.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.api_client import ApiClient, ApiError
-from cli.broker import EmbeddedBroker
+from cli.backing import backing_of
 from cli.child import Child
 from cli.ledger_table import LedgerSummary
 from cli.port import advice_for_port, fault_of_port
@@ -26,7 +26,6 @@ from cli.settings import UpSettings
 
 START_TIMEOUT_S = 180.0
 SIMULATION_STOP_S = 5.0
-SETTLE_S = 3.0
 API_STOP_S = 2.0
 POLL_S = 0.1
 
@@ -50,20 +49,20 @@ class Stack:
     scenario : file that the simulation reads.
     run_id : the run's id.
     once : end the run when the scenario's deliveries have ended, instead of waiting for requests.
+
+    Attributes
+    ----------
+    bootstrap : address of the broker, ``host:port``; empty before `start`.
     """
 
     def __init__(self, settings: UpSettings, scenario: Path, run_id: str, *, once: bool = False) -> None:
         self.settings, self.run_id = settings, run_id
         self.client = ApiClient(settings.url, settings.api_key)
         self._scenario, self._once = scenario, once
-        self._broker = EmbeddedBroker()
+        self.backing = backing_of(settings)
+        self.bootstrap = ""
         self._api: Child | None = None
         self._simulation: Child | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        """Address of the broker, ``host:port``."""
-        return self._broker.bootstrap
 
     def start(self, tell: Callable[[str], None], asked_to_end: threading.Event) -> None:
         """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
@@ -72,18 +71,13 @@ class Stack:
         ------
         StackError : the port is taken, or a part was not ready in time.
         ChildDied : a part ended; the end of its log is in the message.
-        BrokerError : the embedded broker could not be started.
+        BrokerError, ServicesError : the broker or a store could not be started.
         """
         check_port_is_free(self.settings.port)
-        tell("starting the embedded Kafka broker")
-        self._broker.start()
+        found = self.backing.start(tell)
+        self.bootstrap = found["KAFKA_BOOTSTRAP"]
         logs = self.settings.data_dir / "logs"
-        environment = {
-            "KAFKA_BOOTSTRAP": self._broker.bootstrap,
-            "API_HOST": "127.0.0.1",
-            "PORT": str(self.settings.port),
-            "DATA_DIR": str(self.settings.data_dir),
-        }
+        environment = {**found, "API_HOST": "127.0.0.1", "PORT": str(self.settings.port), "DATA_DIR": str(self.settings.data_dir)}
         simulation = ["--scenario", str(self._scenario), "--run-id", self.run_id, *(["--once"] if self._once else [])]
         self._api = Child("the API", "api", [], environment, logs / "api.log")
         self._simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
@@ -125,7 +119,7 @@ class Stack:
                 ledger = self._settled_ledger()
             tell("stopping the API")
             self._api.stop(API_STOP_S)
-        self._broker.stop()
+        self.backing.stop(tell)
         self.client.close()
         return ledger
 
@@ -142,15 +136,16 @@ class Stack:
             asked_to_end.wait(POLL_S)
 
     def _settled_ledger(self) -> LedgerSummary | None:
-        """Return the ledger once it is clean, or as it stands after `SETTLE_S`."""
-        deadline = time.monotonic() + SETTLE_S
+        """Return the ledger once it is clean, or as it stands when the stores have had their time."""
+        deadline = time.monotonic() + self.backing.settle_s
         ledger = None
         while time.monotonic() < deadline:
+            asked = time.monotonic()
             try:
                 ledger = self.client.ledger(self.run_id)
             except ApiError:
                 return ledger
             if ledger is not None and ledger.is_clean:
                 break
-            time.sleep(POLL_S)
+            time.sleep(max(POLL_S, time.monotonic() - asked))  # a store that counts for long is asked less often
         return ledger

@@ -71,7 +71,7 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
                 console.print(f"[bold green]Code Delivery is running[/] with {scenario.fleet.size:,} couriers: {scenario.name}")
                 console.print(f"  the map   [bold]{settings.url}[/]")
                 console.print(f"  the API   {settings.url}/docs")
-                console.print(f"  Kafka     {stack.bootstrap} (embedded)")
+                console.print(f"  Kafka     {stack.bootstrap} ({stack.backing.title})")
                 console.print(f"  the data  {settings.data_dir}")
                 console.print("Ctrl-C ends it.")
             while not asked.wait(CHECK_S) and not stack.has_finished():

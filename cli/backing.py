@@ -1,0 +1,87 @@
+"""What stands behind the chain: the broker and the stores of a profile, started before everything else and ended after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from cli.broker import EmbeddedBroker
+from cli.settings import Profile, UpSettings
+from cli.topics import create_topics
+
+Tell = Callable[[str], None]
+
+
+class Backing(Protocol):
+    """The broker and the stores of one profile.
+
+    Attributes
+    ----------
+    title : what a person is told of the broker.
+    settle_s : how long the stores may take from a run's last record until a reader sees it.
+    """
+
+    title: str
+    settle_s: float
+
+    def start(self, tell: Tell) -> Mapping[str, str]:
+        """Start what does not run, and return the settings by which the API and the simulation find it; `tell` is given a line for each step."""
+
+    def stop(self, tell: Tell) -> None:
+        """End what `start` has started. A second call does nothing."""
+
+
+class Embedded:
+    """The embedded broker, and stores in files of the API's own."""
+
+    title = "embedded"
+    settle_s = 3.0
+
+    def __init__(self) -> None:
+        self._broker = EmbeddedBroker()
+
+    def start(self, tell: Tell) -> Mapping[str, str]:
+        """Start the broker."""
+        tell("starting the embedded Kafka broker")
+        self._broker.start()
+        # This broker keeps nothing beyond its process: what must outlive a dispatcher lies in a file.
+        return {"KAFKA_BOOTSTRAP": self._broker.bootstrap, "JOURNAL": "file", "MONGODB_URL": "", "ELASTICSEARCH_URL": ""}
+
+    def stop(self, tell: Tell) -> None:  # noqa: ARG002 - it ends at once
+        """End the broker."""
+        self._broker.stop()
+
+
+class LocalServices:
+    """Apache Kafka, Elasticsearch and a MongoDB-wire server as processes of this machine. Those that run already are used and left running.
+
+    Parameters
+    ----------
+    folder : the folder of ``code-delivery services``.
+    """
+
+    title = "Apache Kafka, a local process"
+    settle_s = 30.0
+
+    def __init__(self, folder: Path) -> None:
+        from cli.services import Services  # only this profile waits for it
+
+        self._services = Services(folder)
+
+    def start(self, tell: Tell) -> Mapping[str, str]:
+        """Start the services, and make the topics."""
+        self._services.start(tell=tell)
+        found = self._services.environment()
+        tell("making the topics")
+        create_topics(found["KAFKA_BOOTSTRAP"], {})
+        return {**found, "JOURNAL": "topic"}
+
+    def stop(self, tell: Tell) -> None:
+        """End the services that `start` has started."""
+        self._services.stop(tell=tell)
+
+
+def backing_of(settings: UpSettings) -> Backing:
+    """Return what stands behind the chain in the profile that is set."""
+    return LocalServices(settings.data_dir / "services") if settings.profile == Profile.SERVICES else Embedded()
