@@ -80,7 +80,6 @@ class TopicReader:
                 if self._is_record(message) and partition in left and self._offset(message) < self._end[partition]:
                     records.append(message)
                     self._next[partition] = self._offset(message) + 1
-            # What is beyond the mark is left for the next reading; the end of a partition may also be a marker of a transaction, which is no record.
             done = {partition for partition in left if self._next[partition] >= self._end[partition]}
             if done:
                 self._consumer.incremental_unassign([TopicPartition(*partition) for partition in done])
@@ -102,7 +101,8 @@ class TopicReader:
             return True
         if error.code() == KafkaError._PARTITION_EOF:
             partition = (str(message.topic()), int(message.partition() or 0))
-            self._next[partition] = max(self._next[partition], self._offset(message))
+            # Its end now, which may be beyond the mark; what lies between was passed over, and is for the next reading.
+            self._next[partition] = max(self._next[partition], min(self._offset(message), self._end[partition]))
         elif error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
             raise TopicUnreadable(f"{message.topic()} at {self._kafka}: {error.str()}")
         return False

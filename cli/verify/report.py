@@ -43,7 +43,7 @@ def _lines(found: Iterable[Difference]) -> list[str]:
 def _table(outcome: Outcome) -> Table:
     verdict = outcome.verdict
     told = "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
-    title = f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} of {verdict.deliveries:,} deliveries)"
+    title = f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries)"
     table = Table(title=title, title_justify="left")
     table.add_column("place")
     for heading in _COLUMNS:
