@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from services import running_services
+
+from cli.services import Services
+from cli.services.tools import missing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -32,21 +37,39 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """Kafka with the contract's topics, Elasticsearch and a stand-in for MongoDB, started once for all tests and ended after them.
+
+    They outlive a test: use an index prefix, a database, a run id and a consumer group of your own. A test that stops a service starts it again before it ends.
+    """
+    with running_services() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def connect(services: Services) -> Services:
+    """The same services, with a Kafka Connect worker: ``connect.connect.address``."""
+    services.start(["connect"])
+    return services
+
+
 def _missing(marker: str) -> str | None:
     """Return what this machine lacks for a marker, or None."""
     if marker == "browser" and shutil.which("chromium") is None:
         return "Chromium is not installed (Debian: apt-get install chromium)"
     if marker == "browser" and not (REPOSITORY / "ui" / "node_modules" / "playwright-core").is_dir():
         return "the web packages are not installed (make test does it)"
+    if marker == "services" and (lacks := missing()):
+        return "; ".join(lacks)
     return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run; CODE_DELIVERY_REQUIRE names the markers that must run."""
     required = os.environ.get("CODE_DELIVERY_REQUIRE", "").split()
-    for marker in {"browser"} - set(required):
-        reason = _missing(marker)
-        if reason is not None:
-            for item in items:
-                if item.get_closest_marker(marker):
-                    item.add_marker(pytest.mark.skip(reason=reason))
+    for marker in {"browser", "services"} - set(required):
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = _missing(marker) if marked else None
+        for item in marked if reason is not None else []:
+            item.add_marker(pytest.mark.skip(reason=reason or ""))

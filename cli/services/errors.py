@@ -1,0 +1,30 @@
+"""What can go wrong with local services.
+
+ServicesError
+├── MissingTool   a program that is needed is not on this machine
+├── FetchFailed   a package could not be had, or is not the one that was pinned
+├── PortTaken     somebody else listens on a service's port
+└── ServiceDied   a service ended, or was not ready in time
+"""
+
+from __future__ import annotations
+
+
+class ServicesError(RuntimeError):
+    """Local services could not do what was asked; the message says what, where and how to mend it."""
+
+
+class MissingTool(ServicesError):
+    """A program that is needed is not on this machine; the message says how to get it."""
+
+
+class FetchFailed(ServicesError):
+    """A package could not be had, or is not the one that was pinned."""
+
+
+class PortTaken(ServicesError):
+    """Somebody else listens on a service's port; the message names who."""
+
+
+class ServiceDied(ServicesError):
+    """A service ended, or was not ready in time; the message ends with the last lines of its log."""

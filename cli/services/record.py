@@ -1,0 +1,75 @@
+"""A process that may have been started by somebody else: found again by its record, never mistaken for another that got its number."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+SAME_S = 2.0
+"""The kernel's start of a process is told relative to the clock, which may be set; no number is given again this soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Who a service's process is.
+
+    Attributes
+    ----------
+    pid : of the process that leads the service's session.
+    created_s : when it began, seconds since 1970, as psutil tells it.
+    ports : what it listens on, by name.
+    """
+
+    pid: int
+    created_s: float
+    ports: dict[str, int]
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """Return the record in a file; None if there is none, or it cannot be read."""
+        try:
+            told = json.loads(path.read_text())
+            return cls(int(told["pid"]), float(told["created_s"]), {str(name): int(port) for name, port in told["ports"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def is_alive(self) -> bool:
+        """Return whether this very process runs."""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.created_s) < SAME_S and not _has_ended(process)
+        except psutil.NoSuchProcess:
+            return False
+
+    def members(self) -> list[psutil.Process]:
+        """Return the processes of its session: itself and what it started, also when it has ended itself."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if os.getsid(process.pid) != self.pid or _has_ended(process):
+                    continue
+                if process.pid == self.pid and abs(process.create_time() - self.created_s) >= SAME_S:
+                    return []  # the number was given to another, and so the session is another's
+                found.append(process)
+            except (psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+                continue
+        return found
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the session; psutil keeps it from one that took a number over."""
+        for process in self.members():
+            try:
+                process.send_signal(number)
+            except psutil.NoSuchProcess:
+                continue
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Return whether only the entry of a process is left. One that was killed keeps its ports until the last of its threads is gone, though it is a zombie by then."""
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
