@@ -23,6 +23,7 @@ class Kind(StrEnum):
     POSITIONS = "positions"
     EVENTS = "events"
     DELIVERIES = "deliveries"
+    REQUESTS = "requests"
 
 
 class Period(StrEnum):
@@ -33,7 +34,7 @@ class Period(StrEnum):
     MONTH = "month"
 
 
-TIMED = (Kind.POSITIONS, Kind.EVENTS)
+TIMED = (Kind.POSITIONS, Kind.EVENTS, Kind.REQUESTS)
 """The kinds that have an index per period; deliveries have one, for they change."""
 
 _UNITS = {Period.HOUR: "datetime64[h]", Period.DAY: "datetime64[D]", Period.MONTH: "datetime64[M]"}

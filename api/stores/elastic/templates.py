@@ -60,6 +60,11 @@ FIELDS: dict[Kind, dict[str, dict[str, Any]]] = {
         "distance": _NUMBER,
         "reason": _WORDS,
     },
+    Kind.REQUESTS: {  # written by Kafka Connect, not by this adapter
+        "vehicle": _ID,
+        "departAt": _TIME,
+        "requestedAt": _TIME,
+    },
 }
 
 
