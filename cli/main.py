@@ -18,7 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import __version__
+from cli.dead_letters_command import dead_letters_app
 from cli.routes_command import routes_app
+from cli.scenario_command import scenario_app
 from cli.settings import UpSettings
 from cli.topics_command import topics_app
 from cli.verify.command import verify
@@ -32,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(routes_app, name="routes")
+app.add_typer(scenario_app, name="scenario")
 app.add_typer(topics_app, name="topics")
+app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(verify)
 
 CANNOT_RUN = 2

@@ -91,6 +91,27 @@ class TopicReader:
                 first = min(left)
                 raise TopicUnreadable(f"{first[0]} at {self._kafka}: partition {first[1]} gave nothing for {STALL_S:g} s at offset {self._next[first]}")
 
+    def record_at(self, topic: str, partition: int, offset: int) -> Message:
+        """Return one record.
+
+        Raises
+        ------
+        TopicUnreadable : there is none; the message says which there are.
+        """
+        if (topic, partition) not in self._begin:
+            raise TopicUnreadable(f"{topic} has partitions 0 to {len(self._partitions) - 1}, not {partition}")
+        first, end = self._watermarks(TopicPartition(topic, partition))
+        if first <= offset < end:
+            self._consumer.assign([TopicPartition(topic, partition, offset)])
+            deadline = time.monotonic() + ANSWER_S
+            while time.monotonic() < deadline:
+                message = self._consumer.poll(POLL_S)
+                if message is not None and message.error() is None:
+                    if self._offset(message) == offset:
+                        return message
+                    break
+        raise TopicUnreadable(f"{topic} partition {partition} has no record {offset}" + (f", only {first} to {end - 1}" if end > first else ""))
+
     def close(self) -> None:
         """Let go of the connections."""
         self._consumer.close()
