@@ -116,9 +116,14 @@ def _version() -> str:
 
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
-    stores = stores or Stores(_state_store(settings), _history_store(settings))
+    stores = stores or stores_of(settings)
     bus = bus or KafkaBus(settings.kafka)
     return Services(settings, stores, bus, metrics, Tally(), Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
+
+
+def stores_of(settings: Settings) -> Stores:
+    """Return the stores that the settings name, not opened yet."""
+    return Stores(_state_store(settings), _history_store(settings))
 
 
 def _state_store(settings: Settings) -> StateStore:

@@ -28,7 +28,7 @@ def verify(
     """
     from cli.api_settings import api_settings, kafka_of
     from cli.verify.report import Shown, show, to_json
-    from cli.verify.stores import all_in_state, stores_of
+    from cli.verify.stores import all_in_state, stores_to_read
     from cli.verify.verification import CannotVerify, verify_run
 
     settings = api_settings()
@@ -36,7 +36,7 @@ def verify(
     console = Console(stderr=as_json)
     shown = Shown(Console(stderr=True))
     try:
-        stores = stores_of(settings)
+        stores = stores_to_read(settings)
         with shown.progress:
             outcome = verify_run(
                 run_id, stores, kafka, all_in_state=all_in_state(stores, run_id, wanted=settings.mongodb_positions == "all"), wait_s=wait, watcher=shown

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from api.app import stores_of
 from api.deps import Stores
 from api.settings import Settings
-from api.stores.base import HistoryStore, PositionColumns, StateStore
-from api.stores.embedded import DuckDbHistory, SqliteState
+from api.stores.base import PositionColumns
 from api.stores.mongo import MongoState
 from cli.verify.verification import AllPositions, CannotVerify
 
 
-def stores_of(settings: Settings) -> Stores:
-    """Return the two stores.
+def stores_to_read(settings: Settings) -> Stores:
+    """Return the two stores. Opening them deletes nothing, however old it is.
 
     Raises
     ------
     CannotVerify : the file of an embedded store is not there.
     """
-    return Stores(_state(settings), _history(settings))
+    if settings.mongodb_url is None:
+        _check("state", settings.data_dir / "state.sqlite3")
+    if settings.elasticsearch_url is None:
+        _check("history", settings.data_dir / "history.duckdb")
+    return stores_of(settings.model_copy(update={"elasticsearch_retention_days": 0}))
 
 
 def all_in_state(stores: Stores, run_id: str, *, wanted: bool) -> AllPositions | None:
@@ -40,17 +44,6 @@ def all_in_state(stores: Stores, run_id: str, *, wanted: bool) -> AllPositions |
     return read
 
 
-def _state(settings: Settings) -> StateStore:
-    if settings.mongodb_url is None:
-        return SqliteState(_present("state", settings.data_dir / "state.sqlite3"))
-    return MongoState(settings.mongodb_url.get_secret_value(), settings.mongodb_database)
-
-
-def _history(settings: Settings) -> HistoryStore:
-    return DuckDbHistory(_present("history", settings.data_dir / "history.duckdb"))
-
-
-def _present(place: str, path: Path) -> Path:
+def _check(place: str, path: Path) -> None:
     if not path.exists():
         raise CannotVerify(place, f"{path} is not there; DATA_DIR says where the run's files are")
-    return path
