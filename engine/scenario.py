@@ -93,7 +93,7 @@ __all__ = [
     "Sampling",
 ]
 
-SHIPPED = ("liechtenstein", "brasilia", "load-10k")
+SHIPPED = ("liechtenstein", "brasilia", "load-10k", "ramp-and-spike", "rush-hour")
 """Names of the scenarios that come with the project."""
 
 MAX_DURATION_S = 366 * 86_400.0

@@ -80,9 +80,16 @@ class FleetCurve:
                 found.append(above)
         return found
 
-    def driver_seconds(self) -> float:
-        """Return the integral of the curve: how long all drivers together are on the road."""
-        return sum((piece.begin + piece.end) / 2 * (piece.end_ms - piece.begin_ms) for piece in self.segments) / 1000.0
+    def most_in(self, begin_ms: int, end_ms: int) -> int:
+        """Return the greatest number of drivers on the road at once in ``[begin_ms, end_ms)``."""
+        inside = [(piece, max(piece.begin_ms, begin_ms), min(piece.end_ms, end_ms)) for piece in self.segments]
+        return max((_whole(max(piece.value(low), piece.value(high))) for piece, low, high in inside if low < high), default=0)
+
+    def driver_seconds(self, begin_ms: int = 0, end_ms: int | None = None) -> float:
+        """Return the integral of the curve: how long all drivers together are on the road, in ``[begin_ms, end_ms)``."""
+        upto_ms = self.end_ms if end_ms is None else end_ms
+        inside = [(piece, max(piece.begin_ms, begin_ms), min(piece.end_ms, upto_ms)) for piece in self.segments]
+        return sum((piece.value(low) + piece.value(high)) / 2 * (high - low) for piece, low, high in inside if low < high) / 1000.0
 
 
 def _whole(value: float) -> int:
