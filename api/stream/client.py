@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from engine.kafka_connection import ConnectionTrouble, KafkaConnection
 
@@ -42,12 +42,12 @@ class TroubleLog:
         self._trouble.is_well()
 
 
-def group_consumer(kafka: KafkaConnection, role: str) -> Consumer:
-    """Return a consumer of a role's group: it begins at the oldest record, and commits only when told to."""
+def group_consumer(kafka: KafkaConnection, role: str, on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]) -> Consumer:
+    """Return a consumer of a role's group: it begins at the oldest record, commits only when told to, and says within a poll how that went."""
     return Consumer(
         _consumer_options(kafka, role)
         # The embedded broker hangs classic groups after their last member leaves; Kafka 4 prefers the new protocol as well.
-        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest"}
+        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest", "on_commit": on_commit}
     )
 
 

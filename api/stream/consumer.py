@@ -3,7 +3,7 @@
 The order is the point:
 
 1. facts are stored,
-2. what could not be read is acknowledged in the dead-letter topic,
+2. what could not be read, or what the store refuses for good, is acknowledged in the dead-letter topic,
 3. only then are their offsets committed.
 
 So a crash repeats work and never loses it, and the stores make repeats harmless. While a write is under way the next facts are read and decoded, up to a
@@ -19,20 +19,21 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from api.errors import ApiError, StoreBackpressure
+from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.metrics import Metrics
 from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
-from api.stream.intake import Inbound, Intake, Partition, read_messages
+from api.stream.intake import Inbound, Intake, read_messages
+from api.stream.offsets import Offsets, Partition
 from api.stream.sinks import DeadLetters, Sink
 from engine.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 100_000
-"""Positions read and not stored beyond which the partitions are paused: some 20 MB."""
+MAX_WAITING = 50_000
+"""Facts read and not stored beyond which the partitions are paused: some 50 MB, with the records that they came from."""
 
 COMMIT_S = 1.0
 RETRY_S = 1.0
@@ -63,12 +64,11 @@ class SinkLoop:
         self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = kafka, sink, dead_letters, metrics, loop
         self._max_waiting = max_waiting
         self._consumer: Consumer | None = None
-        self._owned: set[Partition] = set()
         self._waiting: list[Intake] = []
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
         self._retry_at, self._refusals = 0.0, 0
-        self._to_commit: dict[Partition, int] = {}
+        self._offsets = Offsets()
         self._committed_at = 0.0
         self._paused = False
         self._stopping = threading.Event()
@@ -78,7 +78,7 @@ class SinkLoop:
     @property
     def is_assigned(self) -> bool:
         """Whether the group has given this loop partitions to read."""
-        return bool(self._owned) and self._thread.is_alive()
+        return bool(self._offsets.owned) and self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to read."""
@@ -93,7 +93,7 @@ class SinkLoop:
     # -- in the thread ---------------------------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._consumer = consumer = group_consumer(self._kafka, self.role)
+        self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
         consumer.subscribe(list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         while not self._stopping.is_set():
             try:
@@ -117,19 +117,25 @@ class SinkLoop:
             # A fault of ours: these records must come again, or the commits of later ones would pass over them.
             self._rewind(consumer, messages)
             raise
-        self._sink.note(intake)
-        self._metrics.consumed.labels(self.role).inc(len(intake.positions))
-        self._metrics.events.labels(self.role).inc(len(intake.events))
+        self._offsets.read(intake.offsets)
         if not self._waiting:
             self._waiting_since = time.monotonic()
         self._waiting.append(intake)
+        self._sink.note(intake)
+        self._metrics.consumed.labels(self.role).inc(len(intake.positions))
+        self._metrics.events.labels(self.role).inc(len(intake.events))
 
     def _rewind(self, consumer: Consumer, messages: Sequence[Inbound]) -> None:
         first: dict[Partition, int] = {}
         for message in messages:
             first.setdefault((message.topic() or "", message.partition() or 0), message.offset() or 0)
-        for (topic, partition), offset in first.items():
-            consumer.seek(TopicPartition(topic, partition, offset))
+        for partition, offset in first.items():
+            if partition in self._offsets.owned:
+                try:
+                    consumer.seek(TopicPartition(*partition, offset))
+                except KafkaException as error:
+                    logger.error("%s[%d] is read again from %d by its next owner: %s", *partition, offset, error)
+                    self._disown([partition])
 
     def _advance(self, linger_s: float) -> None:
         """Take note of a write that has ended and begin the next one."""
@@ -138,9 +144,9 @@ class SinkLoop:
             intake, future, began = self._writing
             self._writing = None
             self._metrics.write.labels(self.role).observe(now - began)
-            error = future.exception()
+            error = StoreUnavailable("the write was cancelled") if future.cancelled() else future.exception()
             if error is None:
-                self._to_commit.update(intake.offsets)
+                self._offsets.stored(intake.offsets)
                 if self._refusals:
                     logger.info("the %s sink goes on after %d attempts", self.role, self._refusals + 1)
                 self._refusals = 0
@@ -148,12 +154,14 @@ class SinkLoop:
                 self._put_back(intake, error, now)
         ripe = now - self._waiting_since >= linger_s or self._rows_waiting() >= MAX_POLL
         if self._writing is None and self._waiting and ripe and now >= self._retry_at:
-            intake, self._waiting = Intake.merged(self._waiting), []
+            intake = Intake.merged(self._waiting)
             self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
+            self._waiting = []
 
     async def _store(self, intake: Intake) -> None:
-        await self._sink.write(intake)
-        await self._dead_letters.send([letter for letter in intake.rejected if letter.topic in self._sink.reports])
+        refused = await self._sink.write(intake)
+        letters = [letter for letter in intake.rejected if letter.topic in self._sink.reports] + refused
+        await self._dead_letters.send(letters)
 
     def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
         self._waiting.insert(0, intake)
@@ -167,11 +175,11 @@ class SinkLoop:
             logger.error("the %s sink failed and tries again", self.role, exc_info=error)
 
     def _rows_waiting(self) -> int:
-        return sum(len(intake.positions) + len(intake.events) for intake in self._waiting)
+        return sum(map(_rows, self._waiting))
 
     def _throttle(self, consumer: Consumer) -> None:
         """Pause the partitions of a full sink, and resume them once half of it is stored."""
-        rows = self._rows_waiting() + (len(self._writing[0].positions) if self._writing else 0)
+        rows = self._rows_waiting() + (_rows(self._writing[0]) if self._writing else 0)
         self._metrics.waiting.labels(self.role).set(rows)
         if rows > self._max_waiting:
             consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
@@ -188,8 +196,7 @@ class SinkLoop:
         now = time.monotonic()
         if not now_or_never and now - self._committed_at < COMMIT_S:
             return
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._to_commit.items() if (topic, partition) in self._owned]
-        self._to_commit.clear()
+        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._offsets.to_commit().items()]
         self._committed_at = now
         try:
             if offsets and now_or_never:
@@ -198,7 +205,14 @@ class SinkLoop:
                 consumer.commit(offsets=offsets)
             self._metrics.lag.labels(self.role).set(self._lag(consumer))
         except KafkaException as error:
-            logger.warning("the %s consumer could not commit, what it stored will be read again: %s", self.role, error)
+            logger.warning("the %s consumer could not commit: %s", self.role, error)
+            self._answered(error.args[0], offsets)
+
+    def _answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        """Take note of the answer to a commit; called by a poll, and for a commit that failed at once."""
+        for one in offsets:
+            if error is not None or one.error is not None:
+                self._offsets.failed((one.topic, one.partition), one.offset)
 
     def _lag(self, consumer: Consumer) -> int:
         lag = 0
@@ -210,8 +224,8 @@ class SinkLoop:
     # -- rebalances, called within a poll --------------------------------------------------------------------------------------------------------------
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._owned |= {(partition.topic, partition.partition) for partition in partitions}
-        logger.info("the %s consumer reads %d partitions", self.role, len(self._owned))
+        self._offsets.assigned((one.topic, one.partition) for one in partitions)
+        logger.info("the %s consumer reads %d partitions", self.role, len(self._offsets.owned))
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._settle(time.monotonic() + REVOKE_S)
@@ -219,7 +233,12 @@ class SinkLoop:
         self._lost(consumer, partitions)
 
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._owned -= {(partition.topic, partition.partition) for partition in partitions}
+        self._disown([(one.topic, one.partition) for one in partitions])
+        logger.info("the %s consumer gave up %d partitions", self.role, len(partitions))
+
+    def _disown(self, partitions: list[Partition]) -> None:
+        under_way = [*self._waiting, *([self._writing[0]] if self._writing else [])]
+        self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 
     # -- the end ---------------------------------------------------------------------------------------------------------------------------------------
 
@@ -238,3 +257,7 @@ class SinkLoop:
             logger.warning("the %s consumer ends with %d facts not stored; they will be read again", self.role, self._rows_waiting())
         self._commit(consumer, now_or_never=True)
         consumer.close()
+
+
+def _rows(intake: Intake) -> int:
+    return len(intake.positions) + len(intake.events)

@@ -6,19 +6,19 @@ the record is read again, so it too is stored once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from api.stores.model import StoredRoute
+from api.stream.offsets import Partition
 from engine.codec import PositionBatch, decode_positions
 from engine.errors import EngineError
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 
 T = TypeVar("T")
-Partition = tuple[str, int]
 
 
 class Inbound(Protocol):
@@ -38,12 +38,15 @@ class Intake:
 
     Attributes
     ----------
+    position_records, event_records : the record that each position and each event came from, should a store refuse it.
     shaped : the routes in stored form, where the reader was asked for it; None stands for one that is deleted.
     offsets : the next offset to read of every partition that brought something.
     """
 
     positions: PositionBatch = field(default_factory=PositionBatch.empty)
+    position_records: list[Inbound] = field(default_factory=list)
     events: list[DeliveryEvent] = field(default_factory=list)
+    event_records: list[Inbound] = field(default_factory=list)
     routes: list[RouteDefined] = field(default_factory=list)
     shaped: dict[str, StoredRoute | None] = field(default_factory=dict)
     runs: list[RunEvent] = field(default_factory=list)
@@ -57,7 +60,9 @@ class Intake:
             return intakes[0]
         merged = cls(PositionBatch.concat(intake.positions for intake in intakes))
         for intake in intakes:
+            merged.position_records.extend(intake.position_records)
             merged.events.extend(intake.events)
+            merged.event_records.extend(intake.event_records)
             merged.routes.extend(intake.routes)
             merged.shaped.update(intake.shaped)
             merged.runs.extend(intake.runs)
@@ -78,27 +83,30 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) ->
     for message in messages:
         by_topic.setdefault(message.topic() or "", []).append(message)
         intake.offsets[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
-    positions, rejected = _positions(by_topic.pop(Topic.NEW_POSITION, []))
-    intake.rejected.extend(rejected)
-    intake.events.extend(_parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected))
-    intake.runs.extend(_parsed(by_topic.pop(Topic.RUN_EVENT, []), RunEvent.from_json, intake.rejected))
-    for route, stored in _parsed(by_topic.pop(Topic.ROUTE_DEFINED, []), _shaped if shape_routes else _unshaped, intake.rejected):
+    positions, position_records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
+    for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
+        intake.events.append(event)
+        intake.event_records.append(record)
+    intake.runs.extend(run for _, run in _parsed(by_topic.pop(Topic.RUN_EVENT, []), RunEvent.from_json, intake.rejected))
+    for _, (route, stored) in _parsed(by_topic.pop(Topic.ROUTE_DEFINED, []), _shaped if shape_routes else _unshaped, intake.rejected):
         intake.routes.append(route)
         if shape_routes:
             intake.shaped[route.route_id] = stored
-    return replace(intake, positions=positions)
+    return replace(intake, positions=positions, position_records=position_records)
 
 
-def _positions(messages: Sequence[Inbound]) -> tuple[PositionBatch, list[DeadLetter]]:
+def _positions(messages: list[Inbound], rejected: list[DeadLetter]) -> tuple[PositionBatch, list[Inbound]]:
     if not messages:
         return PositionBatch.empty(), []
     decoded = decode_positions([message.value() or b"" for message in messages])
-    rejected = [_dead_letter(messages[index], reason) for index, reason in decoded.rejected]
-    return _identified(decoded.batch, [messages[row] for row in decoded.rows.tolist()] if (decoded.batch.seq < 0).any() else ()), rejected
+    if decoded.rejected:
+        rejected.extend(dead_letter(messages[index], reason) for index, reason in decoded.rejected)
+        messages = [messages[row] for row in decoded.rows.tolist()]
+    return _identified(decoded.batch, messages), messages
 
 
 def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBatch:
-    """Return the batch with a seq and a time in every row; `messages` are its records, needed only if a seq is missing."""
+    """Return the batch with a seq and a time in every row; `messages` are its records."""
     nameless = np.flatnonzero(batch.seq < 0)
     if not nameless.size:
         return batch
@@ -119,15 +127,14 @@ def _shaped(value: bytes) -> tuple[RouteDefined, StoredRoute | None]:
     return message, None if message.deleted else StoredRoute.from_message(message)
 
 
-def _parsed(messages: Iterable[Inbound], parse: Callable[[bytes], T], rejected: list[DeadLetter]) -> list[T]:
-    found: list[T] = []
+def _parsed(messages: Iterable[Inbound], parse: Callable[[bytes], T], rejected: list[DeadLetter]) -> Iterator[tuple[Inbound, T]]:
     for message in messages:
         try:
-            found.append(parse(message.value() or b""))
+            yield message, parse(message.value() or b"")
         except EngineError as error:
-            rejected.append(_dead_letter(message, str(error)))
-    return found
+            rejected.append(dead_letter(message, str(error)))
 
 
-def _dead_letter(message: Inbound, reason: str) -> DeadLetter:
+def dead_letter(message: Inbound, reason: str) -> DeadLetter:
+    """Return the dead letter of a record."""
     return DeadLetter(message.value() or b"", message.key(), reason, message.topic() or "", message.partition() or 0, message.offset() or 0)

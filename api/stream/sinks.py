@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.bus import Bus, Record
+from api.errors import BusUnavailable
 from api.metrics import Metrics
-from api.stores.base import HistoryStore, StateStore
-from api.stream.intake import Intake
+from api.stores.base import HistoryStore, StateStore, Written
+from api.stream.intake import Inbound, Intake, dead_letter
 from api.stream.tally import Tally
 from engine.codec import PositionBatch
 from engine.messages import DeadLetter, Topic
 
+logger = logging.getLogger(__name__)
+
 MAX_DEAD_LETTER_BYTES = 512 * 1024
 """A longer record is cut in the dead-letter topic, so that it passes Kafka's own limit together with its headers."""
+
+MAX_KEY_BYTES = 4 * 1024
+"""A longer key is cut likewise."""
 
 
 class Sink(Protocol):
@@ -39,8 +48,11 @@ class Sink(Protocol):
     def note(self, intake: Intake) -> None:
         """Count what a poll brought; called by the loop's thread, once per poll."""
 
-    async def write(self, intake: Intake) -> None:
-        """Store facts; called in the event loop, one write at a time, again with the same facts after an error."""
+    async def write(self, intake: Intake) -> list[DeadLetter]:
+        """Store facts and return those that the store will never take; called in the event loop, one write at a time.
+
+        After an error it is called again with the same facts.
+        """
 
 
 class StateSink:
@@ -57,7 +69,7 @@ class StateSink:
     def note(self, intake: Intake) -> None:
         """Count nothing of its own."""
 
-    async def write(self, intake: Intake) -> None:
+    async def write(self, intake: Intake) -> list[DeadLetter]:
         gone = [route_id for route_id, route in intake.shaped.items() if route is None]
         routes = [route for route in intake.shaped.values() if route is not None]
         if routes:
@@ -70,6 +82,7 @@ class StateSink:
             await self._store.apply_positions(intake.positions)
         if intake.runs:
             await self._store.put_runs(intake.runs)
+        return []
 
 
 class HistorySink:
@@ -88,47 +101,67 @@ class HistorySink:
         for event in intake.runs:
             self._tally.set_clock(event)
 
-    async def write(self, intake: Intake) -> None:
+    async def write(self, intake: Intake) -> list[DeadLetter]:
+        letters: list[DeadLetter] = []
         if intake.events:
-            await self._store.write_events(intake.events)
+            written = await self._store.write_events(intake.events)
+            letters += _letters(intake.event_records, written)
         # Counted once all of it is stored: a write that is made again after an error counts what the first attempt stored as duplicated, no more.
-        stored = [(run_id, batch, await self._store.write_positions(batch)) for run_id, batch in by_run(intake.positions)]
-        for run_id, batch, written in stored:
-            self._tally.stored(run_id, written.new, written.known)
+        stored = [(run_id, rows, batch, await self._store.write_positions(batch)) for run_id, rows, batch in by_run(intake.positions)]
+        for run_id, rows, batch, written in stored:
+            self._tally.stored(run_id, written.new, written.known, len(written.refused))
             self._metrics.stored.inc(written.new)
             self._metrics.duplicated.inc(written.known)
             self._metrics.end_to_end.observe(self._tally.ages_s(run_id, batch.event_time_ms, time.time() * 1000))
+            if written.refused:
+                letters += _letters([intake.position_records[row] for row in rows.tolist()], written)
+        return letters
 
 
-def by_run(batch: PositionBatch) -> Iterator[tuple[str, PositionBatch]]:
-    """Give the positions of each run; of one run, as nearly always, the batch itself."""
+def _letters(records: Sequence[Inbound], written: Written) -> list[DeadLetter]:
+    return [dead_letter(records[refusal.row], f"the store refuses it: {refusal.reason}") for refusal in written.refused]
+
+
+def by_run(batch: PositionBatch) -> Iterator[tuple[str, NDArray[np.int64], PositionBatch]]:
+    """Give each run, the rows of its positions, and these; of one run, as nearly always, the batch itself."""
     if not len(batch):
         return
     if (batch.run_id == batch.run_id[0]).all():
-        yield batch.run_id[0].decode(), batch
+        yield batch.run_id[0].decode(), np.arange(len(batch)), batch
         return
     for run_id in np.unique(batch.run_id):
-        yield run_id.decode(), batch.take(batch.run_id == run_id)
+        rows = np.flatnonzero(batch.run_id == run_id)
+        yield run_id.decode(), rows, batch.take(rows)
 
 
 class DeadLetters:
-    """Sends what could not be read to the dead-letter topic."""
+    """Sends what could not be read or stored to the dead-letter topic."""
 
-    def __init__(self, bus: Bus, tally: Tally, metrics: Metrics) -> None:
-        self._bus, self._tally, self._metrics = bus, tally, metrics
+    def __init__(self, bus: Bus, tally: Tally, metrics: Metrics, *, retry_s: float = 1.0) -> None:
+        self._bus, self._tally, self._metrics, self._retry_s = bus, tally, metrics, retry_s
 
     async def send(self, letters: list[DeadLetter]) -> None:
-        """Return once the letters are acknowledged."""
-        if not letters:
-            return
-        await self._bus.publish([_record(letter) for letter in letters])
+        """Return once the letters are acknowledged.
+
+        A bus that does not take them is asked again from here: the facts that came with them are stored, and need not be stored again because Kafka is away.
+        """
+        while letters:
+            try:
+                await self._bus.publish([_record(letter) for letter in letters])
+                break
+            except BusUnavailable as error:
+                logger.warning("%d dead letters wait: %s", len(letters), error)
+                await asyncio.sleep(self._retry_s)
         self._tally.add_dead_letters(len(letters))
         for letter in letters:
             self._metrics.dead_letters.labels(letter.topic).inc()
 
 
 def _record(letter: DeadLetter) -> Record:
-    headers = dict(letter.headers)
+    headers, key = dict(letter.headers), letter.key
     if len(letter.value) > MAX_DEAD_LETTER_BYTES:
         headers["original-bytes"] = str(len(letter.value)).encode()
-    return Record(Topic.DEAD_LETTER, letter.key, letter.value[:MAX_DEAD_LETTER_BYTES], headers)
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        headers["original-key-bytes"] = str(len(key)).encode()
+        key = key[:MAX_KEY_BYTES]
+    return Record(Topic.DEAD_LETTER, key, letter.value[:MAX_DEAD_LETTER_BYTES], headers)

@@ -42,11 +42,11 @@ class Tally:
             for run_id, count in _counted(run_ids):
                 self._runs[run_id].waiting += count
 
-    def stored(self, run_id: str, new: int, known: int) -> None:
-        """Count positions that a store has taken."""
+    def stored(self, run_id: str, new: int, known: int, refused: int = 0) -> None:
+        """Count positions that a store has taken, had already, or will never take."""
         with self._lock:
             tally = self._runs[run_id]
-            tally.waiting -= new + known
+            tally.waiting -= new + known + refused
             tally.duplicated += known
 
     def add_dead_letters(self, count: int) -> None:

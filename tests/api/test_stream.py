@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from api.bus import MemoryBus
+from api.bus import MemoryBus, Record
 from api.errors import ApiError, BusUnavailable, Refused, StoreBackpressure, StoreUnavailable
 from api.metrics import BatchHistogram, Metrics
-from api.stores.base import DeliveryQuery
+from api.stores.base import DeliveryQuery, Holding, Refusal, Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake, read_messages
-from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink, StateSink
+from api.stream.offsets import Offsets
+from api.stream.sinks import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLetters, HistorySink, StateSink
 from api.stream.tally import Tally
+from engine.codec import PositionBatch
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 from engine.route import Route
 
@@ -137,6 +140,37 @@ async def test_the_state_sink_keeps_what_is() -> None:
     assert await store.route_ids() == []
 
 
+class ChoosyHistory(MemoryHistory):
+    """Refuses for good every position and every event with an odd seq."""
+
+    async def write_positions(self, batch: PositionBatch) -> Written:
+        good = batch.seq % 2 == 0
+        return replace(await super().write_positions(batch.take(good)), refused=tuple(Refusal(row, "odd") for row in np.flatnonzero(~good).tolist()))
+
+    async def write_events(self, events: Sequence[DeliveryEvent]) -> Written:
+        written = await super().write_events([one for one in events if one.seq % 2 == 0])
+        return replace(written, refused=tuple(Refusal(row, "odd") for row, one in enumerate(events) if one.seq % 2))
+
+
+async def test_what_a_store_refuses_becomes_a_dead_letter_with_the_bytes_it_came_in() -> None:
+    tally, store = Tally(), ChoosyHistory()
+    values = [(run, seq) for seq in range(4) for run in ("one", "two")]
+    records = [Inbound(Topic.NEW_POSITION, position(f"{run}-d", seq, run), number, 3) for number, (run, seq) in enumerate(values)]
+    records.insert(2, Inbound(Topic.NEW_POSITION, b"unreadable", 99, 3))
+    events = [Inbound(Topic.DELIVERY_EVENT, event(seq=seq), seq, 1) for seq in range(3)]
+    polls = [read_messages(records[:5]), read_messages([*records[5:], *events])]
+    for poll in polls:
+        tally.read(poll.positions.run_id)
+    letters = await HistorySink(store, tally, Metrics()).write(Intake.merged(polls))
+    told = {(letter.topic, letter.partition, letter.offset): letter for letter in letters}
+    odd = [record for record in records if (record.value_ or b"").find(b'"seq":1,') > 0 or (record.value_ or b"").find(b'"seq":3,') > 0]
+    assert told.keys() == {(Topic.NEW_POSITION, 3, record.offset_) for record in odd} | {(Topic.DELIVERY_EVENT, 1, 1)}
+    assert {letter.value for letter in letters} == {record.value_ for record in odd} | {events[1].value_}
+    assert {letter.reason for letter in letters} == {"the store refuses it: odd"}
+    assert await store.holdings("one") == {"one-d": Holding(2, 2)}
+    assert [tally.of(run).waiting for run in ("one", "two")] == [0, 0]
+
+
 async def test_the_history_sink_counts_by_run() -> None:
     tally, metrics = Tally(), Metrics()
     sink = HistorySink(MemoryHistory(), tally, metrics)
@@ -171,6 +205,78 @@ async def test_a_dead_letter_tells_where_it_was_found_and_is_cut_to_what_kafka_t
         "reason": b"too large", "topic": b"route.new-position", "partition": b"3", "offset": b"9", "original-bytes": str(MAX_DEAD_LETTER_BYTES + 5).encode()
     }  # fmt: skip
     assert tally.dead_lettered == 1
+
+
+async def test_a_huge_key_is_cut_too() -> None:
+    bus = MemoryBus()
+    await DeadLetters(bus, Tally(), Metrics()).send([DeadLetter(b"v", b"k" * 900_000, "why", Topic.NEW_POSITION, 0, 0)])
+    [record] = bus.records
+    assert record.key == b"k" * MAX_KEY_BYTES
+    assert record.headers["original-key-bytes"] == b"900000"
+
+
+class QuietBus(MemoryBus):
+    """Takes records at the third time of asking."""
+
+    asked = 0
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        self.asked += 1
+        if self.asked < 3:
+            raise BusUnavailable("quiet")
+        await super().publish(records)
+
+
+async def test_dead_letters_are_sent_until_they_are_acknowledged() -> None:
+    bus, tally = QuietBus(), Tally()
+    await DeadLetters(bus, tally, Metrics(), retry_s=0.0).send([DeadLetter(b"v", None, "why", Topic.NEW_POSITION, 0, 0)])
+    assert (bus.asked, len(bus.records), tally.dead_lettered) == (3, 1, 1)
+
+
+P, Q = ("topic", 0), ("topic", 1)
+
+
+def test_only_what_is_stored_is_committed_and_only_once() -> None:
+    offsets = Offsets()
+    offsets.assigned([P, Q])
+    assert offsets.to_commit() == {}
+    offsets.stored({P: 5})
+    offsets.stored({P: 7, Q: 1})
+    assert offsets.to_commit() == {P: 7, Q: 1}
+    assert offsets.to_commit() == {}
+
+
+def test_a_commit_that_failed_goes_along_with_the_next_one_but_never_after_a_later_one() -> None:
+    offsets = Offsets()
+    offsets.assigned([P, Q])
+    offsets.stored({P: 5, Q: 5})
+    offsets.to_commit()
+    offsets.stored({Q: 6})
+    assert offsets.to_commit() == {Q: 6}
+    offsets.failed(P, 5)
+    offsets.failed(Q, 5)
+    assert offsets.to_commit() == {P: 5}
+
+
+def test_nothing_that_was_read_of_a_lost_partition_is_committed_even_if_it_comes_back() -> None:
+    offsets = Offsets()
+    offsets.assigned([P, Q])
+    offsets.stored({P: 3})
+    offsets.to_commit()
+    offsets.stored({P: 5, Q: 5})
+    writing, waiting = {P: 7, Q: 7}, {P: 9}
+    offsets.lost([P], [writing, waiting])
+    within_the_poll = {P: 11, Q: 8}
+    offsets.read(within_the_poll)
+    offsets.assigned([P])
+    offsets.failed(P, 3)
+    for one in (writing, waiting, within_the_poll):
+        offsets.stored(one)
+    assert offsets.to_commit() == {Q: 8}
+    again = {P: 4}
+    offsets.read(again)
+    offsets.stored(again)
+    assert offsets.to_commit() == {P: 4}
 
 
 def test_each_topic_has_one_sink_that_reports_its_bad_records() -> None:
