@@ -19,11 +19,13 @@ class Steering:
     Attributes
     ----------
     at_ms : virtual epoch ms; journaled, so that a restarted driver does the same at the same instant.
+    number : of the steerings of this delivery, from 0; what comes twice is done once.
     """
 
     delivery_id: str
     action: ControlAction
     at_ms: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,10 @@ class Checkpoint:
         return max(0, (self.until_ms - spec.depart_ms) // spec.period_ms + 1)
 
 
+Finished = tuple[str, int]
+"""A deliveryId, and how many positions the delivery has in all."""
+
+
 @dataclass(frozen=True, slots=True)
 class DriverStatus:
     """How a driver host stands.
@@ -69,6 +75,7 @@ class DriverStatus:
     until_ms : virtual epoch ms up to which positions were made; None before the first tick.
     checkpoint : None until something has been acknowledged.
     active : deliveries on the road.
+    resumed : positions that earlier processes had made of the deliveries that this one took over; with `counts` they make the whole.
     counts, lateness : since the process began.
     finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
     """
@@ -79,7 +86,8 @@ class DriverStatus:
     until_ms: int | None
     checkpoint: Checkpoint | None
     active: int
+    resumed: int
     counts: Counts
     lateness: Lateness
     finished_from: int
-    finished: tuple[str, ...]
+    finished: tuple[Finished, ...]

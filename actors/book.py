@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from actors.assignment import Batch, Checkpoint, Steering
+from actors.assignment import Batch, Checkpoint, Finished, Steering
 from engine.delivery import DeliverySpec
+from engine.messages import ControlAction
 from engine.route import Route
 
 
@@ -17,16 +18,21 @@ class Placed:
 
     Attributes
     ----------
+    number : of the fleet's deliveries if it is one, else of the requested ones; in the order in which they were placed.
     batch : number of the batch in which its actor got it last.
     resume_seq : first sample that its actor had to send when it got it.
     steerings : what has been done to it, in order.
+    steered : how many steerings there were, those included that changed nothing.
     """
 
     spec: DeliverySpec
     actor: str
-    batch: int
+    number: int
+    of_fleet: bool
+    batch: int = 0
     resume_seq: int = 0
     steerings: list[Steering] = field(default_factory=list)
+    steered: int = 0
 
 
 class Book:
@@ -51,6 +57,10 @@ class Book:
         """Whether the delivery was ever placed."""
         return delivery_id in self._ever
 
+    def get(self, delivery_id: str) -> Placed | None:
+        """Return a delivery on the road; None if it is not."""
+        return self._placed.get(delivery_id)
+
     @property
     def ever(self) -> int:
         """How many deliveries there were."""
@@ -62,61 +72,74 @@ class Book:
         return self._loads
 
     @property
-    def last_batch(self) -> int:
-        """Number of the newest batch."""
-        return self._batch
-
-    @property
     def on_the_road(self) -> Iterable[Placed]:
         """Every delivery that has not finished."""
         return list(self._placed.values())
 
-    def place(self, actor: str, specs: Iterable[DeliverySpec], routes: Iterable[Route] = ()) -> Batch:
+    def place(self, actor: str, placed: Iterable[Placed], routes: Iterable[Route] = ()) -> Batch:
         """Note new deliveries of an actor, and return what it must be told; deliveries already known are left out.
 
         `routes` are those the actor does not have.
         """
         self._batch += 1
         new = []
-        for spec in specs:
-            if spec.delivery_id not in self._ever:
-                self._ever.add(spec.delivery_id)
-                self._placed[spec.delivery_id] = Placed(spec, actor, self._batch)
+        for one in placed:
+            if one.spec.delivery_id not in self._ever:
+                self._ever.add(one.spec.delivery_id)
+                one.batch = self._batch
+                self._placed[one.spec.delivery_id] = one
                 self._loads[actor] += 1
-                new.append(spec)
+                new.append(one.spec)
         return Batch(self._batch, tuple(new), tuple(routes))
 
-    def finish(self, delivery_ids: Iterable[str]) -> list[str]:
-        """Take finished deliveries off the road, and return those that were on it."""
+    def put_back(self, placed: Placed) -> None:
+        """Note a delivery that an earlier dispatcher placed; `resend` gives it to its actor."""
+        self._ever.add(placed.spec.delivery_id)
+        self._placed[placed.spec.delivery_id] = placed
+        self._loads[placed.actor] += 1
+
+    def remember(self, delivery_id: str) -> None:
+        """Note that a delivery was placed and has finished."""
+        self._ever.add(delivery_id)
+
+    def finish(self, finished: Iterable[Finished]) -> list[tuple[Placed, int]]:
+        """Take finished deliveries off the road; return those that were on it, with their numbers of positions."""
         gone = []
-        for delivery_id in delivery_ids:
+        for delivery_id, positions in finished:
             placed = self._placed.pop(delivery_id, None)
             if placed is not None:
                 self._loads[placed.actor] -= 1
-                gone.append(delivery_id)
+                gone.append((placed, positions))
         return gone
 
-    def steer(self, steering: Steering) -> str | None:
-        """Note what is done to a delivery, and return its actor; None if it is not on the road."""
-        placed = self._placed.get(steering.delivery_id)
+    def steer(self, delivery_id: str, action: ControlAction, at_ms: int) -> Steering | None:
+        """Note what is done to a delivery, and return it; None if it is not on the road."""
+        placed = self._placed.get(delivery_id)
         if placed is None:
             return None
+        steering = Steering(delivery_id, action, at_ms, placed.steered)
+        placed.steered += 1
         placed.steerings.append(steering)
-        return placed.actor
+        return steering
 
     def correct(self, steering: Steering, at_ms: int | None) -> bool:
-        """Note from when a steering really held, or that it changed nothing (None); return whether it was noted."""
+        """Note from when a steering really holds, or that it changed nothing (None); return whether that is news."""
         placed = self._placed.get(steering.delivery_id)
-        if placed is None or steering not in placed.steerings:
+        noted = [] if placed is None else [one for one in placed.steerings if one.number == steering.number]
+        if placed is None or not noted or noted[0].at_ms == at_ms:
             return False
-        here = placed.steerings.index(steering)
+        here = placed.steerings.index(noted[0])
         placed.steerings[here : here + 1] = [] if at_ms is None else [replace(steering, at_ms=at_ms)]
         return True
 
     def note_checkpoint(self, actor: str, checkpoint: Checkpoint) -> None:
         """Note what an actor has had acknowledged: if it must be told again, its deliveries go on from there."""
+        self.resume_from(actor, checkpoint, lambda placed: placed.batch <= checkpoint.batch)
+
+    def resume_from(self, actor: str, checkpoint: Checkpoint, covers: Callable[[Placed], bool]) -> None:
+        """Note that some deliveries of an actor have been acknowledged up to a checkpoint."""
         for placed in self._placed.values():
-            if placed.actor == actor and placed.batch <= checkpoint.batch:
+            if placed.actor == actor and covers(placed):
                 placed.resume_seq = max(placed.resume_seq, checkpoint.resume_seq(placed.spec))
 
     def resend(self, actor: str, routes: Mapping[str, Route]) -> Batch:

@@ -44,6 +44,8 @@ class RayCrew:
         self._questions: dict[str, Any] = {}
         self._asked_s: dict[str, float] = {}
         self._orders: list[Any] = []
+        self._batches: list[Any] = []
+        self._answers: list[tuple[Steering, int | None]] = []
         self._steerings: dict[Any, Steering] = {}
 
     def start(self) -> None:
@@ -59,7 +61,7 @@ class RayCrew:
 
     def add(self, actor: str, batch: Batch) -> None:
         """Give an actor some deliveries."""
-        self._orders.append(self._handles[actor].add.remote(batch))
+        self._batches.append(self._handles[actor].add.remote(batch))
 
     def steer(self, actor: str, steering: Steering) -> None:
         """Have an actor pause, resume or cancel a delivery."""
@@ -89,16 +91,20 @@ class RayCrew:
         return found
 
     def _check_orders(self) -> None:
-        if self._orders:
-            done, self._orders = ray.wait(self._orders, num_returns=len(self._orders), timeout=0)
-            for order in done:
-                _answer(order)
+        done, self._orders = _ready(self._orders)
+        for order in done:
+            _answer(order)
+        done, self._batches = _ready(self._batches)
+        for order in done:
+            self._answers += _answer(order, otherwise=[])
 
     def steered(self) -> list[tuple[Steering, int | None]]:
         """Return for each steering that was done since the last call from when it holds; one whose actor died is sent again with its delivery."""
         done = [order for order in self._steerings if _is_ready(order)]
         answers = [(self._steerings.pop(order), _answer(order, otherwise=_NO_ANSWER)) for order in done]
-        return [(steering, at_ms) for steering, at_ms in answers if at_ms is not _NO_ANSWER]
+        found = [(steering, at_ms) for steering, at_ms in answers if at_ms is not _NO_ANSWER]
+        found, self._answers = [*self._answers, *found], []
+        return found
 
     def drain(self, timeout_s: float) -> list[DriverStatus]:
         """End the actors and return their last statuses."""
@@ -107,12 +113,21 @@ class RayCrew:
         if late:
             logger.error("%d of %d actors did not end in time; their deliveries have no final event", len(late), len(orders))
         statuses = [answer for order in done if isinstance(answer := _answer(order), DriverStatus)]
+        self.dismiss()
+        return statuses
+
+    def dismiss(self) -> None:
+        """End the actors at once, whatever they have under way."""
         for handle in self._handles.values():
             ray.kill(handle, no_restart=True)
-        return statuses
 
 
 _NO_ANSWER = object()
+
+
+def _ready(orders: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the orders that have been carried out, and the others."""
+    return ray.wait(orders, num_returns=len(orders), timeout=0) if orders else ([], [])
 
 
 def _is_ready(order: Any) -> bool:

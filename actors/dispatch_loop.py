@@ -3,27 +3,36 @@
 The order of one step is what makes a crash harmless:
 
 1. read requests and statuses, and let the dispatcher decide;
-2. journal the decisions;
-3. act on them: crew and facts;
-4. commit the requests' offsets.
+2. tell what is only told (dead letters, rejections), and wait until it has arrived;
+3. journal the decisions, with the requests that they answer, in one;
+4. act on them: crew and facts;
+5. commit the requests' offsets.
 
-Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is known.
+Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is known. The journal says which requests
+have been decided; the committed offsets are for those who watch, and for the next run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from actors.assignment import Batch, DriverStatus, Steering
+from actors.course import ENDED
 from actors.dispatcher import Dispatcher
 from actors.facts import Facts
 from actors.instructions import Instruction, Publish, Record, SendBatch, SendClock, SendSteering
-from actors.journal import Journal
-from actors.requests import Received, RouteGone
+from actors.journal import Change, Journal, Table
+from actors.requests import Offsets, Received, RouteGone
 from engine.clock import RunClock
-from engine.messages import ControlRun, DeadLetter, StartDelivery
+from engine.messages import ControlRun, DeadLetter, DeliveryEvent, RunEvent, StartDelivery
 from engine.route import Route
+
+logger = logging.getLogger(__name__)
+
+_REQUESTS = "requests"
+_FLUSH_S = 1.0
 
 
 class Crew(Protocol):
@@ -51,8 +60,11 @@ class Crew(Protocol):
 class Requests(Protocol):
     """Where requests come from."""
 
-    def open(self) -> list[Received]:
-        """Return the routes that are there already. Called once, first."""
+    def open(self, decided: Offsets) -> list[Received]:
+        """Return the routes that are there already. Called once, first; `decided` are the first offsets still to be read, where somebody has noted them."""
+
+    def offsets(self) -> Offsets:
+        """Return the first offset not read yet, by topic and partition."""
 
     def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
         """Return what has been asked for since the last call, waiting a while if there is nothing."""
@@ -72,16 +84,24 @@ class DispatchLoop:
     def __init__(self, dispatcher: Dispatcher, requests: Requests, crew: Crew, journal: Journal, facts: Facts, now_ms: Callable[[], float]) -> None:
         self._dispatcher, self._requests, self._crew, self._journal, self._facts, self._now_ms = dispatcher, requests, crew, journal, facts, now_ms
 
-    def open(self) -> None:
-        """Take over what there is: the routes on Kafka, and an earlier dispatcher's decisions."""
-        for received in self._requests.open():
+        self._stopping = False
+
+    def open(self, table: Table) -> None:
+        """Take over what there is: the routes on Kafka, and an earlier dispatcher's decisions, as the journal gave them."""
+        for received in self._requests.open(table.get(_REQUESTS, {})):
             self._decide(received)
-        self._dispatcher.replay(self._journal.read())
+        self._dispatcher.replay(table)
+
+    def stop(self) -> None:
+        """Have a step that waits for the broker give up. Any thread may call it."""
+        self._stopping = True
+        self._journal.close()
 
     def step(self, wait_s: float) -> None:
-        """Do one round; waits up to `wait_s` for requests."""
+        """Do one round; waits up to `wait_s` for requests, and as long as it takes for the broker to take what must be kept."""
         instructions: list[Instruction] = []
-        for received in self._requests.poll(wait_s):
+        found = self._requests.poll(wait_s)
+        for received in found:
             if isinstance(received, DeadLetter):
                 self._facts.bury(received)
             else:
@@ -91,7 +111,7 @@ class DispatchLoop:
         for steering, at_ms in self._crew.steered():
             instructions += self._dispatcher.steered(steering, at_ms)
         instructions += self._dispatcher.pass_time(self._now_ms())
-        self._do(instructions)
+        self._do(instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found))
         self._requests.commit()
 
     def _decide(self, received: Received) -> list[Instruction]:
@@ -107,21 +127,50 @@ class DispatchLoop:
                 self._dispatcher.forget_route(route_id)
         return []
 
-    def _do(self, instructions: Iterable[Instruction]) -> None:
-        self._journal.append(instruction.entry for instruction in instructions if isinstance(instruction, Record))
+    def _do(self, instructions: Sequence[Instruction], *, must_arrive: bool = False, has_read: bool = False) -> None:
+        """Do what was decided, in the order that this module tells.
+
+        Parameters
+        ----------
+        must_arrive : facts have been told that must be safe before their requests count as decided.
+        has_read : there were requests.
+        """
         for instruction in instructions:
-            match instruction:
-                case SendBatch(actor, batch):
-                    self._crew.add(actor, batch)
-                case SendSteering(actor, steering):
-                    self._crew.steer(actor, steering)
-                case SendClock(actor, clock, end_ms):
-                    self._crew.set_clock(actor, clock, end_ms)
-                case Publish(message):
-                    self._facts.tell(message)
+            if isinstance(instruction, Publish) and isinstance(instruction.message, DeliveryEvent):
+                self._facts.tell(instruction.message)
+                must_arrive = True
+        while must_arrive and self._facts.flush(_FLUSH_S) and not self._stopping:
+            logger.warning("the broker takes nothing; requests wait")
+        changes = [(instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)]
+        if changes:
+            self._keep([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
+        for instruction in instructions:
+            self._act(instruction)
+
+    def _keep(self, changes: Sequence[Change]) -> None:
+        if not self._stopping:
+            self._journal.append(changes)
+
+    def _act(self, instruction: Instruction) -> None:
+        match instruction:
+            case SendBatch(actor, batch):
+                self._crew.add(actor, batch)
+            case SendSteering(actor, steering):
+                self._crew.steer(actor, steering)
+            case SendClock(actor, clock, end_ms):
+                self._crew.set_clock(actor, clock, end_ms)
+            case Publish(RunEvent() as event):
+                self._facts.tell(event)
 
     def drain(self, timeout_s: float) -> None:
-        """End the run: the actors say how far each delivery came, then the run says that it has ended."""
+        """End the run: the actors say how far each delivery came, then the run says that it has ended.
+
+        The journal notes first that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended.
+        """
+        if self._dispatcher.has_begun:
+            self._keep([(ENDED, {"state": "ending"})])
         statuses = self._crew.drain(timeout_s)
         self._do(self._dispatcher.finish(statuses, self._now_ms()))
         self._facts.flush(timeout_s)
+        if self._dispatcher.has_begun and not self._stopping:
+            self._journal.conclude(ENDED, {"state": "ended", "deliveries": self._dispatcher.deliveries})

@@ -11,13 +11,15 @@ from functools import partial
 
 import ray
 
+from actors.course import resumed_plan
 from actors.crew import RayCrew
 from actors.dispatch_loop import DispatchLoop
 from actors.dispatcher import Dispatcher
 from actors.facts import KafkaFacts
-from actors.journal import FileJournal
+from actors.journal import FileJournal, Journal, JournalClosed, Superseded
 from actors.kafka import consumer_options, producer_options
-from actors.plan import RunPlan
+from actors.kafka_journal import KafkaJournal
+from actors.plan import RunPlan, RunRefused
 from actors.requests import GROUP, RequestReader
 from actors.settings import Settings
 from actors.summary import Summary
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 _STEP_WAIT_S = 0.03
 _STOP_S = 1.0
+
+JOURNAL_GROUP = "code-delivery-journal"
+"""A consumer must name a group; this one commits nothing."""
 
 
 def wall_ms() -> float:
@@ -43,66 +48,116 @@ class Progress:
     ----------
     is_exhausted : nothing is on the road and nothing will be, unless somebody asks for it.
     is_over : the run has come to the end of its duration.
+    refusal : why the run cannot be, or cannot be here any more; empty if it can.
     """
 
     pid: int
-    is_exhausted: bool
-    is_over: bool
+    is_exhausted: bool = False
+    is_over: bool = False
+    refusal: str = ""
 
 
 class Dispatching:
-    """One run's dispatcher, at work from its making on."""
+    """One run's dispatcher, at work from its making on.
 
-    def __init__(self, plan: RunPlan, scenario: Scenario, settings: Settings, namespace: str) -> None:
-        self._plan, self._scenario, self._settings = plan, scenario, settings
-        self._crew = RayCrew(plan, settings, namespace)
+    Parameters
+    ----------
+    cpus : how many the cluster has.
+    namespace : of the names of the run's actors.
+    """
+
+    def __init__(self, plan: RunPlan, scenario: Scenario, settings: Settings, cpus: float, namespace: str) -> None:
+        self._plan, self._scenario, self._settings, self._cpus, self._namespace = plan, scenario, settings, cpus, namespace
+        self._crew: RayCrew | None = None
         self._dispatcher: Dispatcher | None = None
         self._loop: DispatchLoop | None = None
         #: Taken between two steps: in the midst of one, a delivery may have left the fleet and not yet be on the road.
-        self._progress = Progress(os.getpid(), is_exhausted=False, is_over=False)
-        self._stopping = threading.Event()
+        self._progress = Progress(os.getpid())
+        self._stopping, self._opened = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            self._crew.start()  # first, because processes take longest to start
-            self._open()
-            while not self._stopping.is_set() and self._loop is not None and self._dispatcher is not None:
-                self._loop.step(_STEP_WAIT_S)
-                self._progress = Progress(os.getpid(), self._dispatcher.is_exhausted, self._dispatcher.is_over)
+            loop, dispatcher = self._open()
+            self._loop, self._dispatcher = loop, dispatcher
+            self._opened.set()
+            while not self._stopping.is_set():
+                loop.step(_STEP_WAIT_S)
+                self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over)
+        except JournalClosed:
+            logger.error("the run ends while the broker is away; its journal does not say so")
+        except (RunRefused, Superseded) as error:
+            self._refuse(str(error))
         except Exception:
             # A new process that replays the journal is surer than one that goes on in an unknown state.
             logger.exception("the dispatcher failed; its process ends and is restarted")
             os._exit(1)
 
-    def _open(self) -> None:
+    def _open(self) -> tuple[DispatchLoop, Dispatcher]:
+        # The journal first: it knows where the drivers sat, and it keeps an earlier dispatcher that still lives from acting.
+        journal = open_journal(self._plan.run_id, self._settings)
+        table = journal.read()
+        plan = resumed_plan(self._plan, table, self._cpus)
+        self._crew = RayCrew(plan, self._settings, self._namespace)
+        self._crew.start()  # then the processes, because they take longest to start
         routes = routes_of(self._scenario)
         offered = offered_routes(routes)
         facts = KafkaFacts(producer_options(self._settings))
-        fleet = partial(fleet_of, self._scenario, self._plan.run_id, routes)
-        dispatcher = Dispatcher(self._plan, offered, fleet, wall_ms())
-        journal = FileJournal(self._settings.data_dir / "runs" / f"{self._plan.run_id}.journal")
+        dispatcher = Dispatcher(plan, offered, partial(fleet_of, self._scenario, plan.run_id, routes), wall_ms())
         requests = RequestReader(consumer_options(self._settings, GROUP))
-        self._loop = DispatchLoop(dispatcher, requests, self._crew, journal, facts, wall_ms)
-        self._loop.open()
+        loop = DispatchLoop(dispatcher, requests, self._crew, journal, facts, wall_ms)
+        loop.open(table)
         for message in [] if dispatcher.has_begun else [route.to_message() for route in offered]:
             requests.expect_own(message.to_json())
             facts.tell(message)
-        self._dispatcher = dispatcher
+        return loop, dispatcher
+
+    def _refuse(self, reason: str) -> None:
+        """Decide nothing more. Its actors are ended without their last words, because whoever has taken the run over speaks for its deliveries."""
+        logger.error("%s", reason)
+        if self._crew is not None:
+            self._crew.dismiss()
+        self._progress = Progress(os.getpid(), refusal=reason)
+        self._opened.set()
 
     def progress(self) -> Progress:
         """Return how far the run has come."""
         return self._progress
 
     def drain(self, timeout_s: float) -> Summary:
-        """End the run: drivers say how far each delivery came, everything is flushed, actors end. Returns the totals."""
+        """End the run: drivers say how far each delivery came, everything is flushed, actors end. Returns the totals.
+
+        Raises
+        ------
+        RunRefused : the run goes on elsewhere.
+        """
+        self._opened.wait(timeout_s)
         self._stopping.set()
         self._thread.join(_STOP_S)
-        if self._loop is None or self._dispatcher is None:
-            return Summary(self._plan.run_id)
-        self._loop.drain(timeout_s)
+        if self._loop is not None and self._thread.is_alive():
+            self._loop.stop()
+            self._thread.join(_STOP_S)
+        if self._loop is None or self._dispatcher is None or self._progress.refusal:
+            return self._undrained()
+        try:
+            self._loop.drain(timeout_s)
+        except Superseded as error:
+            self._refuse(str(error))
+            return self._undrained()
         return Summary.of(self._dispatcher)
+
+    def _undrained(self) -> Summary:
+        if self._progress.refusal:
+            raise RunRefused(self._progress.refusal)
+        return Summary(self._plan.run_id)
+
+
+def open_journal(run_id: str, settings: Settings) -> Journal:
+    """Return the journal of a run."""
+    if settings.journal == "file":
+        return FileJournal(settings.data_dir / "runs" / f"{run_id}.journal")
+    return KafkaJournal(run_id, producer_options(settings), consumer_options(settings, JOURNAL_GROUP))
 
 
 DispatcherActor = ray.remote(max_restarts=-1, max_task_retries=0)(Dispatching)

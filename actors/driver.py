@@ -11,16 +11,17 @@ import os
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
+from actors.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
+from actors.charges import Charges
 from actors.pacing import Lateness
 from actors.publisher import Publisher
 from engine.clock import RunClock
-from engine.messages import FINAL_KINDS, ControlAction
+from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
 from engine.simulation import FleetSimulation, Tick
 
 MAX_TICK_RECORDS = 20_000
@@ -33,7 +34,7 @@ class _Sent:
 
     number: int
     checkpoint: Checkpoint | None
-    finished: tuple[str, ...]
+    finished: tuple[Finished, ...]
 
 
 class DriverHost:
@@ -57,7 +58,8 @@ class DriverHost:
         self._batch = 0
         self._on_the_way: deque[_Sent] = deque()
         self._checkpoint: Checkpoint | None = None
-        self._finished: deque[str] = deque()
+        self._charges = Charges()
+        self._finished: deque[Finished] = deque()
         self._finished_from = 0
         self._lateness = Lateness()
         self._stopped = False
@@ -68,15 +70,13 @@ class DriverHost:
             self._clocks = [*self._clocks[-1:], clock]
             self._end_ms = end_ms
 
-    def add(self, batch: Batch) -> None:
-        """Take over some deliveries; those already known are left as they are."""
+    def add(self, batch: Batch) -> list[tuple[Steering, int | None]]:
+        """Take over some deliveries; those already known are left as they are. Return the batch's steerings with what `steer` returns."""
         with self._lock:
             self._simulation.define_routes(batch.routes)
-            new = {spec.delivery_id for spec in self._simulation.add(batch.specs, batch.resume_seq)}
-            for steering in batch.steerings:
-                if steering.delivery_id in new:
-                    self._steer(steering)
+            self._charges.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
             self._batch = batch.number
+            return [(steering, self._charges.answer(steering, self._steer)) for steering in batch.steerings]
 
     def steer(self, steering: Steering) -> int | None:
         """Pause, resume or cancel a delivery.
@@ -84,10 +84,10 @@ class DriverHost:
         Returns
         -------
         The virtual instant from which it holds: the one asked for, unless positions past it have been made already, for what is sent stays true. None if
-        nothing changes.
+        nothing changes. A steering that comes twice, by its number, is done once and answered twice.
         """
         with self._lock:
-            return self._steer(steering)
+            return self._charges.answer(steering, self._steer)
 
     def _steer(self, steering: Steering) -> int | None:
         match steering.action:
@@ -131,13 +131,20 @@ class DriverHost:
 
     def _send(self, tick: Tick, checkpoint: Checkpoint | None, clock: RunClock) -> None:
         number = self._publisher.publish(tick.keys, tick.values, tick.events)
-        finished = tuple(event.delivery_id for event in tick.events if event.kind in FINAL_KINDS)
+        finals = [event for event in tick.events if event.kind in FINAL_KINDS]
         late_ms = np.empty(0)
         if clock.scale > 0 and len(tick.due_ms):
             late_ms = np.maximum(0.0, self._now_ms() - clock.wall_ms - (tick.due_ms - clock.virtual_ms) / clock.scale)
         with self._lock:
             self._lateness.add(late_ms)
-            self._on_the_way.append(_Sent(number, checkpoint, finished))
+            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals)))
+
+    def _ended(self, finals: Iterable[DeliveryEvent]) -> tuple[Finished, ...]:
+        ended = []
+        for event in finals:
+            self._charges.end(event)
+            ended.append((event.delivery_id, event.positions or 0))
+        return tuple(ended)
 
     def _settle(self) -> None:
         while self._on_the_way and self._on_the_way[0].number <= self._publisher.settled:
@@ -153,9 +160,10 @@ class DriverHost:
         finished_seen : how many finished deliveries the asker has noted; the host forgets those and tells the rest.
         """
         with self._lock:
-            while self._finished and self._finished_from < finished_seen:
-                self._finished.popleft()
-                self._finished_from += 1
+            noted = [self._finished.popleft()[0] for _ in range(min(len(self._finished), finished_seen - self._finished_from))]
+            self._finished_from += len(noted)
+            self._simulation.forget(noted)
+            self._charges.forget(noted)
             return DriverStatus(
                 name=self.name,
                 incarnation=self._incarnation,
@@ -163,6 +171,7 @@ class DriverHost:
                 until_ms=self._until_ms,
                 checkpoint=self._checkpoint,
                 active=self._simulation.active,
+                resumed=self._charges.resumed,
                 counts=self._publisher.counts,
                 lateness=self._lateness.copy(),
                 finished_from=self._finished_from,
@@ -181,7 +190,7 @@ class DriverHost:
         with self._lock:
             events = self._simulation.suspend()
         number = self._publisher.publish([], [], events)
-        self._on_the_way.append(_Sent(number, None, tuple(event.delivery_id for event in events)))
+        self._on_the_way.append(_Sent(number, None, self._ended(events)))
         left = self._publisher.flush(timeout_s)
         with self._lock:
             self._settle()

@@ -57,9 +57,9 @@ class TickingDriver:
         """See `DriverHost.set_clock`."""
         self._host.set_clock(clock, end_ms)
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch) -> list[tuple[Steering, int | None]]:
         """See `DriverHost.add`."""
-        self._host.add(batch)
+        return self._host.add(batch)
 
     def steer(self, steering: Steering) -> int | None:
         """See `DriverHost.steer`."""

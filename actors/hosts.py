@@ -1,13 +1,48 @@
-"""What the dispatcher knows of the driver actors: their last statuses, and what they said before they last died."""
+"""What the dispatcher knows of the driver actors: their last statuses, what they had acknowledged, and how many positions there are.
+
+Positions are counted by identity, not by sending: what an actor says it took over, and what it has made since, are different (delivery, seq) each. What a
+killed actor had sent and nobody knows of is made again by the next one and counted there. So the totals are those of the topic without its duplicates; they
+may fall for a moment, by what was under way, when an actor dies.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from actors.assignment import Checkpoint, DriverStatus
+from actors.assignment import Checkpoint, DriverStatus, Finished
+from actors.journal import Change, Entry, Table
 from actors.pacing import Lateness
 from actors.publisher import Counts
+
+_KEY = "actor/"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Everything due up to `until_ms` (virtual epoch ms) has been acknowledged, of the deliveries with lower numbers than these.
+
+    Attributes
+    ----------
+    fleet, requested : numbers of deliveries of the fleet, and of requested ones.
+    """
+
+    until_ms: int = -1
+    fleet: int = 0
+    requested: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """Positions of finished deliveries, and positions that were refused for good."""
+
+    positions: int = 0
+    failed: int = 0
+
+    def plus(self, positions: int, failed: int = 0) -> Toll:
+        """Return it with more."""
+        return Toll(self.positions + positions, self.failed + failed)
 
 
 @dataclass(slots=True)
@@ -16,44 +51,82 @@ class Host:
 
     Attributes
     ----------
+    incarnation : the newest one known, perhaps by the journal alone.
     status : None before it has been heard of.
     routes : ids of the routes it has.
-    batch : the last batch it was sent.
+    unsettled : batches that its checkpoint may not cover, with the numbers that deliveries in them begin with.
     finished_seen : how many finished deliveries of this incarnation have been noted.
-    before : totals of earlier incarnations.
+    coverage : what need not be sent again.
+    before, within : tolls of earlier incarnations and of this one.
+    resumed : positions of deliveries on the road that are known to be acknowledged; for an actor that has not been heard of.
     reported : lateness up to the last report.
     """
 
+    incarnation: str = ""
     status: DriverStatus | None = None
     routes: set[str] = field(default_factory=set)
-    batch: int = 0
+    unsettled: deque[tuple[int, Coverage]] = field(default_factory=deque)
     finished_seen: int = 0
-    before: Counts = field(default_factory=Counts)
+    coverage: Coverage = field(default_factory=Coverage)
+    before: Toll = field(default_factory=Toll)
+    within: Toll = field(default_factory=Toll)
+    resumed: int = 0
     reported: Lateness = field(default_factory=Lateness)
 
-    def is_reborn(self, status: DriverStatus) -> bool:
-        """Return whether a status is the first one of an incarnation."""
+    def is_new(self, status: DriverStatus) -> bool:
+        """Return whether an incarnation is heard of for the first time by this dispatcher."""
         return self.status is None or self.status.incarnation != status.incarnation
 
-    def begin_incarnation(self) -> None:
-        """Forget what the last incarnation knew, and keep its totals."""
-        if self.status is not None:
-            counts = self.status.counts
-            self.before = Counts(self.before.produced + counts.produced, self.before.acked + counts.acked, self.before.failed + counts.failed)
-        self.routes, self.batch, self.finished_seen, self.reported = set(), 0, 0, Lateness()
+    def begin_incarnation(self, incarnation: str) -> None:
+        """Forget what is to be told to an actor, and keep the tolls of an incarnation that is gone."""
+        if incarnation != self.incarnation:
+            if self.status is not None:
+                self.within = Toll(self.within.positions, self.status.counts.failed)
+            self.before, self.within = self.before.plus(self.within.positions, self.within.failed), Toll()
+        self.incarnation = incarnation
+        self.routes, self.finished_seen, self.reported = set(), 0, Lateness()
+        self.unsettled.clear()
 
-    def take(self, status: DriverStatus) -> tuple[str, ...]:
+    def take(self, status: DriverStatus) -> tuple[Finished, ...]:
         """Note a status, and return the finished deliveries that are new in it."""
         self.status = status
+        self.within = Toll(self.within.positions, status.counts.failed)
         new = status.finished[max(0, self.finished_seen - status.finished_from) :]
         self.finished_seen = max(self.finished_seen, status.finished_from + len(status.finished))
         return new
 
-    @property
-    def full_checkpoint(self) -> Checkpoint | None:
-        """The checkpoint, if it covers everything that the actor was sent."""
+    def cover(self, fleet: int, requested: int) -> None:
+        """Bring `coverage` up to the checkpoint. `fleet` and `requested` are how many deliveries there are."""
         checkpoint = None if self.status is None else self.status.checkpoint
-        return checkpoint if checkpoint is not None and checkpoint.batch >= self.batch else None
+        if checkpoint is None:
+            return
+        while self.unsettled and self.unsettled[0][0] <= checkpoint.batch:
+            self.unsettled.popleft()
+        least = self.unsettled[0][1] if self.unsettled else Coverage(-1, fleet, requested)
+        if least.fleet >= self.coverage.fleet and least.requested >= self.coverage.requested and checkpoint.until_ms >= self.coverage.until_ms:
+            self.coverage = Coverage(checkpoint.until_ms, least.fleet, least.requested)
+
+    @property
+    def counts(self) -> Counts:
+        """Different positions of all its incarnations."""
+        failed_before = self.before.failed
+        if self.status is None:
+            known = self.before.positions + self.within.positions + self.resumed
+            failed = failed_before + self.within.failed
+            return Counts(known, known - failed, failed)
+        whole, counts = self.before.positions + self.status.resumed, self.status.counts
+        return Counts(whole + counts.produced, whole + counts.acked - failed_before, failed_before + counts.failed)
+
+    def entry(self) -> Entry:
+        """Return what the journal must know."""
+        coverage = [self.coverage.until_ms, self.coverage.fleet, self.coverage.requested]
+        before, within = ([toll.positions, toll.failed] for toll in (self.before, self.within))
+        return {"incarnation": self.incarnation, "coverage": coverage, "before": before, "within": within}
+
+    def replay(self, entry: Entry) -> None:
+        """Take over what an earlier dispatcher noted."""
+        self.incarnation, self.coverage = entry["incarnation"], Coverage(*entry["coverage"])
+        self.before, self.within = Toll(*entry["before"]), Toll(*entry["within"])
 
 
 class Hosts:
@@ -61,6 +134,7 @@ class Hosts:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._hosts = {name: Host() for name in names}
+        self._journaled: Table = {}
 
     def __getitem__(self, name: str) -> Host:
         return self._hosts[name]
@@ -68,6 +142,20 @@ class Hosts:
     def items(self) -> Iterable[tuple[str, Host]]:
         """Return names and hosts."""
         return self._hosts.items()
+
+    def changes(self, names: Iterable[str]) -> list[Change]:
+        """Return what has changed of some actors since they were last journaled."""
+        entries = {name: self._hosts[name].entry() for name in names if self._hosts[name].incarnation}
+        changed: list[Change] = [(_KEY + name, entry) for name, entry in entries.items() if self._journaled.get(name) != entry]
+        self._journaled |= entries
+        return changed
+
+    def replay(self, table: Table) -> None:
+        """Take over what an earlier dispatcher noted."""
+        for name, host in self._hosts.items():
+            if _KEY + name in table:
+                self._journaled[name] = table[_KEY + name]
+                host.replay(table[_KEY + name])
 
     @property
     def have_all_reported(self) -> bool:
@@ -80,8 +168,8 @@ class Hosts:
 
     @property
     def totals(self) -> Counts:
-        """Positions of all actors, those of earlier incarnations included."""
-        counts = [host.before for host in self._hosts.values()] + [host.status.counts for host in self._hosts.values() if host.status is not None]
+        """Different positions of all actors and all their incarnations."""
+        counts = [host.counts for host in self._hosts.values()]
         return Counts(sum(c.produced for c in counts), sum(c.acked for c in counts), sum(c.failed for c in counts))
 
     @property
@@ -105,3 +193,8 @@ class Hosts:
             if host.status is not None:
                 total = total.plus(host.status.lateness)
         return total
+
+
+def checkpoint_of(coverage: Coverage) -> Checkpoint:
+    """Return the checkpoint that a coverage stands for; its batch says nothing."""
+    return Checkpoint(coverage.until_ms, 0)

@@ -12,9 +12,10 @@ from engine.messages import DeliveryEvent, RouteDefined, RunEvent
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Keep a decision in the journal."""
+    """Keep a decision in the journal, or forget what is no longer needed (None)."""
 
-    entry: Entry
+    key: str
+    entry: Entry | None
 
 
 @dataclass(frozen=True, slots=True)

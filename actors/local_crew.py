@@ -57,7 +57,7 @@ class LocalCrew:
 
     def add(self, actor: str, batch: Batch) -> None:
         """Give a host some deliveries."""
-        self._hosts[actor].add(batch)
+        self._steered += self._hosts[actor].add(batch)
 
     def steer(self, actor: str, steering: Steering) -> None:
         """Have a host pause, resume or cancel a delivery."""

@@ -15,7 +15,7 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from actors.cluster import ray_cluster
 from actors.dispatcher_actor import DispatcherActor, Progress
-from actors.plan import RunPlan, make_run_id, plan_run
+from actors.plan import RunPlan, RunRefused, make_run_id, plan_run
 from actors.settings import Settings
 from actors.summary import Summary
 from engine.scenario import Scenario
@@ -29,6 +29,7 @@ NAMESPACE = "code-delivery"
 """Of everything in the cluster that is ours; a run's actors are in a namespace that begins with it."""
 
 _DRAIN_S = 3.2
+_NAME_S = 15.0
 _PROGRESS_S = 0.25
 _DISPATCHER_CPUS = 0.05
 
@@ -55,32 +56,49 @@ def run(
     Raises
     ------
     MessageError : `run_id` cannot be one.
+    RunRefused : the run has ended, was begun otherwise, or goes on elsewhere.
     """
     run_id = run_id or make_run_id(scenario, datetime.now(UTC))
     plan_run(scenario, run_id, 1.0)  # what cannot be planned is refused before anything starts
     with ray_cluster(settings, NAMESPACE) as cpus:
         on_start()
         plan = plan_run(scenario, run_id, cpus, actor_cpus=settings.actor_cpus, start_ms=start_ms)
-        return run_plan(settings, scenario, plan, once=once, stop=stop or threading.Event())
+        return run_plan(settings, scenario, plan, cpus=cpus, once=once, stop=stop or threading.Event())
 
 
-def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, once: bool, stop: threading.Event) -> Summary:
-    """Run a plan on the cluster that this process is connected to; see `run`."""
+def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, cpus: float, once: bool, stop: threading.Event) -> Summary:
+    """Run a plan on the cluster that this process is connected to, with so many CPUs; see `run`.
+
+    A run that an earlier process has begun is gone on with: its drivers, if they live, are taken over, and otherwise made again.
+    """
     logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.placement.actors)
     # Ray starts its processes elsewhere: a relative folder would be another one there.
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     namespace = f"{NAMESPACE}-{plan.run_id}"
     options = {"name": "dispatcher", "namespace": namespace, "num_cpus": _DISPATCHER_CPUS}
-    dispatcher: Any = DispatcherActor.options(**options).remote(plan, scenario, settings, namespace)
+    dispatcher = _start_dispatcher(plan.run_id, options, (plan, scenario, settings, cpus, namespace), stop)
     try:
         while not stop.wait(_PROGRESS_S):
             progress = _ask(dispatcher.progress.remote())
+            if progress is not None and progress.refusal:
+                raise RunRefused(progress.refusal)
             if progress is not None and (progress.is_over or (once and progress.is_exhausted)):
                 break
         return _drain(dispatcher, plan.run_id)
     finally:
         with contextlib.suppress(ValueError):  # the cluster has gone before us
             ray.kill(dispatcher, no_restart=True)
+
+
+def _start_dispatcher(run_id: str, options: dict[str, Any], arguments: tuple[Any, ...], stop: threading.Event) -> Any:
+    """Return the run's new dispatcher. One whose process has just been killed still has the name for a moment."""
+    deadline = time.monotonic() + _NAME_S
+    while True:
+        try:
+            return DispatcherActor.options(**options).remote(*arguments)
+        except ValueError as error:
+            if time.monotonic() > deadline or stop.wait(_PROGRESS_S):
+                raise RunRefused(f"run {run_id} goes on already on this cluster: {error}") from None
 
 
 def _ask(question: Any) -> Progress | None:

@@ -35,6 +35,10 @@ class Placement:
         """Return the number of the actor that hosts a driver of the fleet, both counted from 0."""
         return driver // self.drivers_per_actor % self.actors
 
+    def kept(self, actors: int, drivers_per_actor: int, cpus: float) -> Placement:
+        """Return an earlier placement on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""
+        return Placement(actors, drivers_per_actor, self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)))
+
 
 def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, actor_cpus: float | None = None) -> Placement:
     """Return the placement of a fleet of `drivers` on `cpus` CPUs.
@@ -49,12 +53,16 @@ def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, ac
         actors = drivers
     else:
         actors = whole_cpus
-    share = math.floor(cpus * _CPU_SHARE / actors * _CPU_GRAIN) / _CPU_GRAIN
     return Placement(
         actors=actors,
         drivers_per_actor=drivers_per_actor or max(1, math.ceil(drivers / actors)),
-        actor_cpus=actor_cpus or min(1.0, max(1 / _CPU_GRAIN, share)),
+        actor_cpus=actor_cpus or _share(cpus, actors),
     )
+
+
+def _share(cpus: float, actors: int) -> float:
+    share = math.floor(cpus * _CPU_SHARE / actors * _CPU_GRAIN) / _CPU_GRAIN
+    return min(1.0, max(1 / _CPU_GRAIN, share))
 
 
 def least_loaded(loads: Mapping[str, int]) -> str:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from actors.placement import Placement, place
-from engine.errors import MessageError
+from engine.errors import InvalidInput, MessageError
 from engine.messages import checked_id
 from engine.scenario import Scenario
 
 MAX_RUN_ID = 64
+
+
+class RunRefused(InvalidInput):
+    """A run id that cannot be used: the run has ended, or was begun otherwise, or goes on elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,31 @@ class RunPlan:
         """Names of the driver actors."""
         width = len(str(self.placement.actors - 1))
         return tuple(f"driver-{number:0{width}d}" for number in range(self.placement.actors))
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same when the run is started again, and where its drivers sit, which stays as it was; for the journal."""
+        named = {name: getattr(self, name) for name in _SAME}
+        return {**named, "actors": self.placement.actors, "drivers_per_actor": self.placement.drivers_per_actor}
+
+    def resumed(self, begun: Mapping[str, Any], cpus: float) -> RunPlan:
+        """Return this plan with its drivers where they sat when the run was begun, on a cluster with so many CPUs.
+
+        Parameters
+        ----------
+        begun : the `identity` of the plan that the run was begun with.
+
+        Raises
+        ------
+        RunRefused : the plan is of another run: other deliveries would get the ids of the first ones.
+        """
+        for name in _SAME:
+            if begun[name] != getattr(self, name):
+                raise RunRefused(f"run {self.run_id} was begun with {name} {begun[name]!r} and cannot go on with {getattr(self, name)!r}; give another run id")
+        return replace(self, placement=self.placement.kept(begun["actors"], begun["drivers_per_actor"], cpus))
+
+
+_SAME = ("scenario", "seed", "period_ms", "drivers", "duration_ms")
 
 
 def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float | None = None, start_ms: int | None = None) -> RunPlan:

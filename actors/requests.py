@@ -10,7 +10,7 @@ import logging
 import time
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from actors.kafka import Options
 from engine.codec import BOUNDS
@@ -35,6 +35,9 @@ class RouteGone:
 
     route_id: str
 
+
+Offsets = dict[str, dict[str, int]]
+"""Offsets by topic and partition, the partition as a text, as JSON has it."""
 
 Wish = StartDelivery | ControlRun | Route | RouteGone
 
@@ -79,6 +82,13 @@ def _wish(topic: str, key: bytes | None, value: bytes | None) -> Wish:
             raise InvalidInput(f"nothing is asked for on topic {topic}")
 
 
+def _first(committed: TopicPartition, decided: Offsets) -> int:
+    noted = decided.get(committed.topic, {}).get(str(committed.partition))
+    if noted is not None:
+        return noted
+    return committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
+
+
 class RequestReader:
     """Reads the request topics.
 
@@ -88,18 +98,24 @@ class RequestReader:
     """
 
     def __init__(self, options: Options) -> None:
-        self._consumer = Consumer(options)
+        self._consumer = Consumer({**options, "enable.partition.eof": True})
+        self._at_end: set[int] = set()
         #: First offset that no dispatcher has handled yet, by topic and partition.
         self._unhandled: dict[tuple[str, int], int] = {}
         self._to_commit: dict[tuple[str, int], int] = {}
+        self._next: dict[tuple[str, int], int] = {}
         self._own: set[int] = set()
 
     def expect_own(self, value: bytes) -> None:
         """Pass over a route definition that this dispatcher has sent itself; reading back thousands would only cost time."""
         self._own.add(hash(value))
 
-    def open(self) -> list[Received]:
+    def open(self, decided: Offsets) -> list[Received]:
         """Take all partitions, and return the routes that are there already. Called once.
+
+        Parameters
+        ----------
+        decided : first offsets that this run has not decided on, from its journal. Where it says nothing, reading begins where the last run stopped.
 
         Raises
         ------
@@ -109,11 +125,8 @@ class RequestReader:
         committed = self._consumer.committed(partitions, timeout=_METADATA_S)
         self._unhandled = {(part.topic, part.partition): max(0, part.offset) for part in committed}
         tables = [TopicPartition(part.topic, part.partition, OFFSET_BEGINNING) for part in partitions if part.topic == Topic.ROUTE_DEFINED]
-        queues = [
-            TopicPartition(part.topic, part.partition, part.offset if part.offset >= 0 else OFFSET_BEGINNING)
-            for part in committed
-            if part.topic != Topic.ROUTE_DEFINED
-        ]
+        queues = [TopicPartition(part.topic, part.partition, _first(part, decided)) for part in committed if part.topic != Topic.ROUTE_DEFINED]
+        self._next = {(part.topic, part.partition): part.offset for part in queues if part.offset >= 0}
         self._consumer.assign(tables)
         routes = self._read_table(tables)
         self._consumer.incremental_assign(queues)
@@ -126,25 +139,20 @@ class RequestReader:
         return [TopicPartition(topic.value, number) for number in sorted(found.partitions)]
 
     def _read_table(self, parts: list[TopicPartition]) -> list[Received]:
-        ends = {part.partition: self._consumer.get_watermark_offsets(part, timeout=_METADATA_S) for part in parts}
-        missing = {number for number, (low, high) in ends.items() if high > low}
         routes: list[Received] = []
         deadline = time.monotonic() + _METADATA_S
-        while missing and time.monotonic() < deadline:
-            for message in self._messages(0.05):
-                found = self._decoded(message)
-                if isinstance(found, Received):
-                    routes.append(found)
-                partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-                if offset >= ends[partition][1] - 1:
-                    missing.discard(partition)
+        while len(self._at_end) < len(parts) and time.monotonic() < deadline:
+            routes += [found for message in self._messages(0.05) if isinstance(found := self._decoded(message), Received)]
         return routes
 
     def _messages(self, timeout_s: float) -> list[Message]:
         messages = self._consumer.consume(_POLL_RECORDS, timeout_s)
         for message in messages:
-            if message.error() is not None:
-                logger.warning("reading requests: %s", message.error())
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                self._at_end.add(int(message.partition() or 0))
+            elif error is not None:
+                logger.warning("reading requests: %s", error)
         return [message for message in messages if message.error() is None]
 
     def _decoded(self, message: Message) -> Received | DeadLetter | None:
@@ -155,12 +163,20 @@ class RequestReader:
         found = decode(topic, message.key(), message.value(), partition, offset)
         if isinstance(found, DeadLetter) and offset < self._unhandled.get((topic, partition), 0):
             return None
-        self._to_commit[topic, partition] = offset + 1
+        self._to_commit[topic, partition] = self._next[topic, partition] = offset + 1
         return found
 
     def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
         """Return what has been asked for since the last call, waiting a while if there is nothing."""
         return [found for message in self._messages(timeout_s) if (found := self._decoded(message)) is not None]
+
+    def offsets(self) -> Offsets:
+        """Return the first offset not read yet of every queue; routes are a table and have none."""
+        found: Offsets = {}
+        for (topic, partition), offset in self._next.items():
+            if topic != Topic.ROUTE_DEFINED:
+                found.setdefault(topic, {})[str(partition)] = offset
+        return found
 
     def commit(self) -> None:
         """Note that everything polled so far has been handled. The dispatcher calls it after it has journaled and acted."""

@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     kafka_queue_messages: int = Field(default=100_000, ge=1000, le=10_000_000, description="records a producer holds before its ticks wait")
     kafka_statistics_s: int = Field(default=0, ge=0, le=86_400, description="period of the producers' figures in the log, s; 0: none")
     kafka_producer: Literal["native", "python"] = Field(default="python", description="librdkafka's batches by its C interface, or by confluent_kafka")
+    journal: Literal["topic", "file"] = Field(
+        default="topic", description="where the dispatcher keeps its decisions: the topic run.journal, or a file in the data folder for a broker that forgets"
+    )
     data_dir: Path = Field(default=Path(".data"), description="folder for what must outlive a process")
     ray_address: str = Field(default="", description="address of a running Ray cluster; empty: a local one is started and ended with the run")
     ray_object_store_mb: int = Field(default=256, ge=80, le=1_000_000, description="memory for Ray's object store, MiB; positions never pass through it")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import ray
 
+from actors.course import resumed_plan
 from actors.dispatch_loop import DispatchLoop
 from actors.dispatcher import Dispatcher
 from actors.facts import MemoryFacts
@@ -17,7 +18,7 @@ from actors.journal import MemoryJournal
 from actors.local_crew import LocalCrew
 from actors.placement import Placement
 from actors.plan import RunPlan
-from actors.requests import Received, RouteGone
+from actors.requests import Offsets, Received, RouteGone
 from engine.delivery import DeliverySpec, make_spec
 from engine.ledger import SeqLedger
 from engine.messages import ControlRun, DeadLetter, StartDelivery
@@ -42,23 +43,33 @@ class FakeRequests:
 
     routes: list[Route] = field(default_factory=list)
     inbox: list[Received | DeadLetter] = field(default_factory=list)
+    ever: list[Received] = field(default_factory=list)
     offset: int = 0
+    polled: int = 0
     committed: int = 0
 
     def put(self, *wishes: StartDelivery | ControlRun | Route | RouteGone) -> None:
         for wish in wishes:
-            self.inbox.append(Received(wish, 0, self.offset))
+            self.ever.append(Received(wish, 0, self.offset))
+            self.inbox.append(self.ever[-1])
             self.offset += 1
 
-    def open(self) -> list[Received]:
+    def open(self, decided: Offsets) -> list[Received]:
+        """Everything that was put and is not decided is there to be read again, as on Kafka."""
+        first = decided.get("wishes", {}).get("0", 0)
+        self.inbox = [letter for letter in self.inbox if isinstance(letter, DeadLetter)] + [one for one in self.ever if one.offset >= first]
         return [Received(route, 0, number) for number, route in enumerate(self.routes)]
 
     def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
         found, self.inbox = self.inbox, []
+        self.polled = self.offset
         return found
 
+    def offsets(self) -> Offsets:
+        return {"wishes": {"0": self.polled}}
+
     def commit(self) -> None:
-        self.committed = self.offset
+        self.committed = self.polled
 
 
 def make_routes(count: int = 3) -> list[Route]:
@@ -109,9 +120,11 @@ class World:
         return self.now
 
     def restart_dispatcher(self) -> None:
+        table = self.journal.read()
+        self.plan = resumed_plan(self.plan, table, 2.0)
         self.dispatcher = Dispatcher(self.plan, self.routes, self.fleet, self.now)
         self.loop = DispatchLoop(self.dispatcher, self.requests, self.crew, self.journal, self.facts, self.clock)
-        self.loop.open()
+        self.loop.open(table)
 
     def run(self, wall_s: float, step_ms: float = 100.0) -> None:
         """Let time pass: in each step the dispatcher and every host act once."""

@@ -119,7 +119,7 @@ def test_finished_deliveries_are_told_until_they_are_noted(bench: Bench, routes:
     bench.publisher.holding = False
     bench.run(0.05)
     told = bench.host.status()
-    assert sorted(told.finished) == sorted(spec.delivery_id for spec in specs)
+    assert sorted(told.finished) == sorted((spec.delivery_id, len(bench.seqs(spec.delivery_id))) for spec in specs)
     assert bench.host.status(finished_seen=2).finished == told.finished[2:]
     assert bench.host.status(finished_seen=3).finished_from == 3
 
@@ -128,11 +128,11 @@ def test_a_late_steering_holds_from_the_first_instant_not_yet_told(bench: Bench,
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     name = specs[0].delivery_id
-    assert bench.host.steer(Steering(name, ControlAction.PAUSE, START_MS + 12_000)) == START_MS + 12_000
+    assert bench.host.steer(Steering(name, ControlAction.PAUSE, START_MS + 12_000, 0)) == START_MS + 12_000
     bench.run(10)
-    assert bench.host.steer(Steering(name, ControlAction.RESUME, START_MS + 15_000)) == START_MS + 20_001
-    assert bench.host.steer(Steering(name, ControlAction.CANCEL, START_MS + 22_000)) == START_MS + 22_000
-    assert bench.host.steer(Steering("nobody", ControlAction.CANCEL, START_MS)) is None
+    assert bench.host.steer(Steering(name, ControlAction.RESUME, START_MS + 15_000, 1)) == START_MS + 20_001
+    assert bench.host.steer(Steering(name, ControlAction.CANCEL, START_MS + 22_000, 2)) == START_MS + 22_000
+    assert bench.host.steer(Steering("nobody", ControlAction.CANCEL, START_MS, 0)) is None
     bench.run(10)
     assert len(bench.seqs(name)) == 22
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
 from actors.kafka import connection_options, consumer_options, producer_options
 from actors.pacing import Lateness
+from actors.plan import RunRefused
 from actors.publisher import Counts
 from actors.ray_environment import prepare
 from actors.settings import Settings, faults_of
@@ -83,11 +84,12 @@ def test_a_consumer_commits_by_hand() -> None:
     "value",
     [
         Settings(),
-        Steering("d", ControlAction.PAUSE, 5),
-        Batch(3, (), (), {"d": 4}, (Steering("d", ControlAction.CANCEL, 5),)),
+        Steering("d", ControlAction.PAUSE, 5, 0),
+        Batch(3, (), (), {"d": 4}, (Steering("d", ControlAction.CANCEL, 5, 1),)),
         Checkpoint(5, 3),
         Summary("run", produced=3),
         MessageError("found 3"),
+        RunRefused("run r has ended"),
         ScenarioError("key = 1"),
         RouteFileError("a.txt", "line 3", "expected"),
     ],
@@ -101,7 +103,7 @@ def test_what_crosses_processes_comes_back_equal(value: object) -> None:
 
 
 def test_a_status_crosses_processes() -> None:
-    status = DriverStatus("driver-0", "i", 1, 5, Checkpoint(5, 3), 2, Counts(4, 3, 1), Lateness(), 0, ("d",))
+    status = DriverStatus("driver-0", "i", 1, 5, Checkpoint(5, 3), 2, 9, Counts(4, 3, 1), Lateness(), 0, (("d", 4),))
     back = pickle.loads(pickle.dumps(status))
     assert all(getattr(back, field.name) == getattr(status, field.name) for field in fields(status) if field.name != "lateness")
     assert (back.lateness.counts == status.lateness.counts).all()

@@ -118,7 +118,7 @@ def topics(embedded_broker: str) -> Iterator[Topics]:
 
 @pytest.fixture(scope="module")
 def settings(embedded_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(kafka_bootstrap=embedded_broker, data_dir=tmp_path_factory.mktemp("data"), ray_object_store_mb=100)
+    return Settings(kafka_bootstrap=embedded_broker, data_dir=tmp_path_factory.mktemp("data"), ray_object_store_mb=100, journal="file")
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ class Running:
         self._thread.start()
 
     def _run(self, settings: Settings, once: bool) -> None:
-        self.summary = run_plan(settings, self.scenario, self.plan, once=once, stop=self.stop)
+        self.summary = run_plan(settings, self.scenario, self.plan, cpus=8.0, once=once, stop=self.stop)
 
     def actor(self, name: str) -> ray.actor.ActorHandle:
         return ray.get_actor(name, namespace=f"{NAMESPACE}-{self.plan.run_id}")
@@ -285,7 +285,7 @@ def test_errors_cross_ray_whole(cluster: None, error: Exception) -> None:
 def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(topics: Topics, embedded_broker: str, tmp_path: Path) -> None:
     scenario = tmp_path / "s.toml"
     scenario.write_text(SCENARIO.format(scale=1.0, size=6, mode="continuous", files=write_roads(tmp_path)))
-    environment = {**os.environ, "KAFKA_BOOTSTRAP": embedded_broker, "DATA_DIR": str(tmp_path)}
+    environment = {**os.environ, "KAFKA_BOOTSTRAP": embedded_broker, "JOURNAL": "file", "DATA_DIR": str(tmp_path)}
     before = {process.pid for process in psutil.process_iter()}
     command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "drained"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:

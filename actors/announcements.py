@@ -1,0 +1,65 @@
+"""What the dispatcher tells the world: how a run stands, and which requests it rejects. Facts are made here, and sent elsewhere."""
+
+from __future__ import annotations
+
+import math
+
+from actors.course import Course
+from actors.hosts import Hosts
+from actors.plan import RunPlan
+from engine.messages import DeliveryEvent, EventKind, RunEvent, StartDelivery
+
+
+class RunReporter:
+    """Makes a run's events, numbered by time, so that a dispatcher that starts over goes on above its predecessor without a journal entry an event.
+
+    Attributes
+    ----------
+    reported_ms : when it last did, wall clock, epoch ms.
+    """
+
+    def __init__(self, plan: RunPlan, course: Course, hosts: Hosts) -> None:
+        self._plan, self._course, self._hosts = plan, course, hosts
+        self._seq = -1
+        self.reported_ms = -math.inf
+
+    def run_event(self, active: int, now_ms: float) -> RunEvent:
+        """Return how the run stands, with so many deliveries on the road."""
+        course = self._course
+        assert course.clock is not None
+        self.reported_ms = now_ms
+        self._seq = max(self._seq + 1, math.floor(now_ms - course.begun_ms))
+        totals = self._hosts.totals
+        return RunEvent(
+            run_id=self._plan.run_id,
+            state=course.state,
+            seq=self._seq,
+            event_time=course.virtual_ms(now_ms),
+            scenario=self._plan.scenario,
+            seed=self._plan.seed,
+            sample_period_ms=self._plan.period_ms,
+            clock=[course.clock.virtual_ms, course.clock.wall_ms, course.clock.scale],
+            drivers=self._plan.drivers,
+            active=active,
+            actors=self._hosts.heard_of,
+            produced=totals.produced,
+            acked=totals.acked,
+            failed=totals.failed,
+            lateness_p99_ms=self._hosts.lateness_since_last_report().percentile(99),
+        )
+
+
+def rejection(run_id: str, request: StartDelivery, delivery_id: str, reason: str, event_time: int) -> DeliveryEvent:
+    """Return what is told of a request that starts nothing."""
+    return DeliveryEvent(
+        delivery_id=delivery_id,
+        run_id=run_id,
+        route_id=request.route_id,
+        client_id=request.client_id,
+        driver_id=request.driver_id or delivery_id,
+        vehicle=request.vehicle or "car",
+        kind=EventKind.REJECTED,
+        event_time=event_time,
+        positions=0,
+        reason=reason,
+    )

@@ -1,0 +1,94 @@
+"""The fleet's deliveries in the order of their departures, numbered, each on its actor; and which of them have finished.
+
+They follow from the scenario, so the journal holds how many were handed out and not what they are. Which have finished is kept in blocks of bits: a block in
+which all have is forgotten as soon as those before it are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from actors.book import Placed
+from actors.journal import Change, Table
+from actors.plan import RunPlan
+from engine.delivery import DeliverySpec
+
+BLOCK = 256
+"""So many deliveries share an entry of the journal, which is written again when one of them finishes."""
+
+_FULL = (1 << BLOCK) - 1
+
+
+class FleetFeed:
+    """The deliveries of one run's fleet.
+
+    Parameters
+    ----------
+    make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless.
+    """
+
+    def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
+        self._plan, self._make = plan, make
+        self._rest: Iterator[DeliverySpec] = iter(())
+        self._next: DeliverySpec | None = None
+        self._driver_numbers: dict[str, int] = {}
+        self._finished: dict[int, int] = {}
+        self._whole_blocks = 0
+        #: How many deliveries have been taken.
+        self.count = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether there are no more."""
+        return self._next is None
+
+    def begin(self, start_ms: int) -> None:
+        """Begin at the run's first virtual instant."""
+        self._rest = self._make(start_ms)
+        self._next = next(self._rest, None)
+
+    def stop(self) -> None:
+        """Hand out no more."""
+        self._rest, self._next = iter(()), None
+
+    def take(self, until_ms: float, at_most: int) -> list[Placed]:
+        """Take the deliveries that depart up to a virtual instant, at most so many."""
+        taken: list[Placed] = []
+        while self._next is not None and self._next.depart_ms <= until_ms and len(taken) < at_most:
+            # Drivers are numbered in the order in which they first depart.
+            driver = self._driver_numbers.setdefault(self._next.driver_id, len(self._driver_numbers))
+            taken.append(Placed(self._next, self._plan.actors[self._plan.placement.actor_of(driver)], self.count, of_fleet=True))
+            self.count += 1
+            self._next = next(self._rest, None)
+        return taken
+
+    def change(self) -> Change:
+        """Return how many were taken, for the journal."""
+        return "fleet", {"count": self.count, "blocks": self._whole_blocks}
+
+    def finish(self, numbers: Iterable[int]) -> list[Change]:
+        """Note that some have finished; return what changes in the journal."""
+        touched = set()
+        for number in numbers:
+            block, place = divmod(number, BLOCK)
+            self._finished[block] = self._finished.get(block, 0) | 1 << place
+            touched.add(block)
+        before = self._whole_blocks
+        while self._finished.get(self._whole_blocks) == _FULL:
+            del self._finished[self._whole_blocks]
+            self._whole_blocks += 1
+        touched.update(range(before, self._whole_blocks))
+        changes: list[Change] = [(f"fleet/{block}", {"bits": f"{self._finished[block]:x}"} if block in self._finished else None) for block in sorted(touched)]
+        return [self.change(), *changes] if self._whole_blocks > before else changes
+
+    def has_finished(self, number: int) -> bool:
+        """Return whether a delivery has finished, by its number."""
+        block, place = divmod(number, BLOCK)
+        return block < self._whole_blocks or bool(self._finished.get(block, 0) >> place & 1)
+
+    def replay(self, table: Table) -> list[Placed]:
+        """After `begin`: take again what an earlier dispatcher took, and return all of it, what has finished included."""
+        noted = table.get("fleet", {"count": 0, "blocks": 0})
+        self._whole_blocks = noted["blocks"]
+        self._finished = {int(key.partition("/")[2]): int(entry["bits"], 16) for key, entry in table.items() if key.startswith("fleet/")}
+        return self.take(float("inf"), noted["count"])
