@@ -59,6 +59,7 @@ def main() -> int:
         settings = Settings()
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
         logging.getLogger("uvicorn.error").addFilter(KeysHidden())
+        logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # it tells of every request
         listener = bound_socket(settings.api_host, settings.port)
     except ValidationError as error:
         for fault in error.errors():

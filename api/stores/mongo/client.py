@@ -24,7 +24,8 @@ OPTIONS: dict[str, Any] = {
     # A dead server is to be noticed within seconds: the sink waits, and tells why; it does not hang.
     "serverSelectionTimeoutMS": 2_000,
     "connectTimeoutMS": 2_000,
-    "socketTimeoutMS": 5_000,
+    # A live one that is slow must be let finish: a bulk that is given up is sent again whole, and makes it slower still.
+    "socketTimeoutMS": 30_000,
     "w": "majority",
     "journal": True,
 }

@@ -28,7 +28,7 @@ from engine.messages import DeliveryEvent, RunEvent
 
 T = TypeVar("T")
 
-BULK = 2_000
+BULK = 1_000
 """Operations in one bulk: some 0.7 MB, which a server carries out in a tenth of a second."""
 
 CHUNK = 10_000
