@@ -18,6 +18,7 @@ from engine.codec.records import EncodedRows
 from engine.codec.writer import RowWriter
 from engine.errors import MessageError
 from engine.messages import checked_id
+from engine.partition_hash import murmur2
 
 _IDS = re.compile(r"(?:[A-Za-z0-9._:\-]{1,96}\n)*")
 
@@ -41,6 +42,7 @@ class PositionEncoder:
         self._place = np.empty(0, np.int64)
         self._names = np.empty(0, object)
         self._key_bytes = np.empty(0, np.int64)
+        self._key_hash = np.empty(0, np.uint32)
         self._count = 0
 
     def add_rows(
@@ -75,7 +77,9 @@ class PositionEncoder:
         for widths, chosen in members.items():
             handles[chosen] = self._add_group(widths, [[column[i] for i in chosen] for column in columns])
         self._names[handles] = np.array([*delivery_ids, None], object)[:-1]
-        self._key_bytes[handles] = [len(word) for word in columns[self._key]]
+        keys = [word.encode() for word in columns[self._key]]
+        self._key_bytes[handles] = [len(key) for key in keys]
+        self._key_hash[handles] = murmur2(keys)
         return handles
 
     def _add_group(self, widths: Widths, ids: list[list[str]]) -> Ints:
@@ -101,6 +105,7 @@ class PositionEncoder:
             self._place = np.concatenate([self._place, np.empty(room, np.int64)])
             self._names = np.concatenate([self._names, np.empty(room, object)])
             self._key_bytes = np.concatenate([self._key_bytes, np.empty(room, np.int64)])
+            self._key_hash = np.concatenate([self._key_hash, np.empty(room, np.uint32)])
         self._group[fresh] = group
         self._place[fresh] = places
         return np.concatenate([reused, fresh])
@@ -159,6 +164,7 @@ class PositionEncoder:
                 self._writers[group].matrix(self._place[rows[index]], numbers.take(index)),
                 self._writers[group].layout.id_offsets[self._key] + 1,
                 self._key_bytes[rows[index]],
+                self._key_hash[rows[index]],
             )
             for group, index in self._groups(rows)
         ]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from engine.codec.layout import padded
 from engine.codec.writer import row_values
+from engine.partition_hash import Hashes
 
 Ints = npt.NDArray[np.int64]
 
@@ -24,12 +25,14 @@ class EncodedRows:
     matrix : uint8 (k, width): one record a row.
     key_offset : the column at which keys begin.
     key_bytes : int64 (k,): how long each key is.
+    key_hash : uint32 (k,): `engine.partition_hash.murmur2` of each key.
     """
 
     index: Ints
     matrix: npt.NDArray[np.uint8]
     key_offset: int
     key_bytes: Ints
+    key_hash: Hashes
 
     def values(self) -> list[bytes]:
         """Return one bytes object per record."""

@@ -16,6 +16,7 @@ from engine.codec import BOUNDS, MAX_RECORD_BYTES, EncodedRecords, KeyField, Pos
 from engine.codec.decoder import MIN_ROWS
 from engine.codec.record import decode_record
 from engine.errors import MessageError
+from engine.partition_hash import murmur2
 
 GOLDEN = Path(__file__).parent / "golden" / "route.new-position.jsonl"
 
@@ -141,6 +142,9 @@ def test_any_id_of_a_record_can_be_its_key(key: KeyField, expected: list[bytes])
     rows = encoder.add_rows(*(list(column) for column in zip(*ids, strict=True)))
     records = EncodedRecords(encoder.encode_matrix(rows, **columns(3)))
     assert (len(records), records.keys()) == (3, expected)
+    assert {int(i): int(hashed) for block in records.blocks for i, hashed in zip(block.index, block.key_hash, strict=True)} == dict(
+        enumerate(murmur2(expected).tolist())
+    )
     assert all(block.matrix[i, block.key_offset :].tobytes().startswith(key) for block in records.blocks for i, key in enumerate(block.keys()))
 
 
