@@ -241,9 +241,7 @@ class Ledger(Schema):
 class ViewRequest(Schema):
     """An address of the map that is to be kept under a name."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"title": "Vaduz, vans", "query": "map=14/47.14/9.52&q=van&state=moving"}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"title": "Vaduz, vans", "query": "map=14/47.14/9.52&q=van&state=moving"}]})
 
     title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
     query: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*$")] = Field(

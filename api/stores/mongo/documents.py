@@ -1,7 +1,7 @@
 """The documents, from and to the values of `api.stores.model`. Places are GeoJSON: longitude before latitude. This module knows no driver.
 
 routes      _id routeId      title source lengthM points start end definition kept
-deliveries  _id deliveryId   owners; what its events say, with a revision; what its newest position says
+deliveries  _id deliveryId   owners; what its events say, with a revision; position: its newest one, seq first, the place as location
 runs        _id runId        eventTime seq state silent event
 views       _id view's id    title query createdAtMs
 positions   _id {deliveryId, seq}   the record's fields as on the wire, and location (if every position is kept)
@@ -23,9 +23,6 @@ from api.stores.mongo.protocol import Document, Filter
 from engine.codec import PositionBatch
 from engine.messages import RunEvent
 
-Change = tuple[Filter, Document]
-"""Which document, unless it has something newer, and what is done to it."""
-
 _OWNERS = {"run_id": "runId", "route_id": "routeId", "client_id": "clientId", "driver_id": "driverId"}
 _BY_EVENTS = {
     "vehicle": "vehicle",
@@ -38,7 +35,7 @@ _BY_EVENTS = {
     "route_length_m": "routeLengthM",
     "positions": "positions",
 }
-_BY_POSITIONS = {
+_BY_POSITION = {
     "seq": "seq",
     "event_time": "eventTime",
     "speed_mps": "speedMps",
@@ -46,7 +43,6 @@ _BY_POSITIONS = {
     "distance_m": "distanceM",
     "finished": "finished",
 }
-_RECORD = _OWNERS | _BY_EVENTS | _BY_POSITIONS
 
 EVENT_FIELDS = (*_OWNERS.values(), *_BY_EVENTS.values(), "revision")
 """What must be read to decide what an event changes."""
@@ -55,8 +51,8 @@ POSITION_FIELDS = ("deliveryId", "seq", "location")
 """What identifies a position and says where it was."""
 
 _NO_EVENT = {"vehicle": "car", "phase": DeliveryPhase.MOVING.value, "eventSeq": -1, "revision": 0}
-_NO_POSITION = {"seq": -1, "speedMps": 0.0, "bearingDeg": 0.0, "distanceM": 0.0, "finished": False}
-"""Fields of a delivery that no event, or no position, has told of; those that are sorted by must be there."""
+_NO_POSITION = {"position": {"seq": -1, "speedMps": 0.0, "bearingDeg": 0.0, "distanceM": 0.0, "finished": False}}
+"""What stands in a delivery that no event, or no position, has told of; what is sorted by must be there."""
 
 
 def point(lat_deg: float, lng_deg: float) -> Document:
@@ -69,10 +65,12 @@ def point(lat_deg: float, lng_deg: float) -> Document:
 
 def delivery_of(document: Document, route: Document | None = None, *, run_is_silent: bool = False) -> DeliveryRecord:
     """Return the delivery in a document; `route` is the document of its route with title and length, if that is known."""
-    values: dict[str, Any] = {name: document[field] for name, field in _RECORD.items() if field in document}
+    position = document.get("position", {})
+    values: dict[str, Any] = {name: document[field] for name, field in (_OWNERS | _BY_EVENTS).items() if field in document}
+    values |= {name: position[field] for name, field in _BY_POSITION.items() if field in position}
     values["phase"] = DeliveryPhase(values["phase"])
-    if "location" in document:
-        values["lng_deg"], values["lat_deg"] = document["location"]["coordinates"]
+    if "location" in position:
+        values["lng_deg"], values["lat_deg"] = position["location"]["coordinates"]
     if route is not None:
         values |= {"route_title": route["title"], "route_length_m": values.get("route_length_m") or route["lengthM"]}
     return DeliveryRecord(document["_id"], **values, run_is_silent=run_is_silent)
@@ -88,16 +86,19 @@ def event_change(record: DeliveryRecord, revision: int) -> UpdateOne:
     return UpdateOne({"_id": record.delivery_id, "revision": revision}, {"$set": told, "$setOnInsert": owners | _NO_POSITION}, upsert=True)
 
 
-def newest_changes(batch: PositionBatch) -> Iterator[Change]:
-    """Give the change that each position makes to its delivery if it is newer than what is there."""
+def newest_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
+    """Give the operation that each position makes of its delivery.
+
+    Documents are compared field by field, and seq is the first one: the greater of two positions, which ``$max`` leaves, is the newer one.
+    """
     owners = zip(*(getattr(batch, name).astype(str).tolist() for name in _OWNERS), strict=True)
     ids = batch.delivery_id.astype(str).tolist()
     columns = (getattr(batch, name).tolist() for name in ("seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m", "finished"))
     rows, places = zip(*columns, strict=True), zip(batch.lat_deg.tolist(), batch.lng_deg.tolist(), strict=True)
     for delivery_id, owner, row, place in zip(ids, owners, rows, places, strict=True):
-        told = dict(zip(_BY_POSITIONS.values(), row, strict=True)) | {"location": point(*place)}
+        told = dict(zip(_BY_POSITION.values(), row, strict=True)) | {"location": point(*place)}
         first = dict(zip(_OWNERS.values(), owner, strict=True)) | _NO_EVENT
-        yield {"_id": delivery_id, "seq": {"$lt": row[0]}}, {"$set": told, "$setOnInsert": first}
+        yield UpdateOne({"_id": delivery_id}, {"$max": {"position": told}, "$setOnInsert": first}, upsert=True)
 
 
 def position_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
@@ -161,8 +162,8 @@ def route_of(document: Document) -> StoredRoute:
     return StoredRoute(document["_id"], *told, start, end, document["definition"], document["kept"])
 
 
-def run_change(event: RunEvent) -> Change:
-    """Return the change that an event makes to its run if it says more than what is there (`api.stores.model.is_newer`)."""
+def run_change(event: RunEvent) -> tuple[Filter, Document]:
+    """Return which run's document an event changes, if that says less than the event (`api.stores.model.is_newer`), and how."""
     older = [{"eventTime": {"$lt": event.event_time}}, {"eventTime": event.event_time, "seq": {"$lt": event.seq}}]
     # As JSON: a seed may be any whole number, and a document's have 64 bits.
     told = {"eventTime": event.event_time, "seq": event.seq, "state": event.state, "silent": False, "event": event.to_json().decode()}

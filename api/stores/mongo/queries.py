@@ -16,7 +16,9 @@ from api.stores.mongo.protocol import Document, Order
 
 INDEXES: dict[str, list[IndexModel]] = {
     "deliveries": [
-        IndexModel([("location", GEOSPHERE)]),
+        IndexModel([("position.location", GEOSPHERE)]),
+        # MongoDB would find a revision by _id alone; there are servers that take an index only if it has just the fields that are asked for.
+        IndexModel([("_id", 1), ("revision", 1)], unique=True),
         IndexModel([("startedAt", -1), ("_id", 1)]),
         IndexModel([("runId", 1), ("startedAt", -1)]),
         IndexModel([("routeId", 1), ("startedAt", -1)]),
@@ -32,15 +34,15 @@ _SORT = {
     DeliverySort.DELIVERY_ID: "_id",
     DeliverySort.DRIVER_ID: "driverId",
     DeliverySort.VEHICLE: "vehicle",
-    DeliverySort.DISTANCE: "distanceM",
-    DeliverySort.SPEED: "speedMps",
+    DeliverySort.DISTANCE: "position.distanceM",
+    DeliverySort.SPEED: "position.speedMps",
 }
 
 _LENGTH = {"$cond": [{"$gt": ["$routeLengthM", 0]}, "$routeLengthM", {"$arrayElemAt": ["$route.lengthM", 0]}]}
-_DRIVEN = {"$min": [1.0, {"$max": [0.0, {"$divide": ["$distanceM", "$length"]}]}]}
+_DRIVEN = {"$min": [1.0, {"$max": [0.0, {"$divide": ["$position.distanceM", "$length"]}]}]}
 _KEYS = {
     DeliverySort.ROUTE_TITLE: {"$ifNull": [{"$arrayElemAt": ["$route.title", 0]}, ""]},
-    DeliverySort.PROGRESS: {"$cond": [{"$gt": ["$length", 0]}, _DRIVEN, {"$cond": ["$finished", 1.0, 0.0]}]},
+    DeliverySort.PROGRESS: {"$cond": [{"$gt": ["$length", 0]}, _DRIVEN, {"$cond": ["$position.finished", 1.0, 0.0]}]},
 }
 """What the orders that need a route sort by: `DeliveryRecord.route_title` and `DeliveryRecord.progress`, as expressions."""
 
@@ -75,19 +77,19 @@ def deliveries_like(query: DeliveryQuery, titled: list[str], silent: list[str]) 
 
 def _shown_as(phase: DeliveryPhase, silent: list[str]) -> list[Document]:
     """Return the cases in which a delivery is shown in a phase: `DeliveryRecord.shown_phase` turned round."""
-    moving: Document = {"phase": DeliveryPhase.MOVING.value, "finished": False, "runId": {"$nin": silent}}
+    moving: Document = {"phase": DeliveryPhase.MOVING.value, "position.finished": False, "runId": {"$nin": silent}}
     on_the_road = {"$in": [DeliveryPhase.MOVING.value, DeliveryPhase.PAUSED.value]}
     match phase:
         case DeliveryPhase.MOVING:
-            return [moving | {"$or": [{"seq": {"$lte": 0}}, {"speedMps": {"$gte": STANDING_MPS}}]}]
+            return [moving | {"$or": [{"position.seq": {"$lte": 0}}, {"position.speedMps": {"$gte": STANDING_MPS}}]}]
         case DeliveryPhase.STOPPED:
-            return [moving | {"seq": {"$gt": 0}, "speedMps": {"$lt": STANDING_MPS}}]
+            return [moving | {"position.seq": {"$gt": 0}, "position.speedMps": {"$lt": STANDING_MPS}}]
         case DeliveryPhase.PAUSED:
-            return [{"phase": phase.value, "$or": [{"finished": True}, {"runId": {"$nin": silent}}]}]
+            return [{"phase": phase.value, "$or": [{"position.finished": True}, {"runId": {"$nin": silent}}]}]
         case DeliveryPhase.DELIVERED:
-            return [{"phase": phase.value}, {"phase": DeliveryPhase.MOVING.value, "finished": True}]
+            return [{"phase": phase.value}, {"phase": DeliveryPhase.MOVING.value, "position.finished": True}]
         case DeliveryPhase.SUSPENDED:
-            return [{"phase": phase.value}, {"phase": on_the_road, "finished": False, "runId": {"$in": silent}}]
+            return [{"phase": phase.value}, {"phase": on_the_road, "position.finished": False, "runId": {"$in": silent}}]
     return [{"phase": phase.value}]
 
 

@@ -1,10 +1,11 @@
 """`StateStore` on MongoDB. Any number of processes may write: every write is conditional on what it replaces, so their order does not matter.
 
-- Positions: one conditional upsert each, in unordered bulks. The condition is that the document's seq is smaller.
+- Positions: one ``$max`` each, in unordered bulks; the greater of two positions is the one with the greater seq.
 - Events: read, decide by `api.stores.model.after_event`, write if the delivery's revision is still the one that was read; those that lost a race again.
+- Runs: written if what is there is older.
 
-A conditional upsert that finds no document to change tries to make one, and is refused (error 11000) if there is one: it is newer, or somebody made it at
-the same instant. A second attempt, which makes none, tells these apart.
+An upsert that finds no document to change makes one, and is refused (error 11000) if there is one by then: it does not fit the condition, or somebody made
+it at the same instant. Where that matters a second attempt tells these apart.
 """
 
 from __future__ import annotations
@@ -125,15 +126,11 @@ class MongoState:
         if self._keep_positions:
             for part in parts(documents.position_writes(batch), BULK):
                 await self._settle(self._positions, part)
-        for changes in parts(documents.newest_changes(batch.take(newest_rows(batch))), BULK):
-            await self._newest_wins(self._deliveries, changes)
-
-    async def _newest_wins(self, collection: Collection, changes: Sequence[documents.Change]) -> None:
-        refused = await collection.write([UpdateOne(where, update, upsert=True) for where, update in changes])
-        await collection.write([UpdateOne(*changes[i]) for i in refused])
+        for part in parts(documents.newest_writes(batch.take(newest_rows(batch))), BULK):
+            await self._settle(self._deliveries, part)
 
     async def _settle(self, collection: Collection, writes: Sequence[UpdateOne]) -> None:
-        """Carry out writes without a condition: one is refused only if somebody makes the document at the same instant, and then it is there."""
+        """Carry out upserts by id alone: one is refused only if somebody makes the document at the same instant, and then it is there."""
         refused = await collection.write(writes)
         await collection.write([writes[i] for i in refused])
 
@@ -186,7 +183,9 @@ class MongoState:
         for event in events:
             if is_newer(event, newest.get(event.run_id)):
                 newest[event.run_id] = event
-        await self._newest_wins(self._runs, [documents.run_change(event) for event in newest.values()])
+        changes = [documents.run_change(event) for event in newest.values()]
+        refused = await self._runs.write([UpdateOne(where, update, upsert=True) for where, update in changes])
+        await self._runs.write([UpdateOne(*changes[i]) for i in refused])
 
     async def doubt_runs(self) -> None:
         await self._runs.update_many({}, {"$set": {"silent": True}})

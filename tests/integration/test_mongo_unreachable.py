@@ -1,0 +1,52 @@
+"""A MongoDB that is not there, or says nothing: the store says so within seconds, and keeps no task or connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from running_stack import free_port
+
+from api.errors import StoreUnavailable
+from api.stores.mongo import MongoState
+
+SECONDS = 15
+"""Many times what the store's limits add up to: it tells a hang from an answer, not how fast it was."""
+
+
+@pytest.fixture
+async def mute_server() -> AsyncIterator[int]:
+    """A port where connections are taken and nothing is ever said."""
+    over = asyncio.Event()
+
+    async def listen(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    over.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def fails_to_open(port: int) -> None:
+    store = MongoState(f"mongodb://somebody:secret@127.0.0.1:{port}/?w=1", "code_delivery")
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(StoreUnavailable, match=f"MongoDB at 127.0.0.1:{port}") as found:
+            await store.open()
+    assert "secret" not in str(found.value)
+    await store.close()
+
+
+async def test_a_server_that_is_not_there_is_told_within_seconds() -> None:
+    await fails_to_open(free_port())
+
+
+async def test_a_store_that_was_never_opened_can_be_closed() -> None:
+    await MongoState("mongodb://127.0.0.1:1", "code_delivery").close()
+
+
+async def test_a_server_that_says_nothing_is_told_within_seconds(mute_server: int) -> None:
+    await fails_to_open(mute_server)
