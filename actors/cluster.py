@@ -14,6 +14,8 @@ import ray
 from actors.ray_environment import prepare
 from actors.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 _MEBIBYTE = 2**20
 
 
@@ -35,19 +37,33 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
     prepare(os.environ)
     folder = tempfile.mkdtemp(prefix="cd-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: PTH112
     try:
-        ray.init(
-            num_cpus=cpus,
-            include_dashboard=False,
-            logging_level=logging.ERROR,
-            configure_logging=False,
-            object_store_memory=settings.ray_object_store_mb * _MEBIBYTE,
-            namespace=namespace,
-            _temp_dir=folder,
-        )
+        _start(folder, namespace, settings.ray_object_store_mb, cpus)
         yield _cpus()
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(folder: str, namespace: str, object_store_mb: int, cpus: int | None) -> None:
+    """Start a local cluster; a second time if the machine was too busy for Ray, which gives its own processes 30 s and no setting for it."""
+    for attempt in (1, 2):
+        try:
+            ray.init(
+                num_cpus=cpus,
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                configure_logging=False,
+                object_store_memory=object_store_mb * _MEBIBYTE,
+                namespace=namespace,
+                _temp_dir=folder,
+            )
+        except Exception as error:
+            ray.shutdown()
+            if attempt == 2 or "timed out during startup" not in str(error):
+                raise
+            logger.warning("Ray did not come up in its time on a busy machine, and is started again")
+        else:
+            return
 
 
 def _cpus() -> float:
