@@ -1,4 +1,4 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;

@@ -1,4 +1,4 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import java.io.IOException;
 import java.net.URI;

@@ -1,5 +1,7 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
+import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /** A request to start a delivery, under `topic-partition-offset`: a request has no identity of its own, and two equal ones are two. */
@@ -44,5 +46,10 @@ final class RequestDocument implements Document {
             fields.put(DEPART_AT, departAt, lines);
         }
         lines.add("}\n");
+    }
+
+    @Override
+    public Map<String, Object> message() {
+        return fields.values(Set.of("departAt"));
     }
 }

@@ -1,4 +1,4 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 /** What a JSON value is. ESCAPED is a string with a backslash in it, ABSENT no value at all. */
 enum JsonKind {

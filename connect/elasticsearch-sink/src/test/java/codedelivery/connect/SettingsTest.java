@@ -1,4 +1,4 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;

@@ -1,6 +1,9 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
 
 /** Fields of a message, checked as the contract says before anything is written. A refusal names field, bound and value. */
 final class CheckedFields {
@@ -142,6 +145,29 @@ final class CheckedFields {
 
     private Bytes name(int field, Bytes lines) {
         return lines.add(fields.label(field));
+    }
+
+    /** The fields that have a value, as Connect's own types: those named in `whole` as long, other numbers as double; lists are left out. */
+    Map<String, Object> values(Set<String> whole) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        for (int field = 0; field < fields.size(); field++) {
+            Object value = switch (fields.kind(field)) {
+                case TRUE -> true;
+                case FALSE -> false;
+                case STRING, ESCAPED -> fields.string(field);
+                case NUMBER -> numberOf(field, whole.contains(fields.name(field)));
+                default -> null;
+            };
+            if (value != null) {
+                values.put(fields.name(field), value);
+            }
+        }
+        return values;
+    }
+
+    private Object numberOf(int field, boolean whole) {
+        double value = number(field, Double.NEGATIVE_INFINITY, Double.MAX_VALUE);
+        return whole ? (Object) (long) value : (Object) value;
     }
 
     MalformedRecord refused(int field, String wanted) {

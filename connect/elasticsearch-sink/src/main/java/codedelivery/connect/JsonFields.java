@@ -1,4 +1,4 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -61,6 +61,10 @@ final class JsonFields {
         if (cursor.beyondAscii()) {
             requireUtf8(json, from, to);
         }
+    }
+
+    int size() {
+        return names.length;
     }
 
     String name(int field) {

@@ -1,5 +1,6 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
+import java.util.Map;
 import java.util.Set;
 import org.apache.kafka.connect.sink.SinkRecord;
 
@@ -70,6 +71,14 @@ final class EventDocument implements Document {
         }
         fields.copy(REASON, lines);
         lines.add("}\n");
+    }
+
+    @Override
+    public Map<String, Object> message() {
+        Map<String, Object> message = fields.values(Set.of("seq", "eventTime", "plannedArrival", "positions", "stop"));
+        message.putIfAbsent("seq", 0L);
+        message.putIfAbsent("distance", 0.0);
+        return message;
     }
 
     private void checkKind() {

@@ -1,4 +1,4 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import java.util.ArrayList;
 import java.util.HashMap;

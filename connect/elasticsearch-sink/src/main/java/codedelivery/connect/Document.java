@@ -1,5 +1,6 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
+import java.util.Map;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /** How the records of one topic become documents. */
@@ -8,6 +9,9 @@ interface Document {
 
     /** Write the two lines of a record: create the document under its id unless it is there, and the document; nothing of them if the record is malformed. */
     void write(SinkRecord record, Bytes lines);
+
+    /** The message that was written last, as Connect's own types: only fields of the contract, with the defaults of those that were left out. */
+    Map<String, Object> message();
 
     /** Where the documents go. */
     IndexNames indices();

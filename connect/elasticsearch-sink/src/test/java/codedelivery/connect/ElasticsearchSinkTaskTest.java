@@ -1,10 +1,10 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
-import static codedelivery.connect.elasticsearch.TaskUnderTest.EVENTS;
-import static codedelivery.connect.elasticsearch.TaskUnderTest.POSITIONS;
-import static codedelivery.connect.elasticsearch.TaskUnderTest.REQUESTS;
-import static codedelivery.connect.elasticsearch.TaskUnderTest.position;
-import static codedelivery.connect.elasticsearch.TaskUnderTest.record;
+import static codedelivery.connect.TaskUnderTest.EVENTS;
+import static codedelivery.connect.TaskUnderTest.POSITIONS;
+import static codedelivery.connect.TaskUnderTest.REQUESTS;
+import static codedelivery.connect.TaskUnderTest.position;
+import static codedelivery.connect.TaskUnderTest.record;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;

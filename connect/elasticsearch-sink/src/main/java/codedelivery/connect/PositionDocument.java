@@ -1,6 +1,9 @@
-package codedelivery.connect.elasticsearch;
+package codedelivery.connect;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /** A position under `deliveryId:seq`, its [lat, lng] turned into a geo_point. The ancestor's records, which have four fields, get their identity from Kafka. */
@@ -31,6 +34,8 @@ final class PositionDocument implements Document {
         MAX_BYTES, "routeId", "clientId", "position", "finished", "deliveryId", "driverId", "runId", "seq", "eventTime", "speed", "bearing", "distance");
     private final JsonCursor pair = new JsonCursor();
     private final IndexNames indices;
+    private double lat;
+    private double lng;
     private int latStart;
     private int latEnd;
     private int lngStart;
@@ -87,6 +92,15 @@ final class PositionDocument implements Document {
         lines.add("}\n");
     }
 
+    @Override
+    public Map<String, Object> message() {
+        Map<String, Object> message = fields.values(Set.of("seq", "eventTime"));
+        message.put("position", List.of(lat, lng));
+        message.put("location", Map.of("type", "Point", "coordinates", List.of(lng, lat))); // GeoJSON: longitude first
+        message.computeIfPresent("bearing", (name, bearing) -> bearing.equals(360.0) ? 0.0 : bearing);
+        return message;
+    }
+
     private void checkAncestorsFields(byte[] json) {
         fields.id(ROUTE);
         fields.id(CLIENT);
@@ -101,13 +115,13 @@ final class PositionDocument implements Document {
         }
         pair.over(json, raw.start(POSITION), raw.end(POSITION));
         pair.expect('[');
-        double lat = coordinate();
+        lat = coordinate();
         latStart = pair.valueStart();
         latEnd = pair.valueEnd();
         if (!pair.take(',')) {
             throw fields.refused(POSITION, "[lat, lng]");
         }
-        double lng = coordinate();
+        lng = coordinate();
         lngStart = pair.valueStart();
         lngEnd = pair.valueEnd();
         if (!pair.take(']')) {
