@@ -18,24 +18,29 @@ from api.stores.mongo import MongoState
 
 
 @contextmanager
-def _memory(_: Path) -> Iterator[Callable[[], StateStore]]:
+def _memory(_: pytest.FixtureRequest) -> Iterator[Callable[[], StateStore]]:
     store = MemoryState()
     yield lambda: store
 
 
 @contextmanager
-def _sqlite(folder: Path) -> Iterator[Callable[[], StateStore]]:
+def _sqlite(request: pytest.FixtureRequest) -> Iterator[Callable[[], StateStore]]:
+    folder = request.getfixturevalue("tmp_path")
     yield lambda: SqliteState(folder / "state.sqlite3")
 
 
 @contextmanager
-def _mongo(_: Path) -> Iterator[Callable[[], StateStore]]:
-    url = mongodb_url()
+def _mongo(request: pytest.FixtureRequest) -> Iterator[Callable[[], StateStore]]:
+    url = mongodb_url(request)
     with database_for_a_test(url) as name:
         yield lambda: MongoState(url, name)
 
 
-STATE_STORES: dict[str, Callable[[Path], AbstractContextManager[Callable[[], StateStore]]]] = {"memory": _memory, "sqlite": _sqlite, "mongo": _mongo}
+STATE_STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[Callable[[], StateStore]]]] = {
+    "memory": _memory,
+    "sqlite": _sqlite,
+    "mongo": _mongo,
+}
 """By name: a place for one test, where every call makes one more store over the same facts, as in one more process."""
 
 
@@ -60,9 +65,9 @@ HISTORY_STORES: dict[str, Callable[[Path], AbstractContextManager[HistoryStore]]
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "mongo" else []) for name in STATE_STORES])
-def new_state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], StateStore]]:
+def new_state(request: pytest.FixtureRequest) -> Iterator[Callable[[], StateStore]]:
     """Makes state stores over the same facts."""
-    with STATE_STORES[request.param](tmp_path) as made:
+    with STATE_STORES[request.param](request) as made:
         yield made
 
 

@@ -11,11 +11,10 @@ import pytest
 from pymongo import MongoClient
 
 
-def mongodb_url() -> str:
-    """Return the address of the server for tests; skip where there is none."""
-    url = os.environ.get("MONGODB_URL")
-    if not url:
-        pytest.skip("needs a MongoDB-compatible server; set MONGODB_URL")
+def mongodb_url(request: pytest.FixtureRequest) -> str:
+    """Return the address of the server for tests: the one that MONGODB_URL names, or the session's own."""
+    url = os.environ.get("MONGODB_URL") or request.getfixturevalue("services").mongodb.address
+    assert isinstance(url, str)
     return url
 
 

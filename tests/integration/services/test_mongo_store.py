@@ -12,12 +12,14 @@ from mongo_databases import database_for_a_test, mongodb_url
 from pymongo import AsyncMongoClient, IndexModel, MongoClient, UpdateOne
 from pymongo.errors import BulkWriteError
 
+from api.errors import StoreUnavailable
 from api.stores.base import DeliveryQuery, DeliverySort
 from api.stores.memory import MemoryState
 from api.stores.mongo import MongoState
 from api.stores.mongo import client as motor_client
 from api.stores.mongo.calls import refused_as_known
 from api.stores.mongo.protocol import Collection, Database, Document, Filter, Order
+from cli.services import Services
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent
 
@@ -28,8 +30,8 @@ LAT, LNG = -15.82594, -47.92923
 
 
 @pytest.fixture
-def url() -> str:
-    return mongodb_url()
+def url(request: pytest.FixtureRequest) -> str:
+    return mongodb_url(request)
 
 
 @pytest.fixture
@@ -199,6 +201,27 @@ async def test_more_deliveries_than_one_bulk_takes_are_all_told(opened: Callable
     assert ([record.delivery_id for record in page.items], page.total) == (names[-5:], many)
 
 
+async def test_a_store_goes_on_by_itself_when_its_server_comes_back(services: Services) -> None:
+    url = services.mongodb.address
+    with database_for_a_test(url) as name:
+        store = MongoState(url, name)
+        await store.open()
+        await store.apply_positions(batch(3))
+        services.stop(["mongodb"])
+        try:
+            with pytest.raises(StoreUnavailable, match="MongoDB at"):
+                await store.apply_positions(batch(4))
+            with pytest.raises(StoreUnavailable, match="MongoDB at"):
+                await store.ping()
+        finally:
+            services.start(["mongodb"])
+        await store.apply_positions(batch(5, 4))
+        record = await store.delivery("d1")
+        assert record is not None
+        assert record.seq == 5
+        await store.close()
+
+
 class PyMongoDatabase:
     """The protocol on PyMongo's own asynchronous client."""
 
@@ -222,6 +245,11 @@ class PyMongoCollection:
 
     async def find(self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0) -> list[Document]:
         return await self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit).to_list(None)
+
+    async def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
+        cursor = self._collection.find(where, fields, batch_size=size)
+        while part := await cursor.to_list(size):
+            yield part
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
         return await (await self._collection.aggregate(pipeline)).to_list(None)
@@ -249,11 +277,12 @@ class PyMongoCollection:
 
 async def test_the_store_works_on_another_driver_as_it_is(opened: Callable[..., Any]) -> None:
     driver: Callable[[str, str], Database] = PyMongoDatabase
-    store, plain = await opened(connect=driver), MemoryState()
+    store, plain = await opened(connect=driver, keep_positions=True), MemoryState()
     for one in (store, plain):
         await one.apply_positions(batch(2, 5, 3))
         await one.apply_events([DeliveryEvent("d1", "run", "r1", "client", "driver", "van", "started", 0, T0, route_length=50.0)])
         await one.apply_positions(batch(4))
+    assert [chunk.seq.tolist() async for chunk in store.positions("run")] == [[2, 3, 4, 5]]
     for sort in DeliverySort:
         assert await store.deliveries(DeliveryQuery(sort=sort)) == await plain.deliveries(DeliveryQuery(sort=sort))
     await store.ping()
