@@ -39,7 +39,7 @@ MAX_REQUESTS = 2
 GIVE_UP_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
-_ANSWER = "errors,items.*.status,items.*.error.type,items.*.error.reason"
+_ANSWER = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 _CONFLICT = 409
 _NOT_THE_DOCUMENTS = frozenset({"validation_exception", "index_closed_exception", "invalid_index_name_exception"})
 """Errors that come with status 400 although they are about the index: there may be no more shards, for one."""
@@ -180,4 +180,5 @@ def portions(rows: Rows, sizes: NDArray[np.int64]) -> Iterator[Rows]:
 
 def _said(item: dict[str, Any]) -> str:
     error = item.get("error", {})
-    return f"{error.get('type')}: {cut(error.get('reason'))}"
+    cause = error.get("caused_by", {}).get("reason")
+    return f"{error.get('type')}: {cut(error.get('reason'))}" + (f" ({cut(cause)})" if cause else "")

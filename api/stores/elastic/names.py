@@ -52,8 +52,8 @@ class Names:
         return f"{self.prefix}-{kind}"
 
     def pattern(self, kind: Kind) -> str:
-        """Return what matches every index of a kind."""
-        return f"{self.prefix}-{kind}-*"
+        """Return what matches every index of a kind; years begin with a 2, prefixes that begin with ours do not."""
+        return f"{self.prefix}-{kind}-2*" if kind in TIMED else self.deliveries
 
     @property
     def deliveries(self) -> str:

@@ -42,12 +42,16 @@ class Server:
             raise StoreUnavailable(f"{self.place} is not open")
         return self._client
 
-    async def open(self, within_s: float) -> None:
-        """Return once the server is ready; raise `StoreUnavailable` if it is not after so many seconds."""
+    def connect(self) -> None:
+        """Make the client; it connects when it is first used."""
         # What may be repeated is decided document by document, so the client itself repeats nothing.
         self._client = AsyncElasticsearch(
             self._urls, api_key=self._api_key, serializer=OrjsonSerializer(), request_timeout=REQUEST_S, max_retries=0, retry_on_timeout=False
         )
+
+    async def open(self, within_s: float) -> None:
+        """Return once the server is ready; raise `StoreUnavailable` if it is not after so many seconds."""
+        self.connect()
         deadline, told = time.monotonic() + within_s, False
         while True:
             try:

@@ -95,7 +95,7 @@ async def put_templates(client: AsyncElasticsearch, names: Names, *, replicas: i
 
 
 async def _see_that_it_is_in_force(client: AsyncElasticsearch, names: Names, kind: Kind) -> None:
-    index = f"{names.alias(kind)}-2000.01"
+    index = names.pattern(kind).replace("*", "000.01")
     answer = await client.indices.simulate_index_template(name=index)
     found = answer["template"]
     mappings = found.get("mappings", {})
