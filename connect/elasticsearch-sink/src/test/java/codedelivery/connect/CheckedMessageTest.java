@@ -75,6 +75,7 @@ class CheckedMessageTest {
     }
 
     @Test
+    @SuppressWarnings("rawtypes") // a class has no type arguments
     void theTransformationIsFoundAsAService() {
         assertTrue(ServiceLoader.load(Transformation.class).stream().anyMatch(found -> found.type() == CheckedMessage.class));
     }
