@@ -15,12 +15,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from cli import __version__
 from cli.dead_letters_command import dead_letters_app
 from cli.routes_command import routes_app
 from cli.scenario_command import scenario_app
+from cli.services.command import services_app
 from cli.settings import UpSettings
 from cli.topics_command import topics_app
 from cli.verify.command import verify
@@ -36,6 +38,7 @@ app = typer.Typer(
 app.add_typer(routes_app, name="routes")
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(topics_app, name="topics")
+app.add_typer(services_app, name="services")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(verify)
 
@@ -127,5 +130,5 @@ def main() -> None:
     try:
         app()
     except (InvalidInput, StackError, ChildDied, BrokerError, ServicesError, TopicsError, ApiError) as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
+        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, markup=True, soft_wrap=True)
         sys.exit(CANNOT_RUN)

@@ -6,7 +6,7 @@ import httpx
 
 from cli.services import tools
 from cli.services.fetch import Tell, jars
-from cli.services.kafka import LOG4J, Kafka, java_options
+from cli.services.kafka import LOG4J, Kafka
 from cli.services.pins import KAFKA
 from cli.services.plugins import add_mongodb_sink, build_plugin
 from cli.services.service import Launch, Place, Service, silent
@@ -49,7 +49,7 @@ class Connect(Service):
         (config / "log4j2.properties").write_text(LOG4J)
         properties = config / "worker.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in self.properties().items()))
-        java = [tools.java().java, *java_options(self.folder, HEAP), f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"]
+        java = [tools.java().java, *self._java_options(HEAP), f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"]
         class_path = f"{jars(KAFKA, self.place.cache, silent)}/*"
         return Launch([*java, "-cp", class_path, "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)])
 

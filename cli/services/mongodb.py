@@ -10,7 +10,6 @@ from pathlib import Path
 from cli.services import tools
 from cli.services.errors import FetchFailed
 from cli.services.fetch import Tell, jars, made
-from cli.services.kafka import java_options
 from cli.services.pins import MONGODB_STAND_IN
 from cli.services.service import Launch, Place, Service, silent
 
@@ -49,7 +48,7 @@ class MongoDb(Service):
         class_path = f"{jars(MONGODB_STAND_IN, self.place.cache, silent)}/*{os.pathsep}{self._classes(silent)}"
         store = "memory" if self.in_memory else str(self.folder / "data" / "stand-in.mv")
         quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-        return Launch([tools.java().java, *java_options(self.folder, HEAP), quiet, "-cp", class_path, "MongoStandIn", str(self.port), store])
+        return Launch([tools.java().java, *self._java_options(HEAP), quiet, "-cp", class_path, "MongoStandIn", str(self.port), store])
 
     def is_ready(self) -> bool:
         """Return whether it answers a ping of MongoDB's own driver."""

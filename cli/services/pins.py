@@ -1,7 +1,7 @@
 """Which versions of which packages the local services are made of, and the checksums that they must have.
 
-Everything comes through the ordinary package clients, `mvn` and `pip`. To change a version: change it here, then write ``jars.sha256`` again with ``sha256sum *.jar``
-in the folders of the cache.
+Everything comes through the ordinary package clients, `mvn` and `pip`. To change a version: change it here, then write
+``jars.sha256`` again, with ``sha256sum`` of the files in the folders of the cache.
 """
 
 from __future__ import annotations

@@ -17,7 +17,11 @@ _JAR = "elasticsearch-sink-*.jar"
 
 
 def build_plugin(plugins: Path, tell: Tell, source: Path = ELASTICSEARCH_SINK) -> Path | None:
-    """Build our sink for Elasticsearch, unless its jar is newer than its source, and put it into a folder of plugins; return the plugin's folder, None without a source.
+    """Build our sink for Elasticsearch, unless its jar is newer than its source, and put it into a folder of plugins.
+
+    Returns
+    -------
+    The plugin's folder; None without a source.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from cli.port import fault_of_port
 from cli.services.errors import PortTaken
 
 FREE = range(20_000, 32_000)
-"""Below the ports that systems give to outgoing connections: a client that tries again while a service is down must not get, and so take, the service's own port."""
+"""Below the ports that systems give to outgoing connections: a client that tries again while a service is down must not be given the service's own port."""
 
 
 def free_port() -> int:
@@ -25,9 +25,8 @@ def check_port(port: int, service: str) -> None:
     """Raise `PortTaken`, naming who listens, unless a service can have the port."""
     fault = fault_of_port(port)
     if fault is not None:
-        raise PortTaken(
-            f"{service} wants port {port} on 127.0.0.1, but it is taken{_by(port)} ({fault}); stop that, or choose another with --{service}-port (0: a free one)"
-        )
+        advice = f"stop that, or choose another with --{service}-port (0: a free one)"
+        raise PortTaken(f"{service} wants port {port} on 127.0.0.1, but it is taken{_by(port)} ({fault}); {advice}")
 
 
 def _by(port: int) -> str:

@@ -71,5 +71,5 @@ class Record:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """Return whether only the entry of a process is left. One that was killed keeps its ports until the last of its threads is gone, though it is a zombie by then."""
+    """Return whether only the entry of a process is left. One that was killed is a zombie at once, but has its ports until the last of its threads is gone."""
     return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1

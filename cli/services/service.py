@@ -26,10 +26,13 @@ from cli.services.fetch import Tell
 from cli.services.ports import check_port, free_port
 from cli.services.record import Record
 
-READY_S = 120.0
+READY_S = 240.0
 POLL_S = 0.1
 _KILL_S = 10.0
 _LAST_LINES = 15
+
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options of a Java that is to be up soon: compile simply, collect simply."""
 
 # The kernel ends a tied process when the thread that started it ends: this one lives as long as the program.
 _SPAWNER = ThreadPoolExecutor(1, "services")
@@ -56,11 +59,13 @@ class Place:
     folder : of all services; each has its own below.
     cache : folder of fetched packages.
     tied : whether its process ends with this one.
+    quick : whether it should be up soon rather than fast later: for tests. On a busy machine Elasticsearch starts with half the processor time.
     """
 
     folder: Path
     cache: Path
     tied: bool
+    quick: bool = False
 
 
 class Service(ABC):
@@ -214,6 +219,12 @@ class Service(ABC):
         """Delete its folder with data, log and record; it must have ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self._ports = {}
+
+    def _java_options(self, heap: str) -> list[str]:
+        """Return what every Java of ours is given: its heap, a folder for its native libraries, and nothing left behind elsewhere."""
+        scratch = self.folder / "tmp"
+        scratch.mkdir(exist_ok=True)
+        return [f"-Xmx{heap}", f"-Djava.io.tmpdir={scratch}", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", *(QUICK if self.place.quick else ())]
 
     def _choose_ports(self, last: Record | None) -> dict[str, int]:
         """Return the ports of this object's last start, or else of the folder's, or else new ones; the client's must be free."""

@@ -3,8 +3,8 @@
     python tether.py PARENT_PID RECORD_FILE PORTS_AS_JSON PROGRAM [ARGUMENT ...]
 
 The record is on disk before the program begins, so that whoever starts services finds them again, even if it was killed at the very moment it started them.
-With a PARENT_PID other than 0, on Linux, the kernel sends SIGTERM when that parent dies. That survives becoming another program, but not becoming another user: what
-does that must ask the kernel anew. This file is run by its path: it imports nothing of ours.
+With a PARENT_PID other than 0, on Linux, the kernel sends SIGTERM when that parent dies. That survives becoming another program, but not becoming
+another user: what does that must ask the kernel anew. This file is run by its path: it imports nothing of ours.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -133,8 +132,11 @@ def program(name: str) -> str:
 
 def missing() -> list[str]:
     """Return, for each thing that local services need and this machine lacks, what it is and how to get it."""
+    looks: list[Callable[[], object]] = [java, javac, lambda: program("mvn")]
+    if runs_as_root():
+        looks.append(lambda: program("setpriv"))
     lacks = []
-    for look in (java, javac, lambda: program("mvn"), *([lambda: program("setpriv")] if sys.platform == "linux" and runs_as_root() else [])):
+    for look in looks:
         try:
             look()
         except MissingTool as lack:

@@ -27,7 +27,7 @@ def services_folder() -> Iterator[Path]:
 def running_services() -> Iterator[Services]:
     """Give services of our own on free ports; they end, with all they stored, at the end or when this process dies."""
     with services_folder() as folder:
-        services = Services(folder, free_ports=True)
+        services = Services(folder, free_ports=True, quick=True)
         try:
             services.start()
             create_topics(services.kafka.address, {})
