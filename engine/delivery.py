@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from engine.errors import InvalidInput, InvalidInstant
+from engine.faults import FaultPlan
 from engine.messages import checked_id
 from engine.vehicle import VehicleClass
 
@@ -33,6 +34,7 @@ class DeliverySpec:
     pace : in (0, 1]; the driver lives its route's plan slowed down by this, so the plan's limits still hold.
     until_ms : virtual epoch ms from which the driver is off the road; None leaves it there to the arrival. Positions due before it are told; it is
         suspended then, unless its last position, the arrival's, is due before.
+    faults : what is done on purpose to its positions; one object for a whole fleet, so that it costs a batch next to nothing.
     """
 
     delivery_id: str
@@ -45,6 +47,7 @@ class DeliverySpec:
     period_ms: int
     pace: float = 1.0
     until_ms: int | None = None
+    faults: FaultPlan | None = None
 
     def __post_init__(self) -> None:
         for name in ("delivery_id", "driver_id", "client_id", "run_id", "route_id"):
@@ -91,6 +94,7 @@ def make_spec(
     seed: int,
     pace_spread: float = DEFAULT_PACE_SPREAD,
     until_ms: int | None = None,
+    faults: FaultPlan | None = None,
 ) -> DeliverySpec:
     """Return the spec of a delivery that may depart from `depart_ms` on.
 
@@ -108,4 +112,5 @@ def make_spec(
         period_ms=period_ms,
         pace=1.0 - pace_spread * seeded_unit(seed, "pace", driver_id),
         until_ms=until_ms,
+        faults=faults,
     )

@@ -19,6 +19,7 @@ import numpy as np
 
 from engine.delivery import DeliverySpec, departure_ms, make_spec, seeded_unit
 from engine.errors import ScenarioError
+from engine.faults import FaultPlan
 from engine.fleet import whole_trip_ms
 from engine.load import Intensity, arrival_times
 from engine.motion import build_plans
@@ -110,6 +111,7 @@ class _Demand:
         self._end_ms = math.inf if scenario.duration_s is None else start_ms + scenario.duration_s * 1000.0
         self._sampling = scenario.sampling_mix
         self._curve = scenario.curve
+        self._faults = FaultPlan(scenario.seed, scenario.faults) if scenario.faults else None
         self._vehicles = [driver_vehicle(scenario, i) for i in range(scenario.fleet.size)]
 
     def of_fleet(self) -> Iterator[DeliverySpec]:
@@ -185,6 +187,7 @@ class _Demand:
             seed=self._scenario.seed,
             pace_spread=self._scenario.fleet.pace_spread,
             until_ms=until_ms,
+            faults=self._faults,
         )
 
     def of_arrivals(self, arrivals: Arrivals) -> Iterator[DeliverySpec]:
@@ -213,6 +216,7 @@ class _Demand:
             period_ms=self._sampling.period_ms(k),
             seed=self._scenario.seed,
             pace_spread=self._scenario.fleet.pace_spread,
+            faults=self._faults,
         )
 
     def _route(self, i: int, n: int) -> int:

@@ -36,6 +36,7 @@ _PAIRS: Schema = {"type": "array", "items": {"type": "array", "items": {"type": 
 
 _BY_NAME: Mapping[str, Schema] = {
     "vehicle": _ID,
+    "fault": _ID,
     "kind": {"enum": sorted(EventKind)},
     "action": {"enum": sorted(ControlAction)},
     "state": {"enum": sorted(RunState)},
@@ -50,7 +51,12 @@ _BY_NAME: Mapping[str, Schema] = {
 """Bounds that a field's type does not say; any other text that ends in Id is an identifier, any other whole number a count or an instant."""
 
 _RULES: Mapping[str, Schema] = {
-    "DeliveryEvent": {"if": {"properties": {"kind": {"enum": sorted(FINAL_KINDS)}}}, "then": {"required": ["positions"]}},
+    "DeliveryEvent": {
+        "allOf": [
+            {"if": {"properties": {"kind": {"enum": sorted(FINAL_KINDS)}}}, "then": {"required": ["positions"]}},
+            {"if": {"properties": {"kind": {"const": EventKind.FAULT.value}}}, "then": {"required": ["fault", "fromSeq", "toSeq"]}},
+        ]
+    },
     "ControlRun": {
         "if": {"properties": {"action": {"const": ControlAction.SCALE.value}}},
         "then": {"required": ["timeScale"], "properties": {"deliveryId": False}},

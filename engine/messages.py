@@ -250,6 +250,7 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
     SUSPENDED = "suspended"
     REJECTED = "rejected"
+    FAULT = "fault"
 
 
 _KINDS = frozenset(kind.value for kind in EventKind)
@@ -274,6 +275,8 @@ class DeliveryEvent(_Message):
     positions : with a final kind: how many positions the delivery has in all, seq 0 to positions - 1.
     stop : with ``arrived_at_stop``: number of the stop on the route, from 0.
     reason : with ``rejected``: why.
+    fault : with ``fault``: what was done on purpose to the delivery's positions, a name of `engine.faults.FaultKind`.
+    from_seq, to_seq : with ``fault``: the positions that it was done to, both included; the delivery may end before `to_seq`.
     """
 
     TOPIC: ClassVar[Topic] = Topic.DELIVERY_EVENT
@@ -292,18 +295,24 @@ class DeliveryEvent(_Message):
     positions: int | None = None
     stop: int | None = None
     reason: str | None = None
+    fault: str | None = None
+    from_seq: int | None = None
+    to_seq: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("delivery_id", "run_id", "route_id", "client_id", "driver_id", "vehicle"):
             checked_id(getattr(self, name), _camel(name))
         if not isinstance(self.kind, str) or self.kind not in _KINDS:
             raise MessageError(f"kind must be one of {', '.join(EventKind)}, found {_shown(self.kind)}")
-        for name in ("seq", "event_time", "planned_arrival", "positions", "stop"):
+        for name in ("seq", "event_time", "planned_arrival", "positions", "stop", "from_seq", "to_seq"):
             object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
         object.__setattr__(self, "distance", _number(self.distance, "distance", 0))
         object.__setattr__(self, "route_length", _optional_number(self.route_length, "routeLength", 0))
         if self.reason is not None:
             _text(self.reason, "reason")
+        _optional_id(self.fault, "fault")
+        if self.kind == EventKind.FAULT and (self.fault is None or self.from_seq is None or self.to_seq is None):
+            raise MessageError('kind "fault" must say which fault it is, and its positions')
         if self.kind in FINAL_KINDS and self.positions is None:
             raise MessageError(f'kind "{self.kind}" must say how many positions there are')
 

@@ -16,7 +16,7 @@ class RunningDelivery:
     Attributes
     ----------
     added_at : how many advances its simulation had made when it was added.
-    events_told : the number of its next event.
+    entries_told, faults_told : how many entries of its timeline, and how many labels of faults, are told.
     """
 
     spec: DeliverySpec
@@ -24,7 +24,8 @@ class RunningDelivery:
     length_m: float
     added_at: int
     history: History = field(default_factory=History)
-    events_told: int = 0
+    entries_told: int = 0
+    faults_told: int = 0
 
     def ends_ms(self) -> int:
         """Return when it arrives or is taken off the road, `NEVER_MS` while it is paused."""
@@ -33,7 +34,7 @@ class RunningDelivery:
 
     def ahead(self) -> list[Occurrence]:
         """Return what is still to be told of it, as far as known."""
-        return timeline(self.trip, self.history)[self.events_told :]
+        return timeline(self.trip, self.history)[self.entries_told :]
 
     def pause(self, at_ms: int) -> int | None:
         """Let its time stand still; return the instant from which it does, never before the departure, or None if it is paused or ended by then."""
@@ -71,13 +72,19 @@ class RunningDelivery:
             driver_id=spec.driver_id,
             vehicle=spec.vehicle,
             kind=entry.kind,
-            seq=self.events_told,
+            seq=self.entries_told + self.faults_told,
             event_time=entry.at_ms,
             distance=distance_m,
             route_length=round(self.length_m, 1) if entry.kind is EventKind.STARTED else None,
             planned_arrival=entry.planned_arrival,
             positions=entry.positions,
             stop=entry.stop,
+            fault=entry.fault,
+            from_seq=entry.from_seq,
+            to_seq=entry.to_seq,
         )
-        self.events_told += 1
+        if entry.kind is EventKind.FAULT:
+            self.faults_told += 1
+        else:
+            self.entries_told += 1
         return event

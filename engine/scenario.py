@@ -52,6 +52,11 @@ For load there are, beside or instead of the fleet's size (`engine.scenario_load
     hz = 5.0
     share = 0.2
 
+    [[faults]]                # what is wrong with the data on purpose (`engine.faults`)
+    kind = "late"             # lost, late, out_of_order, duplicated, malformed, tunnel, stuck, gps_drift
+    rate = 0.01               # share of the positions
+    delay_s = [1.0, 10.0]
+
 A file with a fault is refused before anything starts, and all its faults are listed. A scenario may be built in code as well: the same checks, the same
 errors, the name of the argument in place of the line; `to_toml` writes it as a file.
 """
@@ -66,10 +71,12 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from engine.errors import ScenarioError
+from engine.faults import Fault, FaultKind
 from engine.load.curve import FleetCurve
 from engine.load.sampling import SamplingMix
 from engine.scenario_fields import At, Part, Parts, faults_of, keys_of, lines_of, read_part
-from engine.scenario_kinds import Fault, Number, Shares, Text, Whole
+from engine.scenario_kinds import Fault as Wrong
+from engine.scenario_kinds import Number, Shares, Text, Whole
 from engine.scenario_load import ArrivalProcess, Arrivals, Sampling, Shape, Stage
 from engine.scenario_parts import MAX_FLEET, DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles
 from engine.scenario_reader import Faults, Table, parsed, path_text
@@ -91,6 +98,8 @@ __all__ = [
     "Arrivals",
     "ArrivalProcess",
     "Sampling",
+    "Fault",
+    "FaultKind",
 ]
 
 SHIPPED = ("liechtenstein", "brasilia", "load-10k", "ramp-and-spike", "rush-hour")
@@ -110,7 +119,7 @@ _NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 class _Faulty(ScenarioError):
     """A scenario that is refused, and where; what arrives anywhere else is a plain `ScenarioError`."""
 
-    def __init__(self, found: list[Fault]) -> None:
+    def __init__(self, found: list[Wrong]) -> None:
         super().__init__("\n".join(f"Scenario {path_text(place)} {what}" if place else f"Scenario: {what}" for place, what in found))
         self.found = found
 
@@ -144,6 +153,7 @@ class Scenario:
     stages: Annotated[tuple[Stage, ...], Parts(Stage), "the fleet's size over time"] = ()
     arrivals: Annotated[Arrivals | None, Part(Arrivals), "deliveries that come by themselves"] = None
     sampling: Annotated[tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"] = ()
+    faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
 
     def __post_init__(self) -> None:
         found = list(faults_of(self))

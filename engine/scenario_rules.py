@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.data import NETWORKS
+from engine.faults import broken_rules as broken_fault_rules
 from engine.scenario_kinds import Fault
 from engine.scenario_load import Arrivals, Shape
 from engine.scenario_parts import MAX_FLEET, DeliveryMode
@@ -20,6 +21,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Fault]:
     yield from _stages(scenario)
     if scenario.arrivals:
         yield from _arrivals(scenario.arrivals)
+    yield from broken_fault_rules(scenario.faults)
     if scenario.sampling and not any(one.share for one in scenario.sampling):
         yield ("sampling",), "needs a share above 0"
     if scenario.duration_s is not None and scenario.warm_up_s >= scenario.duration_s:

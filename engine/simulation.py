@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.codec import BOUNDS, EncodedRecords, KeyField, PositionEncoder
+from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder
 from engine.columns import Columns
 from engine.delivery import DeliverySpec
 from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
-from engine.fleet import Fleet
+from engine.fault_stage import FaultStage, label_entry
+from engine.faults import FaultKind, Label
+from engine.faulty import damaged, observed
+from engine.fleet import Fleet, Positions
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind
 from engine.planbook import PlanBook
 from engine.plans import Indices
@@ -39,12 +42,12 @@ _MIN_ENDED = 256
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What one `advance` made: n positions, ordered by seq within a delivery, and events, ordered by seq within a delivery.
+    """What one `advance` made: n positions, ordered by seq within a delivery but for faults on purpose, and events, ordered by seq within a delivery.
 
     Attributes
     ----------
     records : the positions as they go to Kafka.
-    seq, due_ms : int64 (n,).
+    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what was held back on purpose.
     more : not everything up to the instant asked for was made; advance again.
     """
 
@@ -81,6 +84,7 @@ class FleetSimulation:
         self._row_of: dict[str, int] = {}
         self._deliveries: list[RunningDelivery | None] = []
         self._schedule = SampleSchedule()
+        self._faults = FaultStage()
         self._rows = Columns({"handle": np.int64, "next_event_ms": np.int64})
         self._ended: dict[str, None] = {}
 
@@ -159,6 +163,7 @@ class FleetSimulation:
         )
         next_seq = [(resume_seq or {}).get(spec.delivery_id, 0) for spec in new]
         self._schedule.append([spec.depart_ms for spec in new], [spec.period_ms for spec in new], next_seq)
+        self._faults.append(new, next_seq)
         for row in range(begin, len(self._rows)):
             self._reschedule(row)
         return new
@@ -201,20 +206,31 @@ class FleetSimulation:
             raise InvalidInstant(f"time only advances: {until_ms} is before {self._now_ms}")
         horizon = self._schedule.horizon(until_ms, max_records)
         rows, seq, due = self._schedule.take_due(horizon)
-        handles = self._rows["handle"][rows]
-        p = self._fleet.positions_of(rows, due)
-        blocks = self._encoder.encode_matrix(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
-        events = self._events_until(horizon)
+        if self._faults:
+            hits = self._faults.take(rows, seq, due)
+            events, ended = self._events_until(horizon)
+            out = self._faults.outgoing(rows, seq, due, hits, horizon, ended)
+            records = EncodedRecords(damaged(self._encoded(out.row, out.seq, out.due_ms, observed(self._fleet, out)), out.is_damaged))
+            seq, due = out.seq, out.send_ms
+        else:
+            records = EncodedRecords(self._encoded(rows, seq, due, self._fleet.positions_of(rows, due)))
+            events, _ = self._events_until(horizon)
         self._now_ms, self._advances = horizon, self._advances + 1
-        tick = Tick(EncodedRecords(blocks), seq, due, events, more=horizon < until_ms)
+        tick = Tick(records, seq, due, events, more=horizon < until_ms)
         self._compact()
         return tick
+
+    def _encoded(self, rows: Indices, seq: Indices, due: Indices, p: Positions) -> list[EncodedRows]:
+        handles = self._rows["handle"][rows]
+        return self._encoder.encode_matrix(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
 
     def suspend(self) -> list[DeliveryEvent]:
         """End the run for every delivery on the road; return their last events. Nothing is left then."""
         now_ms, sequence = max(self._now_ms, 0), self._schedule.next_seq.tolist()
         alive = sorted(self._row_of.values())
-        events = self._told([(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive])
+        # What is held back is never sent: it is lost, and said to be.
+        events = self._told([(row, label_entry(Label(FaultKind.LOST, seq, seq), now_ms)) for row, seq in self._faults.left_back()])
+        events += self._told([(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive])
         for row in alive:
             self._end(row)
         return events
@@ -244,18 +260,22 @@ class FleetSimulation:
         ahead = delivery.ahead()
         self._rows["next_event_ms"][row] = ahead[0].due_ms if ahead else NEVER_MS
 
-    def _events_until(self, until_ms: int) -> list[DeliveryEvent]:
-        told: list[tuple[int, Occurrence]] = []
+    def _events_until(self, until_ms: int) -> tuple[list[DeliveryEvent], dict[int, int]]:
+        """Return the events told up to an instant, and which rows have ended with them, when."""
+        told = self._faults.labels_until(until_ms)
+        labels = len(told)
         for row in np.flatnonzero(self._rows["next_event_ms"] <= until_ms).tolist():
             ahead = self._running(row).ahead()
             due = [entry for entry in ahead if entry.due_ms <= until_ms]
             told += [(row, entry) for entry in due]
             self._rows["next_event_ms"][row] = ahead[len(due)].due_ms if len(due) < len(ahead) else NEVER_MS
+        if labels:
+            told.sort(key=lambda one: (one[0], one[1].due_ms, one[1].kind in FINAL_KINDS, one[1].kind is EventKind.FAULT))
         events = self._told(told)
-        for row, entry in told:
-            if entry.kind in FINAL_KINDS:
-                self._end(row)
-        return events
+        ended = {row: entry.due_ms for row, entry in told if entry.kind in FINAL_KINDS}
+        for row in ended:
+            self._end(row)
+        return events, ended
 
     def _told(self, entries: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
         """Return the events of some occurrences; their distances are one look at the fleet."""
@@ -285,6 +305,7 @@ class FleetSimulation:
         self._encoder.remove_rows(self._rows["handle"][~np.array(alive)])
         self._rows.keep(rows)
         self._schedule.keep(rows)
+        self._faults.keep(rows)
         self._fleet.keep(rows)
         self._deliveries = [delivery for delivery in self._deliveries if delivery is not None]
         self._row_of = {delivery.spec.delivery_id: row for row, delivery in enumerate(self._deliveries) if delivery is not None}

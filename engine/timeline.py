@@ -62,6 +62,9 @@ class Occurrence:
     stop: int | None = None
     planned_arrival: int | None = None
     positions: int | None = None
+    fault: str | None = None
+    from_seq: int | None = None
+    to_seq: int | None = None
 
 
 def instant(trip: Trip, elapsed_ms: int, pauses: Sequence[tuple[int, int | None]]) -> int:

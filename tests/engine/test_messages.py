@@ -51,6 +51,7 @@ MESSAGES: dict[Topic, list[Message]] = {
         replace(EVENT, kind="cancelled", seq=4, positions=50),
         replace(EVENT, kind="suspended", seq=4, positions=50),
         replace(EVENT, kind="rejected", positions=0, reason='route "9" is unknown – “não existe”'),
+        replace(EVENT, kind="fault", seq=3, fault="tunnel", from_seq=17, to_seq=46),
     ],
     Topic.ROUTE_DEFINED: [
         ROUTE,
@@ -119,7 +120,7 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (CONTROL, {"action": "scale", "timeScale": 1001}, "timeScale must be from 0.01 to 1000, found 1001"),
     (CONTROL, {"action": "scale", "timeScale": 2, "deliveryId": "d"}, "the time scale belongs to a run, not to a delivery"),
     (EVENT, {"vehicle": ...}, f"vehicle {ID}''"),
-    (EVENT, {"kind": "lost"}, "kind must be one of started, stopped, resumed, arrived_at_stop, delivered, cancelled, suspended, rejected, found 'lost'"),
+    (EVENT, {"kind": "lost"}, "kind must be one of started, stopped, resumed, arrived_at_stop, delivered, cancelled, suspended, rejected, fault, found 'lost'"),
     (EVENT, {"seq": -1}, "seq must be from 0 to 8.64e+15, found -1"),
     (EVENT, {"eventTime": [1]}, "eventTime must be a finite number, found [1]"),
     (EVENT, {"distance": -0.5}, "distance must be from 0 to inf, found -0.5"),
