@@ -186,16 +186,16 @@ class Dispatcher:
     def report(self, status: DriverStatus) -> list[Instruction]:
         """Take note of an actor's status; one that this dispatcher has not heard of is told everything."""
         host = self.hosts[status.name]
-        instructions: list[Instruction] = []
-        if host.is_new(status):
+        is_new = host.is_new(status)
+        if is_new:
             if host.status is not None:
                 logger.warning("%s died and is back as process %d; %d deliveries are sent again", status.name, status.pid, self._book.loads[status.name])
                 if host.status.checkpoint is not None:
                     self._book.note_checkpoint(status.name, host.status.checkpoint)
             host.begin_incarnation(status.incarnation)
-            instructions = self._send_everything(status.name)
         finished = self._book.finish(host.take(status))
-        return [*instructions, *(Record(*change) for change in self._finish(status.name, finished))]
+        instructions: list[Instruction] = [Record(*change) for change in self._finish(status.name, finished)]
+        return [*instructions, *self._send_everything(status.name)] if is_new else instructions
 
     def _send_everything(self, actor: str) -> list[Instruction]:
         host, course = self.hosts[actor], self._course
