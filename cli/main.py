@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import __version__
+from cli.connect_command import connect_app
 from cli.dead_letters_command import dead_letters_app
 from cli.routes_command import routes_app
 from cli.scenario_command import scenario_app
@@ -39,6 +40,7 @@ app.add_typer(routes_app, name="routes")
 app.add_typer(scenario_app, name="scenario")
 app.add_typer(topics_app, name="topics")
 app.add_typer(services_app, name="services")
+app.add_typer(connect_app, name="connect")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.command()(verify)
 
@@ -123,12 +125,13 @@ def main() -> None:
     from cli.api_client import ApiError
     from cli.broker import BrokerError
     from cli.child import ChildDied
+    from cli.connect_api import ConnectError
     from cli.services.errors import ServicesError
     from cli.stack import StackError
     from cli.topics import TopicsError
 
     try:
         app()
-    except (InvalidInput, StackError, ChildDied, BrokerError, ServicesError, TopicsError, ApiError) as error:
+    except (InvalidInput, StackError, ChildDied, BrokerError, ConnectError, ServicesError, TopicsError, ApiError) as error:
         Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, markup=True, soft_wrap=True)
         sys.exit(CANNOT_RUN)
