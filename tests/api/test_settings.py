@@ -65,6 +65,20 @@ def test_a_way_to_keep_indices_that_there_is_not_is_refused(bad: dict[str, str])
         Settings(**bad)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("bad", [{"mongodb_url": "http://somebody:secret@host"}, {"mongodb_database": "a.b"}, {"mongodb_positions": "some"}])
+def test_a_mongodb_that_is_none_is_refused_without_its_password(bad: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(**bad)  # type: ignore[arg-type]
+    assert "secret" not in str(refused.value)
+
+
+def test_a_password_in_an_address_is_not_shown_by_accident() -> None:
+    found = Settings(mongodb_url="mongodb://somebody:secret@host/")  # type: ignore[arg-type]
+    assert "secret" not in repr(found)
+    assert found.mongodb_url is not None
+    assert found.mongodb_url.get_secret_value().endswith("@host/")
+
+
 def test_the_docstring_lists_every_setting() -> None:
     assert settings_module.__doc__ is not None
     listed = {words[0] for line in settings_module.__doc__.splitlines() if (words := line.split()) and words[0].isupper()}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from running_stack import free_port
 
+from api.app import create_app
+from api.bus import MemoryBus
 from api.errors import StoreUnavailable
+from api.settings import Settings
 from api.stores.mongo import MongoState
 
 SECONDS = 15
@@ -42,6 +46,15 @@ async def fails_to_open(port: int) -> None:
 
 async def test_a_server_that_is_not_there_is_told_within_seconds() -> None:
     await fails_to_open(free_port())
+
+
+async def test_an_application_told_of_a_mongodb_that_is_not_there_does_not_start(tmp_path: Path) -> None:
+    port = free_port()
+    app = create_app(Settings(mongodb_url=f"mongodb://127.0.0.1:{port}", data_dir=tmp_path), bus=MemoryBus())
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(StoreUnavailable, match=f"MongoDB at 127.0.0.1:{port}"):
+            async with app.router.lifespan_context(app):
+                pass
 
 
 async def test_a_store_that_was_never_opened_can_be_closed() -> None:

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from pymongo import UpdateOne
 
-from api.errors import StoreBackpressure
+from api.errors import StoreBackpressure, StoreError
 from api.stores.base import DeliveryQuery, Page, PositionColumns
 from api.stores.model import DeliveryRecord, StoredRoute, View, after_event, is_newer, newest_rows
 from api.stores.mongo import documents, queries
@@ -63,6 +63,13 @@ class MongoState:
         self._ping = database.ping
         self._routes, self._deliveries, self._runs = (database.collection(name) for name in ("routes", "deliveries", "runs"))
         self._views, self._positions = (database.collection(name) for name in ("views", "positions"))
+        try:
+            await self._create_indexes(database)
+        except StoreError:
+            await database.close()  # nobody closes what could not be opened
+            raise
+
+    async def _create_indexes(self, database: Database) -> None:
         for name, indexes in queries.INDEXES.items():
             if name != "positions" or self._keep_positions:
                 await database.collection(name).create_indexes(indexes)

@@ -19,6 +19,7 @@ from api.stores.mongo import MongoState
 from api.stores.mongo import client as motor_client
 from api.stores.mongo.calls import refused_as_known
 from api.stores.mongo.protocol import Collection, Database, Document, Filter, Order
+from api.stores.mongo.state import BULK
 from cli.services import Services
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent
@@ -191,7 +192,7 @@ async def test_a_text_of_any_characters_is_a_question_and_no_pattern(opened: Cal
 
 
 async def test_more_deliveries_than_one_bulk_takes_are_all_told(opened: Callable[..., Any]) -> None:
-    store, many = await opened(), 4_100
+    store, many = await opened(), 2 * BULK + 100
     names = [f"d{i:04}" for i in range(many)]
     ids = (b"r1", b"client"), (b"driver", b"run")
     await store.apply_positions(PositionBatch.of([(*ids[0], name.encode(), *ids[1], LAT, LNG, False, 1, T0, 5.0, 90.0, 5.0) for name in names]))
