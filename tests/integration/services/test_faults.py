@@ -1,0 +1,131 @@
+"""Parts die or stop while at least 2,000 positions a second flow, and in the end every position is where it belongs, once.
+
+``code-delivery verify`` is the judge: the topic, Elasticsearch and the MongoDB-wire server must hold the same positions, without a gap, and none twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chain import MIN_RATE, Chain, Watcher
+from running_stack import until
+
+from cli.services import Services
+
+pytestmark = [pytest.mark.services, pytest.mark.ray, pytest.mark.timeout(400)]
+
+AWAY_S = 20.0
+
+
+@pytest.fixture
+def chain(services: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Chain]:
+    name = request.node.name.removeprefix("test_").replace("_", "-")[:48]
+    chain = Chain(services.environment(), tmp_path, f"{name}-{int(time.time())}")
+    yield chain
+    chain.end()
+
+
+def is_whole(told: dict[str, Any], at_least: int) -> bool:
+    """Whether every place holds the same positions, none twice, and as many as such a run must have made."""
+    places = told["places"].values()
+    return all(place["distinct"] >= at_least and not place["missing"] and not place["conflicting"] for place in places) and told["equal"]
+
+
+def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed(chain: Chain) -> None:
+    chain.start_api()
+    chain.start_simulation()
+    chain.until_it_flows()
+    for title in ("TickingDriver", "Dispatching"):
+        victim, *_ = chain.workers(title)
+        victim.kill()
+        until(lambda title=title, gone=victim.pid: [p for p in chain.workers(title) if p.pid != gone], f"another {title}")
+        chain.until_it_flows()
+    chain.kill_simulation()
+    time.sleep(3)
+    chain.start_simulation()
+    chain.until_it_flows()
+    chain.end_simulation()
+    assert is_whole(chain.verify(), 20 * MIN_RATE)
+
+
+def test_the_broker_is_away_for_twenty_seconds(chain: Chain, services: Services) -> None:
+    chain.start_api()
+    chain.start_simulation()
+    chain.until_it_flows()
+    services.kafka.stop()
+    time.sleep(AWAY_S)
+    services.kafka.start()
+    chain.until_it_flows()
+    summary = chain.end_simulation()
+    assert summary["latenessMaxMs"] > 0.8 * AWAY_S * 1000, "the lateness is told"
+    assert summary["failed"] == 0
+    assert is_whole(chain.verify(), 20 * MIN_RATE)
+
+
+def test_the_stores_are_away_for_twenty_seconds_and_are_then_killed(chain: Chain, services: Services) -> None:
+    api = chain.start_api()
+    chain.start_simulation()
+    chain.until_it_flows()
+    watcher = Watcher(api)
+    stores = (services.elasticsearch, services.mongodb)
+    for store in stores:
+        store.stop()
+    time.sleep(4)  # what was under way ends, and what was stored before is committed
+    before, shown_ms = {role: chain.committed(role) for role in ("history", "state")}, watcher.newest_ms
+    time.sleep(AWAY_S - 4)
+    assert {role: chain.committed(role) for role in ("history", "state")} == before, "offsets wait for the stores"
+    assert watcher.newest_ms - shown_ms > 0.8 * (AWAY_S - 4) * 1000, "the map goes on"
+    for store in stores:
+        store.start()
+    until(lambda: all(chain.committed(role) > before[role] + MIN_RATE for role in before), "commits after the stores came back", 60)
+    for store in stores:
+        store.kill()
+    time.sleep(2)
+    for store in stores:
+        store.start()
+    chain.until_it_flows()
+    watcher.end()
+    chain.end_simulation()
+    assert is_whole(chain.verify(), 30 * MIN_RATE)
+
+
+def test_an_api_is_killed_in_mid_batch_and_of_two_one_leaves(chain: Chain) -> None:
+    first = chain.start_api()
+    chain.start_simulation()
+    chain.until_it_flows()
+    first.kill()
+    second = chain.start_api()
+    chain.until_it_flows()
+    before = chain.committed("history")
+    until(lambda: chain.committed("history") > before + MIN_RATE, "the second API stores what the first had read", 90)
+    third = chain.start_api()
+    until(lambda: _partitions_read(third.log, "history") > 0, "a share of the partitions for the third API", 60)
+    second.end()
+    whole = _partitions_read(first.log, "history")
+    until(lambda: _partitions_read(third.log, "history") == whole, "all partitions for the API that is left", 60)
+    chain.until_it_flows()
+    chain.end_simulation()
+    assert is_whole(chain.verify(), 20 * MIN_RATE)
+
+
+def _partitions_read(log: Path, role: str) -> int:
+    """Return how many partitions an API says that a role of it reads."""
+    told = [line for line in log.read_text().splitlines() if f"the {role} consumer reads" in line]
+    return int(told[-1].split("reads ")[1].split()[0]) if told else 0
+
+
+def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(chain: Chain, connect: Services, apply_connectors: Callable[[], None]) -> None:
+    apply_connectors()
+    chain.start_api()
+    chain.start_simulation()
+    chain.until_it_flows()
+    connect.connect.kill()
+    time.sleep(3)
+    connect.connect.start()
+    chain.until_it_flows()
+    chain.end_simulation()
+    assert is_whole(chain.verify(wait_s=120), 15 * MIN_RATE)
