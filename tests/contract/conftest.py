@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
 from elastic_prefixes import elasticsearch_url, prefix_for_a_test
@@ -45,23 +44,27 @@ STATE_STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager
 
 
 @contextmanager
-def _memory_history(_: Path) -> Iterator[HistoryStore]:
+def _memory_history(_: pytest.FixtureRequest) -> Iterator[HistoryStore]:
     yield MemoryHistory()
 
 
 @contextmanager
-def _duckdb(folder: Path) -> Iterator[HistoryStore]:
-    yield DuckDbHistory(folder / "history.duckdb")
+def _duckdb(request: pytest.FixtureRequest) -> Iterator[HistoryStore]:
+    yield DuckDbHistory(request.getfixturevalue("tmp_path") / "history.duckdb")
 
 
 @contextmanager
-def _elastic(_: Path) -> Iterator[HistoryStore]:
-    url = elasticsearch_url()
+def _elastic(request: pytest.FixtureRequest) -> Iterator[HistoryStore]:
+    url = elasticsearch_url(request)
     with prefix_for_a_test(url) as prefix:
         yield ElasticHistory(url, ElasticOptions(prefix))
 
 
-HISTORY_STORES: dict[str, Callable[[Path], AbstractContextManager[HistoryStore]]] = {"memory": _memory_history, "duckdb": _duckdb, "elastic": _elastic}
+HISTORY_STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager[HistoryStore]]] = {
+    "memory": _memory_history,
+    "duckdb": _duckdb,
+    "elastic": _elastic,
+}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "mongo" else []) for name in STATE_STORES])
@@ -92,9 +95,9 @@ async def states(new_state: Callable[[], StateStore]) -> AsyncIterator[list[Stat
 
 
 @pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "elastic" else []) for name in HISTORY_STORES])
-async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HistoryStore]:
+async def history(request: pytest.FixtureRequest) -> AsyncIterator[HistoryStore]:
     """An empty, open history store."""
-    with HISTORY_STORES[request.param](tmp_path) as store:
+    with HISTORY_STORES[request.param](request) as store:
         await store.open()
         yield store
         await store.close()

@@ -34,20 +34,25 @@ def event(seq: int, kind: str = "started", *, time_ms: int = MIDNIGHT, **more: A
 
 
 @pytest.fixture
-def prefix() -> Iterator[str]:
-    with prefix_for_a_test(elasticsearch_url()) as prefix:
+def url(request: pytest.FixtureRequest) -> str:
+    return elasticsearch_url(request)
+
+
+@pytest.fixture
+def prefix(url: str) -> Iterator[str]:
+    with prefix_for_a_test(url) as prefix:
         yield prefix
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=elasticsearch_url(), trust_env=False, timeout=TIMEOUT_S) as client:
+async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=TIMEOUT_S) as client:
         yield client
 
 
 @pytest.fixture
-async def history(prefix: str) -> AsyncIterator[ElasticHistory]:
-    store = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix))
+async def history(url: str, prefix: str) -> AsyncIterator[ElasticHistory]:
+    store = ElasticHistory(url, ElasticOptions(prefix))
     await store.open()
     yield store
     await store.close()
@@ -119,10 +124,10 @@ async def test_an_event_without_a_place_in_time_is_refused_and_changes_no_delive
     assert "outcome" not in hit["_source"]
 
 
-async def test_what_is_delivered_again_on_another_day_stays_one_document(prefix: str, http: httpx.AsyncClient) -> None:
+async def test_what_is_delivered_again_on_another_day_stays_one_document(url: str, prefix: str, http: httpx.AsyncClient) -> None:
     batch = positions(range(100), begin_ms=MIDNIGHT - 50_000)
     for day, expected in enumerate([Written(100, 0), Written(0, 100)]):
-        store = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix), now_ms=lambda day=day: MIDNIGHT + day * DAY_MS)
+        store = ElasticHistory(url, ElasticOptions(prefix), now_ms=lambda day=day: MIDNIGHT + day * DAY_MS)
         await store.open()
         assert await store.write_positions(batch) == expected
         assert await store.holdings("run") == {"d": Holding(100, 99)}
@@ -131,8 +136,8 @@ async def test_what_is_delivered_again_on_another_day_stays_one_document(prefix:
 
 
 @pytest.mark.parametrize(("period", "suffix"), [(Period.HOUR, "2025.11.23.00"), (Period.MONTH, "2025.11")])
-async def test_an_index_holds_the_time_that_was_asked_for(prefix: str, http: httpx.AsyncClient, period: Period, suffix: str) -> None:
-    store = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix, period))
+async def test_an_index_holds_the_time_that_was_asked_for(url: str, prefix: str, http: httpx.AsyncClient, period: Period, suffix: str) -> None:
+    store = ElasticHistory(url, ElasticOptions(prefix, period))
     await store.open()
     await store.write_positions(positions(range(2)))
     await store.write_events([event(0)])
@@ -192,17 +197,17 @@ async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(hi
     await reading.aclose()
 
 
-async def test_who_asks_sees_what_another_process_wrote(history: ElasticHistory, prefix: str) -> None:
-    other = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix))
+async def test_who_asks_sees_what_another_process_wrote(url: str, history: ElasticHistory, prefix: str) -> None:
+    other = ElasticHistory(url, ElasticOptions(prefix))
     await other.open()
     await other.write_positions(positions(range(5)))
     assert await history.holdings("run") == {"d": Holding(5, 4)}
     await other.close()
 
 
-async def test_templates_are_put_again_without_harm_and_brought_up_to_date(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_templates_are_put_again_without_harm_and_brought_up_to_date(url: str, history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
     before = (await http.get(f"/_index_template/{prefix}-*")).json()
-    again = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix, replicas=1))
+    again = ElasticHistory(url, ElasticOptions(prefix, replicas=1))
     await again.open()
     await again.close()
     after = (await http.get(f"/_index_template/{prefix}-*")).json()
@@ -211,17 +216,17 @@ async def test_templates_are_put_again_without_harm_and_brought_up_to_date(histo
     assert component["component_template"]["template"]["settings"]["index"]["number_of_replicas"] == "1"
 
 
-async def test_a_template_above_ours_is_named(http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_template_above_ours_is_named(url: str, http: httpx.AsyncClient, prefix: str) -> None:
     above = {"index_patterns": [f"{prefix}-pos*"], "priority": 501, "template": {"mappings": {"dynamic": True}}}
     (await http.put(f"/_index_template/{prefix}-above", json=above)).raise_for_status()
-    store = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix))
+    store = ElasticHistory(url, ElasticOptions(prefix))
     with pytest.raises(StoreUnavailable, match=rf"{prefix}-positions \(priority 500\) is not in force .*: {prefix}-above \(priority 501\) is above it"):
         await store.open()
 
 
-async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(prefix: str, http: httpx.AsyncClient) -> None:
+async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(url: str, prefix: str, http: httpx.AsyncClient) -> None:
     others = f"{prefix}-positions-x"  # another prefix that begins with ours
-    stores = [ElasticHistory(elasticsearch_url(), ElasticOptions(one)) for one in (prefix, others)]
+    stores = [ElasticHistory(url, ElasticOptions(one)) for one in (prefix, others)]
     for store in stores:
         await store.open()
         await store.write_positions(positions(range(1)))
@@ -230,7 +235,7 @@ async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(pre
     kept = await indices(http, prefix)
     settings = (await http.get(f"/{prefix}-positions-2025.11.22/_settings")).json()
     newest_ms = int(settings[f"{prefix}-positions-2025.11.22"]["settings"]["index"]["creation_date"])
-    keeper = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix, retention_days=3), now_ms=lambda: newest_ms + 3 * DAY_MS)
+    keeper = ElasticHistory(url, ElasticOptions(prefix, retention_days=3), now_ms=lambda: newest_ms + 3 * DAY_MS)
     await keeper.open()
     gone = {f"{prefix}-positions-2025.11.23", f"{prefix}-events-2025.11.23"}
     assert await indices(http, prefix) == [name for name in kept if name not in gone]
@@ -239,11 +244,11 @@ async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(pre
         await store.close()
 
 
-async def test_a_lifecycle_that_the_server_does_not_have_is_refused_clearly(http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_lifecycle_that_the_server_does_not_have_is_refused_clearly(url: str, http: httpx.AsyncClient, prefix: str) -> None:
     modules = (await http.get("/_nodes/plugins", params={"filter_path": "nodes.*.modules.name"})).text
     if "x-pack-ilm" in modules:
         pytest.skip("this server has lifecycle management")
-    store = ElasticHistory(elasticsearch_url(), ElasticOptions(prefix, lifecycle="ilm", retention_days=3))
+    store = ElasticHistory(url, ElasticOptions(prefix, lifecycle="ilm", retention_days=3))
     with pytest.raises(StoreUnavailable, match=r"ELASTICSEARCH_LIFECYCLE is ilm, but .* has no index lifecycle management"):
         await store.open()
 
