@@ -44,6 +44,7 @@ async def account_of(run_id: str, state: StateStore, history: HistoryStore, tall
         dead_lettered=tally.dead_lettered,
         duplicated=counts.duplicated,
         missing=missing,
+        failed=run.failed if run else 0,
         gaps=await _named(incomplete[:MAX_GAPS], expected, history),
     )
 

@@ -223,8 +223,9 @@ class GapRange(Schema):
 class Ledger(Schema):
     """A run's positions from stage to stage."""
 
-    produced: int
-    acked: int
+    produced: int = Field(description="different positions handed to Kafka; one that was sent twice counts once")
+    acked: int = Field(description="of these, acknowledged by Kafka")
+    failed: int = Field(default=0, description="of these, refused by Kafka for good")
     consumed: int
     stored: int
     missing: int

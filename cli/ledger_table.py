@@ -14,6 +14,7 @@ class LedgerSummary:
 
     Attributes
     ----------
+    failed : refused by Kafka for good.
     gaps : ``{"deliveryId", "from", "to"}``, seqs that are missing, both ends included.
     """
 
@@ -24,13 +25,14 @@ class LedgerSummary:
     missing: int = 0
     duplicated: int = 0
     dead_lettered: int = 0
+    failed: int = 0
     gaps: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> LedgerSummary:
         """Return the summary in the API's answer."""
         counts = {name: int(record[_camel(name)]) for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")}
-        return cls(**counts, gaps=list(record["gaps"]))
+        return cls(**counts, failed=int(record.get("failed", 0)), gaps=list(record["gaps"]))
 
     @property
     def is_clean(self) -> bool:
@@ -42,6 +44,7 @@ class LedgerSummary:
         return {
             "produced": self.produced,
             "acked": self.acked,
+            "failed": self.failed,
             "consumed": self.consumed,
             "stored": self.stored,
             "missing": self.missing,
@@ -61,9 +64,9 @@ def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Tab
     """Return the table that ends a run; it names the first gaps."""
     verdict = "[green]every position is accounted for[/]" if ledger.is_clean else "[bold red]not everything arrived[/]"
     table = Table(title=f"Ledger of {run_id}: {verdict}", title_justify="left")
-    for heading in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead-lettered"):
+    for heading in ("produced", "acked", "refused", "consumed", "stored", "missing", "duplicated", "dead-lettered"):
         table.add_column(heading, justify="right")
-    counts = (ledger.produced, ledger.acked, ledger.consumed, ledger.stored, ledger.missing, ledger.duplicated, ledger.dead_lettered)
+    counts = (ledger.produced, ledger.acked, ledger.failed, ledger.consumed, ledger.stored, ledger.missing, ledger.duplicated, ledger.dead_lettered)
     table.add_row(*(f"{count:,}" for count in counts))
     if ledger.gaps:
         named = [f"{gap['deliveryId']} seq {gap['from']}-{gap['to']}" for gap in ledger.gaps[:most_gaps]]

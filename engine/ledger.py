@@ -217,7 +217,8 @@ class Account:
 
     Attributes
     ----------
-    produced, acked : handed to Kafka, and acknowledged by it.
+    produced, acked : different positions handed to Kafka, and acknowledged by it.
+    failed : refused by Kafka for good.
     consumed, stored : different positions read, and written to a store.
     dead_lettered : records that could not be read.
     duplicated : positions read more than once.
@@ -233,6 +234,7 @@ class Account:
     duplicated: int
     missing: int
     gaps: tuple[Gap, ...] = ()
+    failed: int = 0
 
     @classmethod
     def of(cls, consumed: SeqLedger, stored: SeqLedger, *, produced: int, acked: int, dead_lettered: int = 0, max_gaps: int = 100) -> Account:

@@ -385,7 +385,9 @@ class RunEvent(_Message):
     Attributes
     ----------
     clock : ``[virtual_ms, wall_ms, scale]``, the `engine.clock.RunClock` in force.
-    produced, acked : positions handed to Kafka, and acknowledged by it, since the run began.
+    produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was sent twice counts once. They may fall
+        for a moment when a driver actor has died, by what it had under way.
+    failed : positions that Kafka refused for good, since the run began.
     active : deliveries on the road.
     actors : driver actors alive.
     lateness_p99_ms : over the last second: wall time of producing minus wall time at which a position was due.

@@ -321,7 +321,7 @@ async def test_the_ledger_names_what_is_missing(client: AsyncClient, stores: Sto
     await stores.state.put_runs([run_event("finished", produced=9, acked=9)])
     ledger = (await client.get("/runs/run/ledger")).json()
     assert ledger == {
-        "produced": 9, "acked": 9, "consumed": 5, "stored": 5, "missing": 4, "duplicated": 0, "deadLettered": 0,
+        "produced": 9, "acked": 9, "failed": 0, "consumed": 5, "stored": 5, "missing": 4, "duplicated": 0, "deadLettered": 0,
         "gaps": [{"deliveryId": "lost", "from": 0, "to": 2}, {"deliveryId": "short", "from": 2, "to": 2}],
     }  # fmt: skip
     assert (await client.get("/runs/none/ledger")).status_code == 404

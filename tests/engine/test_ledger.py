@@ -128,6 +128,7 @@ def test_a_run_is_balanced_only_if_every_stage_has_every_position() -> None:
     assert account.to_json() == {
         "produced": 3,
         "acked": 3,
+        "failed": 0,
         "consumed": 3,
         "stored": 2,
         "duplicated": 1,
