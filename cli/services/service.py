@@ -37,6 +37,9 @@ QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # The kernel ends a tied process when the thread that started it ends: this one lives as long as the program.
 _SPAWNER = ThreadPoolExecutor(1, "services")
 
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+"""Processes that this one has started, whichever object ends them: they must be waited for."""
+
 
 def silent(_line: str) -> None:
     """Tell nobody."""
@@ -88,7 +91,6 @@ class Service(ABC):
         self.log = self.folder / f"{self.name}.log"
         self._wanted = port
         self._ports: dict[str, int] = {}
-        self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
     @abstractmethod
@@ -128,8 +130,6 @@ class Service(ABC):
     @property
     def pid(self) -> int | None:
         """Process id while it runs."""
-        if self._process is not None:
-            self._process.poll()
         record = self.record
         return record.pid if record is not None and record.is_alive() else None
 
@@ -155,6 +155,7 @@ class Service(ABC):
         if record is not None:
             record.send(signal.SIGKILL)  # what a leader that was killed has left
             (self.folder / "record.json").unlink()
+            _reap(record.pid)
         self._ports = self._choose_ports(record)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._spawn(self.prepare())
@@ -196,9 +197,7 @@ class Service(ABC):
             ended = False
             record.send(signal.SIGKILL)
             self._wait_ended(record, _KILL_S)
-        if self._process is not None:
-            self._process.wait()
-            self._process = None
+        _reap(record.pid)
         return ended
 
     def kill(self) -> None:
@@ -252,9 +251,10 @@ class Service(ABC):
                     command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
                 )
 
-            self._process = _SPAWNER.submit(spawn).result() if self.place.tied else spawn()
+            process = _SPAWNER.submit(spawn).result() if self.place.tied else spawn()
+        _CHILDREN[process.pid] = process
         while not record.exists():  # it is written within milliseconds, unless the process ends first
-            if self._process.poll() is not None:
+            if process.poll() is not None:
                 raise ServiceDied(f"{self.title} could not be started; the end of {self.log}:\n{self.last_words()}")
             time.sleep(0.01)
 
@@ -265,3 +265,9 @@ class Service(ABC):
                 return False
             time.sleep(0.05)
         return True
+
+
+def _reap(pid: int) -> None:
+    """Wait for a process that has ended, if it is our child; a number that the system gave again is not waited for."""
+    if pid in _CHILDREN and _CHILDREN[pid].poll() is not None:
+        del _CHILDREN[pid]
