@@ -14,6 +14,9 @@ from engine.topics import TOPICS, TopicSpec
 
 TIMEOUT_S = 20.0
 
+_LOG_ERRORS = 3
+"""librdkafka's own log; below this an admin client tells of each answer that it did not wait for."""
+
 _CONNECTION = ("client.id", "security.", "sasl.", "ssl.")
 """Options of a Kafka client that say how to reach and convince a broker; an admin client takes no others."""
 
@@ -54,7 +57,8 @@ def create_topics(
     ------
     TopicsError : no broker answers, or one refuses.
     """
-    client = AdminClient({"bootstrap.servers": bootstrap, **{name: value for name, value in options.items() if name.startswith(_CONNECTION)}})
+    connection = {name: value for name, value in options.items() if name.startswith(_CONNECTION)}
+    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": _LOG_ERRORS, **connection})
     wanted = {prefix + topic: spec for topic, spec in topics.items()}
     missing = {name: spec for name, spec in wanted.items() if name not in _partitions(client)}
     created = _create(client, missing, replication)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from cli.services import Services
 from cli.topics import TopicsError, create_topics
 from engine.messages import Topic
 from engine.topics import TOPICS
@@ -20,11 +21,8 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def bootstrap() -> str:
-    address = os.environ.get("KAFKA_BOOTSTRAP")
-    if not address:
-        pytest.skip("KAFKA_BOOTSTRAP is not set")
-    return address
+def bootstrap(services: Services) -> str:
+    return services.kafka.address
 
 
 @pytest.fixture
@@ -67,7 +65,7 @@ def test_more_copies_than_brokers_are_refused_with_the_topics_name(bootstrap: st
 
 
 def test_the_command_leaves_the_contracts_topics_behind(bootstrap: str) -> None:
-    command = [sys.executable, "-c", "from cli.main import main; main()", "topics", "apply", "--json"]
+    command = [sys.executable, "-m", "cli", "topics", "apply", "--json"]
     done = subprocess.run(command, env={**os.environ, "KAFKA_BOOTSTRAP": bootstrap}, capture_output=True, text=True, check=False, timeout=60)
     results = {result["name"]: result for result in json.loads(done.stdout)["topics"]}
     assert set(results) == set(Topic)
