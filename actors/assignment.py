@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from actors.pacing import Lateness
+from actors.producer_figures import ProducerFigures
 from actors.publisher import Counts
 from engine.delivery import DeliverySpec
 from engine.messages import ControlAction
@@ -78,6 +79,7 @@ class DriverStatus:
     resumed : positions that earlier processes had made of the deliveries that this one took over; with `counts` they make the whole.
     counts, lateness : since the process began.
     finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
+    figures : how the producer did in its last period; None unless KAFKA_STATISTICS_S asks for it.
     """
 
     name: str
@@ -91,3 +93,4 @@ class DriverStatus:
     lateness: Lateness
     finished_from: int
     finished: tuple[Finished, ...]
+    figures: ProducerFigures | None = None

@@ -21,6 +21,7 @@ from actors.charges import Charges
 from actors.pacing import Lateness
 from actors.publisher import Publisher
 from engine.clock import RunClock
+from engine.codec import EncodedRecords
 from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
 from engine.simulation import FleetSimulation, Tick
 
@@ -130,7 +131,7 @@ class DriverHost:
         return self._clocks[0] if self._clocks and now_ms >= self._clocks[0].wall_ms else None
 
     def _send(self, tick: Tick, checkpoint: Checkpoint | None, clock: RunClock) -> None:
-        number = self._publisher.publish(tick.keys, tick.values, tick.events)
+        number = self._publisher.publish(tick.records, tick.events)
         finals = [event for event in tick.events if event.kind in FINAL_KINDS]
         late_ms = np.empty(0)
         if clock.scale > 0 and len(tick.due_ms):
@@ -176,6 +177,7 @@ class DriverHost:
                 lateness=self._lateness.copy(),
                 finished_from=self._finished_from,
                 finished=tuple(self._finished),
+                figures=self._publisher.figures,
             )
 
     def stop(self) -> None:
@@ -189,7 +191,7 @@ class DriverHost:
         """
         with self._lock:
             events = self._simulation.suspend()
-        number = self._publisher.publish([], [], events)
+        number = self._publisher.publish(EncodedRecords(), events)
         self._on_the_way.append(_Sent(number, None, self._ended(events)))
         left = self._publisher.flush(timeout_s)
         with self._lock:

@@ -11,9 +11,9 @@ import ray
 
 from actors.assignment import Batch, DriverStatus, Steering
 from actors.driver import DriverHost
-from actors.kafka import producer_options
+from actors.open_publisher import open_publisher
 from actors.pacing import delay_ms
-from actors.publisher import KafkaPublisher
+from actors.publisher import ProducerFailed
 from actors.settings import Settings
 from engine.clock import RunClock
 from engine.simulation import FleetSimulation
@@ -38,7 +38,8 @@ class TickingDriver:
     """
 
     def __init__(self, name: str, run_id: str, settings: Settings, phase: float) -> None:
-        self._host = DriverHost(name, FleetSimulation(run_id), KafkaPublisher(producer_options(settings)), wall_ms)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # of this process, which is ours alone
+        self._host = DriverHost(name, FleetSimulation(run_id, key=settings.kafka_key), open_publisher(settings), wall_ms)
         self._period_ms, self._phase_ms = settings.tick_ms, settings.tick_ms * phase
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
@@ -81,7 +82,11 @@ class TickingDriver:
             if self._thread.is_alive():
                 logger.error("the broker takes nothing; what is still queued is lost")
             else:
-                left = self._host.suspend(timeout_s)
+                try:
+                    left = self._host.suspend(timeout_s)
+                except ProducerFailed as error:
+                    logger.error("the producer has failed; what is still queued is lost: %s", error)
+                    return self._host.status()
                 if left:
                     logger.error("%d records were not acknowledged within %g s and are lost", left, timeout_s)
         return self._host.status()

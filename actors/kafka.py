@@ -52,7 +52,8 @@ def producer_options(settings: Settings) -> Options:
         "batch.num.messages": 1_000_000,  # the bound is in bytes
         "message.timeout.ms": 0,
         "queue.buffering.max.messages": settings.kafka_queue_messages,
-        "queue.buffering.max.kbytes": settings.kafka_queue_messages,  # a position is a quarter of a KiB, an event less than one
+        # The bound is in records: one in bytes could refuse a long record and take the short one after it.
+        "queue.buffering.max.kbytes": 2_147_483_647,
         "partitioner": settings.kafka_partitioner,
         "statistics.interval.ms": 1000 * settings.kafka_statistics_s,
     }
