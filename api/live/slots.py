@@ -8,11 +8,13 @@ days. It refuses to know messages and frames.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from api.live.slot_index import SlotIndex
+from engine.interner import Ids
 
 QUARANTINE_MS = 60_000
 FREE, ALIVE, GONE = 0, 1, 2
@@ -102,7 +104,7 @@ class Slots:
 
     def __init__(self) -> None:
         self.papers: list[Papers | None] = []
-        self._index: dict[bytes, int] = {}
+        self._index = SlotIndex()
         self._free: deque[int] = deque()
         self._quarantine: deque[tuple[float, int]] = deque()
         for name, (dtype, empty) in _COLUMNS.items():
@@ -119,12 +121,11 @@ class Slots:
 
     def find(self, delivery_id: bytes) -> int | None:
         """Return the slot of a delivery."""
-        return self._index.get(delivery_id)
+        return self._index.find(delivery_id)
 
-    def find_all(self, delivery_ids: Iterable[bytes]) -> NDArray[np.int64]:
+    def find_all(self, delivery_ids: Ids) -> NDArray[np.int64]:
         """Return the slots of deliveries, -1 where unknown."""
-        get = self._index.get
-        return np.array([get(delivery_id, -1) for delivery_id in delivery_ids], np.int64)
+        return self._index.find_all(delivery_ids)
 
     def take(self, delivery_id: bytes, papers: Papers, now_ms: float) -> int:
         """Return a fresh slot for a delivery; one that it has already is known by its number alone from now on."""
@@ -133,7 +134,7 @@ class Slots:
         slot = self._free.popleft()
         self.phase[slot], self.heard_ms[slot] = ALIVE, now_ms
         self.papers[slot] = papers
-        self._index[delivery_id] = slot
+        self._index.put(delivery_id, slot)
         return slot
 
     def retire(self, slots: NDArray[np.intp], now_ms: float) -> None:
@@ -157,13 +158,13 @@ class Slots:
 
     def drop(self, slots: list[int]) -> None:
         """Free slots at once, which is right for those that no viewer ever saw."""
+        keys = []
         for slot in slots:
             papers = self.papers[slot]
             assert papers is not None
-            key = papers.delivery_id.encode()
-            if self._index.get(key) == slot:
-                del self._index[key]
+            keys.append(papers.delivery_id.encode())
             self.papers[slot] = None
+        self._index.remove(keys, slots)
         for name, (_, empty) in _COLUMNS.items():
             getattr(self, name)[slots] = empty
         self._free.extend(slots)

@@ -128,8 +128,11 @@ class World:
         candidates = slots.run[at] == run
         np.maximum.at(slots.seq, at[candidates], seq[candidates])
         rows = np.flatnonzero(candidates & (seq > known) & (seq == slots.seq[at]))
-        self._place(at[rows], batch.take(rows), seq[rows], event_ms[rows], unnumbered[rows], bool(self.runs.ended[run]))
-        return len(at) - len(rows)
+        stale = len(at) - len(rows)
+        if stale:
+            at, batch, seq, event_ms, unnumbered = at[rows], batch.take(rows), seq[rows], event_ms[rows], unnumbered[rows]
+        self._place(at, batch, seq, event_ms, unnumbered, bool(self.runs.ended[run]))
+        return stale
 
     def _place(
         self,
@@ -161,15 +164,15 @@ class World:
 
     def _slots_of(self, batch: PositionBatch, run: int, event_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of every record; a delivery gets one if it is not known yet, or known from an older run."""
-        slots, keys = self.slots, batch.delivery_id.tolist()
-        at = slots.find_all(keys)
+        slots = self.slots
+        at = slots.find_all(batch.delivery_id)
         known = np.flatnonzero(at >= 0)
         newer = known[(slots.run[at[known]] != run) & (event_ms[known] > slots.event_ms[at[known]])]
         for row in np.concatenate((np.flatnonzero(at < 0), newer)).tolist():
-            slot = slots.find(keys[row])
+            key, route, client, driver = (bytes(column[row]) for column in (batch.delivery_id, batch.route_id, batch.client_id, batch.driver_id))
+            slot = slots.find(key)
             if slot is None or slots.run[slot] != run:
-                words = [bytes(column[row]).decode() for column in (batch.delivery_id, batch.route_id, batch.client_id, batch.driver_id)]
-                slot = self._new_slot(keys[row], Papers(words[0], words[1], words[2], words[3]), run)
+                slot = self._new_slot(key, Papers(key.decode(), route.decode(), client.decode(), driver.decode()), run)
             at[row] = slot
         return at
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import methodcaller
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -19,6 +20,8 @@ from engine.errors import EngineError
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 
 T = TypeVar("T")
+
+_TOPIC, _PARTITION, _OFFSET, _VALUE = (methodcaller(name) for name in ("topic", "partition", "offset", "value"))  # for map, without a step of Python each
 
 
 class Inbound(Protocol):
@@ -79,10 +82,11 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) ->
     shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected then.
     """
     intake = Intake()
-    by_topic: dict[str, list[Inbound]] = {}
-    for message in messages:
-        by_topic.setdefault(message.topic() or "", []).append(message)
-        intake.offsets[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
+    by_topic = _by_topic(messages)
+    for topic, found in by_topic.items():
+        # Of each partition the last one's offset stays: they come in order.
+        last = dict(zip(map(_PARTITION, found), map(_OFFSET, found), strict=True))
+        intake.offsets.update({(topic, partition or 0): (offset or 0) + 1 for partition, offset in last.items()})
     positions, position_records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
     for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
         intake.events.append(event)
@@ -95,10 +99,20 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) ->
     return replace(intake, positions=positions, position_records=position_records)
 
 
+def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:
+    topics = list(map(_TOPIC, messages))
+    if len(set(topics)) == 1:
+        return {topics[0] or "": list(messages)}
+    by_topic: dict[str, list[Inbound]] = {}
+    for topic, message in zip(topics, messages, strict=True):
+        by_topic.setdefault(topic or "", []).append(message)
+    return by_topic
+
+
 def _positions(messages: list[Inbound], rejected: list[DeadLetter]) -> tuple[PositionBatch, list[Inbound]]:
     if not messages:
         return PositionBatch.empty(), []
-    decoded = decode_positions([message.value() or b"" for message in messages])
+    decoded = decode_positions([value or b"" for value in map(_VALUE, messages)])
     if decoded.rejected:
         rejected.extend(dead_letter(messages[index], reason) for index, reason in decoded.rejected)
         messages = [messages[row] for row in decoded.rows.tolist()]
