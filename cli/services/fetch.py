@@ -7,6 +7,7 @@ What an interrupted fetch left aside is thrown away.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -32,8 +33,10 @@ def made(cache: Path, name: str, fill: Callable[[Path], None]) -> Path:
         return folder
     with locked(cache / f".{name}.lock"):
         if not folder.is_dir():
-            aside = cache / f".{name}.new"
-            shutil.rmtree(aside, ignore_errors=True)
+            for left in cache.glob(f".{name}.*.new"):
+                shutil.rmtree(left, ignore_errors=True)
+            # A name of its own: a Maven that outlived whoever started it may still write into the last one.
+            aside = cache / f".{name}.{os.getpid()}.new"
             aside.mkdir()
             aside.chmod(0o755)
             fill(aside)

