@@ -2,7 +2,7 @@ import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
 
 const server = process.env.CODE_DELIVERY_API ?? 'http://127.0.0.1:8000'
-const proxied = ['/routes', '/deliveries', '/runs', '/health', '/config.json', '/basemap', '/openapi.json', '/metrics']
+const proxied = ['/routes', '/deliveries', '/runs', '/views', '/health', '/config.json', '/basemap', '/openapi.json', '/metrics']
 
 export default defineConfig({
   plugins: [react()],

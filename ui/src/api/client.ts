@@ -59,6 +59,11 @@ export async function postJson<T>(path: string, body?: unknown): Promise<T> {
   return (text ? JSON.parse(text) : null) as T
 }
 
+export async function putJson<T>(path: string, body: unknown): Promise<T> {
+  const response = await fetchOrThrow(path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+  return (await response.json()) as T
+}
+
 /** What a refused response says: problem+json's detail, else its title, else its text, else its status. */
 export async function reasonOf(response: Response): Promise<string> {
   const text = (await response.text()).trim()

@@ -1,8 +1,8 @@
 /** The page's questions to the REST API, as react-query hooks. */
 
 import { QueryClient, useMutation, useQuery, useQueryClient, type UseMutationResult, type UseQueryResult } from '@tanstack/react-query'
-import { ApiError, fetchOrThrow, getJson, postJson } from './client'
-import type { Delivery, DeliveryPage, ImportResponse, PageConfig, RouteDetail, RouteSummary, StartRequest, StartResponse } from './types'
+import { ApiError, fetchOrThrow, getJson, postJson, putJson } from './client'
+import type { Delivery, DeliveryPage, ImportResponse, PageConfig, RouteDetail, RouteSummary, SavedView, StartRequest, StartResponse } from './types'
 
 export const LIST_REFRESH_MS = 1_500
 const CARD_REFRESH_MS = 2_000
@@ -124,5 +124,26 @@ export function useImportRoutes(): UseMutationResult<ImportResponse, Error, { fi
       return (await response.json()) as ImportResponse
     },
     onSuccess: () => queries.invalidateQueries({ queryKey: ['routes'] }),
+  })
+}
+
+export function useViews(): UseQueryResult<SavedView[]> {
+  return useQuery({ queryKey: ['views'], queryFn: ({ signal }) => getJson<SavedView[]>('views', signal) })
+}
+
+export function useSaveView(): UseMutationResult<SavedView, Error, Omit<SavedView, 'createdAt'>> {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: ({ id, ...view }) => putJson<SavedView>(`views/${encodeURIComponent(id)}`, view),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ['views'] }),
+  })
+}
+
+export function useDeleteView(): UseMutationResult<unknown, Error, string> {
+  const queries = useQueryClient()
+  return useMutation({
+    mutationFn: (id) => fetchOrThrow(`views/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+    // Also when somebody else was faster: the list shows what there is.
+    onSettled: () => queries.invalidateQueries({ queryKey: ['views'] }),
   })
 }

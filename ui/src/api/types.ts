@@ -64,6 +64,16 @@ export interface ImportResponse {
   skipped: string[]
 }
 
+/** A named address of the map. */
+export interface SavedView {
+  id: string
+  title: string
+  /** What stands after the question mark. */
+  query: string
+  /** Wall time, epoch ms. */
+  createdAt: number
+}
+
 export interface PageConfig {
   basemap?: string
   version?: string

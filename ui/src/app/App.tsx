@@ -19,6 +19,7 @@ import { useUrlSync } from './useUrlSync'
 const MapStage = lazy(() => import('../map/MapStage'))
 const StartDialog = lazy(() => import('../start/StartDialog'))
 const ImportDialog = lazy(() => import('../start/ImportDialog'))
+const ViewsDialog = lazy(() => import('../views/ViewsDialog'))
 const ApiKeyDialog = lazy(() => import('../api/ApiKeyDialog'))
 
 export function App(): JSX.Element {
@@ -29,7 +30,7 @@ export function App(): JSX.Element {
   const asking = useApiKey((state) => state.asking)
   const [map, setMap] = useState<LiveMap | null>(null)
   const [listOpen, setListOpen] = useState(!phone)
-  const [dialog, setDialog] = useState<'start' | 'import' | null>(null)
+  const [dialog, setDialog] = useState<'start' | 'import' | 'views' | null>(null)
   useUrlSync()
 
   useEffect(() => {
@@ -47,7 +48,7 @@ export function App(): JSX.Element {
   return (
     <MapContext.Provider value={map}>
       <Box sx={{ height: '100dvh', display: 'flex', flexDirection: 'column', overflow: 'hidden', bgcolor: 'background.default' }}>
-        <TopBar phone={phone} listOpen={listOpen} onToggleList={() => setListOpen((open) => !open)} onStart={() => setDialog('start')} onImport={() => setDialog('import')} />
+        <TopBar phone={phone} listOpen={listOpen} onToggleList={() => setListOpen((open) => !open)} onStart={() => setDialog('start')} onImport={() => setDialog('import')} onViews={() => setDialog('views')} />
         {phone && !listOpen && (
           <Box sx={{ bgcolor: 'background.paper', borderBottom: 1, borderColor: 'divider', overflowX: 'auto', flexShrink: 0, display: 'flex', justifyContent: 'center' }}>
             <StateCounters words={false} />
@@ -64,6 +65,7 @@ export function App(): JSX.Element {
         <Suspense fallback={null}>
           {dialog === 'start' && <StartDialog onClose={closeDialog} />}
           {dialog === 'import' && <ImportDialog onClose={closeDialog} />}
+          {dialog === 'views' && <ViewsDialog onClose={closeDialog} />}
           {asking && <ApiKeyDialog onGiven={keyGiven} />}
         </Suspense>
       </Box>

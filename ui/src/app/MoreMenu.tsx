@@ -1,4 +1,4 @@
-/** What one sets once: appearance, language, whose news. */
+/** What one asks for now and then: routes of one's own, saved views; and what one sets once: appearance, language, whose news. */
 
 import Divider from '@mui/material/Divider'
 import IconButton from '@mui/material/IconButton'
@@ -12,11 +12,11 @@ import { useState, type JSX } from 'react'
 import type { Locale } from '../format/format'
 import { LANGUAGES, useLanguage, useText } from '../i18n/language'
 import { useWantedNotices, type Wanted } from '../notices/mine'
-import { CheckIcon, MoreIcon, UploadIcon } from './icons'
+import { BookmarkIcon, CheckIcon, MoreIcon, UploadIcon } from './icons'
 
 const MODES = ['light', 'dark', 'system'] as const
 
-export function MoreMenu({ onImport }: { onImport: () => void }): JSX.Element {
+export function MoreMenu({ onImport, onViews }: { onImport: () => void; onViews: () => void }): JSX.Element {
   const { text, locale } = useText()
   const { mode, setMode } = useColorScheme()
   const setLocale = useLanguage((state) => state.setLocale)
@@ -53,6 +53,19 @@ export function MoreMenu({ onImport }: { onImport: () => void }): JSX.Element {
             <UploadIcon fontSize="small" />
           </ListItemIcon>
           {text('import.open')}
+        </MenuItem>
+        <MenuItem
+          dense
+          data-testid="menu-views"
+          onClick={() => {
+            close()
+            onViews()
+          }}
+        >
+          <ListItemIcon>
+            <BookmarkIcon fontSize="small" />
+          </ListItemIcon>
+          {text('views.open')}
         </MenuItem>
         <Divider />
         {heading('theme', text('menu.theme'))}

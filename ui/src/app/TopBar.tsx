@@ -20,10 +20,11 @@ interface BarProps {
   onToggleList: () => void
   onStart: () => void
   onImport: () => void
+  onViews: () => void
 }
 
 /** The bar above the map: list, clock, counters, connection, start. */
-export function TopBar({ phone, listOpen, onToggleList, onStart, onImport }: BarProps): JSX.Element {
+export function TopBar({ phone, listOpen, onToggleList, onStart, onImport, onViews }: BarProps): JSX.Element {
   const { text } = useText()
   const wide = useMediaQuery('(min-width: 1500px)')
   const middle = useMediaQuery('(min-width: 1080px)')
@@ -57,7 +58,7 @@ export function TopBar({ phone, listOpen, onToggleList, onStart, onImport }: Bar
             {text('start.open')}
           </Button>
         )}
-        <MoreMenu onImport={onImport} />
+        <MoreMenu onImport={onImport} onViews={onViews} />
       </Toolbar>
     </AppBar>
   )
