@@ -30,6 +30,7 @@ from actors.plan import RunPlan
 from engine.delivery import DeliverySpec, make_spec
 from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
 from engine.route import Route
+from engine.traces import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,8 @@ class Dispatcher:
 
     def define_route(self, route: Route) -> None:
         """Note a route that deliveries may be requested on."""
-        self._routes[route.id] = route
+        if not isinstance(self._routes.get(route.id), Trace):  # what comes back from the topic has lost the recording's times
+            self._routes[route.id] = route
 
     def forget_route(self, route_id: str) -> None:
         """Note that a route is gone; deliveries on the road go on."""

@@ -24,7 +24,8 @@ from engine.fleet import whole_trip_ms
 from engine.load import Intensity, arrival_times
 from engine.motion import build_plans
 from engine.route import RouteTable
-from engine.scenario import ArrivalProcess, Arrivals, DeliveryMode, Scenario
+from engine.scenario import ArrivalProcess, Arrivals, DeliveryMode, Scenario, Traces
+from engine.traces import Trace
 from engine.vehicle import MODELS, VehicleClass
 
 Durations = Callable[[Sequence[tuple[int, VehicleClass]]], Sequence[float]]
@@ -53,17 +54,21 @@ class PlanDurations:
         return [self._known[pair] for pair in pairs]
 
 
-def deliveries(scenario: Scenario, routes: RouteTable, durations: Durations, *, run_id: str, start_ms: int) -> Iterator[DeliverySpec]:
+def deliveries(
+    scenario: Scenario, routes: RouteTable, durations: Durations, *, run_id: str, start_ms: int, traces: Sequence[Trace] = ()
+) -> Iterator[DeliverySpec]:
     """Return a scenario's deliveries in order of departure, one by one; endless if the scenario is.
 
     Driver ``courier-<i>`` drives one vehicle at one pace. It sets out within the start spread and, in mode "continuous", goes on after a rest with another
     route; with stages it is on the road while their curve is above i + ½: it drives without a rest, one sample following the other at its period from
     delivery to delivery, and its last delivery ends on the way. A delivery's id is ``<runId>-<i>-<n>``. Arrival k is delivery ``<runId>-a<k>`` by driver
-    ``arrival-<k>``. As any driver, it departs at the first instant of its own phase that is not before its time.
+    ``arrival-<k>``. As any driver, it departs at the first instant of its own phase that is not before its time. Trace k is delivery ``<runId>-t<k>`` by driver
+    ``trace-<k>``; its samples begin with its first fix.
 
     Parameters
     ----------
     routes : at least one, unless nobody drives.
+    traces : recorded drives and their clones, as `engine.traces.with_clones` gives them.
     start_ms : virtual epoch ms of the run's beginning; what would depart at or after the run's end is left out.
 
     Raises
@@ -73,9 +78,12 @@ def deliveries(scenario: Scenario, routes: RouteTable, durations: Durations, *, 
     if (scenario.fleet.size or scenario.arrivals) and not len(routes):
         raise ScenarioError(f"{scenario.name}: {scenario.fleet.size} drivers need at least 1 route, found 0")
     demand = _Demand(scenario, _RouteChoice(scenario, routes), durations, run_id, start_ms)
-    if not scenario.arrivals:
-        return demand.of_fleet()
-    return heapq.merge(demand.of_fleet(), demand.of_arrivals(scenario.arrivals), key=attrgetter("depart_ms"))
+    parts = [demand.of_fleet()]
+    if scenario.arrivals:
+        parts.append(demand.of_arrivals(scenario.arrivals))
+    if scenario.traces:
+        parts.append(demand.of_traces(scenario.traces, traces))
+    return heapq.merge(*parts, key=attrgetter("depart_ms")) if len(parts) > 1 else parts[0]
 
 
 class _RouteChoice:
@@ -216,6 +224,31 @@ class _Demand:
             period_ms=self._sampling.period_ms(k),
             seed=self._scenario.seed,
             pace_spread=self._scenario.fleet.pace_spread,
+            faults=self._faults,
+        )
+
+    def of_traces(self, settings: Traces, traces: Sequence[Trace]) -> Iterator[DeliverySpec]:
+        """Yield the deliveries of traces and clones; the clones follow the traces in `traces`."""
+        first_s = min((trace.begun_s for trace in traces), default=0.0)
+        originals = len(traces) // (settings.clones + 1)
+        specs = []
+        for k, trace in enumerate(traces):
+            shift_s = 0.0 if k < originals else self._draw("shift", f"t{k}") * settings.shift_s
+            depart_ms = self._start_ms + round((trace.begun_s - first_s + shift_s) * 1000.0)
+            if depart_ms < self._end_ms:
+                specs.append(self._trace(k, trace, depart_ms))
+        yield from sorted(specs, key=attrgetter("depart_ms"))
+
+    def _trace(self, k: int, trace: Trace, depart_ms: int) -> DeliverySpec:
+        return DeliverySpec(
+            delivery_id=f"{self._run_id}-t{k}",
+            driver_id=f"trace-{k}",
+            client_id=CLIENT_ID,
+            run_id=self._run_id,
+            route_id=trace.id,
+            vehicle=driver_vehicle(self._scenario, f"t{k}"),
+            depart_ms=depart_ms,
+            period_ms=self._sampling.period_ms(k),
             faults=self._faults,
         )
 

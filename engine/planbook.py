@@ -10,6 +10,7 @@ from engine.columns import Columns
 from engine.motion import build_plans
 from engine.plans import Indices, PlanTable, StopTimes
 from engine.route import Route, RouteTable
+from engine.traces import Trace, trace_plan
 from engine.vehicle import VehicleClass
 
 _KEPT_PIECES = 200_000
@@ -32,10 +33,13 @@ class PlanBook:
         """Return the number of the plan of each (route, vehicle class); those that are missing are made, all at once."""
         missing = {(route.id, vehicle): route for route, vehicle in wanted if (route.id, vehicle) not in self._current}
         if missing:
-            routes = RouteTable.from_routes({route.id: route for route in missing.values()}.values())
-            made = build_plans(routes, [(routes.index_of(route_id), vehicle) for route_id, vehicle in missing])
-            self._current |= {key: len(self._table) + i for i, key in enumerate(missing)}
-            self._append(made)
+            driven = {key: route for key, route in missing.items() if not isinstance(route, Trace)}
+            routes = RouteTable.from_routes({route.id: route for route in driven.values()}.values())
+            made = [build_plans(routes, [(routes.index_of(route_id), vehicle) for route_id, vehicle in driven])]
+            recorded = {key: route for key, route in missing.items() if isinstance(route, Trace)}
+            made += [trace_plan(trace) for trace in recorded.values()]
+            self._current |= {key: len(self._table) + i for i, key in enumerate((*driven, *recorded))}
+            self._append(PlanTable.concat(made))
         return np.array([self._current[route.id, vehicle] for route, vehicle in wanted], dtype=np.int64)
 
     def forget(self, route_id: str) -> None:

@@ -52,6 +52,10 @@ For load there are, beside or instead of the fleet's size (`engine.scenario_load
     hz = 5.0
     share = 0.2
 
+    [traces]                  # recorded drives, and drivers that are statistically like them
+    files = ["ride.gpx"]
+    clones = 100
+
     [[faults]]                # what is wrong with the data on purpose (`engine.faults`)
     kind = "late"             # lost, late, out_of_order, duplicated, malformed, tunnel, stuck, gps_drift
     rate = 0.01               # share of the positions
@@ -77,7 +81,7 @@ from engine.load.sampling import SamplingMix
 from engine.scenario_fields import At, Part, Parts, faults_of, keys_of, lines_of, read_part
 from engine.scenario_kinds import Fault as Wrong
 from engine.scenario_kinds import Number, Shares, Text, Whole
-from engine.scenario_load import ArrivalProcess, Arrivals, Sampling, Shape, Stage
+from engine.scenario_load import ArrivalProcess, Arrivals, Sampling, Shape, Stage, Traces
 from engine.scenario_parts import MAX_FLEET, DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles
 from engine.scenario_reader import Faults, Table, parsed, path_text
 from engine.scenario_rules import broken_rules
@@ -98,6 +102,7 @@ __all__ = [
     "Arrivals",
     "ArrivalProcess",
     "Sampling",
+    "Traces",
     "Fault",
     "FaultKind",
 ]
@@ -153,6 +158,7 @@ class Scenario:
     stages: Annotated[tuple[Stage, ...], Parts(Stage), "the fleet's size over time"] = ()
     arrivals: Annotated[Arrivals | None, Part(Arrivals), "deliveries that come by themselves"] = None
     sampling: Annotated[tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"] = ()
+    traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
     faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
 
     def __post_init__(self) -> None:
@@ -231,7 +237,7 @@ class Scenario:
         values = parsed(source, text)
         faults = Faults(source, text)
         fleet = values.get("fleet", {})
-        if not values.keys() & {"stages", "arrivals"} and isinstance(fleet, dict) and "size" not in fleet:
+        if not values.keys() & {"stages", "arrivals", "traces"} and isinstance(fleet, dict) and "size" not in fleet:
             faults.add(("fleet", "size"), "is missing: how many drivers there are")
         scenario = None
         try:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
-from engine.scenario_kinds import Choice, Number, Numbers, Text, Whole
+from engine.scenario_kinds import Choice, Files, Number, Numbers, Text, Whole
 from engine.scenario_parts import MAX_FLEET
 
 MAX_STAGE_S = 366 * 86_400.0
@@ -80,3 +81,14 @@ class Sampling:
     def period_ms(self) -> int:
         """Virtual ms from one sample to the next, to the nearest whole one."""
         return round(1000 / self.hz)
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Recorded drives that are driven again as they were, beside the fleet; the one that began first begins with the run."""
+
+    files: Annotated[tuple[Path, ...], Files(), "GPX tracks with times, or CSV with time, lat, lng and perhaps id; relative to the scenario"]
+    clones: Annotated[int, Whole(0, MAX_FLEET), "so many drivers beside each trace that are statistically like it"] = 0
+    shift_s: Annotated[float, Number(0.0, 7 * 86_400.0), "a clone begins up to so much later than its trace, s"] = 60.0
+    retime: Annotated[float, Number(0.0, 0.5), "a clone is up to this share faster or slower than its trace"] = 0.1
+    offset_m: Annotated[float, Number(0.0, 1e6), "a clone begins up to so far from where its trace does, m"] = 1000.0

@@ -32,7 +32,7 @@ def _roads(scenario: Scenario) -> Iterator[Fault]:
     network, routes = scenario.network, scenario.routes
     if network and routes:
         yield ("routes",), "must not stand beside [network]: a scenario has one of them"
-    if not network and not routes:
+    if not network and not routes and not scenario.traces:
         yield (), "a scenario needs either [network] or [routes]"
     if network and (network.extract is None) == (network.file is None):
         yield ("network",), f'needs either extract = "{NETWORKS[0]}" or file = "..."'
