@@ -18,13 +18,13 @@ Progress = Callable[[int, int], None]
 
 
 def letters(kafka: KafkaConnection, topic: str, wanted: Wanted, progress: Progress) -> Iterator[Letter]:
-    """Give the letters of the dead-letter topic that are wanted, those of a partition in order.
+    """Give the letters of the dead-letter topic that are wanted, those of a partition in order. All are looked at: not every broker finds records by time.
 
     Raises
     ------
     TopicUnreadable : Kafka does not answer, or the topic is not there.
     """
-    reader = TopicReader(kafka, [topic], "dead-letters", since_ms=wanted.since_ms)
+    reader = TopicReader(kafka, [topic], "dead-letters")
     try:
         total = reader.mark()
         for records in reader.polls():
@@ -109,10 +109,10 @@ class Replay:
         ------
         TopicUnreadable : Kafka does not answer.
         """
-        if topic not in self._partitions:
+        if not self._partitions:
             try:
-                found = self._producer.list_topics(topic, timeout=ANSWER_S).topics[topic]
+                found = self._producer.list_topics(timeout=ANSWER_S).topics  # asking for one of them might make it
             except KafkaException as error:
-                raise TopicUnreadable(f"{topic} at {self._kafka}: {error.args[0].str()}") from None
-            self._partitions[topic] = 0 if found.error is not None else len(found.partitions)
-        return self._partitions[topic]
+                raise TopicUnreadable(f"Kafka at {self._kafka}: {error.args[0].str()}") from None
+            self._partitions = {name: len(told.partitions) for name, told in found.items() if told.error is None}
+        return self._partitions.get(topic, 0)

@@ -31,14 +31,13 @@ class TopicReader:
     Parameters
     ----------
     part : who reads, for the brokers' logs.
-    since_ms : wall epoch ms; records that are older are passed over. None: from the beginning.
 
     Raises
     ------
     TopicUnreadable : Kafka does not answer, or a topic is not there.
     """
 
-    def __init__(self, kafka: KafkaConnection, topics: Sequence[str], part: str, *, since_ms: int | None = None) -> None:
+    def __init__(self, kafka: KafkaConnection, topics: Sequence[str], part: str) -> None:
         self._kafka, self._topics = kafka, list(topics)
         options = {"enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 50, "queued.max.messages.kbytes": 64 * 1024}
         self._consumer = Consumer(connection_options(kafka, part) | options | {"group.id": f"{kafka.client_id}-{part}", "auto.offset.reset": "earliest"})
@@ -46,7 +45,7 @@ class TopicReader:
         try:
             self._partitions = [TopicPartition(topic, number) for topic in self._topics for number in self._numbers(topic)]
             self._begin = {(part.topic, part.partition): self._watermarks(part)[0] for part in self._partitions}
-            self._next = dict(self._begin) if since_ms is None else self._offsets_at(since_ms)
+            self._next = dict(self._begin)
         except BaseException:
             self._consumer.close()
             raise
@@ -148,12 +147,3 @@ class TopicReader:
         except KafkaException as error:
             raise TopicUnreadable(f"{part.topic} at {self._kafka}: partition {part.partition}: {error.args[0].str()}") from None
         return max(low, 0), max(high, 0)
-
-    def _offsets_at(self, since_ms: int) -> dict[Partition, int]:
-        asked = [TopicPartition(part.topic, part.partition, since_ms) for part in self._partitions]
-        try:
-            found = self._consumer.offsets_for_times(asked, timeout=ANSWER_S)
-        except KafkaException as error:
-            raise TopicUnreadable(f"{', '.join(self._topics)} at {self._kafka}: {error.args[0].str()}") from None
-        # No record since then: the end, as it is now.
-        return {(part.topic, part.partition): part.offset if part.offset >= 0 else self._watermarks(part)[1] for part in found}
