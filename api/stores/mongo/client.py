@@ -25,7 +25,7 @@ OPTIONS: dict[str, Any] = {
     "serverSelectionTimeoutMS": 2_000,
     "connectTimeoutMS": 2_000,
     # A live one that is slow must be let finish: a bulk that is given up is sent again whole, and makes it slower still.
-    "socketTimeoutMS": 30_000,
+    "socketTimeoutMS": 15_000,
     "w": "majority",
     "journal": True,
 }
