@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
 from engine.messages import Topic
 from engine.topics import TOPICS, TopicSpec
@@ -63,6 +64,7 @@ def create_topics(
     missing = {name: spec for name, spec in wanted.items() if name not in _partitions(client)}
     created = _create(client, missing, replication)
     partitions, configs = _partitions(client, wanted), _configs(client, wanted)
+    _wait_for_leaders(client, {name: partitions[name] for name in created})
     return [TopicResult(name, partitions[name], name in created, faults_of(spec, partitions[name], configs[name])) for name, spec in wanted.items()]
 
 
@@ -107,6 +109,19 @@ def _partitions(client: AdminClient, expected: Collection[str] = ()) -> dict[str
     except KafkaException as error:
         raise TopicsError(f"no broker answers: {error.args[0].str()}") from None
     raise TopicsError(f"topics that should be there are not: {', '.join(sorted(set(expected) - set(found)))}")
+
+
+def _wait_for_leaders(client: AdminClient, partitions: Mapping[str, int]) -> None:
+    """Return when every partition of some new topics can be used: for a moment after a topic is made its leaders do not know that they are."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    questions = {TopicPartition(name, number): latest for name, count in partitions.items() for number in range(count)}
+    deadline = time.monotonic() + TIMEOUT_S
+    while questions:
+        answers = client.list_offsets(questions, request_timeout=TIMEOUT_S)
+        questions = {part: latest for part, answer in answers.items() if answer.exception(TIMEOUT_S) is not None}
+        if questions and time.monotonic() > deadline:
+            raise TopicsError(f"partitions without a leader: {', '.join(sorted(f'{part.topic} {part.partition}' for part in questions))}")
+        client.poll(0.1 if questions else 0)
 
 
 def _configs(client: AdminClient, names: Collection[str]) -> dict[str, dict[str, str]]:
