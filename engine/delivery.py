@@ -19,6 +19,9 @@ from engine.vehicle import VehicleClass
 LAST_DEPARTURE_MS = 9_000_000_000_000
 """Departures are possible until the year 2255: the instants of a record have 13 digits."""
 
+MAX_PAYLOAD_BYTES = 16 * 1024
+"""What a record may hold: `engine.codec.MAX_RECORD_BYTES`."""
+
 DEFAULT_PACE_SPREAD = 0.2
 """Paces are spread evenly over (1 - spread, 1]."""
 
@@ -34,6 +37,7 @@ class DeliverySpec:
     pace : in (0, 1]; the driver lives its route's plan slowed down by this, so the plan's limits still hold.
     until_ms : virtual epoch ms from which the driver is off the road; None leaves it there to the arrival. Positions due before it are told; it is
         suspended then, unless its last position, the arrival's, is due before.
+    payload_bytes : its records are filled up with blanks to at least so many bytes.
     faults : what is done on purpose to its positions; one object for a whole fleet, so that it costs a batch next to nothing.
     """
 
@@ -48,6 +52,7 @@ class DeliverySpec:
     pace: float = 1.0
     until_ms: int | None = None
     faults: FaultPlan | None = None
+    payload_bytes: int = 0
 
     def __post_init__(self) -> None:
         for name in ("delivery_id", "driver_id", "client_id", "run_id", "route_id"):
@@ -59,6 +64,8 @@ class DeliverySpec:
                 raise InvalidInstant(f"{name} must be an integer from {low} to {LAST_DEPARTURE_MS}, found {value!r}")
         if self.until_ms is not None and (not isinstance(self.until_ms, int) or isinstance(self.until_ms, bool) or self.until_ms <= self.depart_ms):
             raise InvalidInstant(f"until_ms must be an integer after depart_ms = {self.depart_ms}, found {self.until_ms!r}")
+        if not isinstance(self.payload_bytes, int) or not 0 <= self.payload_bytes <= MAX_PAYLOAD_BYTES:
+            raise InvalidInput(f"payload_bytes must be an integer from 0 to {MAX_PAYLOAD_BYTES}, found {self.payload_bytes!r}")
         if not (math.isfinite(self.pace) and 0 < self.pace <= 1):
             raise InvalidInput(f"pace must be in (0, 1], found {self.pace!r}")
 
@@ -95,6 +102,7 @@ def make_spec(
     pace_spread: float = DEFAULT_PACE_SPREAD,
     until_ms: int | None = None,
     faults: FaultPlan | None = None,
+    payload_bytes: int = 0,
 ) -> DeliverySpec:
     """Return the spec of a delivery that may depart from `depart_ms` on.
 
@@ -113,4 +121,5 @@ def make_spec(
         pace=1.0 - pace_spread * seeded_unit(seed, "pace", driver_id),
         until_ms=until_ms,
         faults=faults,
+        payload_bytes=payload_bytes,
     )

@@ -196,6 +196,7 @@ class _Demand:
             pace_spread=self._scenario.fleet.pace_spread,
             until_ms=until_ms,
             faults=self._faults,
+            payload_bytes=self._scenario.payload_bytes,
         )
 
     def of_arrivals(self, arrivals: Arrivals) -> Iterator[DeliverySpec]:
@@ -225,6 +226,7 @@ class _Demand:
             seed=self._scenario.seed,
             pace_spread=self._scenario.fleet.pace_spread,
             faults=self._faults,
+            payload_bytes=self._scenario.payload_bytes,
         )
 
     def of_traces(self, settings: Traces, traces: Sequence[Trace]) -> Iterator[DeliverySpec]:
@@ -250,6 +252,7 @@ class _Demand:
             depart_ms=depart_ms,
             period_ms=self._sampling.period_ms(k),
             faults=self._faults,
+            payload_bytes=self._scenario.payload_bytes,
         )
 
     def _route(self, i: int, n: int) -> int:

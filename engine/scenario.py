@@ -36,6 +36,7 @@
 
 For load there are, beside or instead of the fleet's size (`engine.scenario_load` says what each means):
 
+    payload_bytes = 500       # a record's least size; a plain one has some 320 bytes
     warm_up_s = 30.0          # the run's first seconds are left out of every verdict
 
     [[stages]]                # the fleet's size over time, and with it the run's duration
@@ -74,6 +75,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
+from engine.delivery import MAX_PAYLOAD_BYTES
 from engine.errors import ScenarioError
 from engine.faults import Fault, FaultKind
 from engine.load.curve import FleetCurve
@@ -158,6 +160,7 @@ class Scenario:
     stages: Annotated[tuple[Stage, ...], Parts(Stage), "the fleet's size over time"] = ()
     arrivals: Annotated[Arrivals | None, Part(Arrivals), "deliveries that come by themselves"] = None
     sampling: Annotated[tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"] = ()
+    payload_bytes: Annotated[int, Whole(0, MAX_PAYLOAD_BYTES), "the fleet's records are filled up with blanks to at least so many bytes"] = 0
     traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
     faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
 

@@ -156,6 +156,7 @@ class FleetSimulation:
                     [spec.delivery_id for spec in new],
                     [spec.driver_id for spec in new],
                     self.run_id,
+                    [spec.payload_bytes for spec in new],
                 ),
                 "next_event_ms": NEVER_MS,
             },

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.codec.digits import Floats, Ints, Numbers, scaled
-from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, layout_of, padded
+from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
 from engine.codec.records import EncodedRows
 from engine.codec.writer import RowWriter
 from engine.errors import MessageError
@@ -36,7 +36,7 @@ class PositionEncoder:
     def __init__(self, key: KeyField = "delivery") -> None:
         self._key = ID_FIELDS.index(f"{key}Id")
         self._writers: list[RowWriter] = []
-        self._group_of: dict[Widths, int] = {}
+        self._group_of: dict[tuple[Widths, int], int] = {}
         self._free: list[list[int]] = []
         self._group = np.empty(0, np.int32)
         self._place = np.empty(0, np.int64)
@@ -52,8 +52,9 @@ class PositionEncoder:
         delivery_ids: Sequence[str],
         driver_ids: Sequence[str],
         run_ids: Sequence[str] | str,
+        payload_bytes: Sequence[int] = (),
     ) -> Ints:
-        """Add one row per delivery; a single run id stands for all of them.
+        """Add one row per delivery; a single run id stands for all of them. With `payload_bytes`, blanks make each record at least so large.
 
         Returns
         -------
@@ -69,25 +70,26 @@ class PositionEncoder:
             if len(column) != n:
                 raise MessageError(f"{name}: {len(column)} ids for {n} deliveries")
             _check_ids(column, name)
-        members: dict[Widths, list[int]] = {}
+        members: dict[tuple[Widths, int], list[int]] = {}
         for i, lengths in enumerate(zip(*(map(len, column) for column in columns), strict=True)):
             r, c, d, v, u = lengths
-            members.setdefault((padded(r), padded(c), padded(d), padded(v), padded(u)), []).append(i)
+            widths = padded(r), padded(c), padded(d), padded(v), padded(u)
+            members.setdefault((widths, blanks_for(widths, payload_bytes[i]) if payload_bytes else 0), []).append(i)
         handles = np.empty(n, np.int64)
-        for widths, chosen in members.items():
-            handles[chosen] = self._add_group(widths, [[column[i] for i in chosen] for column in columns])
+        for shape, chosen in members.items():
+            handles[chosen] = self._add_group(shape, [[column[i] for i in chosen] for column in columns])
         self._names[handles] = np.array([*delivery_ids, None], object)[:-1]
         keys = [word.encode() for word in columns[self._key]]
         self._key_bytes[handles] = [len(key) for key in keys]
         self._key_hash[handles] = murmur2(keys)
         return handles
 
-    def _add_group(self, widths: Widths, ids: list[list[str]]) -> Ints:
-        if widths not in self._group_of:
-            self._group_of[widths] = len(self._writers)
-            self._writers.append(RowWriter(layout_of(widths)))
+    def _add_group(self, shape: tuple[Widths, int], ids: list[list[str]]) -> Ints:
+        if shape not in self._group_of:
+            self._group_of[shape] = len(self._writers)
+            self._writers.append(RowWriter(layout_of(*shape)))
             self._free.append([])
-        group = self._group_of[widths]
+        group = self._group_of[shape]
         writer, free, n = self._writers[group], self._free[group], len(ids[0])
         kept = len(free) - min(n, len(free))
         reused = np.array(free[kept:], np.int64)

@@ -6,8 +6,9 @@ fixed width:
     {"routeId":"12"      ,"clientId":"c-7"     ,"position":[-15.8302900, -47.9263700],"finished":false,"deliveryId":"d-1"     ,
      "driverId":"car-1"   ,"runId":"live"    ,"seq":       0,"eventTime":1700000000000,"speed":12.34,"bearing":123.4,"distance":   1234.5}
 
-(on one line). An id is followed by blanks up to the next multiple of 8 characters, so the bytes of a record depend on the record alone. The five padded
-lengths are its layout; the width of every layout is a multiple of 8, so rows can be compared as 64-bit words.
+(on one line). An id is followed by blanks up to the next multiple of 8 characters, so the bytes of a record depend on the record alone. The five
+padded lengths are its layout, with the blanks that may stand before the closing brace to make a record larger; the width of every layout is a
+multiple of 8, so rows can be compared as 64-bit words.
 
 This module knows no number and no driver.
 """
@@ -76,9 +77,9 @@ class Layout:
     reads: np.dtype[np.void]
 
 
-@lru_cache(maxsize=4096)
-def layout_of(widths: Widths) -> Layout:
-    """Return the layout of five padded id lengths."""
+@lru_cache(maxsize=1024)  # a layout may take 16 KiB
+def layout_of(widths: Widths, blanks: int = 0) -> Layout:
+    """Return the layout of five padded id lengths, with so many blanks before the closing brace: a multiple of 8."""
     text = ""
     id_offsets = []
 
@@ -111,7 +112,7 @@ def layout_of(widths: Widths) -> Layout:
     bearing = len(text)
     text += '   . ,"distance":'
     distance = len(text)
-    text += "       . }"
+    text += "       . " + " " * blanks + "}"
 
     written = {
         "lat_whole": ("u4", lat),  # "-15."
@@ -177,8 +178,13 @@ def probe(value: bytes) -> Layout | None:
     r, c, d, v, u = (len(group) - 2 for group in found.groups())
     if any(width % ID_STEP or not 0 < width <= MAX_ID_CHARACTERS for width in (r, c, d, v, u)):
         return None
-    layout = layout_of((r, c, d, v, u))
-    return layout if layout.width == len(value) else None
+    blanks = len(value) - layout_of((r, c, d, v, u)).width
+    return layout_of((r, c, d, v, u), blanks) if blanks >= 0 and blanks % 8 == 0 and len(value) <= MAX_RECORD_BYTES else None
+
+
+def blanks_for(widths: Widths, payload_bytes: int) -> int:
+    """Return how many blanks bring a record of some layout to at least so many bytes."""
+    return max(0, -(-(payload_bytes - layout_of(widths).width) // 8) * 8)
 
 
 def padded(length: int) -> int:
