@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import TopicMetadata
 
 from actors.settings import Settings
 from engine.kafka_connection import ConnectionTrouble
@@ -62,3 +63,17 @@ def producer_options(settings: Settings) -> Options:
 def consumer_options(settings: Settings, group: str) -> Options:
     """Return the options of a consumer that assigns itself its partitions and commits by hand."""
     return {**connection_options(settings), "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.wait.max.ms": 50}
+
+
+def topic_metadata(client: Consumer | Producer, topic: str, timeout_s: float) -> TopicMetadata:
+    """Return what the broker tells of a topic.
+
+    Raises
+    ------
+    KafkaException : it does not answer; why is in the log before.
+    """
+    try:
+        return client.list_topics(topic, timeout=timeout_s).topics[topic]
+    except KafkaException:
+        client.poll(0)  # only now does the client say what troubles its connection
+        raise

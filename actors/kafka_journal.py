@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from actors.journal import Change, Entry, JournalClosed, JournalError, Superseded, Table, reduced
-from actors.kafka import Options
+from actors.kafka import Options, topic_metadata
 from engine.messages import Topic
 from engine.topics import TOPICS
 
@@ -108,7 +108,7 @@ class KafkaJournal:
         self._closing.set()
 
     def _check_topic(self) -> None:
-        found = self._producer.list_topics(self._topic, timeout=10.0).topics[self._topic]
+        found = topic_metadata(self._producer, self._topic, 10.0)
         if found.error is not None or len(found.partitions) <= self._partition:
             fault = f"has {len(found.partitions)} partitions" if found.error is None else found.error.str()
             wanted = TOPICS[Topic.RUN_JOURNAL].partitions

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from actors.kafka import Options
+from actors.kafka import Options, topic_metadata
 from engine.codec import BOUNDS
 from engine.errors import InvalidInput
 from engine.messages import ControlRun, DeadLetter, RouteDefined, StartDelivery, Topic
@@ -133,7 +133,7 @@ class RequestReader:
         return routes
 
     def _partitions(self, topic: Topic) -> list[TopicPartition]:
-        found = self._consumer.list_topics(topic.value, timeout=_METADATA_S).topics[topic.value]
+        found = topic_metadata(self._consumer, topic.value, _METADATA_S)
         if found.error is not None:
             raise KafkaException(found.error)
         return [TopicPartition(topic.value, number) for number in sorted(found.partitions)]

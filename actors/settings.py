@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     kafka_key: KeyField = Field(default="delivery", description="whose id is the key of a position; each keeps a delivery in one partition")
     kafka_queue_messages: int = Field(default=100_000, ge=1000, le=10_000_000, description="records a producer holds before its ticks wait")
     kafka_statistics_s: int = Field(default=0, ge=0, le=86_400, description="period of the producers' figures in the log, s; 0: none")
-    kafka_producer: Literal["native", "python"] = Field(default="python", description="librdkafka's batches by its C interface, or by confluent_kafka")
+    kafka_producer: Literal["native", "python"] = Field(default="native", description="librdkafka's batches by its C interface, or by confluent_kafka")
     journal: Literal["topic", "file"] = Field(
         default="topic", description="where the dispatcher keeps its decisions: the topic run.journal, or a file in the data folder for a broker that forgets"
     )

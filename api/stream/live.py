@@ -89,6 +89,7 @@ class LiveLoop:
         try:
             known = {topic: sorted(consumer.list_topics(topic, timeout=RETRY_S).topics[topic].partitions) for topic in _TOPICS}
         except (KafkaException, KeyError) as error:
+            consumer.poll(0)  # lets the client say what troubles its connection
             logger.info("the live consumer waits for Kafka: %s", error)
             self._stopping.wait(RETRY_S)
             return False
