@@ -54,6 +54,8 @@ def up(
     console = Console()
     console.print(f"[bold green]started:[/] {', '.join(started)}" if started else "everything runs already")
     console.print(_table(_states(services, ordered(_named(only)))))
+    if services.elasticsearch.home != services.elasticsearch.folder:
+        console.print(f"Elasticsearch does not run as root, so its data are in {services.elasticsearch.home}", highlight=False, soft_wrap=True)
     console.print(f"data and logs in {services.folder}; end them with: code-delivery services down", highlight=False, soft_wrap=True)
 
 
