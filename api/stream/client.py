@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from operator import methodcaller
@@ -16,7 +17,18 @@ MAX_POLL = 10_000
 POLL_S = 0.05
 GROUP = "code-delivery"
 
+COLLECT_AFTER = 50_000
+"""Objects made and not freed after which Python looks for garbage; its own choice is 700."""
+
 _ERROR = methodcaller("error")  # for map, without a step of Python for each record
+
+
+def relax_collector() -> None:
+    """Let Python look for garbage in cycles less often, in the whole process: for its entry point.
+
+    A poll's records are 10,000 objects and no cycle; looking through them all the time costs as much as reading them (measured: 1.5 µs a record, 0.65 without).
+    """
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 class TroubleLog:
