@@ -93,7 +93,8 @@ def test_many_blocks_keep_their_order() -> None:
 
 
 def test_requests_are_cut_by_bytes_and_by_documents() -> None:
-    assert [len(rows) for rows in portions(np.arange(12_000), np.full(12_000, 10))] == [5_000, 5_000, 2_000]
+    assert [len(rows) for rows in portions(np.arange(12_000), np.full(12_000, 10))] == [3_001, 3_001, 3_001, 2_997]
+    assert [len(rows) for rows in portions(np.arange(5_000), np.full(5_000, 10))] == [5_000]
     assert [rows.tolist() for rows in portions(np.arange(4), np.array([MAX_BODY_BYTES, 1, 2 * MAX_BODY_BYTES, 1]))] == [[0], [1], [2], [3]]
     assert list(portions(np.arange(0), np.zeros(0, np.int64))) == []
 

@@ -53,7 +53,8 @@ class ScriptedServer:
         self.asked.append([json.loads(line)["create"]["_id"] for line in lines[::2]])
         answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
         status, body = answer(self.asked[-1])
-        return web.json_response(body, status=status, headers={"X-Elastic-Product": "Elasticsearch"})
+        text = json.dumps(body, separators=(",", ":"))  # as Elasticsearch writes it
+        return web.json_response(text=text, status=status, headers={"X-Elastic-Product": "Elasticsearch"})
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ What becomes of a document:
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -130,8 +131,9 @@ class BulkWriter:
     ) -> tuple[Rows, StoreBackpressure | StoreUnavailable | None]:
         """Take note of what became of each document; return those to send again, and why."""
         items = answer.get("items", [])
-        if len(items) != len(rows):
-            raise StoreUnavailable(f"{self._place} answers for {len(items)} of {len(rows)} documents for {index}")
+        answered = answer.get("count", len(items))
+        if answered != len(rows):
+            raise StoreUnavailable(f"{self._place} answers for {answered} of {len(rows)} documents for {index}")
         if not answer["errors"]:
             outcome.new += len(rows)
             return rows[:0], None
@@ -169,10 +171,20 @@ async def all_of(writes: Iterable[Coroutine[Any, Any, Outcome]]) -> Outcome:
 
 
 def portions(rows: Rows, sizes: NDArray[np.int64]) -> Iterator[Rows]:
-    """Give rows in portions that fit into a request each; `sizes` are the bytes of the lines of each."""
+    """Give rows in portions that fit into a request each, about equal ones and so many that none of those sent side by side is left alone at the end.
+
+    Parameters
+    ----------
+    sizes : bytes of the lines of each row.
+    """
+    if not len(rows):
+        return
     ends, first = np.cumsum(sizes), 0
+    least = max(math.ceil(ends[-1] / MAX_BODY_BYTES), math.ceil(len(rows) / MAX_DOCUMENTS))
+    count = least if least == 1 else math.ceil(least / MAX_REQUESTS) * MAX_REQUESTS
+    share = min(MAX_BODY_BYTES, math.ceil(ends[-1] / count) + int(sizes.max()))
     while first < len(rows):
-        limit = (ends[first - 1] if first else 0) + MAX_BODY_BYTES
+        limit = (ends[first - 1] if first else 0) + share
         end = max(first + 1, min(first + MAX_DOCUMENTS, int(np.searchsorted(ends, limit, "right"))))
         yield rows[first:end]
         first = end

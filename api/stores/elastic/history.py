@@ -86,6 +86,7 @@ class ElasticHistory:
         self._retention: asyncio.Task[None] | None = None
         self._writes = dict.fromkeys(Kind, 0)
         self._fresh: dict[Kind, tuple[int, float]] = {}
+        self._held: tuple[str, dict[str, Holding]] = ("", {})
 
     async def open(self) -> None:
         options, names = self._options, self._names
@@ -138,7 +139,13 @@ class ElasticHistory:
     async def holdings(self, run_id: str) -> dict[str, Holding]:
         alias = await self._refreshed(Kind.POSITIONS)
         with asking(self._server.place):
-            return await queries.holdings(self._server.client, alias, run_id)
+            count = await queries.count(self._server.client, alias, run_id)
+            # Documents are only created, so as many as before are the same as before; at a run's end this is asked many times.
+            known_run, known = self._held
+            if known_run != run_id or sum(holding.count for holding in known.values()) != count:
+                known = await queries.holdings(self._server.client, alias, run_id)
+                self._held = (run_id, known)
+        return dict(known)
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         alias = await self._refreshed(Kind.POSITIONS)

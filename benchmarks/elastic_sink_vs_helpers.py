@@ -1,0 +1,29 @@
+"""The history sink into Elasticsearch, beside the client's own bulk helpers with a dictionary for each position.
+
+The helpers get requests of as many documents as the sink's, which is better for them than their default of 500. Each side on fresh indices with the same
+templates, in turns, the best of some rounds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.elastic_sides import ROUNDS, helpers_async_bulk, helpers_bulk, own_elasticsearch, prepared, rates, sink
+
+
+def run() -> list[dict[str, Any]]:
+    """Return positions/s stored by the sink and by the helpers."""
+    with own_elasticsearch() as url:
+        return measure(url)
+
+
+def measure(url: str, rounds: int = ROUNDS) -> list[dict[str, Any]]:
+    """Return the rows, measured with a server that has little else to do."""
+    rate = rates(url, prepared(), {"sink": sink, "helpers_bulk": helpers_bulk, "helpers_async_bulk": helpers_async_bulk}, rounds)
+    return [
+        {"name": name, "value": rate["sink"], "unit": "positions/s", "rival": rival, "rival_value": rate[side], "ratio": rate["sink"] / rate[side]}
+        for name, rival, side in (
+            ("elastic_sink_vs_helpers", "helpers.bulk on dictionaries", "helpers_bulk"),
+            ("elastic_sink_vs_helpers.async", "helpers.async_bulk on dictionaries", "helpers_async_bulk"),
+        )
+    ]

@@ -1,0 +1,42 @@
+"""The history sink into Elasticsearch, beside raw bulk requests of the very bytes that it sends, prepared beforehand, as many at the same time.
+
+What the sink adds: making the bytes from columns, cutting them, and looking through the answer document by document. Positions as the history sink gets
+them, 20,000 a write; each side on fresh indices with the same templates, in turns, the best of some rounds.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from api.stores.elastic.lines import position_lines
+from benchmarks.elastic_sides import POSITIONS, ROUNDS, Work, own_elasticsearch, prepared, rates, raw, sink, sink_from_kafka
+
+
+def run() -> list[dict[str, Any]]:
+    """Return positions/s stored by the sink, by the sink with the decoding of Kafka's records, and lines made on one core."""
+    with own_elasticsearch() as url:
+        return measure(url)
+
+
+def measure(url: str, rounds: int = ROUNDS) -> list[dict[str, Any]]:
+    """Return the rows, measured with a server that has little else to do."""
+    work = prepared()
+    rate = rates(url, work, {"sink": sink, "sink_from_kafka": sink_from_kafka, "raw": raw}, rounds)
+    rival = "raw _bulk of the same bytes"
+    rows = [
+        {"name": name, "value": rate[side], "unit": "positions/s", "rival": rival, "rival_value": rate["raw"], "ratio": rate[side] / rate["raw"]}
+        for name, side in (("elastic_sink_vs_raw", "sink"), ("elastic_sink_vs_raw.from_kafka_records", "sink_from_kafka"))
+    ]
+    return [*rows, {"name": "elastic_sink_vs_raw.lines", "value": _lines_rate(work), "unit": "positions/s"}]
+
+
+def _lines_rate(work: Work) -> float:
+    """Return positions/s of one core's time that become lines."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for batch in work.batches:
+            position_lines(batch)
+        best = max(best, POSITIONS / (time.process_time() - began))
+    return best
