@@ -165,26 +165,22 @@ def _rival(bootstrap: str) -> dict[str, Any]:
 
 
 def _steps(bootstrap: str) -> dict[str, Any]:
-    """Read as the live map does, and count the processor's seconds of this thread for each step."""
+    """Read as the live map does, and count the processor's seconds of this thread for each step; the decoder's are a part of the intake's."""
     hub, polls = Hub(BEGAN_MS), _Polls(bootstrap)
-    spent = dict.fromkeys(("consume", "values", "decode", "intake", "hub"), 0.0)
+    spent = dict.fromkeys(("consume", "intake", "hub", "intake.decode"), 0.0)
     clock = time.thread_time
-    before = clock()
+    marks = [clock()]
     for messages in polls:
-        marks = [clock()]
-        values = [message.value() for message in messages]
         marks.append(clock())
-        decode_positions(values)
+        positions = read_messages(messages).positions
         marks.append(clock())
-        intake = read_messages(messages)  # values and decode once more
+        hub.on_positions(positions)
         marks.append(clock())
-        hub.on_positions(intake.positions)
+        decode_positions([message.value() for message in messages])  # once more
         marks.append(clock())
-        consumed, (in_values, in_decode, in_intake, in_hub) = marks[0] - before, np.diff(marks).tolist()
-        took = (consumed, in_values, in_decode, in_intake - in_values - in_decode, in_hub)
-        for name, seconds in zip(spent, took, strict=True):
+        for name, seconds in zip(spent, np.diff(marks).tolist(), strict=True):
             spent[name] += seconds
-        before = clock()
+        marks = marks[-1:]
     return {"positions": polls.positions, "steps": spent}
 
 
