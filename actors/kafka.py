@@ -35,7 +35,7 @@ class TroubleLog:
 def connection_options(settings: Settings) -> Options:
     """Return what every client of Kafka needs, an admin client too. It holds the password: for constructors, not for logs."""
     # Reconnecting is librdkafka's own job; what it reports of it comes by the callback, so that its own lines would only repeat it.
-    return {**settings.kafka.options(), "error_cb": TroubleLog(settings.kafka), "log_level": 2, "log.connection.close": False}
+    return {**settings.kafka.options(), "error_cb": TroubleLog(settings.kafka), "log_level": 2}
 
 
 def producer_options(settings: Settings) -> Options:

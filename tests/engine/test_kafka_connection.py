@@ -81,14 +81,14 @@ def test_the_password_is_in_no_text() -> None:
 
 def test_a_trouble_is_told_once_and_whenever_its_count_has_doubled() -> None:
     trouble = ConnectionTrouble()
-    told = [trouble.report("_AUTHENTICATION", "wrong password") for _ in range(9)]
+    told = [trouble.report("_TRANSPORT", "refused") for _ in range(9)]
     assert [sentence for sentence in told if sentence] == [
-        "wrong password [_AUTHENTICATION]",
-        "wrong password [_AUTHENTICATION], 2 times so far",
-        "wrong password [_AUTHENTICATION], 4 times so far",
-        "wrong password [_AUTHENTICATION], 8 times so far",
+        "refused [_TRANSPORT]",
+        "refused [_TRANSPORT], 2 times so far",
+        "refused [_TRANSPORT], 4 times so far",
+        "refused [_TRANSPORT], 8 times so far",
     ]
     assert trouble.report("_SSL", "unknown authority") is not None
-    assert trouble.last == "unknown authority [_SSL]"
+    assert trouble.last == "unknown authority [_SSL]; check KAFKA_SSL_CA, and KAFKA_SSL_CERTIFICATE if the broker asks for one"
     trouble.is_well()
     assert trouble.last == ""
