@@ -6,6 +6,7 @@ run goes on (what the stores got meanwhile is no fault), in any place once it is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -224,8 +225,18 @@ def _row(place: Place, digest: Digest, told: Sequence[Difference]) -> PlaceVerdi
 
 def _newest_row(newest: Newest, told: Sequence[Difference]) -> PlaceVerdict:
     """Return the row of a place of which only the newest positions are compared: it counts deliveries where others count positions."""
-    count, missing = len(newest.digest), sum(difference.kind is Kind.MISSING for difference in told)
-    return PlaceVerdict(newest.name, count, count, count, missing=missing, differing=len(told) - missing, remarks=newest.remarks, is_equal=not told)
+    kinds, count = Counter(difference.kind for difference in told), len(newest.digest)
+    return PlaceVerdict(
+        newest.name,
+        count,
+        count,
+        count,
+        missing=kinds[Kind.MISSING],
+        differing=kinds[Kind.COORDINATES],
+        unexpected=kinds[Kind.UNEXPECTED],
+        remarks=newest.remarks,
+        is_equal=not told,
+    )
 
 
 def _newest_differences(

@@ -49,6 +49,8 @@ class Difference:
         return sum(last - first + 1 for first, last in self.ranges)
 
     def __str__(self) -> str:
+        if self.kind is Kind.STATE:
+            return self.detail
         seqs = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in self.ranges[:5])
         more = f" and {len(self.ranges) - 5} more ranges" if len(self.ranges) > 5 else ""
         return f"{self.kind} seq {seqs}{more}" + (f": {self.detail}" if self.detail else "")

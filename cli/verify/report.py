@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -15,12 +16,17 @@ from cli.verify.compare import PlaceVerdict, Verdict
 from cli.verify.differences import Difference
 from cli.verify.verification import Outcome
 
-_COLUMNS = ("deliveries", "positions", "distinct", "gaps", "duplicates", "conflicting", "elsewhere", "unexpected")
+WIDTH = 120
+"""Characters of a line where nobody says how many there are."""
+
+_COLUMNS = ("deliveries", "positions", "distinct", "gaps", "duplicates", "conflicting")
 
 
 def show(console: Console, outcome: Outcome, most: int) -> None:
     """Print the table, and below it the first deliveries that differ."""
     verdict = outcome.verdict
+    if not console.is_terminal:
+        console = Console(width=max(console.width, WIDTH), file=console.file)
     console.print(_table(outcome))
     for place in verdict.places:
         for remark in _remarks(place):
@@ -44,19 +50,26 @@ def _table(outcome: Outcome) -> Table:
     verdict = outcome.verdict
     told = "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
     title = f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries)"
-    table = Table(title=title, title_justify="left")
-    table.add_column("place")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("place", no_wrap=True)
     for heading in _COLUMNS:
-        table.add_column(heading, justify="right")
-    table.add_column("checksum")
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("checksum", no_wrap=True)
     table.add_column("verdict")
     for place in verdict.places:
-        table.add_row(place.name, *_cells(place), "[green]equal[/]" if place.is_equal else "[bold red]differs[/]")
+        table.add_row(place.name, *_cells(place), _judgement(place))
     return table
 
 
+def _judgement(place: PlaceVerdict) -> str:
+    if place.is_equal:
+        return "[green]equal[/]"
+    more = [f"{count:,} {word}" for count, word in ((place.differing, "elsewhere"), (place.unexpected, "unexpected")) if count]
+    return f"[bold red]{', '.join(['differs', *more])}[/]"
+
+
 def _cells(place: PlaceVerdict) -> list[str]:
-    counts = (place.positions, place.distinct, place.missing, place.duplicates, place.conflicting, place.differing, place.unexpected)
+    counts = (place.positions, place.distinct, place.missing, place.duplicates, place.conflicting)
     checksum = "newest only" if place.checksum is None else f"{place.checksum:016x}"
     return [f"{count:,}" for count in (place.deliveries, *counts)] + [checksum]
 
