@@ -121,7 +121,7 @@ final class BulkQueue {
         try {
             response = sending.answer.get();
         } catch (ExecutionException error) {
-            String trouble = client.url() + " cannot be reached: " + error.getCause();
+            String trouble = client.place() + " cannot be reached: " + error.getCause();
             client.turn();
             return trouble;
         } catch (InterruptedException error) {
@@ -132,7 +132,7 @@ final class BulkQueue {
         if (response.statusCode() == 200) {
             return judge(sending, response.body());
         }
-        String told = response.uri().getAuthority() + " answered " + response.statusCode() + ": " + cut(new String(response.body(), StandardCharsets.UTF_8));
+        String told = client.place() + " answered " + response.statusCode() + ": " + cut(new String(response.body(), StandardCharsets.UTF_8));
         if (BUSY.contains(response.statusCode())) {
             return told;
         }
@@ -145,7 +145,7 @@ final class BulkQueue {
         try {
             items = reader.read(body, sending.batch.size());
         } catch (MalformedRecord error) {
-            throw new ConnectException(client.url() + " does not answer like Elasticsearch: " + error.getMessage());
+            throw new ConnectException(client.place() + " does not answer like Elasticsearch: " + error.getMessage());
         }
         String trouble = "";
         List<Integer> again = new ArrayList<>();

@@ -8,6 +8,8 @@ import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -26,9 +28,10 @@ final class ElasticsearchClient {
         http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(settings.requestTimeout()).build();
     }
 
-    /** Where requests go now. */
-    URI url() {
-        return urls.get(current);
+    /** Where requests go now, without user and password. */
+    String place() {
+        URI url = urls.get(current);
+        return url.getHost() + (url.getPort() < 0 ? "" : ":" + url.getPort());
     }
 
     /** Turn to the next address; called when this one could not be reached. */
@@ -48,10 +51,13 @@ final class ElasticsearchClient {
     }
 
     private HttpRequest.Builder request(String path) {
-        String base = url().toString();
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create((base.endsWith("/") ? base.substring(0, base.length() - 1) : base) + path));
+        URI url = urls.get(current);
+        String root = url.getRawPath().endsWith("/") ? url.getRawPath().substring(0, url.getRawPath().length() - 1) : url.getRawPath();
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url.getScheme() + "://" + place() + root + path));
         if (settings.apiKey() != null) {
             request.header("Authorization", "ApiKey " + settings.apiKey());
+        } else if (url.getUserInfo() != null) {
+            request.header("Authorization", "Basic " + Base64.getEncoder().encodeToString(url.getUserInfo().getBytes(StandardCharsets.UTF_8)));
         }
         return request.timeout(settings.requestTimeout());
     }

@@ -177,7 +177,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         try {
             status = client.templateStatus(name);
         } catch (IOException error) {
-            String place = client.url().toString();
+            String place = client.place();
             client.turn();
             throw new RetriableException(place + " cannot be reached: " + error, error);
         } catch (InterruptedException error) {
@@ -185,10 +185,10 @@ public final class ElasticsearchSinkTask extends SinkTask {
             throw new ConnectException("the task was interrupted", error);
         }
         if (status == 404) {
-            throw new ConnectException(client.url() + " has no index template " + name + ": put it there first (code-delivery connect apply does)");
+            throw new ConnectException(client.place() + " has no index template " + name + ": put it there first (code-delivery connect apply does)");
         }
         if (status == 429 || status >= 500) {
-            throw new RetriableException(client.url() + " answered " + status + " when asked for the index template " + name);
+            throw new RetriableException(client.place() + " answered " + status + " when asked for the index template " + name);
         }
     }
 }

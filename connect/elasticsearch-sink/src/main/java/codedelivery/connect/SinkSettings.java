@@ -42,7 +42,7 @@ final class SinkSettings extends AbstractConfig {
 
     static final ConfigDef DEFINITION = new ConfigDef()
         .define(URL, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, validator(SinkSettings::checkUrls, "http(s)://host:port, ..."), Importance.HIGH,
-            "Addresses of one cluster, separated by commas. The next one is used when one cannot be reached.", CONNECTION, 1, Width.LONG, "Addresses")
+            "Addresses of one cluster, separated by commas; http://user:password@host:port if it wants that. The next one is used when one cannot be reached.", CONNECTION, 1, Width.LONG, "Addresses")
         .define(API_KEY, Type.PASSWORD, null, Importance.MEDIUM,
             "API key (encoded form) for the header 'Authorization: ApiKey ...'; none if absent.", CONNECTION, 2, Width.LONG, "API key")
         .define(REQUEST_TIMEOUT, Type.INT, 30_000, Range.between(100, 240_000), Importance.LOW,

@@ -57,6 +57,16 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
+    void userAndPasswordOfAnAddressAreSentAndNeverTold() {
+        TaskUnderTest task = new TaskUnderTest(elasticsearch.url().replace("://", "://user:p%40ss@") + "/").start();
+        elasticsearch.status = 401;
+        task.put(position(0, 0));
+        ConnectException error = assertThrows(ConnectException.class, () -> task.task.flush(Map.of()));
+        assertEquals(List.of("Basic dXNlcjpwQHNz"), elasticsearch.authorizations);
+        assertEquals("127.0.0.1:" + elasticsearch.port() + " answered 401: {\"error\":\"told to\"}", error.getMessage());
+    }
+
+    @Test
     void recordsDeliveredAgainToAnotherTaskChangeNothing() {
         TaskUnderTest first = started();
         first.put(positions(0, 0, 50));
