@@ -88,7 +88,9 @@ class World:
         slots.leaves_ms[left] = self.now_ms + LEAVE_MS
 
     def is_news(self, event: DeliveryEvent) -> bool:
-        """Whether an event is young enough to be told; the past is read again after a restart."""
+        """Whether an event is told to everybody: no label of a fault, and young enough; the past is read again after a restart."""
+        if event.kind == EventKind.FAULT:
+            return False
         clock = self.runs.clock_of(event.run_id.encode(), self.now_ms)
         # In a run that stands still the age is unknown.
         return clock.virtual(self.now_ms) - event.event_time <= NEWS_MS * clock.scale or clock.scale == 0

@@ -3,6 +3,7 @@
 Rules of a delivery's current state:
 
 - the event with the greatest seq says what the delivery does; an older one only fills what is still unknown;
+- an event of kind ``fault`` tells of the delivery's positions, not of what it does: it changes nothing, but makes an unknown delivery known;
 - the position with the greatest seq says where it is; an older one changes nothing;
 - a delivery on the road whose run is silent is shown as suspended, until that run is heard of again;
 - a moving delivery whose newest position stands still is shown as stopped, and as delivered once its last position is there.
@@ -45,6 +46,11 @@ _PHASES = {EventKind.STOPPED: DeliveryPhase.PAUSED} | {kind: DeliveryPhase(kind.
 def phase_after(kind: str) -> DeliveryPhase:
     """Return what a delivery does after an event; everything that neither pauses nor ends it leaves it moving."""
     return _PHASES.get(EventKind(kind), DeliveryPhase.MOVING)
+
+
+def state_seq(event: DeliveryEvent) -> int:
+    """Return the seq by which an event is newer or older than another; -1, older than any, for one that does not say what its delivery does."""
+    return -1 if event.kind == EventKind.FAULT else event.seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class DeliveryRecord:
     Attributes
     ----------
     phase : after the newest event; readers are shown `shown_phase`.
-    event_seq : seq of the newest event, -1 before the first.
+    event_seq : seq of the newest event that says what the delivery does, -1 before the first.
     positions : how many positions there are in all, known after a final event.
     seq : seq of the newest position, -1 before the first; the fields after it, but the last, belong to that position.
     run_is_silent : nothing was heard of its run since the service began; see `StateStore.doubt_runs`.
@@ -180,7 +186,7 @@ def after_event(record: DeliveryRecord | None, event: DeliveryEvent) -> Delivery
         planned_arrival=_either(record.planned_arrival, event.planned_arrival),
         route_length_m=_either(record.route_length_m, event.route_length),
     )
-    if event.seq <= record.event_seq:
+    if state_seq(event) <= record.event_seq:
         return filled
     final = event.kind in FINAL_KINDS
     return replace(

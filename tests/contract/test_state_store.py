@@ -126,17 +126,32 @@ async def test_random_events_lead_to_the_state_that_the_model_says(state: StateS
     chance = random.Random(7)
     expected: dict[str, DeliveryRecord] = {}
     for _ in range(30):
-        some = [
-            event(
-                f"d{chance.randrange(4)}", chance.randrange(12), chance.choice(["started", "stopped", "resumed", "arrived_at_stop", "delivered", "cancelled"])
-            )
-            for _ in range(chance.randrange(1, 6))
-        ]
+        kinds = ["started", "stopped", "resumed", "arrived_at_stop", "delivered", "cancelled", "fault"]
+        label = {"fault": "lost", "from_seq": 1, "to_seq": 1}
+        names = [(f"d{chance.randrange(4)}", chance.randrange(12), chance.choice(kinds)) for _ in range(chance.randrange(1, 6))]
+        some = [event(*name, **(label if name[2] == "fault" else {})) for name in names]
         some = [replace(e, planned_arrival=chance.choice([None, chance.randrange(1000)]), route_length=chance.choice([None, 5.0])) for e in some]
         for e in some:
             expected[e.delivery_id] = after_event(expected.get(e.delivery_id), e)
         await state.apply_events(some)
     assert {name: await state.delivery(name) for name in expected} == expected
+
+
+async def test_a_label_of_a_fault_changes_nothing_whenever_it_comes(state: StateStore) -> None:
+    label = {"fault": "tunnel", "from_seq": 3, "to_seq": 9}
+    await state.apply_events([event("paused"), event("paused", 1, "stopped"), event("paused", 2, "fault", **label)])
+    await state.apply_events([event("gone", 3, "delivered"), event("gone", 4, "fault", **label)])
+    await state.apply_events([event("unknown", 5, "fault", **label)])
+    await state.apply_events([event("late", 2, "fault", **label), event("late", 1, "stopped")])
+    found = {name: await state.delivery(name) for name in ("paused", "gone", "unknown", "late")}
+    assert {name: record and record.phase for name, record in found.items()} == {
+        "paused": DeliveryPhase.PAUSED,
+        "gone": DeliveryPhase.DELIVERED,
+        "unknown": DeliveryPhase.MOVING,
+        "late": DeliveryPhase.PAUSED,
+    }
+    assert await state.ended("run") == {"gone": 10}
+    assert found["unknown"] == DeliveryRecord("unknown", "run", "r1", "client", "driver-unknown", "van")
 
 
 async def test_what_a_delivery_does_is_told_by_its_newest_event_and_position(state: StateStore) -> None:

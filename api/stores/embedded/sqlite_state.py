@@ -18,7 +18,7 @@ from api.errors import StoreBackpressure, StoreUnavailable
 from api.stores.base import DeliveryQuery, Page
 from api.stores.embedded import sqlite_schema as sql
 from api.stores.embedded.threads import StoreThreads
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, newest_rows, phase_after
+from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, newest_rows, phase_after, state_seq
 from engine.codec import PositionBatch
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent
 
@@ -223,7 +223,7 @@ def _event_row(event: DeliveryEvent) -> tuple[object, ...]:
     final = event.kind in FINAL_KINDS
     return (
         *(event.delivery_id, event.run_id, event.route_id, event.client_id, event.driver_id, event.vehicle),
-        *(phase_after(event.kind).value, event.seq, event.reason),
+        *(phase_after(event.kind).value, state_seq(event), event.reason),
         *(event.event_time if event.kind == EventKind.STARTED else None, event.planned_arrival, event.event_time if final else None),
         *(event.route_length, event.positions if final else None),
     )
