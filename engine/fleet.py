@@ -153,7 +153,7 @@ class Fleet:
         s *= self._rows["rate"][rows]
         found = self._plans.locate(self._rows["plan"][rows], s, self._rows["piece"][rows])
         self._rows["piece"][rows] = found
-        piece = self._plans.pieces[found]
+        piece = self._plans.pieces.take(found, axis=0)
         s -= piece[:, T0]
         lng = piece[:, LNG_RATE] * s + piece[:, LNG0]
         speed = piece[:, SPEED] * self._rows["pace"][rows]
