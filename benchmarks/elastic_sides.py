@@ -91,18 +91,25 @@ def prepared() -> Work:
     return Work(values, batches, bodies)
 
 
-def rates(url: str, work: Work, sides: dict[str, Side], rounds: int = ROUNDS) -> dict[str, float]:
-    """Return positions/s of each side, the best of some rounds in which they take turns."""
+def rates(url: str, work: Work, sides: dict[str, Side], rounds: int = ROUNDS) -> list[dict[str, float]]:
+    """Return positions/s of each side, in each of some rounds in which they take turns."""
     return asyncio.run(_rates(url, work, sides, rounds))
 
 
-async def _rates(url: str, work: Work, sides: dict[str, Side], rounds: int) -> dict[str, float]:
-    best = dict.fromkeys(sides, 0.0)
+def compared(name: str, side: str, rival: str, rival_side: str, found: list[dict[str, float]]) -> dict[str, Any]:
+    """Return one line of a benchmark's result: the round whose ratio is the median one, so that a moment's noise on the machine decides nothing."""
+    chosen = sorted(found, key=lambda rate: rate[side] / rate[rival_side])[len(found) // 2]
+    value, rival_value = chosen[side], chosen[rival_side]
+    return {"name": name, "value": value, "unit": "positions/s", "rival": rival, "rival_value": rival_value, "ratio": value / rival_value}
+
+
+async def _rates(url: str, work: Work, sides: dict[str, Side], rounds: int) -> list[dict[str, float]]:
+    found: list[dict[str, float]] = []
     for number in range(rounds):
         order = list(sides.items())
-        for name, side in order if number % 2 else order[::-1]:
-            best[name] = max(best[name], await _rate(url, f"bench-{name.replace('_', '-')}-{number}", work, side))
-    return best
+        turn = order if number % 2 else order[::-1]
+        found.append({name: await _rate(url, f"bench-{name.replace('_', '-')}-{number}", work, side) for name, side in turn})
+    return found
 
 
 async def _rate(url: str, prefix: str, work: Work, side: Side) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -190,11 +191,21 @@ async def test_answers_of_many_pages_are_whole(history: ElasticHistory, monkeypa
     ]
 
 
-async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(history: ElasticHistory, http: httpx.AsyncClient) -> None:
+async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+    async def opened() -> int:
+        stats = (await http.get(f"/{prefix}-positions/_stats/search")).json()
+        return int(stats["_all"]["total"]["search"]["open_contexts"])
+
     await history.write_positions(positions(range(5)))
     reading = history.positions("run")
     assert len((await anext(reading)).seq) == 5
+    assert await opened() == 1
     await reading.aclose()
+    for _ in range(100):
+        if not await opened():
+            break
+        await asyncio.sleep(0.05)
+    assert await opened() == 0
 
 
 async def test_who_asks_sees_what_another_process_wrote(url: str, history: ElasticHistory, prefix: str) -> None:
