@@ -47,6 +47,8 @@ RECORD_FAULTS = (FaultKind.TUNNEL, FaultKind.LOST, FaultKind.MALFORMED, FaultKin
 MISSING_ON_PURPOSE = frozenset({FaultKind.TUNNEL, FaultKind.LOST, FaultKind.MALFORMED})
 """What they hit no reader gets: it is never sent, or (malformed) sent such that it cannot be read."""
 
+_KINDS = frozenset(kind.value for kind in FaultKind)
+
 STRETCHES = frozenset({FaultKind.TUNNEL, FaultKind.STUCK, FaultKind.GPS_DRIFT})
 
 PARAMETERS = {"delay_s": {FaultKind.LATE}, "depth": {FaultKind.OUT_OF_ORDER}, "duration_s": STRETCHES, "distance_m": {FaultKind.GPS_DRIFT}}
@@ -87,6 +89,15 @@ class Label:
     kind: FaultKind
     first: int
     last: int
+
+
+def labels_of(found: Iterable[tuple[str, str | None, int | None, int | None]]) -> dict[str, list[Label]]:
+    """Return the labels that some events told, by deliveryId; each is deliveryId, fault, fromSeq and toSeq. A kind that is not known here is left out."""
+    labels: dict[str, list[Label]] = {}
+    for delivery_id, kind, first, last in found:
+        if kind in _KINDS and first is not None and last is not None:
+            labels.setdefault(delivery_id, []).append(Label(FaultKind(kind), first, last))
+    return labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
 from engine.codec import PositionBatch
+from engine.faults import Label
 from engine.messages import DeliveryEvent, RunEvent
 
 T = TypeVar("T")
@@ -236,6 +237,9 @@ class HistoryStore(Store, Protocol):
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
         """Return how many positions of each delivery of a run are stored, by deliveryId; called when a run is accounted for."""
+
+    async def faults(self, run_id: str) -> dict[str, list[Label]]:
+        """Return what was done on purpose to the positions of a run, by deliveryId, in any order; called when a run is accounted for or verified."""
 
     def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         """Give everything that is stored of a run, each (deliveryId, seq) once, in chunks of any size and order; called when a run is verified."""

@@ -12,7 +12,8 @@ import numpy as np
 from api.stores.base import DeliveryQuery, DeliverySort, Holding, Page, PositionColumns, Track, Written
 from api.stores.model import DeliveryRecord, StoredRoute, View, after_event, is_newer, newest_rows
 from engine.codec import PositionBatch
-from engine.messages import DeliveryEvent, RunEvent
+from engine.faults import Label, labels_of
+from engine.messages import DeliveryEvent, EventKind, RunEvent
 
 _SORT_KEYS: dict[DeliverySort, Callable[[DeliveryRecord], Any]] = {
     DeliverySort.STARTED_AT: lambda record: record.started_at,
@@ -197,6 +198,10 @@ class MemoryHistory(_Memory):
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
         return {name: Holding(len(held), max(held)) for name, held in self._positions.items() if self._run_of[name] == run_id}
+
+    async def faults(self, run_id: str) -> dict[str, list[Label]]:
+        events = (event for told in self._events.values() for event in told.values() if event.run_id == run_id)
+        return labels_of((event.delivery_id, event.fault, event.from_seq, event.to_seq) for event in events if event.kind == EventKind.FAULT)
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         for name, held in self._positions.items():

@@ -8,6 +8,7 @@ import numpy as np
 
 from api.stores.base import HistoryStore, Holding, Written
 from engine.codec import PositionBatch
+from engine.faults import FaultKind, Label
 from engine.messages import DeliveryEvent
 
 T0 = 1_700_000_000_000
@@ -92,6 +93,22 @@ async def test_an_event_is_kept_once_and_comes_back_by_seq(history: HistoryStore
     assert await history.write_events([]) == Written()
     assert await history.events("d1") == [event("d1", 0), event("d1", 1, "stopped"), event("d1", 2, "resumed")]
     assert await history.events("nobody") == []
+
+
+async def test_what_was_done_on_purpose_is_told_by_run(history: HistoryStore) -> None:
+    def label(delivery: str, seq: int, fault: str, first: int, last: int, run: str = "run") -> DeliveryEvent:
+        names = (delivery, run, "r1", "client", "driver", "car", "fault", seq, T0 + seq)
+        return DeliveryEvent(*names, fault=fault, from_seq=first, to_seq=last)
+
+    told = [label("d1", 1, "tunnel", 3, 9), label("d1", 2, "duplicated", 12, 12), label("d2", 0, "lost", 4, 4)]
+    await history.write_events([event("d1", 0), *told, label("d3", 0, "lost", 1, 1, "another"), label("d2", 1, "of_a_later_version", 1, 1)])
+    found = await history.faults("run")
+    assert {name: sorted(labels, key=lambda one: one.first) for name, labels in found.items()} == {
+        "d1": [Label(FaultKind.TUNNEL, 3, 9), Label(FaultKind.DUPLICATED, 12, 12)],
+        "d2": [Label(FaultKind.LOST, 4, 4)],
+    }
+    assert (await history.events("d1"))[1:] == told[:2]
+    assert await history.faults("none") == {}
 
 
 async def test_it_answers_when_asked(history: HistoryStore) -> None:

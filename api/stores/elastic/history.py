@@ -28,6 +28,7 @@ from api.stores.elastic.names import END_MS, FIRST_MS, Kind, Names, Period
 from api.stores.elastic.server import Server
 from api.stores.elastic.templates import put_templates
 from engine.codec import PositionBatch
+from engine.faults import Label
 from engine.messages import DeliveryEvent
 
 logger = logging.getLogger(__name__)
@@ -146,6 +147,11 @@ class ElasticHistory:
                 known = await queries.holdings(self._server.client, alias, run_id)
                 self._held = (run_id, known)
         return dict(known)
+
+    async def faults(self, run_id: str) -> dict[str, list[Label]]:
+        alias = await self._refreshed(Kind.EVENTS)
+        with asking(self._server.place):
+            return await queries.faults(self._server.client, alias, run_id)
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         alias = await self._refreshed(Kind.POSITIONS)

@@ -11,6 +11,7 @@ from elasticsearch import AsyncElasticsearch
 
 from api.errors import StoreUnavailable
 from api.stores.base import Holding, PositionColumns, Track
+from engine.faults import Label, labels_of
 from engine.messages import DeliveryEvent
 
 PAGE = 10_000
@@ -60,6 +61,13 @@ async def events(client: AsyncElasticsearch, alias: str, delivery_id: str) -> li
     return [DeliveryEvent.from_json(orjson.dumps(one)) for one in await _sources(client, alias, delivery_id)]
 
 
+async def faults(client: AsyncElasticsearch, alias: str, run_id: str) -> dict[str, list[Label]]:
+    """Return the labels of the faults in a run."""
+    of_run = {"bool": {"filter": [{"term": {"runId": run_id}}, {"term": {"kind": "fault"}}]}}
+    found = [hit async for hits in _pages(client, alias, of_run, ["deliveryId", "fault", "fromSeq", "toSeq"]) for hit in hits]
+    return labels_of((one["deliveryId"], one["fault"], one["fromSeq"], one["toSeq"]) for one in found)
+
+
 async def count(client: AsyncElasticsearch, alias: str, run_id: str) -> int:
     """Return how many positions of a run there are; a server knows that without looking at them."""
     answer = await client.count(index=alias, query={"term": {"runId": run_id}}, ignore_unavailable=True)
@@ -86,9 +94,15 @@ async def holdings(client: AsyncElasticsearch, alias: str, run_id: str) -> dict[
 
 async def positions(client: AsyncElasticsearch, alias: str, run_id: str) -> AsyncIterator[PositionColumns]:
     """Give every position of a run, as the data was at the first page."""
+    async for found in _pages(client, alias, {"term": {"runId": run_id}}, ["deliveryId", "seq", "location"]):
+        yield _columns(found)
+
+
+async def _pages(client: AsyncElasticsearch, alias: str, query: dict[str, Any], fields: list[str]) -> AsyncIterator[list[dict[str, Any]]]:
+    """Give some fields of all documents that fit, in any order, as the data was at the first page."""
     opened = await client.open_point_in_time(index=alias, keep_alive=KEEP_ALIVE, ignore_unavailable=True)
     point = opened["id"]
-    of_it: dict[str, Any] = {"query": {"term": {"runId": run_id}}, "sort": ["_shard_doc"], "size": PAGE, "_source": ["deliveryId", "seq", "location"]}
+    of_it: dict[str, Any] = {"query": query, "sort": ["_shard_doc"], "size": PAGE, "_source": fields}
     try:
         while True:
             of_it["pit"] = {"id": point, "keep_alive": KEEP_ALIVE}
@@ -97,7 +111,7 @@ async def positions(client: AsyncElasticsearch, alias: str, run_id: str) -> Asyn
             hits = answer.get("hits", {}).get("hits", [])
             if hits:
                 of_it["search_after"] = hits[-1]["sort"]
-                yield _columns([hit["_source"] for hit in hits])
+                yield [hit["_source"] for hit in hits]
             if len(hits) < PAGE:
                 return
     finally:

@@ -48,6 +48,9 @@ FIELDS: dict[Kind, dict[str, dict[str, Any]]] = {
         "positions": _COUNT,
         "stop": _COUNT,
         "reason": _WORDS,
+        "fault": _ID,
+        "fromSeq": _COUNT,
+        "toSeq": _COUNT,
     },
     Kind.DELIVERIES: {
         "vehicle": _ID,
@@ -92,6 +95,8 @@ async def put_templates(client: AsyncElasticsearch, names: Names, *, replicas: i
             version=1,
         )
         await _see_that_it_is_in_force(client, names, kind)
+        # Indices that an older version made get the fields that are new since.
+        await client.indices.put_mapping(index=names.pattern(kind), properties=fields, ignore_unavailable=True, allow_no_indices=True)
 
 
 async def _see_that_it_is_in_force(client: AsyncElasticsearch, names: Names, kind: Kind) -> None:

@@ -24,6 +24,7 @@ from api.errors import StoreUnavailable
 from api.stores.base import Holding, PositionColumns, Track, Written
 from api.stores.embedded.threads import StoreThreads
 from engine.codec import PositionBatch
+from engine.faults import Label, labels_of
 from engine.messages import DeliveryEvent
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ FROM deliveries d LEFT JOIN positions p ON p.delivery = d.no GROUP BY ALL ORDER 
 _COLUMNS = ("seq", "event_time_ms", "lat_deg", "lng_deg", "speed_mps", "bearing_deg", "distance_m", "finished")
 _TRACK = """
 SELECT seq, event_time_ms, lat_deg, lng_deg, speed_mps, bearing_deg, distance_m FROM positions WHERE delivery = ? ORDER BY seq
+"""
+_FAULTS = """
+SELECT delivery_id, event ->> '$.fault' AS fault, (event ->> '$.fromSeq')::BIGINT AS first, (event ->> '$.toSeq')::BIGINT AS last
+FROM events WHERE run_id = ? AND kind = 'fault'
 """
 _POSITIONS = "SELECT delivery, seq, lat_deg, lng_deg FROM positions WHERE rowid >= ? AND rowid < ?"
 CHUNK_ROWS = 1_000_000
@@ -107,6 +112,10 @@ class DuckDbHistory:
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
         return await self._threads.read(lambda: self._holdings(run_id))
+
+    async def faults(self, run_id: str) -> dict[str, list[Label]]:
+        columns = await self._threads.read(lambda: self._fetch(_FAULTS, [run_id]))
+        return labels_of(zip(*(columns[name].tolist() for name in ("delivery_id", "fault", "first", "last")), strict=True))
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         [end] = (await self._threads.read(lambda: self._fetch("SELECT coalesce(max(rowid) + 1, 0) AS n FROM positions")))["n"].tolist()

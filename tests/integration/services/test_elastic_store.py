@@ -227,6 +227,15 @@ async def test_templates_are_put_again_without_harm_and_brought_up_to_date(url: 
     assert component["component_template"]["template"]["settings"]["index"]["number_of_replicas"] == "1"
 
 
+async def test_an_index_of_an_older_version_takes_the_fields_that_are_new_since(url: str, http: httpx.AsyncClient, prefix: str) -> None:
+    index = f"/{prefix}-events-2023.11.14"
+    (await http.put(index, json={"mappings": {"dynamic": "strict", "properties": {"seq": {"type": "long"}}}})).raise_for_status()
+    store = ElasticHistory(url, ElasticOptions(prefix))
+    await store.open()
+    await store.close()
+    assert {"fault", "fromSeq", "toSeq"} <= set((await http.get(index)).json()[index[1:]]["mappings"]["properties"])
+
+
 async def test_a_template_above_ours_is_named(url: str, http: httpx.AsyncClient, prefix: str) -> None:
     above = {"index_patterns": [f"{prefix}-pos*"], "priority": 501, "template": {"mappings": {"dynamic": True}}}
     (await http.put(f"/_index_template/{prefix}-above", json=above)).raise_for_status()

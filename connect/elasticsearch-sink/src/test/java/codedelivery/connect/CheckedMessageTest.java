@@ -60,6 +60,16 @@ class CheckedMessageTest {
     }
 
     @Test
+    void aLabelOfAFaultKeepsItsPositions() {
+        try (CheckedMessage events = checked("event")) {
+            Map<?, ?> found = (Map<?, ?>) events.apply(record(EVENTS, 0, 0,
+                "{\"deliveryId\":\"d\",\"runId\":\"r\",\"routeId\":\"1\",\"clientId\":\"c\",\"driverId\":\"x\",\"vehicle\":\"car\",\"kind\":\"fault\","
+                + "\"seq\":3,\"eventTime\":" + TIME + ",\"fault\":\"lost\",\"fromSeq\":4,\"toSeq\":4}")).value();
+            assertEquals(List.of("fault", "lost", 4L, 4L), List.of(found.get("kind"), found.get("fault"), found.get("fromSeq"), found.get("toSeq")));
+        }
+    }
+
+    @Test
     void whatBreaksTheContractIsRefusedAndTheNextOneIsTaken() {
         try (CheckedMessage checked = checked("position")) {
             assertThrows(MalformedRecord.class, () -> checked.apply(record(POSITIONS, 0, 0, "{\"routeId\":\"1\"}")));

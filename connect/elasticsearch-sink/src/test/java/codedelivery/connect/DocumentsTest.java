@@ -96,6 +96,15 @@ class DocumentsTest {
     }
 
     @Test
+    void aLabelOfAFaultSaysWhatWasDoneToWhichPositions() {
+        String label = EVENT.replace("delivered", "fault").replace("\"positions\":101", "\"fault\":\"tunnel\",\"fromSeq\":17,\"toSeq\":46.0");
+        assertTrue(lines(record(EVENTS, 0, 0, label)).endsWith("\"kind\":\"fault\",\"eventTime\":" + TIME
+            + ",\"distance\":1234.5,\"fault\":\"tunnel\",\"fromSeq\":17,\"toSeq\":46}\n"));
+        assertEquals("fromSeq must be a number from 0 to 8640000000000000, found -1", refusal(EVENTS, label.replace(":17,", ":-1,")));
+        assertTrue(refusal(EVENTS, label.replace("\"tunnel\"", "5")).startsWith("fault must be 1 to 96 characters"));
+    }
+
+    @Test
     void aReasonKeepsItsEscapesAndItsLetters() {
         String reason = "\"reason\":\"\\\"9\\\" é \\u00e9 \\ud83d\\ude9a\"";
         assertTrue(lines(record(EVENTS, 0, 0, EVENT.replace("\"later\"", reason + ",\"later\""))).endsWith("," + reason + "}\n"));
@@ -146,7 +155,8 @@ class DocumentsTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-        "delivered| flown| kind must be one of arrived_at_stop, cancelled, delivered, rejected, resumed, started, stopped, suspended, found \"flown\"",
+        "delivered| flown| kind must be one of arrived_at_stop, cancelled, delivered, fault, rejected, resumed, started, stopped, suspended, found \"flown\"",
+        "delivered| fault| kind \"fault\" must say which fault it is, and its positions",
         "101| null| kind \"delivered\" must say how many positions there are",
         "1234.5| -1| distance must be a number from 0 to '" + Double.MAX_VALUE + "', found -1"})
     void anEventOutsideTheContractIsRefusedWithFieldAndValue(String part, String instead, String reason) {
