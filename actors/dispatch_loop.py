@@ -165,12 +165,16 @@ class DispatchLoop:
     def drain(self, timeout_s: float) -> None:
         """End the run: the actors say how far each delivery came, then the run says that it has ended.
 
-        The journal notes first that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended.
+        The journal notes first that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended. A run that was
+        gone on with and is ended before its actors are there stays unended: who starts it again can end it.
         """
-        if self._dispatcher.has_begun:
+        ends = self._dispatcher.has_begun and self._dispatcher.can_end
+        if ends:
             self._keep([(ENDED, {"state": "ending"})])
         statuses = self._crew.drain(timeout_s)
         self._do(self._dispatcher.finish(statuses, self._now_ms()))
         self._facts.flush(timeout_s)
-        if self._dispatcher.has_begun and not self._stopping:
+        if not ends and self._dispatcher.has_begun:
+            logger.error("run %s stops before all of its actors were there; start it again to end it", self._dispatcher.plan.run_id)
+        if ends and not self._stopping:
             self._journal.conclude(ENDED, {"state": "ended", "deliveries": self._dispatcher.deliveries})

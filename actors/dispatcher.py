@@ -100,6 +100,11 @@ class Dispatcher:
         """Whether every actor has come to the run's end, or the run was being ended when an earlier dispatcher died."""
         return self._course.is_ending or (self._course.end_ms is not None and self.hosts.are_past(self._course.end_ms))
 
+    @property
+    def can_end(self) -> bool:
+        """Whether every actor with deliveries has been heard of, so that it can say how far they came."""
+        return all(host.status is not None or not self._book.loads[name] for name, host in self.hosts.items())
+
     # Requests and facts
 
     def replay(self, table: Table) -> None:
@@ -244,11 +249,13 @@ class Dispatcher:
         return instructions
 
     def finish(self, statuses: Iterable[DriverStatus], now_ms: float) -> list[Instruction]:
-        """End the run with its actors' last statuses."""
+        """End the run with its actors' last statuses. One that cannot end yet is left as it is, to be gone on with."""
+        ends = self.can_end
         instructions = [instruction for status in statuses if not self.hosts[status.name].is_new(status) for instruction in self.report(status)]
         if self._course.clock is None:
             return instructions
-        self._course.end()
+        if ends:
+            self._course.end()
         return [*instructions, self._run_event(now_ms)]
 
     # How

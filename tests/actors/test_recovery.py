@@ -176,6 +176,26 @@ def test_a_run_that_died_while_it_ended_is_ended(make_world: World) -> None:
     assert [fact.state for fact in world.facts.told if isinstance(fact, RunEvent)][-1] == "finished"
 
 
+def test_a_run_that_is_stopped_before_its_actors_are_there_can_be_gone_on_with(make_world: World) -> None:
+    whole, world = make_world(drivers=4, time_scale=SCALE), make_world(drivers=4, time_scale=SCALE)
+    whole.run(STEPS / 10)
+    world.run(3)
+    world.restart_dispatcher()
+    world.crew.statuses = lambda _: []
+    world.crew.drain = lambda _: []
+    world.run(1)
+    world.loop.drain(1.0)
+    assert "ended" not in world.journal.read()
+    del world.crew.statuses, world.crew.drain
+    for name in world.plan.actors:
+        world.crew.restart(name)
+    world.restart_dispatcher()
+    world.run(STEPS / 10)
+    world.loop.drain(1.0)
+    assert world.records() == whole.records()
+    assert set(world.journal.read()) == {"ended"}
+
+
 def test_a_run_goes_on_with_its_own_plan_only(make_world: World) -> None:
     world = make_world(drivers=4, actors=2)
     world.run(1)

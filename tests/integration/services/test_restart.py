@@ -63,14 +63,16 @@ class Main:
         self.scenario.write_text(SCENARIO.format(scale=scale, size=size, files=write_roads(folder, points), mode="once" if once else "continuous"))
         self._command = [sys.executable, "-m", "actors", "--scenario", str(self.scenario), "--run-id", run_id, *(["--once"] if once else [])]
         self._environment = {**os.environ, "KAFKA_BOOTSTRAP": bootstrap, "DATA_DIR": str(folder), "JOURNAL": "topic", "RAY_OBJECT_STORE_MB": "100"}
+        self._log = folder / "main.log"
         self._family: dict[int, psutil.Process] = {}
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start it, or start it again with the same arguments."""
-        self.process = subprocess.Popen(
-            self._command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, stdin=subprocess.DEVNULL
-        )
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command, env=self._environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True, stdin=subprocess.DEVNULL
+            )
         return self.process
 
     def workers(self, title: str) -> list[psutil.Process]:
@@ -100,11 +102,21 @@ class Main:
         self.process.communicate(timeout=10)
         psutil.wait_procs(family, timeout=10)
 
-    def result(self, timeout_s: float = 120.0) -> dict[str, Any]:
+    def result(self, timeout_s: float = 180.0) -> dict[str, Any]:
         """Wait until it ends by itself, and return what it printed."""
-        output, errors = self.process.communicate(timeout=timeout_s)
-        assert self.process.returncode == 0, errors.decode()[-4000:]
+        output, _ = self.process.communicate(timeout=timeout_s)
+        assert self.process.returncode == 0, self.log()
         return dict(json.loads(output.splitlines()[-1]))
+
+    def refusal(self, timeout_s: float = 120.0) -> str:
+        """Wait until it ends because it cannot run, and return the last line of its log."""
+        self.process.communicate(timeout=timeout_s)
+        assert self.process.returncode == 2, self.log()
+        return self.log().splitlines()[-1]
+
+    def log(self) -> str:
+        """Return the end of what it told."""
+        return self._log.read_text(errors="replace")[-8_000:]
 
     def end(self) -> None:
         """End what is left."""
@@ -154,7 +166,7 @@ class Topics:
         else:
             self.runs.append(RunEvent.from_json(value))
 
-    def until(self, condition: Callable[[], Any], what: str, within_s: float = 90.0) -> None:
+    def until(self, condition: Callable[[], Any], what: str, within_s: float = 180.0) -> None:
         """Read until a condition holds."""
 
         def holds() -> Any:
@@ -199,8 +211,9 @@ def start(services: Services, tmp_path: Path, run_id: str) -> Iterator[Callable[
         return started[-1]
 
     yield make
-    for main in started:
+    for number, main in enumerate(started):
         main.end()
+        sys.stderr.write(f"main {number}:\n{main.log()}\n")  # shown if the test fails
 
 
 def ask(bootstrap: str, delivery_id: str) -> None:
@@ -248,7 +261,7 @@ def test_a_driver_the_dispatcher_and_the_whole_cluster_are_killed_and_the_run_go
     ledger = asyncio.run(ledger_of(run_id, topics))
     finals = [event for event in topics.events if event.kind in FINAL_KINDS]
 
-    assert ledger.is_clean, ledger
+    assert ledger.is_clean, (ledger, summary)
     assert ledger.produced == ledger.acked == ledger.stored == len(topics.positions) == summary["produced"] == summary["acked"]
     assert ledger.duplicated == topics.sent - len(topics.positions) > 0
     assert all(len(values) == 1 for values in topics.positions.values()), "what was sent twice is the same bytes"
@@ -259,26 +272,26 @@ def test_a_driver_the_dispatcher_and_the_whole_cluster_are_killed_and_the_run_go
     with KafkaJournalOf(bootstrap, run_id) as journal:
         assert journal.read() == {"ended": {"state": "ended", "deliveries": 152}}
     main.start()
-    _, errors = main.process.communicate(timeout=90)
-    assert main.process.returncode == 2
-    assert f"run {run_id} has ended and cannot be started again; give another run id" in errors.decode()
+    assert main.refusal().endswith(f"run {run_id} has ended and cannot be started again; give another run id")
 
 
 def test_a_run_that_is_started_elsewhere_ends_where_it_was(start: Callable[..., Main], topics: Topics, run_id: str) -> None:
-    how = {"scale": 4.0, "size": 40, "points": 20, "once": True}
+    how = {"scale": 4.0, "size": 40, "points": 20, "once": False}
     old = start(**how)
     topics.until_more(300)
     new = start(**how)
-    _, errors = old.process.communicate(timeout=120)
-    assert old.process.returncode == 2
-    assert f"another dispatcher has taken over run {run_id}" in errors.decode()
+    assert old.refusal().endswith(f"another dispatcher has taken over run {run_id}")
+    topics.until(lambda: 0 in (heard := [event.actors for event in topics.runs]) and heard[-1] == 2, "the new cluster's driver actors")
+    topics.until_more(300)
+    new.process.terminate()
     summary = new.result()
     topics.until(lambda: topics.runs and topics.runs[-1].state == "finished", "the end of the run")
     ledger = asyncio.run(ledger_of(run_id, topics))
-    assert ledger.is_clean, ledger
+    assert ledger.is_clean, (ledger, summary)
     assert ledger.stored == len(topics.positions) == summary["produced"]
     assert all(len(values) == 1 for values in topics.positions.values())
-    assert {event.kind for event in topics.events if event.kind in FINAL_KINDS} == {"delivered"}
+    finals = [event for event in topics.events if event.kind in FINAL_KINDS]
+    assert len({event.to_json() for event in finals}) == len({event.delivery_id for event in finals}) == summary["deliveries"]
 
 
 class KafkaJournalOf:
