@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from typing import Any
 
 import httpx
 import psutil
-from confluent_kafka import ConsumerGroupTopicPartitions
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 from running_stack import free_port, until
 from websockets.exceptions import ConnectionClosed
@@ -21,6 +23,7 @@ from websockets.sync.client import connect
 
 from api.live.frames import decode_frame
 from cli.child import Child
+from engine.messages import Topic
 
 MIN_RATE = 2_000
 """Positions a second that must flow before a part is stopped or killed."""
@@ -50,11 +53,12 @@ class Chain:
     ----------
     addresses : KAFKA_BOOTSTRAP, ELASTICSEARCH_URL and the other settings that say where the services are.
     folder : for scenario, logs and what the parts keep.
+    mongodb_positions : MONGODB_POSITIONS.
     """
 
-    def __init__(self, addresses: dict[str, str], folder: Path, run_id: str, *, drivers: int = 1_300) -> None:
+    def __init__(self, addresses: dict[str, str], folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest") -> None:
         self.run_id, self.folder = run_id, folder
-        self.environment = {**addresses, "DATA_DIR": str(folder), "MONGODB_POSITIONS": "all", "DRAIN_SECONDS": "0"}
+        self.environment = {**addresses, "DATA_DIR": str(folder), "MONGODB_POSITIONS": mongodb_positions, "DRAIN_SECONDS": "0"}
         self._scenario = folder / "scenario.toml"
         self._scenario.write_text(SCENARIO.format(drivers=drivers))
         self.apis: list[Api] = []
@@ -74,25 +78,26 @@ class Chain:
         self.simulation.start()
         return self.simulation
 
-    def run(self) -> dict[str, Any]:
-        """Return the run as some living API tells it; empty while none has heard of it."""
-        for api in self.apis:
-            if api.process.pid is not None and (found := api.run(self.run_id)):
-                return found
-        return {}
-
-    def until_it_flows(self, within_s: float = 90.0) -> None:
-        """Wait until at least `MIN_RATE` positions a second are acknowledged."""
+    def until_it_flows(self, within_s: float = 120.0) -> None:
+        """Wait until the topic grows by at least `MIN_RATE` positions a second."""
 
         def flows() -> bool:
             if self.simulation is not None:
                 self.simulation.check()
-            before, began = self.run().get("acked"), time.monotonic()
+            before, began = self._on_the_topic(), time.monotonic()
             time.sleep(2.0)
-            after = self.run().get("acked")
-            return before is not None and after is not None and (after - before) / (time.monotonic() - began) >= MIN_RATE
+            return (self._on_the_topic() - before) / (time.monotonic() - began) >= MIN_RATE
 
         until(flows, f"a flow of {MIN_RATE} positions/s", within_s)
+
+    def _on_the_topic(self) -> int:
+        consumer = Consumer({"bootstrap.servers": self.environment["KAFKA_BOOTSTRAP"], "group.id": "watermarks"}, logger=logging.getLogger("tests.kafka"))
+        try:
+            topic = Topic.NEW_POSITION.value
+            numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            return sum(consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in numbers)
+        finally:
+            consumer.close()
 
     def workers(self, title: str) -> list[psutil.Process]:
         """Return the simulation's Ray workers whose process title has a text, such as ``TickingDriver``."""
@@ -107,11 +112,15 @@ class Chain:
         assert self.simulation.pid is not None
         main = psutil.Process(self.simulation.pid)
         family = [main, *main.children(recursive=True)]
+        folders = {word.partition("=")[2] for process in family for word in _command_of(process) if word.startswith("--temp_dir=")}
         for process in family:
             process.suspend()  # so that none starts another, or notices, before its own turn
         for process in family:
             process.kill()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family[1:], timeout=10)
+        self.simulation.stop(10.0)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def end_simulation(self) -> dict[str, Any]:
         """End the simulation as ``up`` does and return its summary."""
@@ -165,14 +174,6 @@ class Api:
             return self.client.get("/health/ready").status_code == 200
         except httpx.TransportError:
             return False
-
-    def run(self, run_id: str) -> dict[str, Any] | None:
-        """Return a run; None if this API cannot say."""
-        try:
-            answer = self.client.get(f"/runs/{run_id}")
-        except httpx.TransportError:
-            return None
-        return answer.json() if answer.status_code == 200 else None
 
     def kill(self) -> None:
         """Kill the process with SIGKILL."""
