@@ -77,7 +77,7 @@ class DriverStatus:
     checkpoint : None until something has been acknowledged.
     active : deliveries on the road.
     resumed : positions that earlier processes had made of the deliveries that this one took over; with `counts` they make the whole.
-    counts, lateness : since the process began.
+    counts, lateness : since the process began; counted are different positions, those included that are left out on purpose.
     finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
     figures : how the producer did in its last period; None unless KAFKA_STATISTICS_S asks for it.
     """

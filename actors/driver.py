@@ -19,7 +19,7 @@ import numpy as np
 from actors.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
 from actors.charges import Charges
 from actors.pacing import Lateness
-from actors.publisher import Publisher
+from actors.publisher import Counts, Publisher
 from engine.clock import RunClock
 from engine.codec import EncodedRecords
 from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
@@ -31,11 +31,15 @@ MAX_TICK_RECORDS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A tick on its way: its number at the publisher, and what is certain once that number is settled."""
+    """A tick on its way: its number at the publisher, and what is certain once that number is settled.
+
+    `unsent` is by how many its samples are more than its records, because of faults on purpose; it may be negative.
+    """
 
     number: int
     checkpoint: Checkpoint | None
     finished: tuple[Finished, ...]
+    unsent: int = 0
 
 
 class DriverHost:
@@ -62,6 +66,7 @@ class DriverHost:
         self._charges = Charges()
         self._finished: deque[Finished] = deque()
         self._finished_from = 0
+        self._unsent = self._unsent_settled = 0
         self._lateness = Lateness()
         self._stopped = False
 
@@ -138,7 +143,9 @@ class DriverHost:
             late_ms = np.maximum(0.0, self._now_ms() - clock.wall_ms - (tick.due_ms - clock.virtual_ms) / clock.scale)
         with self._lock:
             self._lateness.add(late_ms)
-            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals)))
+            unsent = tick.taken - len(tick.seq)
+            self._unsent += unsent
+            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals), unsent))
 
     def _ended(self, finals: Iterable[DeliveryEvent]) -> tuple[Finished, ...]:
         ended = []
@@ -151,7 +158,13 @@ class DriverHost:
         while self._on_the_way and self._on_the_way[0].number <= self._publisher.settled:
             sent = self._on_the_way.popleft()
             self._checkpoint = sent.checkpoint or self._checkpoint
+            self._unsent_settled += sent.unsent
             self._finished.extend(sent.finished)
+
+    def _counts(self) -> Counts:
+        """Return the counts of positions by identity: one that was left out on purpose counts as if it were sent, one that was sent twice counts once."""
+        counts = self._publisher.counts
+        return Counts(counts.produced + self._unsent, counts.acked + self._unsent_settled, counts.failed)
 
     def status(self, finished_seen: int = 0) -> DriverStatus:
         """Return how this host stands.
@@ -173,7 +186,7 @@ class DriverHost:
                 checkpoint=self._checkpoint,
                 active=self._simulation.active,
                 resumed=self._charges.resumed,
-                counts=self._publisher.counts,
+                counts=self._counts(),
                 lateness=self._lateness.copy(),
                 finished_from=self._finished_from,
                 finished=tuple(self._finished),

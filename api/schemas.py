@@ -223,12 +223,13 @@ class GapRange(Schema):
 class Ledger(Schema):
     """A run's positions from stage to stage."""
 
-    produced: int = Field(description="different positions handed to Kafka; one that was sent twice counts once")
-    acked: int = Field(description="of these, acknowledged by Kafka")
+    produced: int = Field(description="different positions handed to Kafka, or lost on purpose; one that was sent twice counts once")
+    acked: int = Field(description="of these, acknowledged by Kafka, or lost on purpose")
     failed: int = Field(default=0, description="of these, refused by Kafka for good")
     consumed: int
     stored: int
     missing: int
+    lost_on_purpose: int = Field(default=0, description="not stored because a fault of the scenario left them out or damaged them; they are not missing")
     duplicated: int = Field(description="read although they were stored already, since this process began")
     dead_lettered: int = Field(description="records of any run that could not be read, since this process began")
     gaps: list[GapRange] = Field(description="at most 100 of them")

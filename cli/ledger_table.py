@@ -15,6 +15,7 @@ class LedgerSummary:
     Attributes
     ----------
     failed : refused by Kafka for good.
+    lost_on_purpose : left out or damaged by a fault of the scenario, so in no store; not missing.
     gaps : ``{"deliveryId", "from", "to"}``, seqs that are missing, both ends included.
     """
 
@@ -26,18 +27,19 @@ class LedgerSummary:
     duplicated: int = 0
     dead_lettered: int = 0
     failed: int = 0
+    lost_on_purpose: int = 0
     gaps: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> LedgerSummary:
         """Return the summary in the API's answer."""
         counts = {name: int(record[_camel(name)]) for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")}
-        return cls(**counts, failed=int(record.get("failed", 0)), gaps=list(record["gaps"]))
+        return cls(**counts, failed=int(record.get("failed", 0)), lost_on_purpose=int(record.get("lostOnPurpose", 0)), gaps=list(record["gaps"]))
 
     @property
     def is_clean(self) -> bool:
-        """Whether every position that was produced is acknowledged, consumed and stored, and none is missing."""
-        return self.missing == 0 and self.produced == self.acked == self.stored <= self.consumed
+        """Whether every position that was produced is acknowledged, consumed and stored, or lost on purpose, and none is missing."""
+        return self.missing == 0 and self.produced == self.acked == self.stored + self.lost_on_purpose and self.stored <= self.consumed
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as the API writes it, and whether it is clean."""
@@ -48,6 +50,7 @@ class LedgerSummary:
             "consumed": self.consumed,
             "stored": self.stored,
             "missing": self.missing,
+            "lostOnPurpose": self.lost_on_purpose,
             "duplicated": self.duplicated,
             "deadLettered": self.dead_lettered,
             "gaps": self.gaps,
@@ -64,10 +67,12 @@ def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Tab
     """Return the table that ends a run; it names the first gaps."""
     verdict = "[green]every position is accounted for[/]" if ledger.is_clean else "[bold red]not everything arrived[/]"
     table = Table(title=f"Ledger of {run_id}: {verdict}", title_justify="left")
-    for heading in ("produced", "acked", "refused", "consumed", "stored", "missing", "duplicated", "dead-lettered"):
+    counts = {"produced": ledger.produced, "acked": ledger.acked, "refused": ledger.failed, "consumed": ledger.consumed, "stored": ledger.stored}
+    counts |= {"lost on purpose": ledger.lost_on_purpose} if ledger.lost_on_purpose else {}
+    counts |= {"missing": ledger.missing, "duplicated": ledger.duplicated, "dead-lettered": ledger.dead_lettered}
+    for heading in counts:
         table.add_column(heading, justify="right")
-    counts = (ledger.produced, ledger.acked, ledger.failed, ledger.consumed, ledger.stored, ledger.missing, ledger.duplicated, ledger.dead_lettered)
-    table.add_row(*(f"{count:,}" for count in counts))
+    table.add_row(*(f"{count:,}" for count in counts.values()))
     if ledger.gaps:
         named = [f"{gap['deliveryId']} seq {gap['from']}-{gap['to']}" for gap in ledger.gaps[:most_gaps]]
         more = f", and {len(ledger.gaps) - most_gaps} more" if len(ledger.gaps) > most_gaps else ""

@@ -223,6 +223,7 @@ class Account:
     dead_lettered : records that could not be read.
     duplicated : positions read more than once.
     missing : positions that should be in the store and are not.
+    lost_on_purpose : positions that are in no store because a fault on purpose left them out or damaged them; produced and acked, and not missing.
     gaps : which ones, at most as many as were asked for.
     """
 
@@ -235,6 +236,7 @@ class Account:
     missing: int
     gaps: tuple[Gap, ...] = ()
     failed: int = 0
+    lost_on_purpose: int = 0
 
     @classmethod
     def of(cls, consumed: SeqLedger, stored: SeqLedger, *, produced: int, acked: int, dead_lettered: int = 0, max_gaps: int = 100) -> Account:
@@ -245,12 +247,13 @@ class Account:
 
     @property
     def balanced(self) -> bool:
-        """Whether every position produced was acknowledged, read and stored, and none is missing."""
-        return self.produced == self.acked == self.consumed == self.stored and self.missing == 0
+        """Whether every position produced was acknowledged, read and stored, or lost on purpose, and none is missing."""
+        return self.produced == self.acked == self.stored + self.lost_on_purpose and self.consumed == self.stored and self.missing == 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the account as the REST interface shows it."""
         record = asdict(self)
         record["deadLettered"] = record.pop("dead_lettered")
+        record["lostOnPurpose"] = record.pop("lost_on_purpose")
         record["gaps"] = [{"deliveryId": gap.delivery_id, "from": gap.first, "to": gap.last} for gap in self.gaps]
         return record

@@ -385,8 +385,8 @@ class RunEvent(_Message):
     Attributes
     ----------
     clock : ``[virtual_ms, wall_ms, scale]``, the `engine.clock.RunClock` in force.
-    produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was sent twice counts once. They may fall
-        for a moment when a driver actor has died, by what it had under way.
+    produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was sent twice counts once, and one that a
+        fault on purpose leaves out counts too. They may fall for a moment when a driver actor has died, by what it had under way.
     failed : positions that Kafka refused for good, since the run began.
     active : deliveries on the road.
     actors : driver actors alive.

@@ -49,6 +49,7 @@ class Tick:
     records : the positions as they go to Kafka.
     seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what was held back on purpose.
     more : not everything up to the instant asked for was made; advance again.
+    taken : samples that came about: as many as positions, but for faults on purpose, which leave some out, send some twice and hold some back.
     """
 
     records: EncodedRecords
@@ -56,6 +57,7 @@ class Tick:
     due_ms: Indices
     events: list[DeliveryEvent]
     more: bool = False
+    taken: int = 0
 
     @property
     def values(self) -> list[bytes]:
@@ -207,6 +209,7 @@ class FleetSimulation:
             raise InvalidInstant(f"time only advances: {until_ms} is before {self._now_ms}")
         horizon = self._schedule.horizon(until_ms, max_records)
         rows, seq, due = self._schedule.take_due(horizon)
+        taken = len(rows)
         if self._faults:
             hits = self._faults.take(rows, seq, due)
             events, ended = self._events_until(horizon)
@@ -217,7 +220,7 @@ class FleetSimulation:
             records = EncodedRecords(self._encoded(rows, seq, due, self._fleet.positions_of(rows, due)))
             events, _ = self._events_until(horizon)
         self._now_ms, self._advances = horizon, self._advances + 1
-        tick = Tick(records, seq, due, events, more=horizon < until_ms)
+        tick = Tick(records, seq, due, events, more=horizon < until_ms, taken=taken)
         self._compact()
         return tick
 

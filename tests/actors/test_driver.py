@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from actors.driver import DriverHost
 from actors.publisher import MemoryPublisher
 from engine.clock import RunClock
 from engine.delivery import DeliverySpec
+from engine.faults import Fault, FaultKind, FaultPlan
 from engine.messages import ControlAction, EventKind
 from engine.route import Route
 from engine.simulation import FleetSimulation
@@ -103,6 +105,24 @@ def test_a_new_host_goes_on_from_the_checkpoint_with_the_same_bytes(routes: list
     second.run(60)
     assert set(first.publisher.positions) | set(second.publisher.positions) == set(whole.publisher.positions)
     assert len(set(first.publisher.positions) & set(second.publisher.positions)) == 9
+
+
+def test_what_faults_leave_out_send_twice_or_hold_back_counts_once_whoever_dies(routes: list[Route], specs: list[DeliverySpec]) -> None:
+    kinds = [FaultKind.LOST, FaultKind.MALFORMED, FaultKind.DUPLICATED, FaultKind.LATE, FaultKind.TUNNEL]
+    hit = [replace(spec, faults=FaultPlan(3, tuple(Fault(kind, 0.15) for kind in kinds))) for spec in specs]
+    first, second = Bench(), Bench()
+    first.host.add(Batch(1, tuple(hit), tuple(routes)))
+    first.run(20.3)
+    checkpoint = first.host.status().checkpoint
+    assert checkpoint is not None
+    second.host.add(Batch(2, tuple(hit), tuple(routes), {spec.delivery_id: checkpoint.resume_seq(spec) for spec in hit}))
+    for bench in (first, second):
+        bench.run(200)
+        status, finals = bench.host.status(), [event for event in bench.publisher.events if event.kind == EventKind.DELIVERED]
+        assert len(finals) == len(hit)
+        whole = sum(event.positions or 0 for event in finals)
+        assert status.resumed + status.counts.produced == status.resumed + status.counts.acked == whole
+    assert first.host.status().counts.produced != len(first.publisher.positions)
 
 
 @pytest.mark.parametrize(("until_ms", "seq"), [(-1, 0), (0, 1), (999, 1), (1000, 2), (5500, 6)])

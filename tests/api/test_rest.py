@@ -321,10 +321,32 @@ async def test_the_ledger_names_what_is_missing(client: AsyncClient, stores: Sto
     await stores.state.put_runs([run_event("finished", produced=9, acked=9)])
     ledger = (await client.get("/runs/run/ledger")).json()
     assert ledger == {
-        "produced": 9, "acked": 9, "failed": 0, "consumed": 5, "stored": 5, "missing": 4, "duplicated": 0, "deadLettered": 0,
+        "produced": 9, "acked": 9, "failed": 0, "consumed": 5, "stored": 5, "missing": 4, "duplicated": 0, "deadLettered": 0, "lostOnPurpose": 0,
         "gaps": [{"deliveryId": "lost", "from": 0, "to": 2}, {"deliveryId": "short", "from": 2, "to": 2}],
     }  # fmt: skip
     assert (await client.get("/runs/none/ledger")).status_code == 404
+
+
+async def test_what_was_lost_on_purpose_is_not_missing(client: AsyncClient, stores: Stores) -> None:
+    def event(seq: int, kind: str, **more: Any) -> DeliveryEvent:
+        return DeliveryEvent("hit", "run", "1", "web", "driver", "van", kind, seq, T0, **more)
+
+    def label(seq: int, fault: str, first: int, last: int) -> DeliveryEvent:
+        return event(seq, "fault", fault=fault, from_seq=first, to_seq=last)
+
+    await on_the_road(stores, "hit", seqs=3)
+    labels = [label(1, "duplicated", 1, 1), label(2, "lost", 3, 3), label(3, "malformed", 4, 4), label(4, "late", 5, 5), label(5, "tunnel", 6, 90)]
+    final = event(6, "delivered", positions=9)
+    await stores.history.write_events([*labels, final])
+    await stores.state.apply_events([*labels, final])
+    await stores.state.put_runs([run_event("finished", produced=9, acked=9)])
+    ledger = (await client.get("/runs/run/ledger")).json()
+    assert (ledger["stored"], ledger["lostOnPurpose"], ledger["missing"]) == (3, 5, 1)
+    assert ledger["gaps"] == [{"deliveryId": "hit", "from": 5, "to": 5}]
+    # What is said to be lost and is there all the same is stored, and nothing else.
+    await on_the_road(stores, "hit", seqs=6)
+    ledger = (await client.get("/runs/run/ledger")).json()
+    assert (ledger["stored"], ledger["lostOnPurpose"], ledger["missing"], ledger["gaps"]) == (6, 3, 0, [])
 
 
 async def test_nothing_is_missing_of_a_run_that_goes_on(client: AsyncClient, stores: Stores) -> None:

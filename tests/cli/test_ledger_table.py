@@ -11,6 +11,7 @@ from rich.console import Console
 from cli.ledger_table import LedgerSummary, ledger_table
 
 CLEAN: dict[str, Any] = {"produced": 9, "acked": 9, "failed": 0, "consumed": 9, "stored": 9, "missing": 0, "duplicated": 0, "deadLettered": 0, "gaps": []}
+CLEAN |= {"lostOnPurpose": 0}
 
 
 def _printed(ledger: LedgerSummary) -> str:
@@ -30,7 +31,16 @@ def test_records_sent_twice_leave_the_ledger_clean() -> None:
     assert LedgerSummary.from_json({**CLEAN, "consumed": 11, "duplicated": 2}).is_clean
 
 
-@pytest.mark.parametrize("fault", [{"missing": 1}, {"acked": 8, "failed": 1}, {"acked": 8}, {"stored": 8}, {"consumed": 8}])
+def test_what_was_lost_on_purpose_leaves_the_ledger_clean_and_is_told() -> None:
+    ledger = LedgerSummary.from_json({**CLEAN, "stored": 7, "consumed": 7, "lostOnPurpose": 2})
+    assert ledger.is_clean
+    assert ledger.to_json()["lostOnPurpose"] == 2
+    assert "lost on purpose" in _printed(ledger)
+    assert "lost on purpose" not in _printed(LedgerSummary.from_json(CLEAN))
+    assert LedgerSummary.from_json({name: count for name, count in CLEAN.items() if name != "lostOnPurpose"}).is_clean
+
+
+@pytest.mark.parametrize("fault", [{"missing": 1}, {"acked": 8, "failed": 1}, {"acked": 8}, {"stored": 8}, {"consumed": 8}, {"lostOnPurpose": 1}])
 def test_anything_missing_is_not_clean(fault: dict[str, int]) -> None:
     ledger = LedgerSummary.from_json({**CLEAN, **fault})
     assert not ledger.is_clean

@@ -135,6 +135,7 @@ def test_a_run_is_balanced_only_if_every_stage_has_every_position() -> None:
         "missing": 1,
         "gaps": [{"deliveryId": "a", "from": 1, "to": 1}],
         "deadLettered": 1,
+        "lostOnPurpose": 0,
     }
     assert not account.balanced
     record(stored, [("a", 1)])
