@@ -133,7 +133,7 @@ class ConnectApi:
             return self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConnectError(
-                f"no Kafka Connect worker answers at {self.url}: {error}; start one (code-delivery services up connect) or name it with --url"
+                f"no Kafka Connect worker answers at {self.url}: {error}; start one (code-delivery services up --only connect) or name it with --url"
             ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from fake_connect import CHECKED, MONGODB, SINK, TRACE, FakeConnect, fake_connect
 from typer.testing import CliRunner
 
+from api.stores.elastic import ElasticHistory
 from cli.connect_api import ConnectApi, ConnectError, in_short
 from cli.connectors import FOLDER, Connector, api_settings, filled, read_connectors, settings_values
 from cli.main import app, main
@@ -126,7 +128,7 @@ def test_what_validation_finds_is_told_with_key_and_value(worker: FakeConnect, m
 
 def test_an_elasticsearch_that_is_away_is_told(worker: FakeConnect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("api.stores.elastic.history.OPEN_S", 0.1)
+    monkeypatch.setitem(ElasticHistory.__init__.__kwdefaults__, "open_s", 0.1)
     done = runner.invoke(app, ["connect", "apply", "--only", "elasticsearch-sink"])
     assert isinstance(done.exception, ConnectError)
     assert "the index templates cannot be put into Elasticsearch" in str(done.exception)
@@ -198,3 +200,12 @@ def test_a_trace_is_told_in_short() -> None:
         "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception. <- java.net.ConnectException: nobody there"
     )
     assert in_short("") == ""
+
+
+def test_the_readme_lists_every_setting_of_the_sink(repository: Path) -> None:
+    source = (repository / "connect/elasticsearch-sink/src/main/java/codedelivery/connect/SinkSettings.java").read_text()
+    settings = set(re.findall(r'static final String [A-Z_]+ = "([a-z.]+\.[a-z.]+)"', source))
+    table = (repository / "connect/README.md").read_text().partition("## The Elasticsearch sink")[2].partition("\n- ")[0]
+    listed = {name for row in table.splitlines() if row.startswith("| `") for name in re.findall(r"`([a-z.]+)`", row.split("|")[1])}
+    assert listed == settings
+    assert len(settings) == 14

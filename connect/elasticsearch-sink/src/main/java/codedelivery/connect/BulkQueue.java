@@ -69,9 +69,7 @@ final class BulkQueue {
         while (underWay.size() > mostUnderWay) {
             settleOldest();
         }
-        if (!underWay.isEmpty() && sending.answer == null) {
-            sending.answer = client.bulk(sending.batch);
-        }
+        sending.answer = client.bulk(sending.batch);
     }
 
     /** See to the answers that are there, and to batches that failed before. */

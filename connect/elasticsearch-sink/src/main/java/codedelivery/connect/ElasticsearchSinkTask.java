@@ -117,7 +117,8 @@ public final class ElasticsearchSinkTask extends SinkTask {
 
     @Override
     public void stop() {
-        log.info("stopped; what was not stored is delivered again to the next task");
+        queue = null; // the client's threads end with it; what was not stored is delivered to the next task
+        client = null;
     }
 
     private void take(SinkRecord record) {

@@ -18,7 +18,6 @@ import java.util.regex.Pattern;
 /** Enough of Elasticsearch for a sink: bulk requests that create, with conflicts; what it answers for a document can be told. */
 final class FakeElasticsearch implements AutoCloseable {
     private static final Pattern ACTION = Pattern.compile("\\{\"create\":\\{\"_index\":\"([^\"]+)\",\"_id\":\"([^\"]+)\"}}");
-    private static final String ANSWERS_OK = "";
 
     /** Documents by "index/id". */
     final Map<String, String> documents = new ConcurrentSkipListMap<>();
@@ -26,7 +25,7 @@ final class FakeElasticsearch implements AutoCloseable {
     final List<List<String>> requests = Collections.synchronizedList(new ArrayList<>());
     final List<String> authorizations = Collections.synchronizedList(new ArrayList<>());
     /** What to answer for (id, number of the request from 0): "status type: reason", or "" to create the document. */
-    volatile BiFunction<String, Integer, String> fate = (id, request) -> ANSWERS_OK;
+    volatile BiFunction<String, Integer, String> fate = (id, request) -> "";
     /** Status of a whole answer. */
     volatile int status = 200;
     volatile int templateStatus = 200;
