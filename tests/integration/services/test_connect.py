@@ -22,10 +22,12 @@ from pymongo import MongoClient
 from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
+from api.stores.elastic.names import END_MS, FIRST_MS
 from api.stores.mongo import MongoState
 from cli.main import app
 from cli.services import Services
 from engine.codec import decode_positions
+from engine.errors import MessageError
 from engine.messages import DeliveryEvent, StartDelivery, Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
@@ -279,6 +281,101 @@ def test_malformed_records_become_dead_letters_with_a_reason_and_the_others_are_
     for connector, expected in reasons.items():
         assert [found.startswith(reason) for found, reason in zip(by_connector[connector], expected, strict=True)] == [True] * len(expected), by_connector
     sinks.wait_for(run_id, positions=50, events=0, requests=0)
+
+
+ODD: list[Any] = [
+    None,
+    "",
+    "a b",
+    "x" * 97,
+    "\u00e9",
+    "\ud83d",
+    -1,
+    0,
+    7.0,
+    7.5,
+    1e300,
+    91,
+    10**8,
+    10**13,
+    10**17,
+    True,
+    [],
+    [1],
+    [1, 2],
+    [1, 2, 3],
+    [91, 0],
+    ["1", 2],
+    {},
+    "started",
+]
+RAW = [
+    b"",
+    b"null",
+    b"[]",
+    b"{",
+    b"{}",
+    b'{"routeId":NaN}',
+    b"\xff",
+    b'{"a":"\xff"}',
+    b'{"a":"\\x"}',
+    b'{"a":01}',
+    b'{"a":1,}',
+    b"{'a':1}",
+    b'{"a":"\t"}',
+    b"{} {}",
+]
+
+
+def is_refused(topic: Topic, value: bytes) -> bool:
+    """Return whether the API's reader refuses a record, or its store does for the time in it."""
+    try:
+        if topic == Topic.NEW_POSITION:
+            decoded = decode_positions([value])
+            return bool(decoded.rejected) or not FIRST_MS <= max(decoded.batch.event_time_ms[0], FIRST_MS if decoded.batch.seq[0] < 0 else 0) < END_MS
+        if topic == Topic.DELIVERY_EVENT:
+            return not FIRST_MS <= DeliveryEvent.from_json(value).event_time < END_MS
+        StartDelivery.from_json(value)
+    except MessageError:
+        return True
+    return False
+
+
+def test_connect_refuses_what_the_api_refuses_and_nothing_else(sinks: Sinks, run_id: str) -> None:
+    simulation = Simulation(sinks.services.kafka.address, run_id, 1)
+    ids = {"routeId": "r", "clientId": "c", "deliveryId": run_id, "driverId": "d"}
+    event = ids | {
+        "runId": "r",
+        "vehicle": "van",
+        "kind": "delivered",
+        "seq": 0,
+        "eventTime": simulation.now_ms,
+        "distance": 1.5,
+        "positions": 1,
+        "reason": "why",
+    }
+    examples = {
+        Topic.NEW_POSITION: json.loads(simulation.example()),
+        Topic.DELIVERY_EVENT: event | {"routeLength": 9.0, "plannedArrival": simulation.now_ms, "stop": 1},
+        Topic.NEW_DIRECTION: ids | {"vehicle": "van", "departAt": simulation.now_ms},
+    }
+    expected: dict[bytes, tuple[bool, bytes]] = {}
+    for topic, good in examples.items():
+        changed = [good | {name: value} for name in good for value in ODD] + [{name: value for name, value in good.items() if name != gone} for gone in good]
+        four = {name: value for name, value in good.items() if name in ("routeId", "clientId", "position", "finished")}
+        for value in [json.dumps(one).encode() for one in [good, four, four | {"seq": 1}, *changed]] + RAW:
+            key = f"{run_id}/{len(expected)}".encode()
+            expected[key] = (is_refused(topic, value), value)
+            simulation.send(topic, key, value)
+    assert simulation.producer.flush(10) == 0
+    eventually(lambda: sinks.lag() == 0, sinks.lag)
+    found = {"mongodb": set[bytes](), "elasticsearch": set[bytes]()}
+    for message in messages(sinks.services.kafka.address, Topic.DEAD_LETTER, b""):
+        if (message.key() or b"").startswith(run_id.encode()):
+            found[dict(message.headers() or ())["__connect.errors.connector.name"].decode().partition("-")[0]].add(message.key() or b"")
+    for store, refused in found.items():
+        assert [(store, value) for key, (is_wrong, value) in expected.items() if is_wrong != (key in refused)] == []
+    assert 100 < len(found["mongodb"]) < len(expected) - 100
 
 
 def test_a_worker_that_is_killed_loses_nothing(sinks: Sinks, run_id: str) -> None:
