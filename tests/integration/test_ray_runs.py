@@ -268,6 +268,38 @@ def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(start_run: Callable
     assert topics.ledger().missing() == []
 
 
+def test_drivers_on_a_shared_cluster_outlive_their_main_and_the_next_one_takes_them_over(
+    cluster: None, topics: Topics, embedded_broker: str, tmp_path: Path
+) -> None:
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SCENARIO.format(scale=1.5, size=4, mode="once", files=write_roads(tmp_path)))
+    address = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, "KAFKA_BOOTSTRAP": embedded_broker, "JOURNAL": "file", "DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "shared", "--once"]
+
+    def pid_of_driver() -> int:
+        return int(ray.get(ray.get_actor("driver-0", namespace=f"{NAMESPACE}-shared").status.remote()).pid)
+
+    with subprocess.Popen(command, env={**os.environ, **address}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killed:
+        assert topics.read(lambda topics: len(topics.positions("shared")) > 40, 90)
+        killed.kill()
+    pid, count = pid_of_driver(), len(topics.positions("shared"))
+    assert topics.read(lambda topics: len(topics.positions("shared")) > count + 20), "drivers need nobody to go on"
+    with subprocess.Popen(command, env={**os.environ, **address}, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            told = len(topics.records[Topic.RUN_EVENT])
+            assert topics.read(lambda topics: len(topics.records[Topic.RUN_EVENT]) > told, 90)
+            assert pid_of_driver() == pid
+            output, errors = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert process.returncode == 0, errors.decode()
+    assert topics.read(lambda topics: topics.last_run_event().get("state") == "finished", 5)
+    summary = json.loads(output.splitlines()[-1])
+    assert len(topics.positions("shared")) == summary["produced"] == summary["acked"]
+    assert topics.ledger().missing() == []
+    assert topics.ledger().summary().duplicated == 0
+
+
 @pytest.mark.parametrize(
     "error", [MessageError("found 3"), RouteFileError("a.txt", "line 3", "expected"), InvalidRoute("one point")], ids=lambda e: type(e).__name__
 )
