@@ -38,7 +38,7 @@ async def account_of(run_id: str, state: StateStore, history: HistoryStore, tall
     expected = {delivery_id: holding.last_seq + 1 for delivery_id, holding in holdings.items()} | ended
     held = {delivery_id: holdings[delivery_id].count if delivery_id in holdings else 0 for delivery_id in expected}
     lost = _lost(await history.faults(run_id), expected)
-    absent = {delivery_id: min(_count(ranges), expected[delivery_id] - held[delivery_id]) for delivery_id, ranges in lost.items()}
+    absent = {delivery_id: max(0, min(_count(ranges), expected[delivery_id] - held[delivery_id])) for delivery_id, ranges in lost.items()}
     lacking = {delivery_id: expected[delivery_id] - count - absent.get(delivery_id, 0) for delivery_id, count in held.items()}
     incomplete = sorted(delivery_id for delivery_id, count in lacking.items() if count > 0)
     stored, lost_on_purpose = sum(held.values()), sum(absent.values())

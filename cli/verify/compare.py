@@ -2,20 +2,25 @@
 
 What is expected of a delivery is what its final event says. One without a final event is expected to reach as far as it is known to: in the topic while the
 run goes on (what the stores got meanwhile is no fault), in any place once it is over. In the topic a position may come more than once, in a store it must not.
+What a fault of the scenario left out, by its label, is expected nowhere; a store must hold it all the same if the topic does.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cli.verify.differences import Difference, Kind, differences_of, elsewhere
+from cli.verify.differences import Difference, Kind, Range, count_of, differences_of, elsewhere
 from engine.digest import Digest
+from engine.faults import FaultKind, Label, missing_on_purpose
 from engine.interner import Ids, Ints
+
+HELD_BACK = frozenset({FaultKind.LATE, FaultKind.OUT_OF_ORDER})
+"""What these hit comes, but later than what follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,19 @@ class Expectation:
     ----------
     ended : positions in all of each delivery that has a final event.
     goes_on : the run has not ended.
+    labels : what was done on purpose to each delivery's positions.
     """
 
     ended: Mapping[str, int] = field(default_factory=dict)
     goes_on: bool = False
+    labels: Mapping[str, Sequence[Label]] = field(default_factory=dict)
+
+    def lost(self, delivery_id: str, positions: int) -> Sequence[Range]:
+        """Return which of a delivery's positions, as many as are expected, no place need hold: what was left out on purpose, or is still held back."""
+        labels = self.labels.get(delivery_id, ())
+        if self.goes_on and delivery_id not in self.ended:
+            labels = [replace(label, kind=FaultKind.LOST) if label.kind in HELD_BACK else label for label in labels]
+        return missing_on_purpose(labels, positions) if labels else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,7 @@ class Verdict:
     Attributes
     ----------
     deliveries, expected : deliveries known anywhere, and the positions that every place should hold of them.
+    lost_on_purpose : positions that no place need hold.
     differences : by delivery, then by place.
     """
 
@@ -117,6 +132,7 @@ class Verdict:
     deliveries: int
     expected: int
     goes_on: bool
+    lost_on_purpose: int = 0
 
     @property
     def is_equal(self) -> bool:
@@ -128,20 +144,22 @@ def compare(places: Sequence[Place], newest: Newest | None, expectation: Expecta
     """Return whether places hold the same positions; the first one is what the others are compared with."""
     names = _union([*(place.digest.delivery_id for place in places), _ids(expectation.ended), *([newest.digest.delivery_id] if newest else [])])
     expected = _expected(names, places, expectation)
+    lost = {name: ranges for name, count in zip(names.astype(str).tolist(), expected.tolist(), strict=True) if (ranges := expectation.lost(name, count))}
     known_end = np.isin(names, _ids(expectation.ended))
     limits = np.where(known_end | (not expectation.goes_on), np.iinfo(np.int64).max, expected)
     cut = [place.digest.below(_aligned(names, limits, place.digest)) for place in places]
     rows, found = [], list[Difference]()
     for place, digest in zip(places, cut, strict=True):
-        told = list(_differences(place, digest, cut[0], places[0].name, names, expected))
+        told = list(_differences(place, digest, cut[0], places[0].name, names, expected, lost))
         found += told
         rows.append(_row(place, digest, told))
     if newest is not None:
-        told = list(_newest_differences(newest, places, cut, names, expected, expectation))
+        told = list(_newest_differences(newest, places, cut, names, expected, expectation, lost))
         found += told
         rows.append(_newest_row(newest, told))
     found.sort(key=lambda difference: difference.delivery_id)
-    return Verdict(tuple(rows), tuple(found), len(names), int(expected.sum()), expectation.goes_on)
+    absent = sum(map(count_of, lost.values()))
+    return Verdict(tuple(rows), tuple(found), len(names), int(expected.sum()) - absent, expectation.goes_on, absent)
 
 
 def _ids(names: Mapping[str, int]) -> Ids:
@@ -180,16 +198,23 @@ def _expected(names: Ids, places: Sequence[Place], expectation: Expectation) -> 
     return expected
 
 
-def _differences(place: Place, digest: Digest, reference: Digest, reference_name: str, names: Ids, expected: Ints) -> Iterator[Difference]:
+def _differences(
+    place: Place, digest: Digest, reference: Digest, reference_name: str, names: Ids, expected: Ints, lost: Mapping[str, Sequence[Range]]
+) -> Iterator[Difference]:
     """Give what is wrong in a place; only deliveries that cannot be right are looked at row by row."""
     at, there = digest.find(names), reference.find(names)
     held = _taken(digest.distinct, at)
-    suspect = (held != expected) | (_taken(digest.conflicting, at) > 0) | (_reach(names, digest) > expected)
+    whole = expected.copy()
+    for name, ranges in lost.items():
+        whole[np.searchsorted(names, name.encode())] -= count_of(ranges)
+    suspect = (held != whole) | (_taken(digest.conflicting, at) > 0) | (_reach(names, digest) > expected)
     suspect |= _checksums(digest, at) != _checksums(reference, there)
     if not place.is_log:
         suspect |= _taken(digest.duplicates, at) > 0
     for i in np.flatnonzero(suspect).tolist():
-        yield from differences_of(place.name, names[i].decode(), int(expected[i]), digest, reference, reference_name, repeats_allowed=place.is_log)
+        name = names[i].decode()
+        lacks_rightly = lost.get(name, ())
+        yield from differences_of(place.name, name, int(expected[i]), digest, reference, reference_name, repeats_allowed=place.is_log, lost=lacks_rightly)
 
 
 def _taken(column: Ints, at: Ints) -> Ints:
@@ -240,13 +265,21 @@ def _newest_row(newest: Newest, told: Sequence[Difference]) -> PlaceVerdict:
 
 
 def _newest_differences(
-    newest: Newest, places: Sequence[Place], cut: Sequence[Digest], names: Ids, expected: Ints, expectation: Expectation
+    newest: Newest,
+    places: Sequence[Place],
+    cut: Sequence[Digest],
+    names: Ids,
+    expected: Ints,
+    expectation: Expectation,
+    lost: Mapping[str, Sequence[Range]],
 ) -> Iterator[Difference]:
     """Give the deliveries whose newest position is not the last one; while the run goes on it may be a later one."""
-    shown = _reach(names, newest.digest) - 1
+    shown, reach = _reach(names, newest.digest) - 1, _reach(names, cut[0])
     here, there = newest.digest.find(names), cut[0].find(names)
     for i, name in enumerate(names.astype(str).tolist()):
         found, last = int(shown[i]), int(expected[i]) - 1
+        if lost.get(name) and lost[name][-1][1] == last:
+            last = max(lost[name][-1][0] - 1, min(last, int(reach[i]) - 1))
         in_all = expectation.ended.get(name)
         if in_all is not None and newest.positions.get(name) != in_all:
             told = newest.positions.get(name, "none known")

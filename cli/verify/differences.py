@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -46,7 +46,7 @@ class Difference:
     @property
     def positions(self) -> int:
         """How many seqs are concerned."""
-        return sum(last - first + 1 for first, last in self.ranges)
+        return count_of(self.ranges)
 
     def __str__(self) -> str:
         if self.kind is Kind.STATE:
@@ -61,6 +61,11 @@ class Difference:
         return told | ({"detail": self.detail} if self.detail else {})
 
 
+def count_of(ranges: Iterable[Range]) -> int:
+    """Return how many seqs some ranges have."""
+    return sum(last - first + 1 for first, last in ranges)
+
+
 def ranges_of(seqs: Ints) -> tuple[Range, ...]:
     """Return ascending, different seqs as ranges."""
     if not len(seqs):
@@ -71,11 +76,20 @@ def ranges_of(seqs: Ints) -> tuple[Range, ...]:
 
 
 def differences_of(
-    place: str, delivery_id: str, expected: int, digest: Digest, reference: Digest, reference_name: str, *, repeats_allowed: bool
+    place: str,
+    delivery_id: str,
+    expected: int,
+    digest: Digest,
+    reference: Digest,
+    reference_name: str,
+    *,
+    repeats_allowed: bool,
+    lost: Sequence[Range] = (),
 ) -> Iterator[Difference]:
-    """Give what is wrong with a delivery in a place, beside `expected` positions and what another place holds of it."""
-    if missing := digest.gaps(delivery_id, expected):
-        yield Difference(delivery_id, place, Kind.MISSING, tuple((gap.first, gap.last) for gap in missing))
+    """Give what is wrong with a delivery in a place, beside `expected` positions less those `lost`, and what another place holds of it."""
+    gaps = [(gap.first, gap.last) for gap in digest.gaps(delivery_id, expected)]
+    if gaps and (missing := ranges_of(_unexcused(gaps, lost, delivery_id, reference)) if lost else tuple(gaps)):
+        yield Difference(delivery_id, place, Kind.MISSING, missing)
     at, there = (int(found.find(np.array([delivery_id.encode()]))[0]) for found in (digest, reference))
     if at < 0:
         return
@@ -92,6 +106,18 @@ def differences_of(
         yield Difference(delivery_id, place, Kind.CONFLICTING, ranges_of(np.unique(seq[again])), detail)
     if there >= 0 and reference is not digest:
         yield from _moved(place, delivery_id, (seq, places.tolist()), reference, there, reference_name)
+
+
+def _unexcused(gaps: Sequence[Range], lost: Sequence[Range], delivery_id: str, reference: Digest) -> Ints:
+    """Return the seqs in gaps that are not lost, and those that the place compared with has all the same."""
+    missing = _seqs_of(gaps)
+    at = int(reference.find(np.array([delivery_id.encode()]))[0])
+    held = reference.rows(at)[0] if at >= 0 else np.empty(0, np.int64)
+    return missing[~np.isin(missing, _seqs_of(lost)) | np.isin(missing, held)]
+
+
+def _seqs_of(ranges: Sequence[Range]) -> Ints:
+    return np.concatenate([np.arange(first, last + 1) for first, last in ranges])
 
 
 def _moved(place: str, delivery_id: str, mine: tuple[Ints, list[int]], reference: Digest, there: int, reference_name: str) -> Iterator[Difference]:

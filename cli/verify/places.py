@@ -14,8 +14,9 @@ from cli.verify.compare import Expectation, Newest, Place
 from engine.codec import decode_positions
 from engine.digest import DigestBuilder
 from engine.errors import EngineError
+from engine.faults import labels_of
 from engine.kafka_connection import KafkaConnection
-from engine.messages import FINAL_KINDS, DeliveryEvent, RunEvent, RunState, Topic
+from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, RunState, Topic
 
 T = TypeVar("T", DeliveryEvent, RunEvent)
 
@@ -42,6 +43,7 @@ class TopicPlace:
         self._reader = TopicReader(kafka, TOPICS, "verify")
         self._builder = DigestBuilder()
         self._last_event: dict[str, tuple[int, int | None]] = {}
+        self._labels: dict[str, dict[int, DeliveryEvent]] = {}
         self._foreign = self._unreadable = 0
 
     def mark(self) -> int:
@@ -69,7 +71,9 @@ class TopicPlace:
     def expectation(self) -> Expectation:
         """Return what the events read so far say."""
         ended = {name: positions for name, (_, positions) in self._last_event.items() if positions is not None}
-        return Expectation(ended, self.run is not None and self.run.state not in ENDED)
+        told = (event for events in self._labels.values() for event in events.values())
+        labels = labels_of((event.delivery_id, event.fault, event.from_seq, event.to_seq) for event in told)
+        return Expectation(ended, self.run is not None and self.run.state not in ENDED, labels)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -87,7 +91,9 @@ class TopicPlace:
     def _take_events(self, values: list[bytes]) -> None:
         for value in values:
             event = self._parsed(DeliveryEvent, value)
-            if event is not None and event.seq >= self._last_event.get(event.delivery_id, (-1, None))[0]:
+            if event is not None and event.kind == EventKind.FAULT:
+                self._labels.setdefault(event.delivery_id, {})[event.seq] = event
+            elif event is not None and event.seq >= self._last_event.get(event.delivery_id, (-1, None))[0]:
                 self._last_event[event.delivery_id] = (event.seq, event.positions if event.kind in FINAL_KINDS else None)
 
     def _take_runs(self, values: list[bytes]) -> None:

@@ -49,7 +49,8 @@ def _lines(found: Iterable[Difference]) -> list[str]:
 def _table(outcome: Outcome) -> Table:
     verdict = outcome.verdict
     told = "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
-    title = f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries)"
+    lost = f", {verdict.lost_on_purpose:,} lost on purpose" if verdict.lost_on_purpose else ""
+    title = f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("place", no_wrap=True)
     for heading in _COLUMNS:
@@ -92,6 +93,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "equal": verdict.is_equal,
         "deliveries": verdict.deliveries,
         "expected": verdict.expected,
+        "lostOnPurpose": verdict.lost_on_purpose,
         "places": {place.name: _place_json(place) for place in verdict.places if place.checksum is not None},
         "newest": {place.name: _place_json(place) for place in verdict.places if place.checksum is None},
         "differences": [difference.to_json() for difference in verdict.differences],

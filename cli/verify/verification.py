@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 from api.deps import Stores
@@ -138,6 +138,7 @@ def _look(
         state, expectation = topic.run.state if topic.run else None, topic.expectation()
     else:
         state, expectation = _called(runner, "state", _expectation(run_id, stores))
+        expectation = replace(expectation, labels=_called(runner, "history", stores.history.faults(run_id)))
     verdict = compare(places, newest, expectation)
     if not verdict.deliveries and state is None:
         raise CannotVerify("run", f'nothing is known of "{run_id}" in {", ".join(place.name for place in places)} and state')
@@ -156,7 +157,8 @@ async def _kept(all_in_state: AllPositions, watcher: Watcher) -> Place | None:
 
 async def _expectation(run_id: str, stores: Stores) -> tuple[str | None, Expectation]:
     run = await stores.state.run(run_id)
-    return run.state if run else None, Expectation(await stores.state.ended(run_id), run is not None and run.state not in ENDED)
+    goes_on = run is not None and run.state not in ENDED
+    return run.state if run else None, Expectation(await stores.state.ended(run_id), goes_on)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import pytest
 from cli.verify.compare import Expectation, Newest, Place, compare
 from cli.verify.differences import Difference, Kind, ranges_of
 from engine.digest import Digest, DigestBuilder
+from engine.faults import FaultKind, Label
 
 Row = tuple[str, int, float, float]
 
@@ -163,6 +164,42 @@ def test_without_the_topic_the_stores_are_compared_with_the_final_events() -> No
         ("history", "d-1", Kind.MISSING, ((7, 7),)),
         ("state", "d-1", Kind.MISSING, ((7, 7),)),
     ]
+
+
+def label(kind: FaultKind, first: int, last: int | None = None) -> Label:
+    """Return what was done to some positions."""
+    return Label(kind, first, first if last is None else last)
+
+
+def hit(*labels: Label, goes_on: bool = False) -> Expectation:
+    """Return that the run has ended, with labels on d-1; or that it goes on and only d-2 has ended."""
+    return Expectation({"d-2": 5} if goes_on else ENDED.ended, goes_on, {"d-1": labels})
+
+
+def test_what_was_lost_on_purpose_is_missing_nowhere() -> None:
+    expectation = hit(label(FaultKind.LOST, 2), label(FaultKind.MALFORMED, 3), label(FaultKind.DUPLICATED, 1), label(FaultKind.TUNNEL, 6, 90))
+    there = [*without(2, 3, 6, 7), RUN[1]]
+    newest = state([("d-1", 5, 47.0005, 9.5), ("d-2", 4, 47.0004, 9.5)])
+    verdict = compare([topic(there), history(without(2, 3, 6, 7))], newest, expectation)
+    assert verdict.is_equal
+    assert (verdict.expected, verdict.lost_on_purpose) == (9, 4)
+    assert told(topic(there), history(without(2, 3, 4, 6, 7)), newest=newest, expectation=expectation) == [("history", "d-1", Kind.MISSING, ((4, 4),))]
+    assert told(topic(without(2, 3, 5, 6, 7)), expectation=expectation) == [("topic", "d-1", Kind.MISSING, ((5, 5),))]
+    behind = state([("d-1", 4, 47.0004, 9.5), ("d-2", 4, 47.0004, 9.5)])
+    assert told(topic(there), newest=behind, expectation=expectation) == [("state", "d-1", Kind.MISSING, ((5, 5),))]
+
+
+def test_what_is_said_to_be_lost_and_is_in_the_topic_must_be_in_the_stores() -> None:
+    expectation = hit(label(FaultKind.LOST, 7))
+    assert told(topic(), history(), newest=state(), expectation=expectation) == []
+    assert told(topic(), history(without(7)), expectation=expectation) == [("history", "d-1", Kind.MISSING, ((7, 7),))]
+
+
+def test_what_is_held_back_is_not_missing_while_the_run_goes_on() -> None:
+    late = label(FaultKind.LATE, 4)
+    assert told(topic(without(4)), history(), expectation=hit(late, goes_on=True)) == []
+    assert told(topic(without(4)), expectation=hit(late)) == [("topic", "d-1", Kind.MISSING, ((4, 4),))]
+    assert told(topic(), history(without(4)), expectation=hit(late, goes_on=True)) == [("history", "d-1", Kind.MISSING, ((4, 4),))]
 
 
 def test_places_without_a_position_can_be_compared() -> None:
