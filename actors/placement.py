@@ -23,24 +23,27 @@ class Placement:
     Attributes
     ----------
     actors : how many there are, >= 1.
-    drivers_per_actor : drivers 0 to n-1 sit in actor 0, the next n in actor 1, and so on; drivers past the last actor start again from the first.
+    drivers_per_actor : the most drivers of the fleet in one actor. Unless they are dealt, drivers 0 to n-1 sit in actor 0, the next n in actor 1, and so on;
+        drivers past the last actor start again from the first.
     actor_cpus : CPUs that Ray reserves for one actor, > 0: with 0 it would pack without bound and never scale a cluster up.
+    is_dealt : drivers are dealt out one by one, to one actor after the other. So the actors share the load whatever part of the fleet is on the road.
     """
 
     actors: int
     drivers_per_actor: int
     actor_cpus: float
+    is_dealt: bool = False
 
     def actor_of(self, driver: int) -> int:
         """Return the number of the actor that hosts a driver of the fleet, both counted from 0."""
-        return driver // self.drivers_per_actor % self.actors
+        return driver % self.actors if self.is_dealt else driver // self.drivers_per_actor % self.actors
 
-    def kept(self, actors: int, drivers_per_actor: int, cpus: float) -> Placement:
+    def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> Placement:
         """Return an earlier placement on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""
-        return Placement(actors, drivers_per_actor, self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)))
+        return Placement(actors, drivers_per_actor, self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)), is_dealt)
 
 
-def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, actor_cpus: float | None = None) -> Placement:
+def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, actor_cpus: float | None = None, is_dealt: bool = False) -> Placement:
     """Return the placement of a fleet of `drivers` on `cpus` CPUs.
 
     A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed on one actor per CPU, because a second process on a
@@ -57,6 +60,7 @@ def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, ac
         actors=actors,
         drivers_per_actor=drivers_per_actor or max(1, math.ceil(drivers / actors)),
         actor_cpus=actor_cpus or _share(cpus, actors),
+        is_dealt=is_dealt,
     )
 
 

@@ -55,7 +55,7 @@ class RunPlan:
     def identity(self) -> dict[str, Any]:
         """What must be the same when the run is started again, and where its drivers sit, which stays as it was; for the journal."""
         named = {name: getattr(self, name) for name in _SAME}
-        return {**named, "actors": self.placement.actors, "drivers_per_actor": self.placement.drivers_per_actor}
+        return {**named, "actors": self.placement.actors, "drivers_per_actor": self.placement.drivers_per_actor, "is_dealt": self.placement.is_dealt}
 
     def resumed(self, begun: Mapping[str, Any], cpus: float) -> RunPlan:
         """Return this plan with its drivers where they sat when the run was begun, on a cluster with so many CPUs.
@@ -71,7 +71,7 @@ class RunPlan:
         for name in _SAME:
             if begun[name] != getattr(self, name):
                 raise RunRefused(f"run {self.run_id} was begun with {name} {begun[name]!r} and cannot go on with {getattr(self, name)!r}; give another run id")
-        return replace(self, placement=self.placement.kept(begun["actors"], begun["drivers_per_actor"], cpus))
+        return replace(self, placement=self.placement.kept(begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus))
 
 
 _SAME = ("scenario", "seed", "period_ms", "drivers", "duration_ms")
@@ -80,12 +80,15 @@ _SAME = ("scenario", "seed", "period_ms", "drivers", "duration_ms")
 def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float | None = None, start_ms: int | None = None) -> RunPlan:
     """Return the plan of a scenario's run on a cluster with so many CPUs.
 
+    Where the fleet grows and shrinks, or deliveries come by themselves, only the first drivers may be on the road: they are dealt out to the actors.
+
     Raises
     ------
     MessageError : `run_id` is no identifier, or too long to begin deliveryIds.
     """
     if len(checked_id(run_id, "runId")) > MAX_RUN_ID:
         raise MessageError(f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}")
+    is_dealt = bool(scenario.stages) or scenario.arrivals is not None
     return RunPlan(
         run_id=run_id,
         scenario=scenario.name,
@@ -93,7 +96,7 @@ def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float 
         period_ms=scenario.period_ms,
         time_scale=scenario.time_scale,
         drivers=scenario.fleet.size,
-        placement=place(scenario.fleet.size, cpus, drivers_per_actor=scenario.drivers_per_actor, actor_cpus=actor_cpus),
+        placement=place(scenario.fleet.size, cpus, drivers_per_actor=scenario.drivers_per_actor, actor_cpus=actor_cpus, is_dealt=is_dealt),
         duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
         start_ms=start_ms,
     )

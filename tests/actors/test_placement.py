@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +39,15 @@ def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(drivers: int,
         assert 0 <= placement.actor_of(driver) < placement.actors
     # Nobody sits with more than its share.
     assert drivers <= placement.actors * placement.drivers_per_actor
+
+
+@given(st.integers(1, 5_000), st.integers(1, 64), st.integers(0, 5_000))
+def test_drivers_that_are_dealt_load_all_actors_alike_however_many_are_on_the_road(drivers: int, cpus: int, on_the_road: int) -> None:
+    placement = place(drivers, cpus, is_dealt=True)
+    loads = Counter(placement.actor_of(driver) for driver in range(min(on_the_road, drivers)))
+    counts = [loads[actor] for actor in range(placement.actors)]
+    assert max(counts) - min(counts) <= 1
+    assert max(counts) <= placement.drivers_per_actor
 
 
 def test_a_request_goes_to_the_actor_with_the_fewest_deliveries_and_the_choice_repeats() -> None:

@@ -23,6 +23,15 @@ def test_a_plan_follows_from_scenario_and_cpus() -> None:
     assert (plan.drivers, plan.duration_ms, plan.period_ms, plan.actors) == (10_000, 60_000, 1000, ("driver-0", "driver-1"))
 
 
+def test_a_fleet_that_grows_is_dealt_out_and_stays_where_it_sat() -> None:
+    plan = plan_run(load_scenario("ramp-and-spike"), "r", 2.0)
+    assert [plan.placement.actor_of(driver) for driver in range(5)] == [0, 1, 0, 1, 0]
+    assert plan.resumed(plan.identity, 4.0).placement.is_dealt
+    begun_before = {name: value for name, value in plan.identity.items() if name != "is_dealt"}
+    assert not plan.resumed(begun_before, 4.0).placement.is_dealt
+    assert not plan_run(load_scenario("load-10k"), "r", 2.0).placement.is_dealt
+
+
 @pytest.mark.parametrize("run_id", ["", "with space", "x" * 65])
 def test_a_run_id_that_cannot_begin_delivery_ids_is_refused(run_id: str) -> None:
     with pytest.raises(MessageError, match="runId"):
