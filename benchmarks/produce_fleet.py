@@ -1,0 +1,99 @@
+"""Our side of the producing benchmarks: a fleet's positions interpolated, encoded, produced and acknowledged by one process, as fast as it can.
+
+    python -m benchmarks.produce_fleet BOOTSTRAP WARMUP RECORDS
+    python -m benchmarks.produce_fleet --points | --records
+
+It does what a driver actor does, without Ray and without waiting for the clock: `FleetSimulation.advance`, then the publisher that the settings name.
+Prints one JSON object; seconds are those from the first record after the warm-up until the last acknowledgement.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from actors.driver import MAX_TICK_RECORDS
+from actors.open_publisher import open_publisher
+from actors.publisher import Publisher
+from actors.settings import Settings
+from engine.delivery import make_spec
+from engine.roads import shipped_network
+from engine.route import Route
+from engine.simulation import FleetSimulation
+
+DRIVERS = 10_000
+ROUTES = 200
+START_MS = 1_700_000_000_000
+STEP_MS = 1_000
+
+
+def routes() -> list[Route]:
+    """Return the roads that both sides drive, long enough that no driver arrives."""
+    return shipped_network("liechtenstein").random_routes(ROUTES, 1, min_length_m=15_000)
+
+
+class Fleet:
+    """Drivers at 1 Hz, one delivery each."""
+
+    def __init__(self) -> None:
+        roads = routes()
+        self._simulation = FleetSimulation("live")
+        self._simulation.define_routes(roads)
+        self._simulation.add(
+            make_spec(
+                delivery_id=f"live-car-{i:05d}-3",
+                driver_id=f"car-{i:05d}",
+                client_id="scenario",
+                run_id="live",
+                route_id=roads[i % ROUTES].id,
+                depart_ms=START_MS + i * STEP_MS // DRIVERS,
+                period_ms=1000,
+                seed=1,
+            )
+            for i in range(DRIVERS)
+        )
+        self._until_ms = START_MS
+
+    def produce(self, publisher: Publisher, records: int) -> tuple[int, int]:
+        """Send so many positions or a few more, wait until all are acknowledged; return how many there were and their bytes."""
+        sent = size = 0
+        while sent < records:
+            tick = self._simulation.advance(self._until_ms, max_records=MAX_TICK_RECORDS)
+            publisher.publish(tick.records, tick.events)
+            publisher.poll()
+            sent += len(tick.records)
+            size += sum(block.matrix.size for block in tick.records.blocks)
+            if not tick.more:
+                self._until_ms += STEP_MS
+        if publisher.flush(120.0):
+            raise RuntimeError("the broker did not acknowledge within 120 s")
+        return sent, size
+
+    def values(self, count: int) -> list[bytes]:
+        """Return some records as they are sent."""
+        return self._simulation.advance(START_MS + 2 * STEP_MS * count // DRIVERS + 60_000, max_records=count).values
+
+
+def main(bootstrap: str, warmup: int, records: int) -> None:
+    """Produce, and print what it took."""
+    publisher = open_publisher(Settings(kafka_bootstrap=bootstrap))
+    fleet = Fleet()
+    fleet.produce(publisher, warmup)
+    failed = publisher.counts.failed
+    began, began_cpu = time.perf_counter(), time.process_time()
+    sent, size = fleet.produce(publisher, records)
+    took = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - began_cpu}
+    print(json.dumps({"records": sent, "failed": publisher.counts.failed - failed, **took, "mean_bytes": size / sent}))
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["--points"]:
+            print(json.dumps([list(zip(road.lat_deg.round(7).tolist(), road.lng_deg.round(7).tolist(), strict=True)) for road in routes()]))
+        case ["--records"]:
+            sys.stdout.buffer.write(b"\n".join(Fleet().values(MAX_TICK_RECORDS)))
+        case [address, first, count]:
+            main(address, int(first), int(count))
+        case _:
+            sys.exit(__doc__)
