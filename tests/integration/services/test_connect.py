@@ -74,6 +74,8 @@ class Sinks:
         httpx.post(f"{url}/_refresh", params={"ignore_unavailable": "true"}, timeout=60, trust_env=False)
         query = {"size": 10_000, "query": {"prefix": {"runId" if kind != "requests" else "clientId": run_id}}}
         answer = httpx.post(f"{url}/_search", params={"ignore_unavailable": "true"}, json=query, timeout=60, trust_env=False)
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # an index that is just being made
+            return {}
         answer.raise_for_status()
         return {f"{hit['_index']}/{hit['_id']}": hit["_source"] for hit in answer.json()["hits"]["hits"]}
 
