@@ -10,7 +10,7 @@ from engine.clock import RunClock
 from engine.messages import ControlAction, RunState
 
 STEERING_LEAD_MS = 150.0
-"""A request to pause takes effect this much later, so that it is at its actor before positions past that instant are made."""
+"""What is asked for takes effect this much later, so that it is at its actor before positions past that instant are made."""
 
 
 class Course:
