@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import TopicMetadata
 
 from actors.settings import Settings
 from engine.kafka_connection import ConnectionTrouble
@@ -65,8 +65,8 @@ def consumer_options(settings: Settings, group: str) -> Options:
     return {**connection_options(settings), "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.wait.max.ms": 50}
 
 
-def topic_metadata(client: Consumer | Producer, topic: str, timeout_s: float) -> TopicMetadata:
-    """Return what the broker tells of a topic.
+def topic_metadata(client: Consumer | Producer, topic: str, timeout_s: float) -> Any:
+    """Return what the broker tells of a topic, confluent_kafka's ``TopicMetadata``.
 
     Raises
     ------

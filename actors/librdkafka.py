@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import ctypes
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
-import confluent_kafka
 import numpy as np
 import numpy.typing as npt
+
+from actors.wheel_library import LibraryUnusable, library_path
 
 MESSAGE: Final = np.dtype(
     {
@@ -60,24 +60,6 @@ _SIGNATURES: Final = {
     "rd_kafka_event_stats": (_TEXT, [_POINTER]),
     "rd_kafka_event_destroy": (None, [_POINTER]),
 }
-
-
-class LibraryUnusable(RuntimeError):
-    """This installation's librdkafka cannot be driven through its C interface; the message says why."""
-
-
-def library_path() -> Path:
-    """Return the librdkafka that the installed confluent-kafka brought along.
-
-    Raises
-    ------
-    LibraryUnusable : this wheel carries no such library.
-    """
-    folder = Path(confluent_kafka.__file__).resolve().parents[1]
-    for pattern in ("confluent_kafka.libs/librdkafka-*.so*", "confluent_kafka/.dylibs/librdkafka*.dylib"):
-        for found in sorted(folder.glob(pattern)):
-            return found
-    raise LibraryUnusable(f"no librdkafka found beside confluent_kafka {confluent_kafka.__version__} in {folder}")
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from confluent_kafka import KafkaError
 
 from actors import librdkafka
-from actors.librdkafka import MESSAGE, LibraryUnusable, gather
+from actors.librdkafka import MESSAGE, gather
+from actors.wheel_library import LibraryUnusable
 
 Messages = npt.NDArray[np.void]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 
 from actors.kafka import producer_options
-from actors.librdkafka import LibraryUnusable
 from actors.native_publisher import NativePublisher
 from actors.publisher import Publisher
 from actors.python_publisher import KafkaPublisher
 from actors.settings import Settings
+from actors.wheel_library import LibraryUnusable
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     kafka_idempotence: bool = Field(default=True, description="no duplicates and no reordering by the producer's own retries; needs acks=all")
     kafka_compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(default="lz4", description="compression of record batches")
     kafka_linger_ms: float = Field(default=10.0, ge=0, le=5000, description="how long a producer waits for a fuller batch, ms")
-    kafka_batch_bytes: int = Field(default=1_000_000, ge=1_024, le=100_000_000, description="largest batch of one partition before compression, bytes")
+    kafka_batch_bytes: int = Field(default=1_000_000, ge=1_024, le=1_000_000, description="largest batch of one partition before compression, bytes")
     kafka_partitioner: Literal["murmur2_random", "murmur2", "consistent_random", "consistent", "fnv1a_random", "fnv1a"] = Field(
         default="murmur2_random", description="how a key becomes a partition; murmur2_random is what Java's clients do"
     )

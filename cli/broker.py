@@ -25,8 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import confluent_kafka
-
+from actors.wheel_library import LibraryUnusable, library_path
 from engine.messages import Topic
 
 PARTITIONS: dict[Topic, int] = {
@@ -62,11 +61,10 @@ def broker_library() -> Path:
     ------
     BrokerError : this wheel carries no such library.
     """
-    folder = Path(confluent_kafka.__file__).resolve().parents[1]
-    for pattern in ("confluent_kafka.libs/librdkafka-*.so*", "confluent_kafka/.dylibs/librdkafka*.dylib"):
-        for found in sorted(folder.glob(pattern)):
-            return found
-    raise BrokerError(f"no librdkafka found beside confluent_kafka {confluent_kafka.__version__} in {folder}; the embedded broker needs its binary wheel")
+    try:
+        return library_path()
+    except LibraryUnusable as error:
+        raise BrokerError(f"the embedded broker needs the binary wheel of confluent-kafka: {error}") from error
 
 
 class BrokerCluster:

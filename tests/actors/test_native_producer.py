@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from actors import librdkafka
-from actors.librdkafka import MESSAGE, LibraryUnusable, gather, open_client
+from actors.librdkafka import MESSAGE, gather, open_client
 from actors.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
 from actors.native_publisher import NativePublisher
 from actors.open_publisher import open_publisher
@@ -18,6 +18,7 @@ from actors.producer_figures import ProducerFigures
 from actors.publisher import Refusals
 from actors.python_publisher import KafkaPublisher
 from actors.settings import Settings
+from actors.wheel_library import LibraryUnusable
 
 
 @pytest.fixture(autouse=True)
