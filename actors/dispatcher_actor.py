@@ -16,7 +16,7 @@ from actors.crew import RayCrew
 from actors.dispatch_loop import DispatchLoop
 from actors.dispatcher import Dispatcher
 from actors.facts import KafkaFacts
-from actors.journal import FileJournal, Journal, JournalClosed, Superseded
+from actors.journal import FileJournal, Journal, JournalClosed, NoPlace, Superseded
 from actors.kafka import consumer_options, producer_options
 from actors.kafka_journal import KafkaJournal
 from actors.plan import RunPlan, RunRefused
@@ -87,7 +87,7 @@ class Dispatching:
                 self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over)
         except JournalClosed:
             logger.error("the run ends while the broker is away; its journal does not say so")
-        except (RunRefused, Superseded) as error:
+        except (RunRefused, Superseded, NoPlace) as error:
             self._refuse(str(error))
         except Exception:
             # A new process that replays the journal is surer than one that goes on in an unknown state.

@@ -9,8 +9,11 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from actors.kafka import Options
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
+from engine.topics import TOPICS
 
 logger = logging.getLogger(__name__)
+
+_DEFAULT_BYTES = 1_000_000
 
 Fact = DeliveryEvent | RouteDefined | RunEvent
 
@@ -32,7 +35,8 @@ class KafkaFacts:
     """Sends facts through a producer of its own."""
 
     def __init__(self, options: Options) -> None:
-        self._producer = Producer({**options, "linger.ms": 0})
+        # The largest request that a broker takes must still fit when it has become a dead letter, with its reason.
+        self._producer = Producer({**options, "linger.ms": 0, "message.max.bytes": TOPICS[Topic.DEAD_LETTER].max_message_bytes or _DEFAULT_BYTES})
 
     def tell(self, fact: Fact) -> None:
         """Send a fact."""

@@ -29,12 +29,17 @@ class JournalError(RuntimeError):
 
     JournalError
     ├── Superseded     another dispatcher has taken the run over
+    ├── NoPlace        there is nowhere to keep it
     └── JournalClosed  it was closed while something was being kept
     """
 
 
 class Superseded(JournalError):
     """Another dispatcher has taken the run over; this one must decide nothing more."""
+
+
+class NoPlace(JournalError):
+    """There is nowhere to keep it; the message says what mends that."""
 
 
 class JournalClosed(JournalError):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from actors.journal import Change, Entry, JournalClosed, JournalError, Superseded, Table, reduced
+from actors.journal import Change, Entry, JournalClosed, JournalError, NoPlace, Superseded, Table, reduced
 from actors.kafka import Options, topic_metadata
 from engine.messages import Topic
 from engine.topics import TOPICS
@@ -69,7 +69,7 @@ class KafkaJournal:
 
         Raises
         ------
-        JournalError : the topic is missing or has too few partitions.
+        NoPlace : the topic is missing or has too few partitions.
         """
         self._check_topic()
         self._insist(self._producer.init_transactions)
@@ -112,7 +112,7 @@ class KafkaJournal:
         if found.error is not None or len(found.partitions) <= self._partition:
             fault = f"has {len(found.partitions)} partitions" if found.error is None else found.error.str()
             wanted = TOPICS[Topic.RUN_JOURNAL].partitions
-            raise JournalError(f"topic {self._topic} must have {wanted} partitions and be compacted, found: {fault}; mend: code-delivery topics apply")
+            raise NoPlace(f"topic {self._topic} must have {wanted} partitions and be compacted, found: {fault}; mend: code-delivery topics apply")
 
     def _send(self, key: str, entry: Entry | None) -> None:
         value = None if entry is None else json.dumps(entry, separators=(",", ":")).encode()

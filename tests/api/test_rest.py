@@ -349,6 +349,15 @@ async def test_what_was_lost_on_purpose_is_not_missing(client: AsyncClient, stor
     assert (ledger["stored"], ledger["lostOnPurpose"], ledger["missing"], ledger["gaps"]) == (6, 3, 0, [])
 
 
+async def test_a_position_that_kafka_refused_is_counted_and_named(client: AsyncClient, stores: Stores) -> None:
+    await on_the_road(stores, "short", seqs=2)
+    await stores.state.apply_events([DeliveryEvent("short", "run", "1", "web", "driver", "van", "delivered", 1, T0, positions=3)])
+    await stores.state.put_runs([run_event("finished", produced=3, acked=2, failed=1)])
+    ledger = (await client.get("/runs/run/ledger")).json()
+    assert (ledger["produced"], ledger["acked"], ledger["failed"], ledger["stored"], ledger["missing"]) == (3, 2, 1, 2, 1)
+    assert ledger["gaps"] == [{"deliveryId": "short", "from": 2, "to": 2}]
+
+
 async def test_nothing_is_missing_of_a_run_that_goes_on(client: AsyncClient, stores: Stores) -> None:
     await on_the_road(stores)
     await stores.state.put_runs([run_event(produced=5, acked=4)])

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from running_stack import until
 
-from actors.journal import Change, JournalClosed, JournalError, Superseded
+from actors.journal import Change, JournalClosed, NoPlace, Superseded
 from actors.kafka import consumer_options, producer_options
 from actors.kafka_journal import KafkaJournal, partition_of
 from actors.settings import Settings
@@ -105,7 +105,7 @@ def test_a_closed_journal_keeps_nothing(journal_of: Open, run_id: str) -> None:
 
 
 def test_a_missing_topic_is_told_with_what_mends_it(journal_of: Open, run_id: str) -> None:
-    with pytest.raises(JournalError, match=r"topic no-such-topic must have 3 partitions.*mend: code-delivery topics apply"):
+    with pytest.raises(NoPlace, match=r"topic no-such-topic must have 3 partitions.*mend: code-delivery topics apply"):
         journal_of(run_id, "no-such-topic").read()
 
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+import actors.fleet_feed
+from actors.fleet_feed import FleetFeed
+from actors.journal import Table, reduced
+from actors.placement import Placement
+from actors.plan import RunPlan
+from engine.delivery import DeliverySpec
+
+PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, Placement(3, 1, 0.1))
+
+
+def made(start_ms: int) -> list[DeliverySpec]:
+    return [DeliverySpec(f"run-{n}", f"courier-{n % 3}", "c", "run", "road", "car", start_ms + 1000 * n, 1000) for n in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actors.fleet_feed, "BLOCK", 4)
+    monkeypatch.setattr(actors.fleet_feed, "_FULL", 0b1111)
+
+
+def feed() -> FleetFeed:
+    return FleetFeed(PLAN, lambda start_ms: iter(made(start_ms)))
+
+
+def test_deliveries_are_taken_as_they_depart_each_on_its_drivers_actor() -> None:
+    fleet = feed()
+    fleet.begin(0)
+    assert [placed.spec.delivery_id for placed in fleet.take(3_500, 100)] == ["run-0", "run-1", "run-2", "run-3"]
+    assert [(placed.number, placed.actor) for placed in fleet.take(1e9, 3)] == [(4, "driver-1"), (5, "driver-2"), (6, "driver-0")]
+    fleet.stop()
+    assert fleet.is_exhausted
+    assert fleet.take(1e9, 100) == []
+
+
+def test_blocks_that_have_finished_leave_the_journal_in_order() -> None:
+    fleet, table = feed(), Table()
+    fleet.begin(0)
+    fleet.take(1e9, 100)
+
+    def finish(*numbers: int) -> Table:
+        return reduced([*table.items(), *fleet.finish(numbers)])
+
+    table = finish(0, 5)
+    assert table == {"fleet/0": {"bits": "1"}, "fleet/1": {"bits": "2"}}
+    table = finish(4, 6, 7)
+    assert table == {"fleet/0": {"bits": "1"}, "fleet/1": {"bits": "f"}}, "a whole block waits for the one before it"
+    table = finish(1, 2, 3, 9)
+    assert table == {"fleet": {"count": 12, "blocks": 2}, "fleet/2": {"bits": "2"}}
+    assert [number for number in range(12) if not fleet.has_finished(number)] == [8, 10, 11]
+
+
+def test_a_feed_that_starts_over_is_where_the_last_one_was() -> None:
+    first, second = feed(), feed()
+    first.begin(0)
+    taken = first.take(1e9, 7)
+    table = reduced([first.change(), *first.finish([0, 1, 2, 3, 5])])
+    second.begin(0)
+    assert second.replay(table) == taken
+    assert [second.has_finished(number) for number in range(7)] == [True, True, True, True, False, True, False]
+    assert [placed.number for placed in second.take(1e9, 100)] == [7, 8, 9, 10, 11]
+    assert second.change() == ("fleet", {"count": 12, "blocks": 1})
