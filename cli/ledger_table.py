@@ -71,7 +71,8 @@ def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Tab
         table.padding = (0, 0)  # one column more, and 80 characters are still enough
     counts = {"produced": ledger.produced, "acked": ledger.acked, "refused": ledger.failed, "consumed": ledger.consumed, "stored": ledger.stored}
     counts |= {"lost on\npurpose": ledger.lost_on_purpose} if ledger.lost_on_purpose else {}
-    counts |= {"missing": ledger.missing, "duplicated": ledger.duplicated, "dead-\nlettered": ledger.dead_lettered}
+    counts |= {"missing": ledger.missing, "duplicated": ledger.duplicated}
+    counts |= {"dead-\nlettered" if ledger.lost_on_purpose else "dead-lettered": ledger.dead_lettered}
     for heading in counts:
         table.add_column(heading, justify="right")
     table.add_row(*(f"{count:,}" for count in counts.values()))
