@@ -1,5 +1,5 @@
 # Two commands: `make run` and `make test`. Each does all its own set-up.
-#   make run    [PORT=8000] [DRIVERS=300] [SCENARIO=file.toml]    everything on loopback; Ctrl-C ends it and prints the ledger
+#   make run    [PORT=8000] [DRIVERS=300] [SCENARIO=file.toml] [PROFILE=services]    everything on loopback; Ctrl-C ends it and prints the ledger
 #   make test   [ARGS="-m 'not ray' -k codec"]                    every test
 #   make check                                                    lint, types, imports, generated files
 #   make bench  [ONLY=engine_move]                                measurements beside their rivals
@@ -16,19 +16,27 @@ UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -pru
 
 export PORT DRIVERS SCENARIO PROFILE
 
-.PHONY: run test check bench lock clean setup setup-dev
+.PHONY: run test test-connect check bench lock clean setup setup-dev
 
 run: setup
 	@exec $(BIN)/code-delivery up
 
 test: setup-dev
-	@status=0; (cd ui && npm test) || status=$$?; $(BIN)/python -m pytest $(ARGS) || status=$$?; exit $$status
+	@status=0; (cd ui && npm test) || status=$$?; \
+	$(MAKE) --no-print-directory test-connect || status=$$?; \
+	$(BIN)/python -m pytest $(ARGS) || status=$$?; exit $$status
+
+test-connect:
+	@command -v mvn >/dev/null || { echo "Maven and a JDK 17 are needed to test the sink of Kafka Connect."; exit 1; }
+	@echo "==> The sink of Kafka Connect"
+	@mvn -q -B -f connect/elasticsearch-sink package
 
 check: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m engine.json_schema --check connect/schemas
 	cd ui && npm run check
 
 bench: setup-dev
@@ -70,4 +78,4 @@ lock:
 	uv pip compile pyproject.toml --extra build --extra dev -c requirements/run.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/dev.txt
 
 clean:
-	rm -rf $(VENV) ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
+	rm -rf $(VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out

@@ -20,7 +20,7 @@ def test_the_table_of_settings_names_every_setting_and_no_other(repository: Path
     names = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     told = {name for cell in names for name in re.findall(r"[A-Z_]+", cell)}
     known = {name.upper() for settings in (ActorsSettings, ApiSettings, UpSettings) for name in settings.model_fields}
-    assert told == known | {"SERVICES_DIR", "SERVICES_CACHE"}  # options of `code-delivery services`
+    assert told == known | {"SERVICES_DIR", "SERVICES_CACHE", "CONNECT_URL"}  # options of `code-delivery services` and `connect`
 
 
 def test_the_scenario_shown_is_one(repository: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import psutil
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from running_stack import free_port, until
 from websockets.exceptions import ConnectionClosed
@@ -84,9 +84,12 @@ class Chain:
         def flows() -> bool:
             if self.simulation is not None:
                 self.simulation.check()
-            before, began = self._on_the_topic(), time.monotonic()
-            time.sleep(2.0)
-            return (self._on_the_topic() - before) / (time.monotonic() - began) >= MIN_RATE
+            try:
+                before, began = self._on_the_topic(), time.monotonic()
+                time.sleep(2.0)
+                return (self._on_the_topic() - before) / (time.monotonic() - began) >= MIN_RATE
+            except KafkaException:  # a broker that has just come back leads no partition yet
+                return False
 
         until(flows, f"a flow of {MIN_RATE} positions/s", within_s)
 

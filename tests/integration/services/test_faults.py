@@ -53,6 +53,7 @@ def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed
 
 
 def test_the_broker_is_away_for_twenty_seconds(chain: Chain, services: Services) -> None:
+    chain.environment["KAFKA_QUEUE_MESSAGES"] = "5000"  # four seconds of an actor's positions; beyond them its ticks wait
     chain.start_api()
     chain.start_simulation()
     chain.until_it_flows()
@@ -61,7 +62,7 @@ def test_the_broker_is_away_for_twenty_seconds(chain: Chain, services: Services)
     services.kafka.start()
     chain.until_it_flows()
     summary = chain.end_simulation()
-    assert summary["latenessMaxMs"] > 0.8 * AWAY_S * 1000, "the lateness is told"
+    assert summary["latenessMaxMs"] > 0.5 * AWAY_S * 1000, "the lateness is told"
     assert summary["failed"] == 0
     assert is_whole(chain.verify(), 20 * MIN_RATE)
 
@@ -90,7 +91,7 @@ def test_the_stores_are_away_for_twenty_seconds_and_are_then_killed(chain: Chain
     chain.until_it_flows()
     watcher.end()
     chain.end_simulation()
-    assert is_whole(chain.verify(), 30 * MIN_RATE)
+    assert is_whole(chain.verify(wait_s=150), 30 * MIN_RATE)
 
 
 def test_an_api_is_killed_in_mid_batch_and_of_two_one_leaves(chain: Chain) -> None:
