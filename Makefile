@@ -27,9 +27,8 @@ test: setup-dev
 	$(BIN)/python -m pytest $(ARGS) || status=$$?; exit $$status
 
 test-connect:
-	@command -v mvn >/dev/null || { echo "Maven and a JDK 17 are needed to test the sink of Kafka Connect."; exit 1; }
-	@echo "==> The sink of Kafka Connect"
-	@mvn -q -B -f connect/elasticsearch-sink package
+	@if command -v mvn >/dev/null; then echo "==> The sink of Kafka Connect"; mvn -q -B -f connect/elasticsearch-sink package; \
+	else echo "skipped the tests of Kafka Connect's sink: Maven is not installed"; case "$$CODE_DELIVERY_REQUIRE" in *services*) exit 1;; esac; fi
 
 check: setup-dev
 	$(BIN)/ruff check .
