@@ -10,15 +10,17 @@ import pytest
 from confluent_kafka import KafkaError
 
 from actors import librdkafka
+from actors.driver_actor import TickingDriver
 from actors.librdkafka import MESSAGE, gather, open_client
 from actors.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
 from actors.native_publisher import NativePublisher
 from actors.open_publisher import open_publisher
 from actors.producer_figures import ProducerFigures
-from actors.publisher import Refusals
+from actors.publisher import MemoryPublisher, ProducerFailed, Refusals
 from actors.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from actors.wheel_library import LibraryUnusable
+from engine.clock import RunClock
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +108,21 @@ def test_figures_are_few_and_what_is_not_told_is_zero() -> None:
         "brokers": {"a": {"rtt": {"p99": 1500}, "txerrs": 1, "txretries": 2}, "b": {"rtt": {"p99": 900}, "txerrs": 3, "txretries": 0}}}"""
     assert ProducerFigures.of(told) == ProducerFigures(5, 900, 1.5, 4, 2, 80, 9000)
     assert ProducerFigures.of("{}") == ProducerFigures(0, 0, 0.0, 0, 0, 0, 0)
+
+
+class Fatal(MemoryPublisher):
+    """A publisher whose producer has met a fatal error."""
+
+    def poll(self) -> None:
+        raise ProducerFailed("out of order sequence number")
+
+
+def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr("actors.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set()))
+    monkeypatch.setattr("actors.driver_actor.open_publisher", lambda _settings: Fatal())
+    driver = TickingDriver("driver-0", "run", Settings(tick_ms=5), 0.0)
+    driver.set_clock(RunClock(0, 0, 1.0))
+    driver._thread.join(20)
+    assert codes == [1]
+    assert "out of order sequence number" in caplog.text
