@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 
 from api.live.frames import decode_frame
 from cli.child import Child
+from cli.services import Services
 from engine.messages import Topic
 
 MIN_RATE = 2_000
@@ -51,14 +52,14 @@ class Chain:
 
     Parameters
     ----------
-    addresses : KAFKA_BOOTSTRAP, ELASTICSEARCH_URL and the other settings that say where the services are.
+    services : what it runs on.
     folder : for scenario, logs and what the parts keep.
     mongodb_positions : MONGODB_POSITIONS.
     """
 
-    def __init__(self, addresses: dict[str, str], folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest") -> None:
-        self.run_id, self.folder = run_id, folder
-        self.environment = {**addresses, "DATA_DIR": str(folder), "MONGODB_POSITIONS": mongodb_positions, "DRAIN_SECONDS": "0"}
+    def __init__(self, services: Services, folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest") -> None:
+        self.services, self.run_id, self.folder = services, run_id, folder
+        self.environment = {**services.environment(), "DATA_DIR": str(folder), "MONGODB_POSITIONS": mongodb_positions, "DRAIN_SECONDS": "0"}
         self._scenario = folder / "scenario.toml"
         self._scenario.write_text(SCENARIO.format(drivers=drivers))
         self.apis: list[Api] = []
@@ -94,11 +95,15 @@ class Chain:
         until(flows, f"a flow of {MIN_RATE} positions/s", within_s)
 
     def _on_the_topic(self) -> int:
+        return sum(self._ends().values())
+
+    def _ends(self) -> dict[int, int]:
+        """Return the end of each partition of the positions."""
         consumer = Consumer({"bootstrap.servers": self.environment["KAFKA_BOOTSTRAP"], "group.id": "watermarks"}, logger=logging.getLogger("tests.kafka"))
         try:
             topic = Topic.NEW_POSITION.value
             numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            return sum(consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in numbers)
+            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in numbers}
         finally:
             consumer.close()
 
@@ -144,9 +149,17 @@ class Chain:
 
     def committed(self, role: str) -> int:
         """Return the sum of the offsets that a role's consumer group has committed."""
+        return sum(self._offsets(f"code-delivery-{role}").values())
+
+    def lag(self, group: str) -> int:
+        """Return how many positions a consumer group has not committed."""
+        committed = self._offsets(group)
+        return sum(end - committed.get((Topic.NEW_POSITION.value, number), 0) for number, end in self._ends().items())
+
+    def _offsets(self, group: str) -> dict[tuple[str, int], int]:
         admin = AdminClient({"bootstrap.servers": self.environment["KAFKA_BOOTSTRAP"]})
-        [answer] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(f"code-delivery-{role}")]).values()
-        return sum(max(part.offset, 0) for part in answer.result(10).topic_partitions)
+        [answer] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+        return {(part.topic, part.partition): max(part.offset, 0) for part in answer.result(10).topic_partitions}
 
     def end(self) -> None:
         """End what is left."""

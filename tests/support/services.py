@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.services import Services
+from cli.services import DEFAULT, Services
 from cli.topics import create_topics
 
 
@@ -24,12 +24,12 @@ def services_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_services() -> Iterator[Services]:
+def running_services(names: Iterable[str] = DEFAULT, *, mongodb_in_memory: bool = False) -> Iterator[Services]:
     """Give services of our own on free ports; they end, with all they stored, at the end or when this process dies."""
     with services_folder() as folder:
-        services = Services(folder, free_ports=True, quick=True)
+        services = Services(folder, free_ports=True, quick=True, mongodb_in_memory=mongodb_in_memory)
         try:
-            services.start()
+            services.start(names)
             create_topics(services.kafka.address, {})
             yield services
         finally:

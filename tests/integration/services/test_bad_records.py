@@ -24,7 +24,7 @@ OVERSIZED = b'{"routeId":"r1","clientId":"c","position":[47,9],"finished":false,
 
 @pytest.fixture
 def chain(services: Services, tmp_path: Path) -> Iterator[Chain]:
-    chain = Chain(services.environment(), tmp_path, f"bad-records-{int(time.time())}", mongodb_positions="all")
+    chain = Chain(services, tmp_path, f"bad-records-{int(time.time())}", mongodb_positions="all")
     yield chain
     chain.end()
 

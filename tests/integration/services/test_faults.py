@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chain import MIN_RATE, Chain, Watcher
 from running_stack import until
+from services import running_services
+from typer.testing import CliRunner
 
-from cli.services import Services
+from cli.main import app
+from cli.services import NAMES, Services
 
 pytestmark = [pytest.mark.services, pytest.mark.ray, pytest.mark.timeout(400)]
 
@@ -24,7 +27,7 @@ AWAY_S = 20.0
 @pytest.fixture
 def chain(services: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Chain]:
     name = request.node.name.removeprefix("test_").replace("_", "-")[:48]
-    chain = Chain(services.environment(), tmp_path, f"{name}-{int(time.time())}")
+    chain = Chain(services, tmp_path, f"{name}-{int(time.time())}")
     yield chain
     chain.end()
 
@@ -119,14 +122,28 @@ def _partitions_read(log: Path, role: str) -> int:
     return int(told[-1].split("reads ")[1].split()[0]) if told else 0
 
 
-def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(chain: Chain, connect: Services, apply_connectors: Callable[[], None]) -> None:
-    apply_connectors()
+@pytest.fixture
+def connected(tmp_path: Path) -> Iterator[Chain]:
+    """A chain on services of its own: a connector reads the topics from their beginning, and would have every other test's positions to store."""
+    with running_services(NAMES, mongodb_in_memory=True) as services:
+        chain = Chain(services, tmp_path, f"connected-{int(time.time())}")
+        yield chain
+        chain.end()
+
+
+def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(connected: Chain) -> None:
+    chain, worker = connected, connected.services.connect
     chain.start_api()
+    applied = CliRunner().invoke(app, ["connect", "apply", "--only", "elasticsearch-sink", "--url", worker.address, "--json"], env=chain.environment)
+    assert applied.exit_code == 0, applied.output
     chain.start_simulation()
     chain.until_it_flows()
-    connect.connect.kill()
+    worker.kill()
     time.sleep(3)
-    connect.connect.start()
+    worker.start()
     chain.until_it_flows()
     chain.end_simulation()
-    assert is_whole(chain.verify(wait_s=120), 15 * MIN_RATE)
+    until(lambda: chain.lag("connect-elasticsearch-sink") == 0, "the connector's last record", 120)
+    told = chain.verify(wait_s=120)
+    assert is_whole(told, 10 * MIN_RATE)
+    assert {place["positions"] for place in told["places"].values()} == {told["places"]["topic"]["distinct"]}, "whoever wrote them, each is there once"
