@@ -127,7 +127,7 @@ def test_nobody_dies(make_world: World) -> None:
 @pytest.mark.parametrize("with_drivers", [False, True], ids=["alone", "with its drivers"])
 def test_the_dispatcher_dies_before_or_after_anything_that_it_does(make_world: World, with_drivers: bool) -> None:
     whole, counted = live(make_world, set())
-    for death in range(2, counted.last, 13 if with_drivers else 7):
+    for death in range(2, counted.last, 29 if with_drivers else 17):
         world, doomed = live(make_world, {death}, with_drivers=with_drivers)
         assert doomed.died == 1
         judge(world, whole)
@@ -135,7 +135,7 @@ def test_the_dispatcher_dies_before_or_after_anything_that_it_does(make_world: W
 
 @given(deaths=st.sets(st.integers(2, 400), max_size=8), with_drivers=st.booleans())
 @hypothesis_settings(
-    max_examples=8, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=4, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )  # the fixture gives a class
 def test_however_often_it_dies_a_compacted_journal_is_as_good_as_a_whole_one(make_world: World, deaths: set[int], with_drivers: bool) -> None:
     whole, _ = live(make_world, set())

@@ -24,6 +24,13 @@ pytestmark = [pytest.mark.services, pytest.mark.ray, pytest.mark.timeout(400)]
 AWAY_S = 20.0
 
 
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """Services of these tests' own: a live run serves every request on its topics, those too that other tests have left there."""
+    with running_services() as services:
+        yield services
+
+
 @pytest.fixture
 def chain(services: Services, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Chain]:
     name = request.node.name.removeprefix("test_").replace("_", "-")[:48]
