@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from elastic_prefixes import prefix_for_a_test
 from produced_facts import Simulation
 from running_stack import free_port
+from services import running_services
 
 from api.bus import KafkaBus
 from api.errors import StoreUnavailable
@@ -36,6 +37,14 @@ from engine.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """Services of these tests' own: their groups read the topics from the beginning, and would have to pass by all that other tests have left there."""
+    with running_services() as services:
+        yield services
+
 
 TIMEOUT_S = 90.0
 DELIVERIES = 50
