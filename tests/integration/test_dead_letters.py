@@ -15,10 +15,12 @@ import pytest
 from click.testing import Result
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from services import running_services
 from typer.testing import CliRunner
 
 from cli.broker import EmbeddedBroker
 from cli.main import app
+from cli.services import Services
 from cli.topic_reader import TopicReader
 from engine.kafka_connection import KafkaConnection
 from engine.messages import DeadLetter
@@ -52,6 +54,13 @@ class Desk:
 
     def told(self, name: str, *arguments: str) -> dict[str, Any]:
         return dict(json.loads(self.command(name, *arguments, "--json").stdout))
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """A broker of these tests' own: others leave dead letters behind."""
+    with running_services(["kafka"]) as services:
+        yield services
 
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.services)])

@@ -18,7 +18,7 @@ from elastic_prefixes import prefix_for_a_test
 from mongo_databases import database_for_a_test
 from produced_facts import Simulation
 from pymongo import MongoClient
-from services import services_folder
+from services import running_services
 
 from cli.services import Services
 
@@ -27,14 +27,17 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 DELIVERIES, SEQS = 200, 100
 
 
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """Services of these tests' own: the API reads the topics from the beginning. The stand-in's file backend loses documents whose ids are objects: in memory."""
+    with running_services(mongodb_in_memory=True) as services:
+        yield services
+
+
 @pytest.fixture
-def mongodb() -> Iterator[str]:
-    """Address of a stand-in for MongoDB that keeps its documents in memory: the one with a file changes no document whose id is an object without harm."""
-    with services_folder() as folder:
-        services = Services(folder, free_ports=True, mongodb_in_memory=True)
-        services.start(["mongodb"])
-        yield services.mongodb.address
-        services.stop()
+def mongodb(services: Services) -> str:
+    """Address of the MongoDB-wire server."""
+    return services.mongodb.address
 
 
 @pytest.fixture
