@@ -29,7 +29,7 @@ DELIVERIES, SEQS = 200, 100
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    """Services of these tests' own: the API reads the topics from the beginning. The stand-in's file backend loses documents whose ids are objects: in memory."""
+    """Services of these tests' own: the API reads the topics from the beginning. In memory: the stand-in's files lose documents whose ids are objects."""
     with running_services(mongodb_in_memory=True) as services:
         yield services
 
