@@ -59,17 +59,7 @@ class Settings(BaseSettings):
     @property
     def kafka(self) -> KafkaConnection:
         """How Kafka is reached."""
-        return KafkaConnection(
-            self.kafka_bootstrap,
-            self.kafka_client_id,
-            self.kafka_security_protocol,
-            self.kafka_sasl_mechanism,
-            self.kafka_sasl_username,
-            self.kafka_sasl_password.get_secret_value(),
-            self.kafka_ssl_ca,
-            self.kafka_ssl_certificate,
-            self.kafka_ssl_key,
-        )
+        return KafkaConnection.of(self, self.kafka_sasl_password.get_secret_value())
 
 
 def faults_of(error: ValidationError) -> list[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from engine.errors import InvalidInput
 
@@ -54,6 +54,12 @@ class KafkaConnection:
         faults = [*self._faults_of_address(), *self._faults_of_identity(), *self._faults_of_files()]
         if faults:
             raise InvalidInput("; ".join(faults))
+
+    @classmethod
+    def of(cls, settings: object, sasl_password: str) -> Self:
+        """Return the connection that settings say: attributes named as ours are, with ``kafka_`` before. A password is not left lying about as a text there."""
+        told = {one.name: getattr(settings, f"kafka_{one.name}") for one in fields(cls) if one.name != "sasl_password"}
+        return cls(**told, sasl_password=sasl_password)
 
     def options(self) -> dict[str, str]:
         """Return librdkafka's options for this connection. They hold the password: they are for a client's constructor, and for no log."""

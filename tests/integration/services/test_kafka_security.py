@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable
 from api.stream.client import group_consumer
 from cli.services import Kafka, Services
+from cli.services.tools import java
 from cli.topics import create_topics
 from engine.codec import EncodedRecords, PositionEncoder
 from engine.kafka_connection import KafkaConnection, SaslMechanism
@@ -115,9 +115,10 @@ async def publish(kafka: KafkaConnection, run_id: str) -> None:
 
 def other_authority(kafka: Kafka, folder: Path) -> Path:
     """A certificate that has signed nothing."""
-    key, certificate = folder / "key.pem", folder / "other.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "1", "-subj", "/CN=other"]
-    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+    store, certificate = folder / "other.p12", folder / "other.pem"
+    keytool = [str(java().home / "bin" / "keytool"), "-alias", "other", "-keystore", str(store), "-storepass", "password"]
+    subprocess.run([*keytool, "-genkeypair", "-keyalg", "RSA", "-dname", "CN=other", "-validity", "1"], check=True, capture_output=True)
+    subprocess.run([*keytool, "-exportcert", "-rfc", "-file", str(certificate)], check=True, capture_output=True)
     return certificate
 
 
@@ -132,8 +133,6 @@ def shut_out(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path) -> tu
         case "another mechanism's password":
             return settings_for(kafka, kafka_sasl_mechanism="PLAIN", kafka_sasl_password="wrong horse"), "_AUTHENTICATION"
         case "an untrusted authority":
-            if shutil.which("openssl") is None:
-                pytest.skip("openssl, which makes a second certificate, is not installed")
             return settings_for(kafka, kafka_ssl_ca=other_authority(kafka, tmp_path)), "_SSL"
         case _:
             return settings_for(kafka, kafka_security_protocol="sasl_plaintext", kafka_ssl_ca=None), "_ALL_BROKERS_DOWN"
