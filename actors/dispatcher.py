@@ -89,8 +89,8 @@ class Dispatcher:
 
     @property
     def can_end(self) -> bool:
-        """Whether every actor with deliveries has been heard of, so that it can say how far they came."""
-        return all(host.status is not None or not self._roster.book.loads[name] for name, host in self.hosts.items())
+        """Whether every actor with deliveries can say how far they came: it has made again what an actor before it may have sent."""
+        return all(host.has_caught_up or not self._roster.book.loads[name] for name, host in self.hosts.items())
 
     # Requests and facts
 

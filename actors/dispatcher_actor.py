@@ -48,12 +48,14 @@ class Progress:
     ----------
     is_exhausted : nothing is on the road and nothing will be, unless somebody asks for it.
     is_over : the run has come to the end of its duration.
+    can_end : every driver actor can say how far its deliveries came; an end before that leaves the run unended.
     refusal : why the run cannot be, or cannot be here any more; empty if it can.
     """
 
     pid: int
     is_exhausted: bool = False
     is_over: bool = False
+    can_end: bool = True
     refusal: str = ""
 
 
@@ -84,7 +86,7 @@ class Dispatching:
             self._opened.set()
             while not self._stopping.is_set():
                 loop.step(_STEP_WAIT_S)
-                self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over)
+                self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over, dispatcher.can_end or not dispatcher.has_begun)
         except JournalClosed:
             logger.error("the run ends while the broker is away; its journal does not say so")
         except (RunRefused, Superseded, NoPlace) as error:

@@ -200,10 +200,11 @@ class DriverHost:
     def suspend(self, timeout_s: float) -> int:
         """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, flush, and return how many records are lost.
 
-        Called by the thread that ticks, or once that one has ended.
+        Called by the thread that ticks, or once that one has ended. A host that never came up to the clock says nothing of its deliveries: an incarnation
+        before it may have sent more of them than it knows.
         """
         with self._lock:
-            events = self._simulation.suspend()
+            events = [] if self._until_ms is None else self._simulation.suspend()
         number = self._publisher.publish(EncodedRecords(), events)
         self._on_the_way.append(_Sent(number, None, self._ended(events)))
         left = self._publisher.flush(timeout_s)

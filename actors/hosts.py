@@ -73,6 +73,11 @@ class Host:
     resumed: int = 0
     reported: Lateness = field(default_factory=Lateness)
 
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether it has come up to the run's clock at least once in its present incarnation."""
+        return self.status is not None and self.status.until_ms is not None
+
     def is_new(self, status: DriverStatus) -> bool:
         """Return whether an incarnation is heard of for the first time by this dispatcher."""
         return self.status is None or self.status.incarnation != status.incarnation

@@ -30,6 +30,7 @@ NAMESPACE = "code-delivery"
 
 _DRAIN_S = 3.2
 _NAME_S = 15.0
+_RETURN_S = 15.0
 _PROGRESS_S = 0.25
 _DISPATCHER_CPUS = 0.05
 
@@ -84,6 +85,7 @@ def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, cpus: flo
                 raise RunRefused(progress.refusal)
             if progress is not None and (progress.is_over or (once and progress.is_exhausted)):
                 break
+        _wait_for_drivers(dispatcher)
         return _drain(dispatcher, plan.run_id)
     finally:
         with contextlib.suppress(ValueError):  # the cluster has gone before us
@@ -108,6 +110,16 @@ def _ask(question: Any) -> Progress | None:
     except (RayActorError, GetTimeoutError):
         return None
     return answer
+
+
+def _wait_for_drivers(dispatcher: Any) -> None:
+    """Give drivers that are being restarted the time to make again what was sent before; until then they would say too little of their deliveries."""
+    deadline = time.monotonic() + _RETURN_S
+    while time.monotonic() < deadline:
+        progress = _ask(dispatcher.progress.remote())
+        if progress is not None and (progress.can_end or progress.refusal):
+            return
+        time.sleep(_PROGRESS_S)
 
 
 def _drain(dispatcher: Any, run_id: str) -> Summary:

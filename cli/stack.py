@@ -25,7 +25,9 @@ from cli.port import advice_for_port, fault_of_port
 from cli.settings import UpSettings
 
 START_TIMEOUT_S = 180.0
-SIMULATION_STOP_S = 5.0
+SIMULATION_STOP_S = 20.0
+"""An end takes a few seconds, and longer only while a killed driver is on its way back."""
+
 API_STOP_S = 2.0
 POLL_S = 0.1
 

@@ -196,6 +196,29 @@ def test_a_run_that_is_stopped_before_its_actors_are_there_can_be_gone_on_with(m
     assert set(world.journal.read()) == {"ended"}
 
 
+def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_their_deliveries(make_world: World) -> None:
+    whole, world = make_world(drivers=4, time_scale=SCALE), make_world(drivers=4, time_scale=SCALE)
+    whole.run(STEPS / 10)
+    world.run(3)
+    for name in world.plan.actors:
+        world.crew.restart(name)
+    world.restart_dispatcher()
+    for _ in range(3):
+        world.loop.step(0.0)  # they are told what to do, and have not done it yet
+    assert not world.dispatcher.can_end
+    world.loop.drain(1.0)
+    assert not [event for event in world.crew.events if event.kind == EventKind.SUSPENDED]
+    assert "ended" not in world.journal.read()
+    for name in world.plan.actors:
+        world.crew.restart(name)
+    world.restart_dispatcher()
+    world.run(STEPS / 10)
+    assert world.dispatcher.can_end
+    world.loop.drain(1.0)
+    assert world.records() == whole.records()
+    assert world.ledger().missing() == []
+
+
 def test_a_run_goes_on_with_its_own_plan_only(make_world: World) -> None:
     world = make_world(drivers=4, actors=2)
     world.run(1)
