@@ -78,7 +78,7 @@ def up(
 
 @app.command()
 def run(
-    scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name (liechtenstein, brasilia, load-10k).")],
+    scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name (liechtenstein, brasilia, load-10k, ramp-and-spike, rush-hour).")],
     port: PortOption = None,
     drivers: DriversOption = None,
     duration: Annotated[float | None, typer.Option(help="Seconds of the scenario's own time, instead of the scenario's.", min=0.1)] = None,

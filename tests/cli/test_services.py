@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,9 +48,16 @@ def test_a_damaged_record_is_no_record(tmp_path: Path, text: str) -> None:
 
 
 def test_a_process_that_got_the_number_of_another_is_not_taken_for_it() -> None:
-    earlier = dataclasses.replace(record_of_this_process(), pid=os.getsid(0), created_s=psutil.Process(os.getsid(0)).create_time() - 60.0)
-    assert not earlier.is_alive()
-    assert earlier.members() == []
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        try:
+            of_it = Record(other.pid, psutil.Process(other.pid).create_time(), {"client": 9092})
+            earlier = dataclasses.replace(of_it, created_s=of_it.created_s - 60.0)
+            assert of_it.is_alive()
+            assert [member.pid for member in of_it.members()] == [other.pid]
+            assert not earlier.is_alive()
+            assert earlier.members() == []
+        finally:
+            other.kill()
 
 
 class Asleep(Service):

@@ -19,6 +19,7 @@ import psutil
 import pytest
 import ray
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from processes import is_running
 
 from actors.cluster import ray_cluster
 from actors.main import NAMESPACE, run_plan
@@ -332,8 +333,8 @@ def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(topics:
     assert process.returncode == 0, errors.decode()
     assert listening <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     summary = json.loads(output.splitlines()[-1])
-    _, alive = psutil.wait_procs(family, timeout=2)
-    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+    psutil.wait_procs(family, timeout=2)
+    assert [process for process in family if is_running(process)] == []
     left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "drained" in " ".join(p.info["cmdline"] or [])]
     assert left == []
     assert topics.read(lambda topics: topics.last_run_event().get("state") == "finished", 5)

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from confluent_kafka import Producer
+from processes import is_running
 from running_stack import Up, free_port, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -62,7 +62,7 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
     assert ledger["clean"], ledger
     assert ledger["produced"] == ledger["acked"] == ledger["stored"] > 20
     assert up.process.returncode == 0, err
-    assert [p for p in descendants if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
+    assert [process for process in descendants if is_running(process)] == []
 
 
 def test_after_a_kill_no_process_is_left(up: Up) -> None:
@@ -70,7 +70,7 @@ def test_after_a_kill_no_process_is_left(up: Up) -> None:
     assert len(descendants) >= 3
     up.process.kill()
     up.process.communicate()
-    until(lambda: not [p for p in descendants if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], "the end of every part")
+    until(lambda: not [process for process in descendants if is_running(process)], "the end of every part")
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

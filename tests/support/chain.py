@@ -17,6 +17,7 @@ import httpx
 import psutil
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from processes import title_of
 from running_stack import free_port, until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -112,7 +113,7 @@ class Chain:
         assert self.simulation is not None
         assert self.simulation.pid is not None
         family = psutil.Process(self.simulation.pid).children(recursive=True)
-        return [process for process in family if title in " ".join(_command_of(process))]
+        return [process for process in family if title in title_of(process)]
 
     def kill_simulation(self) -> None:
         """Kill the simulation and its whole Ray cluster with SIGKILL."""
@@ -120,7 +121,7 @@ class Chain:
         assert self.simulation.pid is not None
         main = psutil.Process(self.simulation.pid)
         family = [main, *main.children(recursive=True)]
-        folders = {word.partition("=")[2] for process in family for word in _command_of(process) if word.startswith("--temp_dir=")}
+        folders = {word.partition("=")[2] for process in family for word in title_of(process).split() if word.startswith("--temp_dir=")}
         for process in family:
             process.suspend()  # so that none starts another, or notices, before its own turn
         for process in family:
@@ -234,10 +235,3 @@ class Watcher:
         """Leave the map."""
         self._stopping.set()
         self._thread.join(10)
-
-
-def _command_of(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []

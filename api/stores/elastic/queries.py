@@ -119,6 +119,14 @@ async def _pages(client: AsyncElasticsearch, alias: str, query: dict[str, Any], 
 
 
 def _columns(found: list[dict[str, Any]]) -> PositionColumns:
-    ids = np.array([one["deliveryId"].encode() for one in found], "S")
-    lat, lng = (np.array([one["location"][name] for one in found], np.float64) for name in ("lat", "lon"))
-    return PositionColumns(ids, np.array([one["seq"] for one in found], np.int64), lat, lng)
+    try:
+        rows = [(one["deliveryId"].encode(), one["seq"], float(one["location"]["lat"]), float(one["location"]["lon"])) for one in found]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise StoreUnavailable(f"a position was put there by somebody else, in another form than ours ({error!r}): {_first_strange(found)}") from None
+    ids, seq, lat, lng = zip(*rows, strict=True)
+    return PositionColumns(np.array(ids, "S"), np.array(seq, np.int64), np.array(lat, np.float64), np.array(lng, np.float64))
+
+
+def _first_strange(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the first document whose place is not ``{"lat", "lon"}``, or that lacks its identity."""
+    return next((one for one in found if not {"deliveryId", "seq"} <= one.keys() or not isinstance(one.get("location"), dict)), found[0])

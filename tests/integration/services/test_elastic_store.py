@@ -208,6 +208,16 @@ async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(hi
     assert await opened() == 0
 
 
+async def test_a_place_that_somebody_else_wrote_in_another_form_is_named(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+    await history.write_positions(positions(range(2)))
+    [index] = [name for name in await indices(http, prefix) if "-positions-" in name]
+    strange = {"deliveryId": "by-hand", "runId": "run", "seq": 7, "eventTime": MIDNIGHT, "location": "47.1,9.5"}
+    (await http.put(f"/{index}/_doc/by-hand:7", json=strange)).raise_for_status()
+    await http.post(f"/{index}/_refresh")
+    with pytest.raises(StoreUnavailable, match=r"in another form than ours.*by-hand"):
+        [part async for part in history.positions("run")]
+
+
 async def test_who_asks_sees_what_another_process_wrote(url: str, history: ElasticHistory, prefix: str) -> None:
     other = ElasticHistory(url, ElasticOptions(prefix))
     await other.open()

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from processes import is_running, title_of
 from running_stack import until
 
 from actors.kafka import consumer_options, producer_options
@@ -77,13 +78,13 @@ class Main:
 
     def workers(self, title: str) -> list[psutil.Process]:
         """Return the Ray workers whose title has a text, ``TickingDriver`` or ``Dispatching``."""
-        return [process for process in self.family() if title in _title(process)]
+        return [process for process in self.family() if title in title_of(process)]
 
     def family(self) -> list[psutil.Process]:
         """Return every living process of the cluster; those are kept that have lost their parents since they were first seen."""
         if self.process.poll() is None:
             self._family |= {child.pid: child for child in psutil.Process(self.process.pid).children(recursive=True)}
-        return [process for process in self._family.values() if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        return [process for process in self._family.values() if is_running(process)]
 
     def kill_one(self, title: str) -> None:
         """Kill a worker with -9, and wait until there is another in its place."""
@@ -122,13 +123,6 @@ class Main:
         """End what is left."""
         if self.process.poll() is None or self.family():
             self.kill()
-
-
-def _title(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 class Topics:
