@@ -21,7 +21,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from api.live import Hub
-from api.stream.client import MAX_POLL, lone_consumer, relax_collector, without_errors
+from api.stream.client import MAX_POLL, POLL_S, lone_consumer, relax_collector, without_errors
 from api.stream.intake import read_messages
 from engine.codec import PositionEncoder, decode_positions
 from engine.kafka_connection import KafkaConnection
@@ -31,7 +31,6 @@ POSITIONS = 3_000_000
 DRIVERS = 50_000
 PARTITIONS = 12
 ROUNDS = 3
-POLL_S = 0.02
 BEGAN_MS = 1_767_225_600_000
 
 TOPIC = Topic.NEW_POSITION.value

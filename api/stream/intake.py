@@ -21,7 +21,7 @@ from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, T
 
 T = TypeVar("T")
 
-_TOPIC, _PARTITION, _OFFSET, _VALUE = (methodcaller(name) for name in ("topic", "partition", "offset", "value"))  # for map, without a step of Python each
+_TOPIC, _PARTITION, _VALUE = (methodcaller(name) for name in ("topic", "partition", "value"))  # for map, without a step of Python each
 
 
 class Inbound(Protocol):
@@ -84,9 +84,10 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) ->
     intake = Intake()
     by_topic = _by_topic(messages)
     for topic, found in by_topic.items():
-        # Of each partition the last one's offset stays: they come in order.
-        last = dict(zip(map(_PARTITION, found), map(_OFFSET, found), strict=True))
-        intake.offsets.update({(topic, partition or 0): (offset or 0) + 1 for partition, offset in last.items()})
+        partitions = list(map(_PARTITION, reversed(found)))
+        for partition in set(partitions):
+            last = found[-1 - partitions.index(partition)]  # they come in order
+            intake.offsets[topic, partition or 0] = (last.offset() or 0) + 1
     positions, position_records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
     for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
         intake.events.append(event)
