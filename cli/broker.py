@@ -35,6 +35,7 @@ PARTITIONS: dict[Topic, int] = {
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
     Topic.RUN_EVENT: 4,
+    Topic.RUN_METRICS: 4,
     Topic.RUN_JOURNAL: 4,
     Topic.DEAD_LETTER: 4,
 }

@@ -22,7 +22,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from engine import messages
 from engine.codec.layout import BOUNDS, ID_FIELDS
-from engine.messages import FINAL_KINDS, ControlAction, EventKind, RunState, Topic
+from engine.messages import FINAL_KINDS, ControlAction, EventKind, RunState, Topic, Worker
 
 Schema = dict[str, Any]
 
@@ -40,6 +40,12 @@ _BY_NAME: Mapping[str, Schema] = {
     "kind": {"enum": sorted(EventKind)},
     "action": {"enum": sorted(ControlAction)},
     "state": {"enum": sorted(RunState)},
+    "worker": _ID,
+    "part": {"enum": sorted(Worker)},
+    "stages": {
+        "type": "array",
+        "items": {"type": "array", "prefixItems": [{"type": "string"}, _LENGTH, {"type": ["number", "null"], "minimum": 0}], "items": False, "minItems": 3},
+    },
     "seed": {"type": "integer"},
     "distance": _LENGTH,
     "routeLength": _LENGTH,
@@ -57,6 +63,7 @@ _RULES: Mapping[str, Schema] = {
             {"if": {"properties": {"kind": {"const": EventKind.FAULT.value}}}, "then": {"required": ["fault", "fromSeq", "toSeq"]}},
         ]
     },
+    "RunMetrics": {"if": {"required": ["histograms"]}, "then": {"anyOf": [{"required": ["dueS"]}, {"properties": {"histograms": {"maxProperties": 0}}}]}},
     "ControlRun": {
         "if": {"properties": {"action": {"const": ControlAction.SCALE.value}}},
         "then": {"required": ["timeScale"], "properties": {"deliveryId": False}},

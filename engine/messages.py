@@ -10,6 +10,7 @@ numpy only. `position` is ``[lat, lng]``, as the ancestor wrote it. Unknown fiel
     delivery.event         deliveryId  DeliveryEvent       fact
     route.defined          routeId     RouteDefined        fact, newest wins
     run.event              runId       RunEvent            fact
+    run.metrics            runId       RunMetrics          fact: what a worker measured
     run.journal            see there   what a run's dispatcher has decided (actors.kafka_journal); nobody else's business
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
 """
@@ -38,6 +39,7 @@ class Topic(StrEnum):
     DELIVERY_EVENT = "delivery.event"
     ROUTE_DEFINED = "route.defined"
     RUN_EVENT = "run.event"
+    RUN_METRICS = "run.metrics"
     RUN_JOURNAL = "run.journal"
     DEAD_LETTER = "route.dead-letter"
 
@@ -162,6 +164,25 @@ def _fields_of(cls: type[_Message]) -> tuple[tuple[str, str], ...]:
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)
+
+
+def _table(value: object, name: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise MessageError(f"{name} must be an object, found {_shown(value)}")
+    return value
+
+
+def _stages(value: object) -> None:
+    if not isinstance(value, list):
+        raise MessageError(f"stages must be a list, found {_shown(value)}")
+    for stage in value:
+        if not isinstance(stage, list) or len(stage) != 3:
+            raise MessageError(f"stages must be [name, from_ms, to_ms], found {_shown(stage)}")
+        _text(stage[0], "stages")
+        _number(stage[1], "stages", 0)
+        _optional_number(stage[2], "stages", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +412,8 @@ class RunEvent(_Message):
     active : deliveries on the road.
     actors : driver actors alive.
     lateness_p99_ms : over the last second: wall time of producing minus wall time at which a position was due.
+    stages : ``[[name, from_ms, to_ms], ...]`` in virtual epoch ms, without a gap, so that whoever measures knows to which a position belongs; `to_ms` of the
+        last one is None in an endless run. Absent until the run has begun.
     """
 
     TOPIC: ClassVar[Topic] = Topic.RUN_EVENT
@@ -409,6 +432,7 @@ class RunEvent(_Message):
     acked: int = 0
     failed: int = 0
     lateness_p99_ms: float | None = None
+    stages: list[list[Any]] | None = None
 
     def __post_init__(self) -> None:
         checked_id(self.run_id, "runId")
@@ -424,6 +448,64 @@ class RunEvent(_Message):
             raise MessageError(f"clock must be [virtual_ms, wall_ms, scale], found {_shown(self.clock)}")
         for number in self.clock:
             _number(number, "clock")
+        if self.stages is not None:
+            _stages(self.stages)
+
+    @property
+    def key(self) -> bytes:
+        return self.run_id.encode()
+
+
+class Worker(StrEnum):
+    """The kinds of workers that measure."""
+
+    DRIVER = "driver"
+    SINK = "sink"
+    LIVE = "live"
+    VIEWER = "viewer"
+
+
+_WORKERS = frozenset(kind.value for kind in Worker)
+
+
+@dataclass(frozen=True, slots=True)
+class RunMetrics(_Message):
+    """Fact: what one worker has measured of a run since it last said so. Its identity is ``(worker, seq)``, so that readers may see it twice.
+
+    Attributes
+    ----------
+    worker : one process's part, named anew whenever it starts, for example ``driver-3:5f1c9e``.
+    part : what kind of worker it is, a name of `Worker`.
+    seq : of the worker's messages, from 0.
+    told_ms : wall epoch ms.
+    due_s : wall epoch second in which the positions were due that the histograms speak of; absent without any.
+    histograms : by segment (`engine.meter.Segment`): latencies from due, µs, as an encoded HdrHistogram (`engine.histogram`).
+    gauges : how the worker stands, by name; sums run since its start.
+    """
+
+    TOPIC: ClassVar[Topic] = Topic.RUN_METRICS
+    run_id: str = ""
+    worker: str = ""
+    part: str = ""
+    seq: int = 0
+    told_ms: int = 0
+    due_s: int | None = None
+    histograms: dict[str, str] | None = None
+    gauges: dict[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        checked_id(self.run_id, "runId")
+        checked_id(self.worker, "worker")
+        if not isinstance(self.part, str) or self.part not in _WORKERS:
+            raise MessageError(f"part must be one of {', '.join(Worker)}, found {_shown(self.part)}")
+        for name in ("seq", "told_ms", "due_s"):
+            object.__setattr__(self, name, _optional_ms(getattr(self, name), _camel(name)))
+        for name, text in _table(self.histograms, "histograms").items():
+            _text(text, f"histograms.{name}")
+        for name, number in _table(self.gauges, "gauges").items():
+            _number(number, f"gauges.{name}")
+        if self.histograms and self.due_s is None:
+            raise MessageError("histograms need dueS, the second in which their positions were due")
 
     @property
     def key(self) -> bytes:

@@ -52,6 +52,7 @@ TOPICS: Mapping[Topic, TopicSpec] = MappingProxyType(
         Topic.NEW_DIRECTION: TopicSpec(6),
         Topic.RUN_CONTROL: TopicSpec(3),
         Topic.RUN_EVENT: TopicSpec(3),
+        Topic.RUN_METRICS: TopicSpec(3),
         # The largest record that a broker takes by default must still fit when it has become a dead letter, with its reason.
         Topic.DEAD_LETTER: TopicSpec(3, max_message_bytes=2 * _MEBIBYTE),
         Topic.RUN_JOURNAL: TopicSpec(3, compacted=True),

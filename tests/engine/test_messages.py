@@ -23,6 +23,7 @@ from engine.messages import (
     EventKind,
     RouteDefined,
     RunEvent,
+    RunMetrics,
     StartDelivery,
     Topic,
     checked_id,
@@ -35,9 +36,10 @@ START = StartDelivery("1", "client-1")
 CONTROL = ControlRun("live", "pause")
 EVENT = DeliveryEvent("live-0-1", "live", "1", "client-1", "car-1", "car", "started", 0, 1_700_000_000_000, 0.0)
 ROUTE = RouteDefined("1", "Rua das Flores", "_izlhA~rlgdF_{geC~ywl@")
+METRICS = RunMetrics("live", "driver-0:5f1c9e", "driver", 3, 1_700_000_001_500, 1_700_000_000, {"produced": "HISTFAAAAC=="}, {"cpuS": 1.5})
 RUN = RunEvent("live", "running", 0, 1_700_000_000_000, clock=[1_700_000_000_000.0, 1_700_000_000_123.5, 1.0])
 
-Message = StartDelivery | ControlRun | DeliveryEvent | RouteDefined | RunEvent
+Message = StartDelivery | ControlRun | DeliveryEvent | RouteDefined | RunEvent | RunMetrics
 
 MESSAGES: dict[Topic, list[Message]] = {
     Topic.NEW_DIRECTION: [START, StartDelivery("r.2", "c", "d-1", "car-1", "van", 1_700_000_000_000)],
@@ -62,7 +64,9 @@ MESSAGES: dict[Topic, list[Message]] = {
         RUN,
         replace(RUN, seq=8, scenario="Três rotas", seed=7, sample_period_ms=250, drivers=3, active=2, actors=1),
         replace(RUN, state="finished", seq=9, produced=100, acked=99, failed=1, lateness_p99_ms=12.5),
+        replace(RUN, seq=10, stages=[["warm-up", 1_700_000_000_000, 1_700_000_005_000], ["run", 1_700_000_005_000, None]]),
     ],
+    Topic.RUN_METRICS: [METRICS, RunMetrics("live", "live:1a", "live", 0, 1_700_000_001_500, gauges={"rssBytes": 1e8})],
 }
 
 
@@ -82,15 +86,15 @@ def test_every_kind_of_event_is_among_the_golden_ones() -> None:
 
 
 def test_keys_keep_together_what_belongs_together() -> None:
-    assert [message.key for message in (START, CONTROL, EVENT, ROUTE, RUN)] == [b"1", b"live", b"live-0-1", b"1", b"live"]
-    assert [message.TOPIC for message in (START, CONTROL, EVENT, ROUTE, RUN)] == list(MESSAGES)
+    assert [message.key for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == [b"1", b"live", b"live-0-1", b"1", b"live", b"live"]
+    assert [message.TOPIC for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == list(MESSAGES)
 
 
 def test_the_ancestors_request_is_read() -> None:
     assert StartDelivery.from_json(b'{"routeId":"1","clientId":"client-1"}') == START
 
 
-@pytest.mark.parametrize("message", [START, CONTROL, EVENT, ROUTE, RUN], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("message", [START, CONTROL, EVENT, ROUTE, RUN, METRICS], ids=lambda m: type(m).__name__)
 def test_unknown_fields_are_ignored(message: Message) -> None:
     record = json.loads(message.to_json()) | {"colour": {"of": ["the", "van"]}}
     assert type(message).from_json(json.dumps(record).encode()) == message
@@ -141,6 +145,15 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (ROUTE, {"stops": [[1, "long"]]}, "stops must be a finite number, found 'long'"),
     (RUN, {"state": "lost"}, "state must be one of running, paused, finished, cancelled, found 'lost'"),
     (RUN, {"clock": ...}, "clock must be [virtual_ms, wall_ms, scale], found None"),
+    (RUN, {"stages": "peak"}, "stages must be a list, found 'peak'"),
+    (RUN, {"stages": [["peak", 1]]}, "stages must be [name, from_ms, to_ms], found ['peak', 1]"),
+    (RUN, {"stages": [["peak", 1, "end"]]}, "stages must be a finite number, found 'end'"),
+    (METRICS, {"part": "broker"}, "part must be one of driver, sink, live, viewer, found 'broker'"),
+    (METRICS, {"worker": "driver 3"}, "worker " + ID + "'driver 3'"),
+    (METRICS, {"histograms": ["x"]}, "histograms must be an object, found ['x']"),
+    (METRICS, {"histograms": {"produced": 3}}, "histograms.produced must be a text, found 3"),
+    (METRICS, {"gauges": {"cpuS": "much"}}, "gauges.cpuS must be a finite number, found 'much'"),
+    (METRICS, {"dueS": ...}, "histograms need dueS, the second in which their positions were due"),
     (RUN, {"clock": [1, 2]}, "clock must be [virtual_ms, wall_ms, scale], found [1, 2]"),
     (RUN, {"clock": [1, 2, "x"]}, "clock must be a finite number, found 'x'"),
     (RUN, {"produced": -5}, "produced must be from 0 to 8.64e+15, found -5"),

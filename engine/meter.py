@@ -1,0 +1,89 @@
+"""What one worker measures of positions on their way: latencies by segment of the way, by run, by the second in which they were due.
+
+Every latency is counted from the instant at which the position was due, never from when some earlier part had it ready: a part that falls behind shows in
+every segment after it, and nothing hides in a queue. Who knows a run's stages puts the seconds into them later; a worker need not.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.clock import RunClock
+from engine.histogram import Histogram
+
+Floats = npt.NDArray[np.float64]
+
+
+class Segment(StrEnum):
+    """Where on its way a position is measured.
+
+    produced: handed to the producer. acked: acknowledged by Kafka. consumed: read by a sink. pushed: on the live map, ready for its viewers. stored: in the
+    state store. indexed: in the history store. viewed: at a simulated viewer.
+    """
+
+    PRODUCED = "produced"
+    ACKED = "acked"
+    CONSUMED = "consumed"
+    PUSHED = "pushed"
+    STORED = "stored"
+    INDEXED = "indexed"
+    VIEWED = "viewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The latencies of a run's positions that were due in one second.
+
+    Attributes
+    ----------
+    due_s : wall epoch second.
+    """
+
+    run_id: str
+    due_s: int
+    histograms: dict[Segment, Histogram]
+
+
+def due_wall_ms(clock: RunClock, event_time_ms: npt.NDArray[np.integer] | Floats) -> Floats:
+    """Return the wall instants, epoch ms, at which virtual instants are due, (n,); empty while the clock stands still."""
+    if clock.scale == 0:
+        return np.empty(0)
+    due: Floats = clock.wall_ms + (np.asarray(event_time_ms, np.float64) - clock.virtual_ms) / clock.scale
+    return due
+
+
+class Meter:
+    """The measurements of one worker since they were last taken; any thread may add and take."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._histograms: dict[tuple[str, int], dict[Segment, Histogram]] = {}
+
+    def measure(self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats) -> None:
+        """Count how late some positions are.
+
+        Parameters
+        ----------
+        due_ms : when each was due, wall epoch ms, (n,).
+        now_ms : the wall clock, epoch ms; one for all or one for each. What seems early, by clocks that differ, counts as 0.
+        """
+        if not len(due_ms):
+            return
+        late_us = np.maximum(now_ms - due_ms, 0.0) * 1000.0
+        seconds = np.floor_divide(due_ms, 1000.0).astype(np.int64)
+        first, last = int(seconds.min()), int(seconds.max())
+        with self._lock:
+            for second in [first] if first == last else np.unique(seconds).tolist():
+                of_it = self._histograms.setdefault((run_id, second), {})
+                of_it.setdefault(segment, Histogram()).add(late_us if first == last else late_us[seconds == second])
+
+    def take(self) -> list[Measured]:
+        """Return what was measured since the last call, in the order of runs and seconds."""
+        with self._lock:
+            taken, self._histograms = self._histograms, {}
+        return [Measured(run_id, second, taken[run_id, second]) for run_id, second in sorted(taken)]
