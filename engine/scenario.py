@@ -62,6 +62,10 @@ For load there are, beside or instead of the fleet's size (`engine.scenario_load
     rate = 0.01               # share of the positions
     delay_s = [1.0, 10.0]
 
+    [[disturbances]]          # what a load test does to the system on purpose (`engine.scenario_disturbances`)
+    kind = "kill_driver"      # kill_driver, kill_dispatcher, pause_consumers, reconnect_viewers
+    at_s = 30.0
+
 A file with a fault is refused before anything starts, and all its faults are listed. A scenario may be built in code as well: the same checks, the same
 errors, the name of the argument in place of the line; `to_toml` writes it as a file.
 """
@@ -80,6 +84,7 @@ from engine.errors import ScenarioError
 from engine.faults import Fault, FaultKind
 from engine.load.curve import FleetCurve
 from engine.load.sampling import SamplingMix
+from engine.scenario_disturbances import Disturbance, DisturbanceKind
 from engine.scenario_fields import At, Part, Parts, faults_of, keys_of, lines_of, read_part
 from engine.scenario_kinds import Fault as Wrong
 from engine.scenario_kinds import Number, Shares, Text, Whole
@@ -107,6 +112,8 @@ __all__ = [
     "Traces",
     "Fault",
     "FaultKind",
+    "Disturbance",
+    "DisturbanceKind",
 ]
 
 SHIPPED = ("liechtenstein", "brasilia", "load-10k", "ramp-and-spike", "rush-hour")
@@ -163,6 +170,7 @@ class Scenario:
     payload_bytes: Annotated[int, Whole(0, MAX_PAYLOAD_BYTES), "the fleet's records are filled up with blanks to at least so many bytes"] = 0
     traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
     faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
+    disturbances: Annotated[tuple[Disturbance, ...], Parts(Disturbance, 100), "what a load test does to the system on purpose, by the time of the run"] = ()
 
     def __post_init__(self) -> None:
         found = list(faults_of(self))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.data import NETWORKS
 from engine.faults import broken_rules as broken_fault_rules
+from engine.scenario_disturbances import broken_rules as broken_disturbance_rules
 from engine.scenario_kinds import Fault
 from engine.scenario_load import Arrivals, Shape
 from engine.scenario_parts import MAX_FLEET, DeliveryMode
@@ -22,6 +23,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Fault]:
     if scenario.arrivals:
         yield from _arrivals(scenario.arrivals)
     yield from broken_fault_rules(scenario.faults)
+    yield from broken_disturbance_rules(scenario.disturbances, scenario.duration_s)
     if scenario.sampling and not any(one.share for one in scenario.sampling):
         yield ("sampling",), "needs a share above 0"
     if scenario.duration_s is not None and scenario.warm_up_s >= scenario.duration_s:
