@@ -1,7 +1,7 @@
 """How load comes about: the fleet's size over time, arrivals, and who samples how often. Pure and seeded; nothing here knows a road."""
 
 from engine.load.arrivals import Intensity, arrival_times
-from engine.load.curve import FleetCurve, Segment
+from engine.load.curve import FleetChange, FleetCurve, Segment
 from engine.load.sampling import SamplingMix
 
-__all__ = ["FleetCurve", "Segment", "Intensity", "arrival_times", "SamplingMix"]
+__all__ = ["FleetChange", "FleetCurve", "Segment", "Intensity", "arrival_times", "SamplingMix"]

@@ -39,6 +39,21 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetChange:
+    """Somebody's wish while a run goes on: from an instant on the fleet has so many drivers, to the run's end or the next change.
+
+    Attributes
+    ----------
+    at_ms : virtual epoch ms.
+    stage : name of the stage that begins then; None if nobody named it.
+    """
+
+    at_ms: int
+    drivers: int
+    stage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FleetCurve:
     """The fleet's size over time: pieces that follow each other without a gap from 0 on. Before and after them it is 0."""
 
