@@ -22,7 +22,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from engine import messages
 from engine.codec.layout import BOUNDS, ID_FIELDS
-from engine.messages import FINAL_KINDS, ControlAction, EventKind, RunState, Topic, Worker
+from engine.messages import FINAL_KINDS, MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, ControlAction, EventKind, RunState, Topic, Worker
 
 Schema = dict[str, Any]
 
@@ -50,6 +50,9 @@ _BY_NAME: Mapping[str, Schema] = {
     "distance": _LENGTH,
     "routeLength": _LENGTH,
     "timeScale": {"type": "number", "minimum": 0.01, "maximum": 1000},
+    "drivers": {"type": "integer", "minimum": 0, "maximum": MAX_FLEET},
+    "rate": {"type": "number", "minimum": 0, "maximum": MAX_RATE},
+    "stage": {"type": "string", "minLength": 1, "maxLength": MAX_STAGE_NAME},
     "limits": _PAIRS,
     "stops": _PAIRS,
     "clock": {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3},
@@ -65,9 +68,18 @@ _RULES: Mapping[str, Schema] = {
     },
     "RunMetrics": {"if": {"required": ["histograms"]}, "then": {"anyOf": [{"required": ["dueS"]}, {"properties": {"histograms": {"maxProperties": 0}}}]}},
     "ControlRun": {
-        "if": {"properties": {"action": {"const": ControlAction.SCALE.value}}},
-        "then": {"required": ["timeScale"], "properties": {"deliveryId": False}},
-        "else": {"properties": {"timeScale": False}},
+        "allOf": [
+            {
+                "if": {"properties": {"action": {"const": ControlAction.SCALE.value}}},
+                "then": {"required": ["timeScale"], "properties": {"deliveryId": False}},
+                "else": {"properties": {"timeScale": False}},
+            },
+            {
+                "if": {"properties": {"action": {"const": ControlAction.FLEET.value}}},
+                "then": {"oneOf": [{"required": ["drivers"]}, {"required": ["rate"]}], "properties": {"deliveryId": False}},
+                "else": {"properties": {"drivers": False, "rate": False, "stage": False}},
+            },
+        ]
     },
 }
 """What fields demand of each other."""
@@ -81,7 +93,7 @@ def schemas() -> dict[Topic, Schema]:
 
 def _message(kind: type[Any]) -> Schema:
     """Return the schema of a message; a field is required if the reader refuses the default that it has without it."""
-    hints, told = get_type_hints(kind), _told(kind)
+    hints, told = get_type_hints(kind), attributes_told(kind)
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(kind):
@@ -140,7 +152,7 @@ def _of(name: str, hint: Any) -> Schema:
     return known.get(hint, {})
 
 
-def _told(kind: type[Any]) -> dict[str, str]:
+def attributes_told(kind: type[Any]) -> dict[str, str]:
     """Return what a class's docstring says of its attributes."""
     found: dict[str, str] = {}
     for names, text in re.findall(r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE):

@@ -50,6 +50,14 @@ MAX_REQUEST_BYTES = 64 * 1024
 MAX_ROUTE_BYTES = 900 * 1024
 """A route definition larger than this is refused; Kafka's default record limit is 1 MiB."""
 
+MAX_FLEET = 10_000_000
+"""Most drivers of a fleet."""
+
+MAX_RATE = 1e8
+"""Most positions a virtual second that a fleet may be asked for."""
+
+MAX_STAGE_NAME = 100
+
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,96}")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -223,6 +231,7 @@ class ControlAction(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     SCALE = "scale"
+    FLEET = "fleet"
 
 
 _ACTIONS = frozenset(kind.value for kind in ControlAction)
@@ -230,12 +239,17 @@ _ACTIONS = frozenset(kind.value for kind in ControlAction)
 
 @dataclass(frozen=True, slots=True)
 class ControlRun(_Message):
-    """Request: pause, resume or cancel one delivery, or a whole run, or change the run's time scale.
+    """Request: pause, resume or cancel one delivery, or a whole run, or change the run's time scale, or its fleet.
+
+    A fleet that was changed keeps its size to the run's end, whatever stages its scenario has.
 
     Attributes
     ----------
     delivery_id : the delivery meant; the whole run if absent.
     time_scale : for ``scale``: virtual seconds per wall second, 0.01 to 1000.
+    drivers : for ``fleet``: how many drivers there are to be.
+    rate : for ``fleet``, instead of drivers: positions a virtual second; so many drivers as make them.
+    stage : for ``fleet``: what reports call the stage that begins then.
     """
 
     TOPIC: ClassVar[Topic] = Topic.RUN_CONTROL
@@ -243,6 +257,9 @@ class ControlRun(_Message):
     action: str = ""
     delivery_id: str | None = None
     time_scale: float | None = None
+    drivers: int | None = None
+    rate: float | None = None
+    stage: str | None = None
 
     def __post_init__(self) -> None:
         checked_id(self.run_id, "runId")
@@ -254,6 +271,24 @@ class ControlRun(_Message):
             raise MessageError(f'timeScale goes with action "scale" and only with it, found action {_shown(self.action)}')
         if self.action == ControlAction.SCALE and self.delivery_id is not None:
             raise MessageError("the time scale belongs to a run, not to a delivery")
+        self._check_fleet()
+
+    def _check_fleet(self) -> None:
+        drivers = _optional_number(self.drivers, "drivers", 0, MAX_FLEET)
+        object.__setattr__(self, "drivers", None if drivers is None else int(drivers))
+        _optional_number(self.rate, "rate", 0, MAX_RATE)
+        if self.stage is not None:
+            _text(self.stage, "stage")
+            if not 1 <= len(self.stage) <= MAX_STAGE_NAME:
+                raise MessageError(f"stage must be 1 to {MAX_STAGE_NAME} characters, found {_shown(self.stage)}")
+        given = [name for name in ("drivers", "rate", "stage") if getattr(self, name) is not None]
+        if self.action != ControlAction.FLEET:
+            if given:
+                raise MessageError(f'{given[0]} goes with action "fleet" and only with it, found action {_shown(self.action)}')
+        elif (self.drivers is None) == (self.rate is None):
+            raise MessageError(f'action "fleet" needs either drivers or rate, found {" and ".join(given[:2]) or "neither"}')
+        elif self.delivery_id is not None:
+            raise MessageError("the fleet belongs to a run, not to a delivery")
 
     @property
     def key(self) -> bytes:

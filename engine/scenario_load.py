@@ -7,11 +7,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+from engine.messages import MAX_RATE
 from engine.scenario_kinds import Choice, Files, Number, Numbers, Text, Whole
 from engine.scenario_parts import MAX_FLEET
 
 MAX_STAGE_S = 366 * 86_400.0
-MAX_RATE = 1e8
 
 
 class Shape(StrEnum):

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 from engine.data import NETWORKS
 from engine.delivery import DEFAULT_PACE_SPREAD
+from engine.messages import MAX_FLEET as MAX_FLEET
 from engine.scenario_kinds import Choice, File, Files, Number, Shares, Span, Truth, Whole
 from engine.vehicle import VehicleClass
 
-MAX_FLEET = 10_000_000
 MAX_ROUTES = 1_000_000
 
 _CARS: Mapping[VehicleClass, float] = MappingProxyType({VehicleClass.CAR: 1.0})
