@@ -17,6 +17,7 @@ from actors.driver import MAX_TICK_RECORDS
 from actors.open_publisher import open_publisher
 from actors.publisher import Publisher
 from actors.settings import Settings
+from benchmarks.rivals.counting import CountingSink
 from engine.delivery import make_spec
 from engine.roads import shipped_network
 from engine.route import Route
@@ -69,6 +70,15 @@ class Fleet:
         if publisher.flush(120.0):
             raise RuntimeError("the broker did not acknowledge within 120 s")
         return sent, size
+
+    def make(self, sink: CountingSink, until_ms: int) -> None:
+        """Hand over everything that is due up to an instant to a sink that counts."""
+        more = True
+        while more:
+            tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
+            for block in tick.records.blocks:
+                sink.take(block.matrix.size, len(block.matrix))
+            more = tick.more
 
     def values(self, count: int) -> list[bytes]:
         """Return some records as they are sent."""

@@ -1,0 +1,47 @@
+"""The largest fleet of the bars: 100,000 drivers at 1 Hz for 60 s, from the shipped simulation to a real broker's acknowledgements.
+
+The fleet is on the road within 10 s and stays for 60. Lateness counts every position of the run, those of the ramp included, from when it was due until it
+was handed to Kafka. Nothing is believed: the topic is read from its beginning, and every delivery's last event says how many positions there must be.
+Memory is that of the driver actors' processes, against a run of the same scenario with 1,000 drivers on the same routes.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.simulation import DISPATCHER, DRIVER, Simulation, account_of, environment_of, fleet_scenario, services
+
+DRIVERS, FEW = 100_000, 1_000
+RAMP_S, HOLD_S, SHORT_S = 10, 60, 10
+LIMIT_S = 180.0
+
+
+def run() -> list[dict[str, Any]]:
+    """Return lateness, what was lost, memory per driver and the rate."""
+    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder, services("kafka") as found:
+        environment = environment_of(found)
+        few = Simulation(environment, fleet_scenario(FEW, ramp_s=RAMP_S, hold_s=SHORT_S), Path(folder), "few")
+        with few:
+            few.watch(LIMIT_S)
+        many = Simulation(environment, fleet_scenario(DRIVERS, ramp_s=RAMP_S, hold_s=HOLD_S), Path(folder), "many")
+        with many:
+            many.watch(LIMIT_S)
+        told, account = many.summary(), account_of(found.kafka.address, "many")
+        print(f"  {told}, {account}", file=sys.stderr)
+    planned = DRIVERS * (RAMP_S / 2 + HOLD_S)
+    memory = {title: (many.resident(title) - few.resident(title)) / (DRIVERS - FEW) for title in (DRIVER, DISPATCHER)}
+    lost = max(told["produced"] - told["acked"], 0) + told["failed"] + abs(told["produced"] - account.different) + account.missing
+    return [
+        {"name": "fleet_100k.lateness_p99", "value": told["latenessP99Ms"], "unit": "ms from due to handed to Kafka, ramp included"},
+        {"name": "fleet_100k.lateness_p50", "value": told["latenessP50Ms"], "unit": "ms"},
+        {"name": "fleet_100k.lateness_max", "value": told["latenessMaxMs"], "unit": "ms"},
+        {"name": "fleet_100k.lost", "value": lost, "unit": "positions; produced, acknowledged and found on the topic differ by so many"},
+        {"name": "fleet_100k.produced", "value": told["produced"], "unit": f"positions of {planned:,.0f} planned"},
+        {"name": "fleet_100k.memory_per_driver", "value": memory[DRIVER], "unit": "bytes of the driver actors"},
+        {"name": "fleet_100k.memory_per_driver.dispatcher", "value": memory[DISPATCHER], "unit": "bytes of the dispatcher"},
+        {"name": "fleet_100k.positions_per_s", "value": told["produced"] / (RAMP_S / 2 + HOLD_S), "unit": "positions/s while the whole fleet is on the road"},
+        {"name": "fleet_100k.cpu", "value": many.cpu_s(DRIVER) / told["produced"] * 1e6, "unit": "us of the actors' processor time a position, start included"},
+    ]

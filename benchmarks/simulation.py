@@ -1,0 +1,222 @@
+"""What the benchmarks of whole runs share: a simulation in its processes on a real broker, watched while it works, and an account of what it has sent.
+
+The simulation is the shipped one, ``python -m actors``, with its settings' defaults. What is told of memory is what the system says is resident.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from cli.child import Child
+from cli.services import Services
+from cli.topic_reader import TopicReader
+from cli.topics import create_topics
+from engine.codec import decode_positions
+from engine.kafka_connection import KafkaConnection
+from engine.ledger import SeqLedger
+from engine.messages import FINAL_KINDS, Topic
+
+DRIVER, DISPATCHER = "TickingDriver", "Dispatching"
+"""What stands in the title of a process that is a driver actor, or the dispatcher."""
+
+_STOP_S = 30.0
+_SAMPLE_S = 1.0
+
+
+@contextmanager
+def services(*names: str) -> Iterator[Services]:
+    """Give some services with the contract's topics, in a folder and on ports of their own."""
+    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
+        Path(folder).chmod(0o755)
+        found = Services(Path(folder), free_ports=True)
+        try:
+            found.start(names)
+            create_topics(found.kafka.address, {})
+            yield found
+        finally:
+            found.stop()
+
+
+def fleet_scenario(drivers: int, *, ramp_s: float, hold_s: float, routes: int = 400, per_actor: int | None = None, min_length_m: float = 5_000.0) -> str:
+    """Return a scenario with a fleet at 1 Hz that grows for `ramp_s`, and stays as it is for `hold_s`; whole long routes, so that few drivers arrive."""
+    actors = f"[actors]\ndrivers_per_actor = {per_actor}\n" if per_actor else ""
+    ramp = f'[[stages]]\nname = "up"\nshape = "ramp"\nduration_s = {ramp_s}\ndrivers = {drivers}\n' if ramp_s else ""
+    return f"""\
+name = "fleet"
+seed = 5
+sample_hz = 1.0
+
+[network]
+extract = "liechtenstein"
+routes = {routes}
+min_length_m = {min_length_m}
+max_length_m = 30000.0
+
+[fleet.mix]
+car = 0.6
+van = 0.3
+truck = 0.1
+
+{actors}
+{ramp}
+[[stages]]
+name = "hold"
+shape = "hold"
+duration_s = {hold_s}
+drivers = {drivers}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the processes of a run used at one instant: by process id its title, resident bytes, and seconds of processor time so far."""
+
+    at_s: float
+    processes: dict[int, tuple[str, int, float]]
+
+
+class Simulation:
+    """One run's simulation.
+
+    Parameters
+    ----------
+    environment : of its process; where the broker is.
+    scenario : TOML.
+    folder : for scenario and log.
+    """
+
+    def __init__(self, environment: dict[str, str], scenario: str, folder: Path, run_id: str) -> None:
+        file = folder / f"{run_id}.toml"
+        file.write_text(scenario)
+        self.run_id, self.samples = run_id, list[Sample]()
+        arguments = ["--scenario", str(file), "--run-id", run_id]
+        self.child = Child(f"the simulation {run_id}", "actors", arguments, {**environment, "DATA_DIR": str(folder)}, folder / f"{run_id}.log")
+
+    def start(self) -> None:
+        """Start it without waiting."""
+        self.child.start()
+
+    def watch(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+        """Take a sample a second until it has ended by itself or `done` says so; fail if that takes longer than `seconds`."""
+        deadline = time.monotonic() + seconds
+        while self.child.exit_code is None and not done():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.child.name} was not done within {seconds:g} s:\n{self.child.last_words()}")
+            if self.child.pid is not None:
+                self.samples.append(sample_of([self.child.pid]))
+            time.sleep(_SAMPLE_S)
+        if self.child.exit_code:
+            self.child.check()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what it told at its end."""
+        told = [line for line in self.child.last_words().splitlines() if line.startswith("{")]
+        if not told:
+            raise RuntimeError(f"{self.child.name} told nothing at its end:\n{self.child.last_words()}")
+        return dict(json.loads(told[-1]))
+
+    def resident(self, title: str, last: float = 0.5) -> float:
+        """Return the resident bytes of all processes of a title together: the median over the last part of the samples."""
+        chosen = self.samples[-max(1, round(last * len(self.samples))) :]
+        sums = [sum(size for name, size, _ in one.processes.values() if title in name) for one in chosen]
+        return statistics.median([size for size in sums if size] or [0])
+
+    def cpu_s(self, title: str) -> float:
+        """Return the processor time of all processes of a title, start included."""
+        newest: dict[int, float] = {}
+        for one in self.samples:
+            newest |= {pid: cpu_s for pid, (name, _, cpu_s) in one.processes.items() if title in name}
+        return sum(newest.values())
+
+    def stop(self) -> dict[str, Any]:
+        """End it in order and return what it told."""
+        self.child.stop(_STOP_S)
+        return self.summary()
+
+    def __enter__(self) -> Simulation:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.stop(_STOP_S)
+
+
+def sample_of(roots: Sequence[int]) -> Sample:
+    """Return what some processes and all their descendants use now."""
+    found: dict[int, tuple[str, int, float]] = {}
+    for process in [one for root in roots for one in _family(root)]:
+        try:
+            with process.oneshot():
+                times = process.cpu_times()
+                found[process.pid] = " ".join(process.cmdline())[:200], process.memory_info().rss, times.user + times.system
+        except psutil.Error:  # it has just ended
+            continue
+    return Sample(time.monotonic(), found)
+
+
+def _family(root: int) -> list[psutil.Process]:
+    try:
+        first = psutil.Process(root)
+        return [first, *first.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a run's topics hold.
+
+    Attributes
+    ----------
+    records, different : on the topic of positions; and without repetitions.
+    missing : positions that a delivery's last event says there are, or that lie below one that is there, and that are not there.
+    """
+
+    records: int
+    different: int
+    missing: int
+
+
+def account_of(bootstrap: str, run_id: str) -> Account:
+    """Read a run's positions and events from the beginning to the present end, and count."""
+    ledger, records, prefix = SeqLedger(), 0, run_id.encode() + b"-"
+    reader = TopicReader(KafkaConnection(bootstrap), [Topic.NEW_POSITION.value, Topic.DELIVERY_EVENT.value], "benchmark")
+    try:
+        reader.mark()
+        for messages in reader.polls():
+            positions = [message.value() or b"" for message in messages if message.topic() == Topic.NEW_POSITION and (message.key() or b"").startswith(prefix)]
+            if positions:
+                batch = decode_positions(positions).batch
+                ledger.record(batch.delivery_id, batch.seq)
+                records += len(positions)
+            for message in messages:
+                if message.topic() == Topic.DELIVERY_EVENT:
+                    event = orjson.loads(message.value() or b"")
+                    if event["runId"] == run_id and event["kind"] in FINAL_KINDS:
+                        ledger.expect(event["deliveryId"], event["positions"])
+    finally:
+        reader.close()
+    found = ledger.summary()
+    return Account(records, found.seen, found.missing)
+
+
+def environment_of(found: Services) -> dict[str, str]:
+    """Return the settings by which a simulation finds its broker."""
+    return {"KAFKA_BOOTSTRAP": found.kafka.address, "JOURNAL": "topic"}
+
+
+def load() -> str:
+    """Return how busy the machine is by others, for who reads the rows: the load average of the last minute."""
+    return f"{os.getloadavg()[0]:.1f}"
