@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from actors.course import Course
 from actors.hosts import Hosts
 from actors.plan import RunPlan
+from engine.load.curve import FleetChange
 from engine.messages import DeliveryEvent, EventKind, RunEvent, StartDelivery
+
+StageTable = Callable[[int, int | None, Sequence[FleetChange]], list[list[Any]]]
+"""Given a run's first and last virtual instants (epoch ms; None if it is endless) and the changes of its fleet: its stages (`engine.load.stage_table`)."""
 
 
 class RunReporter:
     """Makes a run's events, numbered by time, so that a dispatcher that starts over goes on above its predecessor without a journal entry an event.
+
+    Parameters
+    ----------
+    stages : None if nothing is known of them; the events say nothing of stages then.
 
     Attributes
     ----------
     reported_ms : when it last did, wall clock, epoch ms.
     """
 
-    def __init__(self, plan: RunPlan, course: Course, hosts: Hosts) -> None:
-        self._plan, self._course, self._hosts = plan, course, hosts
+    def __init__(self, plan: RunPlan, course: Course, hosts: Hosts, stages: StageTable | None = None) -> None:
+        self._plan, self._course, self._hosts, self._stages = plan, course, hosts, stages
         self._seq = -1
         self.reported_ms = -math.inf
 
-    def run_event(self, active: int, now_ms: float) -> RunEvent:
-        """Return how the run stands, with so many deliveries on the road."""
+    def run_event(self, active: int, now_ms: float, changes: Sequence[FleetChange] = ()) -> RunEvent:
+        """Return how a run that has begun stands, with so many deliveries on the road, its fleet having been changed so."""
         course = self._course
         assert course.clock is not None
+        assert course.start_ms is not None
         self.reported_ms = now_ms
         self._seq = max(self._seq + 1, math.floor(now_ms - course.begun_ms))
         totals = self._hosts.totals
@@ -46,6 +57,7 @@ class RunReporter:
             acked=totals.acked,
             failed=totals.failed,
             lateness_p99_ms=self._hosts.lateness_since_last_report().percentile(99),
+            stages=None if self._stages is None else self._stages(course.start_ms, course.end_ms, changes),
         )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 
-from actors.announcements import RunReporter, rejection
+from actors.announcements import RunReporter, StageTable, rejection
 from actors.assignment import DriverStatus, Steering
 from actors.book import Placed
 from actors.course import Course
@@ -55,16 +55,24 @@ class Dispatcher:
     routes : those that the run's fleet drives; others come by `define_route`.
     fleet : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless.
     now_ms : wall clock, epoch ms, when this dispatcher was made.
+    stages : of the run, for its events.
     """
 
-    def __init__(self, plan: RunPlan, routes: Iterable[Route], fleet: Callable[[int], Iterator[DeliverySpec]], now_ms: float) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        routes: Iterable[Route],
+        fleet: Callable[[int], Iterator[DeliverySpec]],
+        now_ms: float,
+        stages: StageTable | None = None,
+    ) -> None:
         self.plan = plan
         self._course = Course(plan, now_ms)
         self._fleet = FleetFeed(plan, fleet)
         self._desk = Desk()
         self._roster = Roster(plan, routes, self._course, self._fleet, self._desk, now_ms)
         self.hosts = self._roster.hosts
-        self._reporter = RunReporter(plan, self._course, self.hosts)
+        self._reporter = RunReporter(plan, self._course, self.hosts, stages)
         self._checkpointed_ms = -math.inf
 
     @property

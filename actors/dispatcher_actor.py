@@ -24,6 +24,7 @@ from actors.requests import GROUP, RequestReader
 from actors.settings import Settings
 from actors.summary import Summary
 from actors.world import fleet_of, offered_routes, routes_of
+from engine.load.stage_table import stages_of
 from engine.scenario import Scenario
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ class Dispatching:
         routes = routes_of(self._scenario)
         offered = offered_routes(routes)
         facts = KafkaFacts(producer_options(self._settings))
-        dispatcher = Dispatcher(plan, offered, partial(fleet_of, self._scenario, plan.run_id, routes), wall_ms())
+        dispatcher = Dispatcher(plan, offered, partial(fleet_of, self._scenario, plan.run_id, routes), wall_ms(), partial(stages_of, self._scenario))
         requests = RequestReader(consumer_options(self._settings, GROUP))
         loop = DispatchLoop(dispatcher, requests, self._crew, journal, facts, wall_ms)
         loop.open(table)
