@@ -1,0 +1,88 @@
+"""What a run's workers tell, read from Kafka while it goes on."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Protocol
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from api.stream.client import connection_options, without_errors
+from engine.errors import MessageError
+from engine.kafka_connection import KafkaConnection
+from engine.messages import DeliveryEvent, EventKind, RunEvent, RunMetrics, Topic
+
+logger = logging.getLogger(__name__)
+
+MOST = 5_000
+QUIET_S = 1.5
+"""When nothing has come for so long, all has been told."""
+
+_ROLE = "loadtest"
+_TOPICS = (Topic.RUN_EVENT, Topic.RUN_METRICS, Topic.DELIVERY_EVENT)
+_ANSWER_S = 10.0
+
+
+class Listener(Protocol):
+    """Who wants to know what the workers tell."""
+
+    def on_run(self, event: RunEvent) -> None:
+        """Take how the run stands."""
+
+    def on_metrics(self, metrics: RunMetrics) -> None:
+        """Take what a worker has measured."""
+
+
+class MetricsReader:
+    """Reads what is told of one run, from the topics' beginning on, by a consumer that leaves no trace in Kafka.
+
+    Attributes
+    ----------
+    faults : how often each fault on purpose has been told of, by its name.
+    """
+
+    def __init__(self, kafka: KafkaConnection, run_id: str, listener: Listener) -> None:
+        self._run_id, self._listener = run_id, listener
+        self.faults: Counter[str] = Counter()
+        options = {"enable.auto.commit": False, "fetch.wait.max.ms": 50, "group.id": f"{kafka.client_id}-{_ROLE}", "auto.offset.reset": "earliest"}
+        self._consumer = Consumer({**connection_options(kafka, _ROLE), **options})
+        self._assign()
+
+    def _assign(self) -> None:
+        known = {topic: self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions for topic in _TOPICS}
+        self._consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic, numbers in known.items() for number in sorted(numbers)])
+
+    def read(self, wait_s: float) -> int:
+        """Give the listener what has come, waiting a while if there is nothing; return how many records there were."""
+        messages = without_errors(self._consumer.consume(MOST, wait_s), _ROLE)
+        for message in messages:
+            try:
+                self._take(message.topic() or "", message.value() or b"")
+            except MessageError as error:  # a sink tells the dead letters
+                logger.info("%s offset %s is passed over: %s", message.topic(), message.offset(), error)
+        return len(messages)
+
+    def _take(self, topic: str, value: bytes) -> None:
+        match topic:
+            case Topic.RUN_EVENT:
+                event = RunEvent.from_json(value)
+                if event.run_id == self._run_id:
+                    self._listener.on_run(event)
+            case Topic.RUN_METRICS:
+                metrics = RunMetrics.from_json(value)
+                if metrics.run_id == self._run_id:
+                    self._listener.on_metrics(metrics)
+            case Topic.DELIVERY_EVENT if self._run_id.encode() in value and b'"fault"' in value:
+                told = DeliveryEvent.from_json(value)
+                if told.run_id == self._run_id and told.kind == EventKind.FAULT and told.fault is not None:
+                    self.faults[told.fault] += 1
+
+    def read_the_rest(self) -> None:
+        """Read until nothing comes any more."""
+        while self.read(QUIET_S):
+            pass
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._consumer.close()
