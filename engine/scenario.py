@@ -66,6 +66,10 @@ For load there are, beside or instead of the fleet's size (`engine.scenario_load
     kind = "kill_driver"      # kill_driver, kill_dispatcher, pause_consumers, reconnect_viewers
     at_s = 30.0
 
+    [thresholds]              # what a load test must keep (`engine.load.thresholds`)
+    e2e_p99_ms = 300          # latency from due, of any segment of the way
+    lost = 0                  # positions
+
 A file with a fault is refused before anything starts, and all its faults are listed. A scenario may be built in code as well: the same checks, the same
 errors, the name of the argument in place of the line; `to_toml` writes it as a file.
 """
@@ -84,6 +88,7 @@ from engine.errors import ScenarioError
 from engine.faults import Fault, FaultKind
 from engine.load.curve import FleetCurve
 from engine.load.sampling import SamplingMix
+from engine.load.thresholds import Thresholds, ThresholdTable
 from engine.scenario_disturbances import Disturbance, DisturbanceKind
 from engine.scenario_fields import At, Part, Parts, faults_of, keys_of, lines_of, read_part
 from engine.scenario_kinds import Fault as Wrong
@@ -114,6 +119,7 @@ __all__ = [
     "FaultKind",
     "Disturbance",
     "DisturbanceKind",
+    "Thresholds",
 ]
 
 SHIPPED = ("liechtenstein", "brasilia", "load-10k", "ramp-and-spike", "rush-hour")
@@ -171,6 +177,7 @@ class Scenario:
     traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
     faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
     disturbances: Annotated[tuple[Disturbance, ...], Parts(Disturbance, 100), "what a load test does to the system on purpose, by the time of the run"] = ()
+    thresholds: Annotated[Thresholds | None, ThresholdTable(), "what a load test must keep"] = None
 
     def __post_init__(self) -> None:
         found = list(faults_of(self))
@@ -223,14 +230,21 @@ class Scenario:
         """Whether the run goes on until somebody ends it."""
         return self.duration_s is None and (self.deliveries.mode is DeliveryMode.CONTINUOUS or self.arrivals is not None)
 
+    @property
+    def is_plan_exact(self) -> bool:
+        """Whether the fleet's plan is every position that is due: nobody rests, ends early or comes by itself."""
+        is_steady = self.deliveries.mode is DeliveryMode.CONTINUOUS and not self.deliveries.pause_s[1]
+        return not self.arrivals and not self.traces and (bool(self.stages) or is_steady)
+
     def with_drivers(self, drivers: int) -> Scenario:
-        """Return the scenario with another fleet size; stages are scaled such that it is their peak."""
+        """Return the scenario with another fleet size; stages are scaled such that it is their peak, and so is a threshold in positions a second."""
+        factor = drivers / self.fleet.size if self.fleet.size else 1.0
+        thresholds = self.thresholds and self.thresholds.scaled(factor)
         if not self.stages or not self.fleet.size:
-            return replace(self, fleet=replace(self.fleet, size=drivers))
-        factor = drivers / self.fleet.size
+            return replace(self, fleet=replace(self.fleet, size=drivers), thresholds=thresholds)
         sizes = [(None if one.drivers is None else round(one.drivers * factor), None if one.rate is None else one.rate * factor) for one in self.stages]
         scaled = tuple(replace(one, drivers=size, rate=rate) for one, (size, rate) in zip(self.stages, sizes, strict=True))
-        return replace(self, stages=scaled, fleet=replace(self.fleet, size=0))
+        return replace(self, stages=scaled, fleet=replace(self.fleet, size=0), thresholds=thresholds)
 
     @classmethod
     def from_toml(cls, text: str, source: str, folder: Path | None = None) -> Scenario:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
-from engine.scenario_kinds import HERE, Fault, Kind, Place, Shares, shown
+from engine.scenario_kinds import HERE, Fault, Kind, Place, TableKind, shown
 from engine.scenario_reader import Table
 
 T = TypeVar("T")
@@ -161,7 +161,7 @@ def settled(part: T) -> T:
 def lines_of(part: Any, place: str = "") -> Iterator[str]:
     """Yield the lines of a part as TOML, keys first and then its tables; what has its default None is left out."""
     held = [(key, getattr(part, key.name)) for key in keys_of(type(part))]
-    plain = [(key, value) for key, value in held if not isinstance(key.kind, Part | Parts | Shares)]
+    plain = [(key, value) for key, value in held if not isinstance(key.kind, Part | Parts | TableKind)]
     for key, value in plain:
         if not key.section and not _is_left_out(value):
             yield f"{key.name} = {key.kind.written(value)}"
@@ -170,9 +170,8 @@ def lines_of(part: Any, place: str = "") -> Iterator[str]:
             yield f"\n[{key.section}]\n{key.name} = {key.kind.written(value)}"
     for key, value in held:
         inner = f"{place}{key.name}"
-        if isinstance(key.kind, Shares) and value:
-            yield f"\n[{inner}]"
-            yield from (f"{key.kind.word_written(word)} = {share!r}" for word, share in value.items())
+        if isinstance(key.kind, TableKind) and value:
+            yield from key.kind.lines(value, inner)
         elif isinstance(key.kind, Part) and value is not None:
             yield f"\n[{inner}]"
             yield from lines_of(value, f"{inner}.")

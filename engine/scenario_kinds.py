@@ -61,6 +61,14 @@ class Kind(ABC):
         return quoted(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
 
 
+class TableKind(Kind):
+    """What a table of the file holds as one value."""
+
+    @abstractmethod
+    def lines(self, value: Any, place: str) -> Iterator[str]:
+        """Yield a value that is not empty as TOML, its headers included; `place` is the table's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number(Kind):
     """A finite number within bounds."""
@@ -268,7 +276,7 @@ class Files(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Shares(Kind):
+class Shares(TableKind):
     """A table of shares >= 0 by word; of the words allowed, or of any if there are none. With `whole` the shares are kept such that they add up to 1."""
 
     words: Sequence[str] = ()
@@ -300,9 +308,9 @@ class Shares(Kind):
             found = {word: share / total for word, share in found.items()}
         return MappingProxyType(found)
 
-    def word_written(self, word: str) -> str:
-        """Return a word as a key of TOML."""
-        return str(word) if _BARE.fullmatch(word) else quoted(word)
+    def lines(self, value: Any, place: str) -> Iterator[str]:
+        yield f"\n[{place}]"
+        yield from (f"{key_written(word)} = {share!r}" for word, share in value.items())
 
     def schema(self) -> dict[str, Any]:
         share = {"type": "number", "minimum": 0, "maximum": self.highest}
@@ -319,6 +327,11 @@ def in_bounds(value: object, low: float, high: float) -> bool:
 def quoted(text: str) -> str:
     """Return a text as TOML writes it: as JSON does, but for the one character that JSON leaves alone."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def key_written(word: str) -> str:
+    """Return a word as a key of TOML."""
+    return str(word) if _BARE.fullmatch(word) else quoted(word)
 
 
 def shown(value: object) -> str:

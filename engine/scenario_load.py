@@ -14,6 +14,10 @@ from engine.scenario_parts import MAX_FLEET
 MAX_STAGE_S = 366 * 86_400.0
 
 
+WHOLE_RUN = "run"
+"""Name of the one stage of a run whose scenario has none."""
+
+
 class Shape(StrEnum):
     """How the fleet's size goes through a stage, from where the stage before it ended.
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from engine.data import NETWORKS
 from engine.faults import broken_rules as broken_fault_rules
+from engine.load.thresholds import PRODUCED_RATE, Thresholds, unknown_stages
 from engine.scenario_disturbances import broken_rules as broken_disturbance_rules
 from engine.scenario_kinds import Fault
-from engine.scenario_load import Arrivals, Shape
+from engine.scenario_load import WHOLE_RUN, Arrivals, Shape
 from engine.scenario_parts import MAX_FLEET, DeliveryMode
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def broken_rules(scenario: Scenario) -> Iterator[Fault]:
         yield from _arrivals(scenario.arrivals)
     yield from broken_fault_rules(scenario.faults)
     yield from broken_disturbance_rules(scenario.disturbances, scenario.duration_s)
+    if scenario.thresholds:
+        yield from _thresholds(scenario, scenario.thresholds)
     if scenario.sampling and not any(one.share for one in scenario.sampling):
         yield ("sampling",), "needs a share above 0"
     if scenario.duration_s is not None and scenario.warm_up_s >= scenario.duration_s:
@@ -80,3 +83,13 @@ def _arrivals(arrivals: Arrivals) -> Iterator[Fault]:
         yield ("arrivals", "histogram"), "is missing: the relative intensities of equal parts of a day"
     if not is_histogram and arrivals.histogram:
         yield ("arrivals", "histogram"), f'goes with process = "histogram" and only with it, found process = "{arrivals.process}"'
+
+
+def _thresholds(scenario: Scenario, thresholds: Thresholds) -> Iterator[Fault]:
+    place = ("thresholds",)
+    names = [stage.name for stage in scenario.stages] or [WHOLE_RUN]
+    yield from (((*place, *inner), what) for inner, what in unknown_stages(thresholds, names))
+    if PRODUCED_RATE in thresholds.names and not scenario.is_plan_exact:
+        yield place, f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] make positions beside the plan"
+    if getattr(scenario, "viewers", scenario) is None and (told := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
+        yield place, f"must not have {told[0]} without [viewers]: nobody would measure it"

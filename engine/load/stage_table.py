@@ -7,13 +7,12 @@ from typing import Any
 
 from engine.load.curve import FleetChange
 from engine.scenario import Scenario
+from engine.scenario_load import WHOLE_RUN
 
 __all__ = ["FleetChange", "WARM_UP", "stages_of"]
 
 WARM_UP = "warm-up"
 """Name of the stage that is left out of every verdict."""
-
-_WHOLE = "run"
 
 
 def stages_of(scenario: Scenario, start_ms: int, end_ms: int | None, changes: Sequence[FleetChange] = ()) -> list[list[Any]]:
@@ -49,7 +48,7 @@ def stages_of(scenario: Scenario, start_ms: int, end_ms: int | None, changes: Se
 def _planned(scenario: Scenario, start_ms: int) -> Iterator[tuple[int, str]]:
     """Yield when each of a scenario's own stages begins, and its name."""
     if not scenario.stages:
-        yield start_ms, _WHOLE
+        yield start_ms, WHOLE_RUN
     for stage, piece in zip(scenario.stages, scenario.curve.segments, strict=True):
         yield start_ms + piece.begin_ms, stage.name
 
