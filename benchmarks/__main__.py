@@ -1,6 +1,6 @@
 """Run the benchmarks: a readable table, then one JSON object a line.
 
-    python -m benchmarks [--only NAME ...] [--list]
+    python -m benchmarks [--only NAME ...] [--list] [--minutes N]
 
 Each module of this folder that has ``run()`` is one benchmark. It returns rows with `name`, `value`, `unit`, and where there is one `rival`,
 `rival_value` and `ratio` (how many times better than the rival, measured in the same run). The first row is the figure that its bar speaks of.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -50,6 +51,7 @@ def main() -> int:
     """Run what the arguments name; exit code 1 if a benchmark broke."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="the benchmarks to run (default: all)")
+    parser.add_argument("--minutes", type=float, help="how long a soak lasts (default: its own 20)")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     arguments = parser.parse_args()
     names = available()
@@ -68,7 +70,7 @@ def main() -> int:
     for name in arguments.only or names:
         console.print(f"[bold]{name}[/] ...")
         try:
-            found = importlib.import_module(f"benchmarks.{name}").run()
+            found = _run(name, arguments.minutes)
         except Exception:  # noqa: BLE001 - one broken benchmark must not hide the others
             console.print(traceback.format_exc())
             broken += 1
@@ -83,6 +85,12 @@ def main() -> int:
     for row in rows:
         print(json.dumps(row))
     return 1 if broken else 0
+
+
+def _run(name: str, minutes: float | None) -> list[dict[str, Any]]:
+    run = importlib.import_module(f"benchmarks.{name}").run
+    takes_minutes = minutes is not None and "minutes" in inspect.signature(run).parameters
+    return list(run(minutes=minutes) if takes_minutes else run())
 
 
 def _figure(value: float | None) -> str:

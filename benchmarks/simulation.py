@@ -6,7 +6,7 @@ The simulation is the shipped one, ``python -m actors``, with its settings' defa
 from __future__ import annotations
 
 import json
-import os
+import socket
 import statistics
 import tempfile
 import time
@@ -80,11 +80,27 @@ drivers = {drivers}
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """What one process uses.
+
+    Attributes
+    ----------
+    private_bytes : resident, without what is mapped from files or shared.
+    cpu_s : processor time since its start.
+    """
+
+    title: str
+    resident_bytes: int
+    private_bytes: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """What the processes of a run used at one instant: by process id its title, resident bytes, and seconds of processor time so far."""
+    """What processes used at one instant, by process id."""
 
     at_s: float
-    processes: dict[int, tuple[str, int, float]]
+    processes: dict[int, Used]
 
 
 class Simulation:
@@ -130,14 +146,14 @@ class Simulation:
     def resident(self, title: str, last: float = 0.5) -> float:
         """Return the resident bytes of all processes of a title together: the median over the last part of the samples."""
         chosen = self.samples[-max(1, round(last * len(self.samples))) :]
-        sums = [sum(size for name, size, _ in one.processes.values() if title in name) for one in chosen]
+        sums = [sum(used.resident_bytes for used in one.processes.values() if title in used.title) for one in chosen]
         return statistics.median([size for size in sums if size] or [0])
 
     def cpu_s(self, title: str) -> float:
         """Return the processor time of all processes of a title, start included."""
         newest: dict[int, float] = {}
         for one in self.samples:
-            newest |= {pid: cpu_s for pid, (name, _, cpu_s) in one.processes.items() if title in name}
+            newest |= {pid: used.cpu_s for pid, used in one.processes.items() if title in used.title}
         return sum(newest.values())
 
     def stop(self) -> dict[str, Any]:
@@ -155,12 +171,12 @@ class Simulation:
 
 def sample_of(roots: Sequence[int]) -> Sample:
     """Return what some processes and all their descendants use now."""
-    found: dict[int, tuple[str, int, float]] = {}
+    found: dict[int, Used] = {}
     for process in [one for root in roots for one in _family(root)]:
         try:
             with process.oneshot():
-                times = process.cpu_times()
-                found[process.pid] = " ".join(process.cmdline())[:200], process.memory_info().rss, times.user + times.system
+                times, memory = process.cpu_times(), process.memory_info()
+                found[process.pid] = Used(" ".join(process.cmdline()), memory.rss, memory.rss - memory.shared, times.user + times.system)
         except psutil.Error:  # it has just ended
             continue
     return Sample(time.monotonic(), found)
@@ -217,6 +233,8 @@ def environment_of(found: Services) -> dict[str, str]:
     return {"KAFKA_BOOTSTRAP": found.kafka.address, "JOURNAL": "topic"}
 
 
-def load() -> str:
-    """Return how busy the machine is by others, for who reads the rows: the load average of the last minute."""
-    return f"{os.getloadavg()[0]:.1f}"
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

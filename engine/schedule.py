@@ -27,7 +27,7 @@ class SampleSchedule:
         return self._rows["next_seq"]
 
     def append(self, depart_ms: Sequence[int], period_ms: Sequence[int], next_seq: Sequence[int]) -> None:
-        """Add deliveries, of which nothing is due before `set_count`."""
+        """Add deliveries, of which nothing is due before `set_counts`."""
         rows: dict[str, npt.ArrayLike] = {"depart_ms": depart_ms, "period_ms": period_ms, "next_seq": next_seq, "count": 0, "next_due_ms": NEVER_MS}
         self._rows.append(rows, len(depart_ms))
 
@@ -37,8 +37,12 @@ class SampleSchedule:
 
     def set_count(self, row: int, count: int) -> None:
         """Set how many samples a delivery has in all."""
-        self._rows["count"][row] = count
-        self._set_next_due(np.array([row]))
+        self.set_counts(np.array([row]), [count])
+
+    def set_counts(self, rows: Indices, counts: Sequence[int]) -> None:
+        """Set how many samples each of some deliveries has in all."""
+        self._rows["count"][rows] = counts
+        self._set_next_due(rows)
 
     def horizon(self, until_ms: int, at_most: int) -> int:
         """Return the latest instant up to which at most so many samples are due, but none before the first that is."""

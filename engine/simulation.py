@@ -6,6 +6,7 @@ caught up in any number of steps: a position (delivery, seq) and an event (deliv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -144,12 +145,9 @@ class FleetSimulation:
         begin = len(self._rows)
         self._fleet.add(new, self._book.table, plans)
         trips_ms = self._fleet.trip_ms[begin:].tolist()
-        for row, (spec, plan, trip_ms) in enumerate(zip(new, plans.tolist(), trips_ms, strict=True), begin):
-            rate = spec.pace / 1000.0
-            stops_ms = [min(int(np.ceil(arrival_s / rate)), trip_ms) for arrival_s in self._book.table.stops[plan].arrival_s]
-            trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms, NEVER_MS if spec.until_ms is None else spec.until_ms)
-            self._deliveries.append(RunningDelivery(spec, trip, float(self._book.table.length_m[plan]), self._advances))
-            self._row_of[spec.delivery_id] = row
+        running = [self._run(spec, plan, trip_ms) for spec, plan, trip_ms in zip(new, plans.tolist(), trips_ms, strict=True)]
+        self._deliveries += running
+        self._row_of |= {spec.delivery_id: row for row, spec in enumerate(new, begin)}
         self._rows.append(
             {
                 "handle": self._encoder.add_rows(
@@ -160,16 +158,22 @@ class FleetSimulation:
                     self.run_id,
                     [spec.payload_bytes for spec in new],
                 ),
-                "next_event_ms": NEVER_MS,
+                "next_event_ms": [spec.depart_ms for spec in new],  # which is told first of all
             },
             len(new),
         )
         next_seq = [(resume_seq or {}).get(spec.delivery_id, 0) for spec in new]
         self._schedule.append([spec.depart_ms for spec in new], [spec.period_ms for spec in new], next_seq)
         self._faults.append(new, next_seq)
-        for row in range(begin, len(self._rows)):
-            self._reschedule(row)
+        self._schedule.set_counts(np.arange(begin, len(self._rows)), [sample_count(one.trip, one.history) for one in running])
         return new
+
+    def _run(self, spec: DeliverySpec, plan: int, trip_ms: int) -> RunningDelivery:
+        """Return a delivery as it sets out on its plan."""
+        table, rate = self._book.table, spec.pace / 1000.0
+        stops_ms = tuple(min(math.ceil(arrival_s / rate), trip_ms) for arrival_s in table.stops[plan].arrival_s)
+        trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms, NEVER_MS if spec.until_ms is None else spec.until_ms)
+        return RunningDelivery(spec, trip, float(table.length_m[plan]), self._advances)
 
     def pause(self, delivery_id: str, at_ms: int) -> int | None:
         """Let a delivery's time stand still from an instant on.
