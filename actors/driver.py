@@ -103,6 +103,8 @@ class DriverHost:
                 return self._simulation.resume(steering.delivery_id, steering.at_ms)
             case ControlAction.CANCEL:
                 return self._simulation.cancel(steering.delivery_id, steering.at_ms)
+            case ControlAction.FLEET:
+                return self._simulation.leave(steering.delivery_id, steering.at_ms)
             case _:
                 return None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.delivery import DeliverySpec
 from engine.messages import DeliveryEvent, EventKind
-from engine.timeline import NEVER_MS, History, Occurrence, Trip, instant, timeline
+from engine.timeline import NEVER_MS, History, Occurrence, Trip, instant, off_road_ms, timeline
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class RunningDelivery:
     def ends_ms(self) -> int:
         """Return when it arrives or is taken off the road, `NEVER_MS` while it is paused."""
         arrival = instant(self.trip, self.trip.trip_ms, self.history.pauses)
-        return min(arrival, self.trip.until_ms, NEVER_MS if self.history.cancelled_ms is None else self.history.cancelled_ms)
+        return min(arrival, off_road_ms(self.trip, self.history), NEVER_MS if self.history.cancelled_ms is None else self.history.cancelled_ms)
 
     def ahead(self) -> list[Occurrence]:
         """Return what is still to be told of it, as far as known."""
@@ -60,6 +60,15 @@ class RunningDelivery:
             return None
         self.history.cancelled_ms = at_ms
         return at_ms
+
+    def leave(self, at_ms: int) -> int | None:
+        """Take its driver off the road, as if its spec's `until_ms` had been that; return the instant, or None if that changes nothing."""
+        before, left_ms = timeline(self.trip, self.history)[-1], self.history.left_ms
+        self.history.left_ms = at_ms if left_ms is None else min(left_ms, at_ms)
+        if timeline(self.trip, self.history)[-1] != before:
+            return at_ms
+        self.history.left_ms = left_ms
+        return None
 
     def tell(self, entry: Occurrence, distance_m: float) -> DeliveryEvent:
         """Return the event of its next occurrence."""

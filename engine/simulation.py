@@ -192,6 +192,10 @@ class FleetSimulation:
         """Take a delivery off the road; return the instant it counts from, None if nothing changes: unknown, cancelled, or ended by then."""
         return self._steer(delivery_id, at_ms, RunningDelivery.cancel)
 
+    def leave(self, delivery_id: str, at_ms: int) -> int | None:
+        """Take a delivery's driver off the road, as if its spec's `until_ms` had been that; return the instant it counts from, None if nothing changes."""
+        return self._steer(delivery_id, at_ms, RunningDelivery.leave)
+
     def forget(self, delivery_ids: Iterable[str]) -> None:
         """Remember some ended deliveries no longer: whoever adds deliveries knows that they have ended."""
         for delivery_id in delivery_ids:

@@ -22,10 +22,12 @@ class History:
     ----------
     pauses : ``(from_ms, to_ms)`` in which its time stands still, ordered, disjoint, none before the departure; only the last may be open (None).
     cancelled_ms : the instant from which it is off the road, if it has not arrived by then.
+    left_ms : the instant from which its driver is off the road because the fleet became smaller: as if the trip's `until_ms` had been that.
     """
 
     pauses: list[tuple[int, int | None]] = field(default_factory=list)
     cancelled_ms: int | None = None
+    left_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +93,18 @@ def sample_count(trip: Trip, history: History) -> int:
     return NEVER_MS if arrival == NEVER_MS else trip.samples_before(arrival) + 1
 
 
+def off_road_ms(trip: Trip, history: History) -> int:
+    """Return the instant from which the driver is off the road by plan; `NEVER_MS` if by none."""
+    return trip.until_ms if history.left_ms is None else min(trip.until_ms, history.left_ms)
+
+
 def _taken_off(trip: Trip, history: History, arrival_ms: int) -> tuple[int, EventKind] | None:
     """Return when a delivery is taken off the road before its end, and as what; None if it arrives, or is paused for ever."""
-    cancelled = history.cancelled_ms
-    if cancelled is not None and cancelled < min(arrival_ms, trip.until_ms):
+    cancelled, until_ms = history.cancelled_ms, off_road_ms(trip, history)
+    if cancelled is not None and cancelled < min(arrival_ms, until_ms):
         return cancelled, EventKind.CANCELLED
-    if trip.until_ms < NEVER_MS and (arrival_ms == NEVER_MS or trip.depart_ms + trip.samples_before(arrival_ms) * trip.period_ms >= trip.until_ms):
-        return trip.until_ms, EventKind.SUSPENDED
+    if until_ms < NEVER_MS and (arrival_ms == NEVER_MS or trip.depart_ms + trip.samples_before(arrival_ms) * trip.period_ms >= until_ms):
+        return until_ms, EventKind.SUSPENDED
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -399,3 +400,39 @@ def test_whatever_is_done_every_delivery_has_all_its_positions_and_its_events_in
         assert [r["finished"] for r in records[-1:]] == ([events[-1].kind == "delivered"] if records else [])
         distances = [float(str(r["distance"])) for r in records]
         assert distances == sorted(distances)
+
+
+@given(st.integers(0, 11), st.integers(-3_000, 60_000), st.integers(1_000, 30_000), st.none() | st.integers(500, 40_000))
+@settings(max_examples=15, deadline=None)
+def test_a_driver_that_leaves_does_as_if_its_plan_had_said_so(number: int, after_ms: int, step_ms: int, paused_ms: int | None) -> None:
+    one = SPECS[number]
+    at_ms = one.depart_ms + after_ms
+    planned, left = simulation([one]), simulation([one])
+    told, heard = Told(), Told()
+    if after_ms > 0:
+        planned = simulation([replace(one, until_ms=at_ms)])
+    for made in (planned, left):
+        if paused_ms is not None:
+            made.pause(one.delivery_id, one.depart_ms + paused_ms)
+            made.resume(one.delivery_id, one.depart_ms + paused_ms + 7_000)
+    run(left, heard, max(BEGIN_MS, at_ms - 1_000), step_ms)
+    left.leave(one.delivery_id, at_ms)
+    run(planned, told, step_ms=step_ms)
+    run(left, heard, step_ms=step_ms)
+    if after_ms > 0:
+        assert heard.positions == told.positions
+        assert heard.events == told.events
+    else:
+        assert heard.positions == {}
+        assert [(event.kind, event.positions) for event in heard.events.values()] == [("suspended", 0)]
+
+
+def test_a_driver_leaves_once_and_never_before_what_is_told() -> None:
+    made, told = simulation(SPECS[:1]), Told()
+    run(made, told, BEGIN_MS + 10_000)
+    assert made.leave("delivery-0", BEGIN_MS + 5_000) == BEGIN_MS + 10_001
+    assert made.leave("delivery-0", BEGIN_MS + 12_000) is None
+    run(made, told)
+    assert made.leave("delivery-0", BEGIN_MS + 20_000) is None
+    last = max(told.events.values(), key=lambda event: event.seq)
+    assert (last.kind, last.event_time, last.positions) == ("suspended", BEGIN_MS + 10_001, len(told.positions))
