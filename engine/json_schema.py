@@ -93,7 +93,7 @@ def schemas() -> dict[Topic, Schema]:
 
 def _message(kind: type[Any]) -> Schema:
     """Return the schema of a message; a field is required if the reader refuses the default that it has without it."""
-    hints, told = get_type_hints(kind), attributes_told(kind)
+    hints, told = get_type_hints(kind), _told(kind)
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(kind):
@@ -152,7 +152,7 @@ def _of(name: str, hint: Any) -> Schema:
     return known.get(hint, {})
 
 
-def attributes_told(kind: type[Any]) -> dict[str, str]:
+def _told(kind: type[Any]) -> dict[str, str]:
     """Return what a class's docstring says of its attributes."""
     found: dict[str, str] = {}
     for names, text in re.findall(r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE):
