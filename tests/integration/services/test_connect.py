@@ -30,9 +30,9 @@ from engine.codec import decode_positions
 from engine.errors import MessageError
 from engine.messages import DeliveryEvent, StartDelivery, Topic
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
-WAIT_S = 120.0
+WAIT_S = 240.0
 CONNECTORS = ("elasticsearch-sink", "mongodb-positions", "mongodb-events", "mongodb-requests")
 
 
