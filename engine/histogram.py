@@ -48,7 +48,8 @@ class Histogram:
     def add(self, values_us: npt.ArrayLike) -> None:
         """Count values, µs; shape (n,)."""
         values = np.clip(np.asarray(values_us, np.float64), 0, HIGHEST_US).astype(np.int64)
-        np.add.at(self.counts, _index_of(values), 1)
+        counted = np.bincount(_index_of(values))
+        self.counts[: len(counted)] += counted
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram's counts to these."""
@@ -103,8 +104,9 @@ class Histogram:
     def encode(self) -> str:
         """Return the histogram in the compressed V2 encoding, base64."""
         histogram = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS)
-        for index in np.flatnonzero(self.counts).tolist():
-            histogram.record_value(_least(index), int(self.counts[index]))
+        np.ctypeslib.as_array(histogram.counts)[:] = self.counts
+        # The package encodes the counts up to its greatest value's, if it has counted any.
+        histogram.total_count, histogram.max_value = self.total, self.max_us or 0
         return str(histogram.encode().decode())
 
     @classmethod
