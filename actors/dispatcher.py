@@ -21,7 +21,7 @@ from actors.fleet_feed import FleetFeed
 from actors.instructions import Instruction, Publish, Record
 from actors.journal import Table
 from actors.placement import least_loaded
-from actors.plan import RunPlan
+from actors.plan import FLEET_HORIZON_MS, RunPlan
 from actors.roster import Roster
 from engine.delivery import DeliverySpec, make_spec
 from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
@@ -29,11 +29,7 @@ from engine.route import Route
 from engine.traces import Trace
 
 START_LEAD_MS = 100.0
-START_LEAD_PER_DRIVER_MS = 0.5
-"""The run's clock starts this much after the first deliveries are handed out: actors build a plan for each before they can tick, and shall not begin late."""
-
-FLEET_HORIZON_MS = 5_000.0
-"""Deliveries of the fleet are handed out this long (wall time) before they depart."""
+_LEAD_PER_DRIVER_MS, _LEAD_AT_FIRST_MS, _LEAD_PER_PLAN_MS, _PLANS_PER_ROUTE = 0.05, 0.1, 0.5, 4
 
 FLEET_STEP = 5_000
 """At most so many deliveries of the fleet are handed out in one step, so that requests are served meanwhile."""
@@ -45,6 +41,16 @@ MAX_DEPART_AHEAD_MS = 7 * 86_400_000
 
 REPORT_PERIOD_MS = 1_000.0
 CHECKPOINT_PERIOD_MS = 5_000.0
+
+
+def start_lead_ms(plan: RunPlan, routes: int) -> float:
+    """Return how long after the first deliveries are handed out the run's clock starts, for nobody shall begin late.
+
+    Until then the demand of the whole fleet is drawn, whoever departs at first is handed out, and each actor has made the plans for them: one for each road
+    and vehicle class that is driven. Twice what it takes where actors and dispatcher share two cores.
+    """
+    plans = min(plan.at_first, routes * _PLANS_PER_ROUTE)
+    return START_LEAD_MS + _LEAD_PER_DRIVER_MS * plan.drivers + _LEAD_AT_FIRST_MS * plan.at_first + _LEAD_PER_PLAN_MS * plans
 
 
 class Dispatcher:
@@ -178,7 +184,7 @@ class Dispatcher:
         if self._course.clock is None:
             if not self.hosts.have_all_reported:
                 return []
-            begin_ms = math.ceil(now_ms + START_LEAD_MS + START_LEAD_PER_DRIVER_MS * self.plan.drivers)
+            begin_ms = math.ceil(now_ms + start_lead_ms(self.plan, len(self._roster.routes)))
             instructions += [Record(*change) for change in self._course.begin(begin_ms)]
             self._fleet.begin(self._course.start_ms or 0)
             # Deliveries first, then the clock: an actor that ticks has everything that is due.

@@ -28,7 +28,7 @@ class FleetFeed:
     """
 
     def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
-        self._plan, self._make = plan, make
+        self._make, self._actors, self._placement = make, plan.actors, plan.placement
         self._rest: Iterator[DeliverySpec] = iter(())
         self._next: DeliverySpec | None = None
         self._driver_numbers: dict[str, int] = {}
@@ -57,7 +57,7 @@ class FleetFeed:
         while self._next is not None and self._next.depart_ms <= until_ms and len(taken) < at_most:
             # Drivers are numbered in the order in which they first depart.
             driver = self._driver_numbers.setdefault(self._next.driver_id, len(self._driver_numbers))
-            taken.append(Placed(self._next, self._plan.actors[self._plan.placement.actor_of(driver)], self.count, of_fleet=True))
+            taken.append(Placed(self._next, self._actors[self._placement.actor_of(driver)], self.count, of_fleet=True))
             self.count += 1
             self._next = next(self._rest, None)
         return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from engine.messages import checked_id
 from engine.scenario import Scenario
 
 MAX_RUN_ID = 64
+
+FLEET_HORIZON_MS = 5_000.0
+"""Deliveries of the fleet are handed out this long (wall time) before they depart."""
 
 
 class RunRefused(InvalidInput):
@@ -33,6 +37,7 @@ class RunPlan:
     drivers : size of the fleet, 0 for a run that only serves requests.
     duration_ms : virtual; None for an endless run.
     start_ms : virtual epoch ms at which the run begins; None for the wall time at which its actors are ready.
+    at_first : drivers of the fleet that depart within the first `FLEET_HORIZON_MS`: the actors must have them before the run begins.
     """
 
     run_id: str
@@ -44,6 +49,7 @@ class RunPlan:
     placement: Placement
     duration_ms: int | None = None
     start_ms: int | None = None
+    at_first: int = 0
 
     @property
     def actors(self) -> tuple[str, ...]:
@@ -99,7 +105,16 @@ def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float 
         placement=place(scenario.fleet.size, cpus, drivers_per_actor=scenario.drivers_per_actor, actor_cpus=actor_cpus, is_dealt=is_dealt),
         duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
         start_ms=start_ms,
+        at_first=_at_first(scenario),
     )
+
+
+def _at_first(scenario: Scenario) -> int:
+    horizon_ms = FLEET_HORIZON_MS * scenario.time_scale
+    if scenario.stages:
+        return scenario.curve.most_in(0, math.ceil(horizon_ms))
+    spread_ms = scenario.deliveries.start_spread_s * 1000
+    return scenario.fleet.size if spread_ms <= horizon_ms else math.ceil(scenario.fleet.size * horizon_ms / spread_ms)
 
 
 def make_run_id(scenario: Scenario, now: datetime) -> str:

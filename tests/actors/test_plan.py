@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from actors.dispatcher import start_lead_ms
 from actors.plan import make_run_id, plan_run
 from actors.world import fleet_of, offered_routes, routes_of
 from engine.errors import MessageError
@@ -30,6 +31,15 @@ def test_a_fleet_that_grows_is_dealt_out_and_stays_where_it_sat() -> None:
     begun_before = {name: value for name, value in plan.identity.items() if name != "is_dealt"}
     assert not plan.resumed(begun_before, 4.0).placement.is_dealt
     assert not plan_run(load_scenario("load-10k"), "r", 2.0).placement.is_dealt
+
+
+def test_the_lead_follows_what_must_be_there_at_the_beginning() -> None:
+    at_once, slowly = load_scenario("load-10k"), load_scenario("ramp-and-spike").with_drivers(100_000)
+    assert plan_run(at_once, "r", 2.0).at_first == 10_000
+    assert plan_run(slowly, "r", 2.0).at_first == 4_167  # of 50,000 within 60 s
+    assert plan_run(load_scenario("liechtenstein"), "r", 2.0).at_first == 300 * 5 // 20
+    assert start_lead_ms(plan_run(at_once, "r", 2.0), 2000) == pytest.approx(100 + 500 + 1000 + 4000)
+    assert start_lead_ms(plan_run(slowly, "r", 2.0), 1000) < 10_000
 
 
 @pytest.mark.parametrize("run_id", ["", "with space", "x" * 65])
