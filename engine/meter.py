@@ -18,6 +18,9 @@ from engine.histogram import Histogram
 
 Floats = npt.NDArray[np.float64]
 
+MAX_SECONDS = 120
+"""So many seconds of a run are held apart at most, so that who catches up for hours takes no more memory than others."""
+
 
 class Segment(StrEnum):
     """Where on its way a position is measured.
@@ -58,7 +61,10 @@ def due_wall_ms(clock: RunClock, event_time_ms: npt.NDArray[np.integer] | Floats
 
 
 class Meter:
-    """The measurements of one worker since they were last taken; any thread may add and take."""
+    """The measurements of one worker since they were last taken; any thread may add and take.
+
+    Of more than `MAX_SECONDS` seconds, those that come last count in the held one before them.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -78,9 +84,20 @@ class Meter:
         seconds = np.floor_divide(due_ms, 1000.0).astype(np.int64)
         first, last = int(seconds.min()), int(seconds.max())
         with self._lock:
+            if len(self._histograms) + last - first >= MAX_SECONDS:
+                seconds = self._held(run_id, seconds)
+                first, last = int(seconds.min()), int(seconds.max())
             for second in [first] if first == last else np.unique(seconds).tolist():
                 of_it = self._histograms.setdefault((run_id, second), {})
                 of_it.setdefault(segment, Histogram()).add(late_us if first == last else late_us[seconds == second])
+
+    def _held(self, run_id: str, seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the seconds in which to count."""
+        held = np.array([second for run, second in self._histograms if run == run_id], np.int64)
+        fresh = np.setdiff1d(seconds, held)
+        kept = np.union1d(held, fresh[: max(MAX_SECONDS - len(held), 0)])
+        found: npt.NDArray[np.int64] = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
+        return found
 
     def take(self) -> list[Measured]:
         """Return what was measured since the last call, in the order of runs and seconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.clock import RunClock
-from engine.meter import Meter, Segment, due_wall_ms
+from engine.meter import MAX_SECONDS, Meter, Segment, due_wall_ms
 
 
 def test_latency_is_counted_from_due_in_the_second_of_the_due_instant() -> None:
@@ -21,6 +21,16 @@ def test_latency_is_counted_from_due_in_the_second_of_the_due_instant() -> None:
     assert second.histograms[Segment.PRODUCED].max_us == 100_031
     assert other.histograms[Segment.PRODUCED].max_us == 0
     assert meter.take() == []
+
+
+def test_who_catches_up_for_hours_holds_no_more_seconds_and_counts_every_position() -> None:
+    meter, hours = Meter(), 1000.0 * np.arange(10, 10_010)
+    meter.measure("run", Segment.PRODUCED, hours, 20_000_000.0)
+    meter.measure("run", Segment.PRODUCED, np.array([5_000.0, 12_500.0]), 20_000_000.0)
+    taken = meter.take()
+    assert [one.due_s for one in taken] == list(range(10, 10 + MAX_SECONDS))
+    totals = [one.histograms[Segment.PRODUCED].total for one in taken]
+    assert (totals[:4], totals[-1], sum(totals)) == ([2, 1, 2, 1], 10_000 - MAX_SECONDS + 1, 10_002)
 
 
 def test_nothing_is_counted_of_no_positions() -> None:
