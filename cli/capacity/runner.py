@@ -111,7 +111,7 @@ def probe_scenario(scenario: Scenario, drivers: int, shape: ProbeShape) -> Scena
         return scenario.with_drivers(drivers)
     ramp_s, settle_s, hold_s = (seconds * scenario.time_scale for seconds in (shape.ramp_s, shape.settle_s, shape.hold_s))
     return replace(
-        scenario,
+        scenario.with_drivers(drivers),  # scales thresholds in positions a second
         stages=(Stage(Shape.RAMP, ramp_s, drivers=drivers, name="ramp"), Stage(Shape.HOLD, settle_s + hold_s, name="hold")),
         fleet=replace(scenario.fleet, size=0),
         deliveries=replace(scenario.deliveries, mode=DeliveryMode.CONTINUOUS, start_spread_s=0.0, pause_s=(0.0, 0.0)),

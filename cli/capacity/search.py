@@ -15,17 +15,12 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from engine.errors import InvalidInput
+from engine.load.verdict import Outcome
 from engine.scenario_parts import MAX_FLEET
 
+__all__ = ["Search", "Probe", "Capacity", "Outcome", "Limit", "Phase"]
+
 _NO_FIGURES: Mapping[str, float] = MappingProxyType({})
-
-
-class Outcome(StrEnum):
-    """How a probe ended; the words are those of a verdict."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NO_VERDICT = "no verdict"
 
 
 class Limit(StrEnum):
@@ -52,6 +47,7 @@ class Probe:
     Attributes
     ----------
     drivers : size of the fleet.
+    outcome : of its verdict.
     bound : the part that was the bound, as the verdict names it; None if there was none.
     figures : what was measured, by names of `cli.capacity.curve`.
     """
