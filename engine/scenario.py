@@ -66,6 +66,10 @@ For load there are, beside or instead of the fleet's size (`engine.scenario_load
     kind = "kill_driver"      # kill_driver, kill_dispatcher, pause_consumers, reconnect_viewers
     at_s = 30.0
 
+    [viewers]                 # simulated viewers of the live map (`engine.scenario_viewers`)
+    count = 200
+    stalled = 0.1             # share that stops reading, now and then; also slow, reconnecting
+
     [thresholds]              # what a load test must keep (`engine.load.thresholds`)
     e2e_p99_ms = 300          # latency from due, of any segment of the way
     lost = 0                  # positions
@@ -97,6 +101,7 @@ from engine.scenario_load import ArrivalProcess, Arrivals, Sampling, Shape, Stag
 from engine.scenario_parts import MAX_FLEET, DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles
 from engine.scenario_reader import Faults, Table, parsed, path_text
 from engine.scenario_rules import broken_rules
+from engine.scenario_viewers import Viewers
 
 __all__ = [
     "Scenario",
@@ -117,6 +122,7 @@ __all__ = [
     "Traces",
     "Fault",
     "FaultKind",
+    "Viewers",
     "Disturbance",
     "DisturbanceKind",
     "Thresholds",
@@ -177,6 +183,7 @@ class Scenario:
     traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
     faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
     disturbances: Annotated[tuple[Disturbance, ...], Parts(Disturbance, 100), "what a load test does to the system on purpose, by the time of the run"] = ()
+    viewers: Annotated[Viewers | None, Part(Viewers), "simulated viewers of the live map while a load test runs"] = None
     thresholds: Annotated[Thresholds | None, ThresholdTable(), "what a load test must keep"] = None
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from engine.scenario_disturbances import broken_rules as broken_disturbance_rule
 from engine.scenario_kinds import Fault
 from engine.scenario_load import WHOLE_RUN, Arrivals, Shape
 from engine.scenario_parts import MAX_FLEET, DeliveryMode
+from engine.scenario_viewers import broken_rules as broken_viewer_rules
 
 if TYPE_CHECKING:
     from engine.scenario import Scenario
@@ -25,6 +26,8 @@ def broken_rules(scenario: Scenario) -> Iterator[Fault]:
         yield from _arrivals(scenario.arrivals)
     yield from broken_fault_rules(scenario.faults)
     yield from broken_disturbance_rules(scenario.disturbances, scenario.duration_s)
+    if scenario.viewers:
+        yield from broken_viewer_rules(scenario.viewers)
     if scenario.thresholds:
         yield from _thresholds(scenario, scenario.thresholds)
     if scenario.sampling and not any(one.share for one in scenario.sampling):
@@ -91,5 +94,5 @@ def _thresholds(scenario: Scenario, thresholds: Thresholds) -> Iterator[Fault]:
     yield from (((*place, *inner), what) for inner, what in unknown_stages(thresholds, names))
     if PRODUCED_RATE in thresholds.names and not scenario.is_plan_exact:
         yield place, f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] make positions beside the plan"
-    if getattr(scenario, "viewers", scenario) is None and (told := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
+    if scenario.viewers is None and (told := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
         yield place, f"must not have {told[0]} without [viewers]: nobody would measure it"

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from cli.viewers.viewport import LEAST_ZOOM, MOST_ZOOM, Bounds, Viewport
 from engine.errors import InvalidInput
+from engine.scenario_viewers import MAX_VIEWERS
 
-MAX_VIEWERS = 100_000
 REST_S = (1.0, 3.0)
 """A slow viewer's rest after a frame."""
 
