@@ -21,6 +21,7 @@ from api.bus import Bus, KafkaBus
 from api.catalogue import Catalogue
 from api.deps import Services, Stores
 from api.live import Hub, live_router
+from api.metering import Station
 from api.metrics import Metrics, RequestMetrics
 from api.rest import config, deliveries, health, routes, runs, views
 from api.rest.site import Site
@@ -32,10 +33,14 @@ from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
 from api.stream.consumer import SinkLoop
 from api.stream.live import LiveLoop
+from api.stream.measured_sink import MeasuredSink
 from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
 from api.stream.tally import Tally
+from api.telling import Telling
 from engine.errors import EngineError
 from engine.ledger import Account
+from engine.messages import Worker
+from engine.meter import Segment
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +77,9 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = _services(settings, metrics, stores, bus)
+        if settings.has(Role.LIVE):
+            hub.station = Station()
+            parts.telling.add(Role.LIVE, Worker.LIVE, hub.station, lambda: {"viewers": hub.counters.viewers})
         await parts.stores.state.open()
         await parts.stores.history.open()
         if bus is None:
@@ -80,6 +88,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
             parts.readers += _readers(parts, hub)
         for reader in parts.readers:
             reader.start()
+        parts.telling.start()
         app.state.services = parts
         warming = asyncio.create_task(_warm_up(parts))
         try:
@@ -118,7 +127,8 @@ def _version() -> str:
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
     stores = stores or stores_of(settings)
     bus = bus or KafkaBus(settings.kafka)
-    return Services(settings, stores, bus, metrics, Tally(), Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
+    telling = Telling(bus, settings.port)
+    return Services(settings, stores, bus, metrics, Tally(), telling, Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
 
 
 def stores_of(settings: Settings) -> Stores:
@@ -150,8 +160,18 @@ def _history_store(settings: Settings) -> HistoryStore:
 def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
     settings, loop = parts.settings, asyncio.get_running_loop()
     letters = DeadLetters(parts.bus, parts.tally, parts.metrics)
-    sinks: dict[Role, Sink] = {Role.STATE: StateSink(parts.stores.state), Role.HISTORY: HistorySink(parts.stores.history, parts.tally, parts.metrics)}
-    readers: list[SinkLoop | LiveLoop] = [SinkLoop(settings.kafka, sink, letters, parts.metrics, loop) for role, sink in sinks.items() if settings.has(role)]
+    sinks: dict[Role, tuple[Sink, Segment]] = {
+        Role.HISTORY: (HistorySink(parts.stores.history, parts.tally, parts.metrics), Segment.INDEXED),
+        Role.STATE: (StateSink(parts.stores.state), Segment.STORED),
+    }
+    readers: list[SinkLoop | LiveLoop] = []
+    for role, (sink, stored) in sinks.items():
+        if settings.has(role):
+            station = Station()
+            # Both read every position: the first one's reading alone is measured, so that each counts once in a process.
+            reader = SinkLoop(settings.kafka, MeasuredSink(sink, station, stored, reads=not readers), letters, parts.metrics, loop)
+            parts.telling.add(role, Worker.SINK, station, reader.gauges)
+            readers.append(reader)
     if settings.has(Role.LIVE):
         readers.append(LiveLoop(settings.kafka, hub, parts.metrics, loop))
     return readers
@@ -191,9 +211,10 @@ async def _warm_up(parts: Services) -> None:
 
 
 async def _end(parts: Services) -> None:
-    """End in the order in which nothing is lost: read to the end, store, commit, let go."""
+    """End in the order in which nothing is lost: read to the end, store, commit, tell what was measured, let go."""
     await _drain(parts)
     await asyncio.gather(*(asyncio.to_thread(reader.stop, STOP_S) for reader in parts.readers))
+    await parts.telling.end(STOP_S)
     for run_id in parts.tally.heard_of():
         account = await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally)
         if account is not None:

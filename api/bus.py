@@ -13,12 +13,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from api.errors import BusUnavailable
 from api.stream.client import TroubleLog, connection_options
 from engine.kafka_connection import KafkaConnection
-from engine.messages import ControlRun, RouteDefined, StartDelivery
+from engine.messages import ControlRun, RouteDefined, RunMetrics, StartDelivery
 
 ACK_TIMEOUT_S = 10.0
 """How long Kafka may take to acknowledge before the caller is told that it did not."""
 
-Request = StartDelivery | ControlRun | RouteDefined
+Told = StartDelivery | ControlRun | RouteDefined | RunMetrics
+"""The messages that the API sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Record:
     headers: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, message: Request) -> Record:
+    def of(cls, message: Told) -> Record:
         """Return a message as a record of its topic."""
         return cls(message.TOPIC, message.key, message.to_json())
 

@@ -15,6 +15,7 @@ from api.metrics import Metrics
 from api.settings import Settings
 from api.stores.base import HistoryStore, StateStore
 from api.stream.tally import Tally
+from api.telling import Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Services:
     bus: Bus
     metrics: Metrics
     tally: Tally
+    telling: Telling
     catalogue: Catalogue
     basemap: Basemap
     version: str

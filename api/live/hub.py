@@ -20,8 +20,10 @@ from api.live.slots import ALIVE
 from api.live.snapshot import Snapshot
 from api.live.words import DELIVERED, ON_THE_WIRE, PERIOD_MS, PROTOCOL, STATE_NAMES, STATES, VEHICLES
 from api.live.world import World
+from api.metering import Station
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent
+from engine.meter import Segment
 from engine.route import Route
 
 EVENTS_KEPT = 64
@@ -44,16 +46,22 @@ class Hub:
     Parameters
     ----------
     now_ms : wall epoch ms at which the hub begins; the present if absent.
+
+    Attributes
+    ----------
+    station : where positions that reach the map are measured; None measures nothing.
     """
 
     def __init__(self, now_ms: float | None = None) -> None:
         self.counters = LiveCounters()
         self.world = World(time.time() * 1000 if now_ms is None else now_ms)
         self.taps: list[Tap] = []
+        self.station: Station | None = None
         self._routes: dict[str, RouteDefined] = {}
         self._events: deque[DeliveryEvent] = deque()
         self._events_left_out = 0
         self._delays: list[NDArray[np.float64]] = []
+        self._fresh = np.empty(0, np.intp)
         self._seq = 0
         self._stats = ""
         self._stats_due_ms = -np.inf
@@ -82,6 +90,8 @@ class Hub:
     def on_run(self, event: RunEvent) -> None:
         """Take a run's news; with the end of a run its vehicles end."""
         self.world.take_run(event)
+        if self.station is not None:
+            self.station.hear([event])
 
     def on_route(self, route: RouteDefined) -> None:
         """Take a route's geometry, or that it is gone."""
@@ -120,9 +130,24 @@ class Hub:
     def rest(self, now_ms: float) -> None:
         """Do what a tick does for the world, and show it to nobody."""
         self.world.settle(now_ms)
-        self.world.slots.fresh[:] = False
-        self.counters.vehicles = len(self.world.visible())
+        rows = self.world.visible()
+        self._take_fresh(rows)
+        self.counters.vehicles = len(rows)
         self._forget_events()
+
+    def pushed(self, now_ms: float) -> None:
+        """Measure the positions that came before the last tick, called when its snapshot is ready to be sent, or could be: at rest nobody watches.
+
+        Of several new positions of a delivery the map shows the newest, so that one alone counts. One that never is on the map, late or repeated or of a
+        delivery that has left, does not.
+        """
+        if self.station is None or not len(self._fresh):
+            return
+        slots = self.world.slots
+        run, event_ms = slots.run[self._fresh], slots.event_ms[self._fresh]
+        for index in np.unique(run).tolist():
+            self.station.measure(self.world.runs.id_of(index), Segment.PUSHED, event_ms[run == index], now_ms)
+        self._fresh = self._fresh[:0]
 
     def find(self, delivery_id: str) -> int | None:
         """Return the number of a delivery on the map, None if it is unknown or gone for long."""
@@ -191,10 +216,15 @@ class Hub:
 
     def _measure(self, rows: NDArray[np.intp], now_ms: float) -> None:
         """Note how old the positions that came since the last tick are now that they can be sent first."""
-        slots = self.world.slots
-        fresh = rows[slots.fresh[rows]]
-        slots.fresh[:] = False
+        self._take_fresh(rows)
+        slots, fresh = self.world.slots, self._fresh
         self._delays.append(self.world.runs.age_ms(slots.run[fresh], slots.event_ms[fresh], now_ms))
+
+    def _take_fresh(self, rows: NDArray[np.intp]) -> None:
+        """Set aside which of some rows have positions that came since the last tick."""
+        slots = self.world.slots
+        self._fresh = rows[slots.fresh[rows]]
+        slots.fresh[:] = False
 
     def _stats_text(self, state: NDArray[np.uint8], ages_ms: NDArray[np.float64]) -> str:
         """Return the world-wide figures; ages are those of the last second's new positions, or of all if nothing came."""

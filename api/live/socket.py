@@ -71,10 +71,12 @@ class Audience:
         now_ms = self._now_ms()
         if not self._seats:
             self._hub.rest(now_ms)
+            self._hub.pushed(self._now_ms())
             return
         started_s = time.perf_counter()
         snapshot = self._hub.tick(now_ms)
         self._hub.counters.tick_s = time.perf_counter() - started_s
+        self._hub.pushed(self._now_ms())
         for seat, sender in self._seats.items():
             if seat.viewer.is_overdue(now_ms):
                 self._hub.counters.viewers_timed_out += not sender.cancelling()

@@ -71,6 +71,7 @@ class SinkLoop:
         self._offsets = Offsets()
         self._committed_at = 0.0
         self._paused = False
+        self._held, self._lag_records, self._write_s = 0, 0, 0.0
         self._stopping = threading.Event()
         self._deadline = 0.0
         self._thread = threading.Thread(target=self._run, name=f"consumer-{sink.role}", daemon=True)
@@ -79,6 +80,10 @@ class SinkLoop:
     def is_assigned(self) -> bool:
         """Whether the group has given this loop partitions to read."""
         return bool(self._offsets.owned) and self._thread.is_alive()
+
+    def gauges(self) -> dict[str, float]:
+        """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
+        return {"queue": self._held, "paused": float(self._paused), "lag": self._lag_records, "writeS": self._write_s}
 
     def start(self) -> None:
         """Begin to read."""
@@ -159,7 +164,11 @@ class SinkLoop:
             self._waiting = []
 
     async def _store(self, intake: Intake) -> None:
-        refused = await self._sink.write(intake)
+        began = time.monotonic()
+        try:
+            refused = await self._sink.write(intake)
+        finally:
+            self._write_s += time.monotonic() - began
         letters = [letter for letter in intake.rejected if letter.topic in self._sink.reports] + refused
         await self._dead_letters.send(letters)
 
@@ -179,7 +188,7 @@ class SinkLoop:
 
     def _throttle(self, consumer: Consumer) -> None:
         """Pause the partitions of a full sink, and resume them once half of it is stored."""
-        rows = self._rows_waiting() + (_rows(self._writing[0]) if self._writing else 0)
+        self._held = rows = self._rows_waiting() + (_rows(self._writing[0]) if self._writing else 0)
         self._metrics.waiting.labels(self.role).set(rows)
         if rows > self._max_waiting:
             consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
@@ -203,7 +212,8 @@ class SinkLoop:
                 consumer.commit(offsets=offsets, asynchronous=False)
             elif offsets:
                 consumer.commit(offsets=offsets)
-            self._metrics.lag.labels(self.role).set(self._lag(consumer))
+            self._lag_records = self._lag(consumer)
+            self._metrics.lag.labels(self.role).set(self._lag_records)
         except KafkaException as error:
             logger.warning("the %s consumer could not commit: %s", self.role, error)
             self._answered(error.args[0], offsets)

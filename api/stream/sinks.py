@@ -40,10 +40,14 @@ class Sink(Protocol):
     linger_s : how long facts may be gathered before a write; a store takes few large writes better than many small ones.
     """
 
-    role: ClassVar[str]
-    topics: ClassVar[tuple[Topic, ...]]
-    reports: ClassVar[frozenset[Topic]]
-    linger_s: ClassVar[float]
+    @property
+    def role(self) -> str: ...
+    @property
+    def topics(self) -> tuple[Topic, ...]: ...
+    @property
+    def reports(self) -> frozenset[Topic]: ...
+    @property
+    def linger_s(self) -> float: ...
 
     def note(self, intake: Intake) -> None:
         """Count what a poll brought; called by the loop's thread, once per poll."""
@@ -124,14 +128,19 @@ def _letters(records: Sequence[Inbound], written: Written) -> list[DeadLetter]:
 
 def by_run(batch: PositionBatch) -> Iterator[tuple[str, NDArray[np.int64], PositionBatch]]:
     """Give each run, the rows of its positions, and these; of one run, as nearly always, the batch itself."""
-    if not len(batch):
+    for run_id, rows in rows_by_run(batch.run_id):
+        yield run_id, rows, batch if len(rows) == len(batch) else batch.take(rows)
+
+
+def rows_by_run(run_ids: NDArray[np.bytes_]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Give each run and the rows of its positions."""
+    if not len(run_ids):
         return
-    if (batch.run_id == batch.run_id[0]).all():
-        yield batch.run_id[0].decode(), np.arange(len(batch)), batch
+    if (run_ids == run_ids[0]).all():
+        yield run_ids[0].decode(), np.arange(len(run_ids))
         return
-    for run_id in np.unique(batch.run_id):
-        rows = np.flatnonzero(batch.run_id == run_id)
-        yield run_id.decode(), rows, batch.take(rows)
+    for run_id in np.unique(run_ids):
+        yield run_id.decode(), np.flatnonzero(run_ids == run_id)
 
 
 class DeadLetters:

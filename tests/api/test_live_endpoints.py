@@ -18,8 +18,10 @@ from api.live.frames import decode_frame
 from api.live.socket import Audience
 from api.live.stream import MAX_DELIVERIES, QUEUE, Stream, Streams
 from api.live.viewer import ACK_TIMEOUT_MS
+from api.metering import Station
 from engine.codec import PositionBatch
-from engine.messages import DeliveryEvent
+from engine.messages import DeliveryEvent, RunEvent
+from engine.meter import Segment
 
 SUB = json.dumps({"t": "sub", "z": 12, "cells": [0, 0, 4095, 4095]})
 NOW = 1_767_225_600_000
@@ -115,6 +117,19 @@ async def test_a_viewer_is_greeted_and_gets_frames(hub: Hub, app: FastAPI) -> No
         assert decode_frame(await session.frame()).vehicles.id.tolist() == [0]
         assert hub.counters.viewers == 1
     assert hub.counters.viewers == 0
+
+
+async def test_with_a_viewer_each_new_position_is_measured_once_as_pushed(hub: Hub, app: FastAPI) -> None:
+    hub.station = Station()
+    hub.on_run(RunEvent(run_id="run", state="running", clock=[NOW, NOW, 1.0]))
+    async with connected(app, "/ws/live") as session:
+        session.send(SUB)
+        await session.frame()
+        hub.on_positions(positions(("a", 1), ("b", 1)))
+        while not len(decode_frame(await session.frame()).vehicles):
+            pass
+        await session.frame()
+    assert [(measured.run_id, measured.histograms[Segment.PUSHED].total) for measured in hub.station.take()] == [("run", 2)]
 
 
 MALFORMED = {"json": ("{", "not JSON"), "word": ('{"t":"fly"}', "t must be"), "bytes": (b"\0\1", "binary"), "size": ("1" * 200_000, "at most")}
