@@ -40,6 +40,11 @@ class Histogram:
     def __init__(self, counts: npt.NDArray[np.int64] | None = None) -> None:
         self.counts: npt.NDArray[np.int64] = np.zeros(_LENGTH, np.int64) if counts is None else counts
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and np.array_equal(self.counts, other.counts)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @property
     def total(self) -> int:
         """How many values were counted."""

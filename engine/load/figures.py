@@ -6,7 +6,7 @@ All latencies are counted from the instant at which a position was due. Instants
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol, Self
 
 import numpy as np
@@ -90,6 +90,7 @@ class SecondLoad:
     segments : what was measured of them.
     latencies : the same in full, from which any percentile of any stretch of time is made.
     active : deliveries on the road, as the run told in that second; None if it told nothing.
+    ran_s : for how long of it the run went on, 0 to 1: less in its first, its last and the present second, and where it was paused.
     """
 
     due_s: int
@@ -98,6 +99,7 @@ class SecondLoad:
     segments: dict[Segment, Brief] = field(default_factory=dict)
     latencies: dict[Segment, Latencies] = field(default_factory=dict)
     active: int | None = None
+    ran_s: float = 1.0
 
     def count(self, segment: Segment) -> int:
         """Return how many positions of the second were measured in a segment."""
@@ -134,6 +136,7 @@ class StageLoad:
     planned : positions due in them by the plan.
     histograms : latencies by segment, those of all workers together; only segments that were measured.
     uses : what each worker did with its time.
+    ran_s : for how long of its seconds the run went on.
     """
 
     name: str
@@ -144,6 +147,7 @@ class StageLoad:
     planned: float
     histograms: dict[Segment, Histogram] = field(default_factory=dict)
     uses: tuple[WorkerUse, ...] = ()
+    ran_s: float = 0.0
 
     @property
     def counts(self) -> dict[Segment, int]:
@@ -204,7 +208,12 @@ class Accounted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LedgerTotals:
-    """Where the positions of the whole run are; see `engine.ledger.Account`."""
+    """Where the positions of the whole run are; see `engine.ledger.Account`.
+
+    Attributes
+    ----------
+    duplicated : read although they were stored already; those that a fault on purpose sent twice are left out.
+    """
 
     produced: int = 0
     acked: int = 0
@@ -217,9 +226,10 @@ class LedgerTotals:
     lost_on_purpose: int = 0
 
     @classmethod
-    def of(cls, account: Accounted) -> Self:
+    def of(cls, account: Accounted, duplicated_on_purpose: int = 0) -> Self:
         """Return the totals of an account."""
-        return cls(**{name: getattr(account, name) for name in cls.__slots__})
+        found = {one.name: getattr(account, one.name) for one in fields(cls)}
+        return cls(**found | {"duplicated": max(account.duplicated - duplicated_on_purpose, 0)})
 
     @property
     def lost(self) -> int:

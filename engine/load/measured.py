@@ -1,12 +1,49 @@
-"""Puts together what a run's workers tell: a pure reader of messages, in whatever order and however often they come."""
+"""Puts together what a run's workers tell: a pure reader of messages, in whatever order and however often they come.
+
+A second belongs to a stage by the clock that was in force in it, and by the newest table of stages; both may be told late, so that all of it is decided when
+the figures are asked for. Latencies of all workers are added as counts, so percentiles are those of all positions, however many workers measured them.
+"""
 
 from __future__ import annotations
 
-from engine.load.figures import Accounted, Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
-from engine.messages import RunEvent, RunMetrics
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from engine.clock import RunClock
+from engine.errors import InvalidInput
+from engine.histogram import Histogram
+from engine.load.due import DuePositions, fleet_changes
+from engine.load.figures import ENDED, Accounted, Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
+from engine.load.run_time import RunTime, StageSpan
+from engine.load.stage_table import WARM_UP
+from engine.load.worker_log import Told, WorkerLog
+from engine.messages import RunEvent, RunMetrics, Worker
+from engine.meter import Segment
 from engine.scenario import Scenario
 
 __all__ = ["Collector", "MeasuredLoad", "StageLoad", "SecondLoad", "Brief", "Latencies", "WorkerLoad", "WorkerUse", "LedgerTotals", "Accounted"]
+
+
+class _Second:
+    """What is measured of the positions of one second, and what was made of it when it was last asked for."""
+
+    __slots__ = ("latencies", "segments")
+
+    def __init__(self) -> None:
+        self.latencies: dict[Segment, Latencies] = {}
+        self.segments: dict[Segment, Brief] = {}
+
+    def add(self, segment: Segment, histogram: Histogram) -> None:
+        known = self.latencies.get(segment)
+        self.latencies[segment] = Latencies.of(histogram if known is None else Latencies.merged([known, Latencies.of(histogram)]))
+        self.segments.pop(segment, None)
+
+    def briefs(self) -> dict[Segment, Brief]:
+        for segment, found in self.latencies.items():
+            if segment not in self.segments:
+                self.segments[segment] = Brief.of(found.histogram())
+        return {segment: self.segments[segment] for segment in Segment if segment in self.segments}
 
 
 class Collector:
@@ -17,16 +54,122 @@ class Collector:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
+        self._run_id = ""
+        self._newest: RunEvent | None = None
+        self._stages: tuple[int, tuple[StageSpan, ...]] = (-1, ())
+        self._clocks: dict[RunClock, int] = {}
+        self._standing: dict[int, tuple[int, int, int]] = {}  # by the event's seq: event time, drivers, active
+        self._seconds: dict[int, _Second] = {}
+        self._workers: dict[str, WorkerLog] = {}
+        self._errors: set[str] = set()
+        self._ledger: LedgerTotals | None = None
 
     def on_run(self, event: RunEvent) -> None:
         """Take how the run stands."""
+        self._run_id = event.run_id
+        if self._newest is None or event.seq > self._newest.seq:
+            self._newest = event
+        if event.stages and event.seq > self._stages[0]:
+            self._stages = event.seq, StageSpan.table(event.stages)
+        clock = RunClock(*(event.clock or ()))
+        self._clocks[clock] = max(event.seq, self._clocks.get(clock, event.seq))
+        self._standing[event.seq] = event.event_time, event.drivers, event.active
 
     def on_metrics(self, metrics: RunMetrics) -> None:
         """Take what a worker has measured; what cannot be decoded is noted as an error of that worker."""
+        self._run_id = metrics.run_id
+        log = self._workers.setdefault(metrics.worker, WorkerLog(metrics.worker, metrics.part))
+        if metrics.seq in log:
+            return
+        found = dict(self._decoded(metrics))
+        for segment, histogram in found.items():
+            self._seconds.setdefault(metrics.due_s or 0, _Second()).add(segment, histogram)
+        log.add(metrics.seq, Told(metrics.told_ms, {segment: histogram.total for segment, histogram in found.items()}, dict(metrics.gauges or {})))
 
-    def on_ledger(self, account: Accounted) -> None:
-        """Take the run's ledger; it replaces an earlier one."""
+    def _decoded(self, metrics: RunMetrics) -> Iterator[tuple[Segment, Histogram]]:
+        for name, text in (metrics.histograms or {}).items():
+            try:
+                if (histogram := Histogram.decode(text)).total:
+                    yield Segment(name), histogram
+            except (InvalidInput, ValueError) as error:
+                self._errors.add(f"{metrics.worker} message {metrics.seq}, {name}: {error}")
+
+    def on_ledger(self, account: Accounted, duplicated_on_purpose: int = 0) -> None:
+        """Take the run's ledger; it replaces an earlier one.
+
+        Parameters
+        ----------
+        duplicated_on_purpose : how many positions a fault of the scenario has sent twice.
+        """
+        self._ledger = LedgerTotals.of(account, duplicated_on_purpose)
 
     def load(self, now_ms: float) -> MeasuredLoad:
         """Return the figures by a wall instant, epoch ms."""
-        return MeasuredLoad(run_id="", scenario=self._scenario.name, now_ms=now_ms)
+        load = MeasuredLoad(
+            run_id=self._run_id,
+            scenario=self._scenario.name,
+            now_ms=now_ms,
+            seconds=tuple(self._second(due_s, "", 0.0) for due_s in sorted(self._seconds)),
+            workers=tuple(self._workers[name].load() for name in sorted(self._workers)),
+            ledger=self._ledger,
+            is_plan_exact=self._scenario.is_plan_exact,
+            has_viewers=getattr(self._scenario, "viewers", None) is not None or any(log.part == Worker.VIEWER for log in self._workers.values()),
+            errors=tuple(sorted(self._errors)),
+        )
+        return load if self._newest is None else self._with_run(load, self._newest)
+
+    def _with_run(self, load: MeasuredLoad, newest: RunEvent) -> MeasuredLoad:
+        """Return the figures with what follows from the run's own word: its time, its stages and its plan."""
+        time = RunTime([(seq, clock) for clock, seq in self._clocks.items()], self._stages[1])
+        has_ended = newest.state in ENDED
+        by_now_ms = min(newest.event_time if has_ended else time.virtual(load.now_ms), time.end_ms)
+        seconds = tuple(self._seconds_of(time, by_now_ms, load.now_ms))
+        return replace(
+            load,
+            started_ms=time.wall(time.start_ms),
+            ended_ms=min(time.wall(by_now_ms), load.now_ms) if has_ended else None,
+            run_s=max(by_now_ms - time.start_ms, 0.0) / 1000.0,
+            state=newest.state,
+            produced=newest.produced,
+            acked=newest.acked,
+            failed=newest.failed,
+            active=newest.active,
+            drivers=newest.drivers,
+            actors=newest.actors,
+            stages=tuple(self._stage(stage, time, seconds) for stage in time.stages),
+            seconds=seconds,
+        )
+
+    def _seconds_of(self, time: RunTime, by_now_ms: float, now_ms: float) -> Iterator[SecondLoad]:
+        """Yield every second of the run up to now, and those beside it in which something was due."""
+        told = [self._standing[seq] for seq in sorted(self._standing)]
+        active = {math.floor(at_ms / 1000): count for event_ms, _, count in told if (at_ms := time.wall(event_ms)) < math.inf}
+        due = DuePositions(self._scenario, time.start_ms, fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in told]))
+        begin_ms, end_ms = time.wall(time.start_ms), min(time.wall(by_now_ms), now_ms)
+        own = range(math.floor(begin_ms / 1000), math.ceil(end_ms / 1000)) if begin_ms < end_ms else ()
+        for due_s in sorted({*own, *self._seconds}):
+            from_ms, to_ms = due_s * 1000.0, due_s * 1000.0 + 1000.0
+            planned = due.between(max(time.virtual(from_ms), time.start_ms), min(time.virtual(to_ms), by_now_ms))
+            ran_s = time.moved_s(max(from_ms, begin_ms), min(to_ms, end_ms))
+            yield self._second(due_s, time.stage_of(due_s), planned, active.get(due_s), ran_s)
+
+    def _second(self, due_s: int, stage: str, planned: float, active: int | None = None, ran_s: float = 1.0) -> SecondLoad:
+        found = self._seconds.get(due_s) or _Second()
+        latencies = {segment: found.latencies[segment] for segment in Segment if segment in found.latencies}
+        return SecondLoad(due_s, stage, planned, found.briefs(), latencies, active, ran_s)
+
+    def _stage(self, stage: StageSpan, time: RunTime, seconds: Sequence[SecondLoad]) -> StageLoad:
+        own = [second for second in seconds if second.stage == stage.name]
+        measured = [segment for segment in Segment if any(segment in second.latencies for second in own)]
+        uses = [log.use(time.wall(stage.from_ms), time.wall(stage.to_ms)) for _, log in sorted(self._workers.items())]
+        return StageLoad(
+            name=stage.name,
+            from_ms=round(stage.from_ms),
+            to_ms=None if stage.to_ms == math.inf else round(stage.to_ms),
+            judged=stage.name != WARM_UP or stage is not time.stages[0] or not self._scenario.warm_up_s,
+            seconds=len(own),
+            planned=sum(second.planned for second in own),
+            histograms={segment: Latencies.merged(second.latencies[segment] for second in own if segment in second.latencies) for segment in measured},
+            uses=tuple(use for use in uses if use is not None),
+            ran_s=sum(second.ran_s for second in own),
+        )
