@@ -1,0 +1,180 @@
+"""What a driver and a position take: memory in a driver actor and in the live map, bytes on Kafka's and on Elasticsearch's disk, processor time of the sink.
+
+There is no rival; `code-delivery size` counts with these figures (`cli/capacity/profile.json`). Positions are those of drivers on real streets, for made-up
+ones compress otherwise. On disk is what the server's own folder and its own account say, without replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from actors.open_publisher import open_publisher
+from actors.settings import Settings
+from api.live import Hub
+from api.stores.elastic import ElasticHistory, ElasticOptions
+from benchmarks.elastic_sides import own_elasticsearch
+from benchmarks.produce_fleet import START_MS, routes
+from engine.codec import PositionBatch, decode_positions
+from engine.delivery import make_spec
+from engine.simulation import FleetSimulation
+
+FEW, MANY = 20_000, 120_000
+"""Memory a driver is the difference between fleets of these sizes, each in a process of its own."""
+
+CHUNK = 5_000
+
+DRIVERS, SECONDS = 10_000, 30
+TICK_MS = 50
+"""A driver actor's: with it records are sent in the batches that a run sends, not in the full ones of a race."""
+
+
+def fleet(drivers: int, first: int = 0) -> FleetSimulation:
+    """Return drivers at 1 Hz, numbered from `first` on and spread over the second, on the streets of Liechtenstein."""
+    roads = routes()
+    simulation = FleetSimulation("live")
+    simulation.define_routes(roads)
+    simulation.add(
+        make_spec(
+            delivery_id=f"live-car-{first + i:06d}-3",
+            driver_id=f"car-{first + i:06d}",
+            client_id="scenario",
+            run_id="live",
+            route_id=roads[i % len(roads)].id,
+            depart_ms=START_MS + i * 1000 // drivers,
+            period_ms=1000,
+            seed=1,
+        )
+        for i in range(drivers)
+    )
+    return simulation
+
+
+def run() -> list[dict[str, Any]]:
+    """Return the figures."""
+    memory = {name: (_in_a_process(name, MANY) - _in_a_process(name, FEW)) / (MANY - FEW) for name in MEMORY}
+    rows: list[dict[str, Any]] = [
+        {"name": "footprint", "value": memory["driver"], "unit": "bytes of memory a driver, in a driver actor"},
+        {"name": "footprint.live_vehicle", "value": memory["vehicle"], "unit": "bytes of memory a vehicle, in the live map"},
+        _kafka(),
+        *asyncio.run(_elastic()),
+    ]
+    return rows
+
+
+# -- memory --------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _driver(drivers: int) -> object:
+    """Let a fleet drive for ten seconds."""
+    simulation = fleet(drivers)
+    for second in range(1, 11):
+        while simulation.advance(START_MS + second * 1000).more:
+            pass
+    return simulation
+
+
+def _vehicle(drivers: int) -> object:
+    """Let the live map take two positions of each vehicle; the vehicles come from small fleets, which leave little behind."""
+    hub = Hub(START_MS)
+    for first in range(0, drivers, CHUNK):
+        simulation = fleet(CHUNK, first)
+        for second in (1, 2):
+            hub.on_positions(decode_positions(simulation.advance(START_MS + second * 1000).values).batch)
+    hub.tick(START_MS + 2000)
+    return hub
+
+
+MEMORY = {"driver": _driver, "vehicle": _vehicle}
+
+
+def _in_a_process(name: str, drivers: int) -> int:
+    told = subprocess.run([sys.executable, "-m", "benchmarks.footprint", name, str(drivers)], check=True, capture_output=True, text=True).stdout
+    return int(json.loads(told))
+
+
+def _resident(name: str, drivers: int) -> int:
+    """Return the memory that this process has when it holds what is measured, bytes."""
+    held = MEMORY[name](drivers)
+    resident = psutil.Process().memory_info().rss
+    del held
+    return int(resident)
+
+
+# -- disk ----------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _kafka() -> dict[str, Any]:
+    """Send a fleet's positions as a driver actor does, and look at the broker's folder."""
+    from cli.services import Services
+    from cli.topics import create_topics
+
+    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
+        services = Services(Path(folder), free_ports=True)
+        services.start(["kafka"])
+        try:
+            create_topics(services.kafka.address, {})
+            sent = _paced(services.kafka.address)
+            on_disk = sum(file.stat().st_size for file in Path(folder).rglob("route.new-position-*/*.log"))
+        finally:
+            services.stop()
+    return {"name": "footprint.kafka", "value": on_disk / sent, "unit": f"bytes on disk a position, lz4, {DRIVERS:,} positions/s of one producer"}
+
+
+def _paced(bootstrap: str) -> int:
+    """Send by the wall's clock; return how many positions there were."""
+    publisher, simulation, sent = open_publisher(Settings(kafka_bootstrap=bootstrap)), fleet(DRIVERS), 0
+    began = time.monotonic()
+    for tick_ms in range(TICK_MS, SECONDS * 1000, TICK_MS):
+        time.sleep(max(0.0, began + tick_ms / 1000 - time.monotonic()))
+        tick = simulation.advance(START_MS + tick_ms)
+        publisher.publish(tick.records, tick.events)
+        publisher.poll()
+        sent += len(tick.records)
+    if publisher.flush(60.0) or publisher.counts.failed:
+        raise RuntimeError("the broker did not take all positions")
+    return sent
+
+
+async def _elastic() -> list[dict[str, Any]]:
+    """Store a fleet's positions as the history sink does; ask the server what they take."""
+    batches = await asyncio.to_thread(_batches)
+    positions = sum(map(len, batches))
+    with own_elasticsearch() as url:
+        store = ElasticHistory(url, ElasticOptions("footprint"))
+        await store.open()
+        began = time.process_time()
+        for batch in batches:
+            await store.write_positions(batch)
+        cpu_s = time.process_time() - began
+        from elasticsearch import AsyncElasticsearch
+
+        async with AsyncElasticsearch(url, request_timeout=120) as client:
+            await client.indices.flush(index="footprint-positions*")
+            await client.indices.forcemerge(index="footprint-positions*", max_num_segments=5)
+            stats = (await client.indices.stats(index="footprint-positions*", metric="store"))["_all"]["primaries"]["store"]["size_in_bytes"]
+        await store.close()
+    return [
+        {"name": "footprint.elastic", "value": stats / positions, "unit": f"bytes on disk a document, of {positions:,}"},
+        {"name": "footprint.sink_cpu", "value": cpu_s / positions * 1e6, "unit": "us of the sink's CPU a document, without reading Kafka"},
+    ]
+
+
+def _batches() -> list[PositionBatch]:
+    simulation, found = fleet(DRIVERS), []
+    for second in range(1, SECONDS + 1):
+        tick = simulation.advance(START_MS + second * 1000)
+        found.append(decode_positions(tick.values).batch)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(_resident(sys.argv[1], int(sys.argv[2]))))
