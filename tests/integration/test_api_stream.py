@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ from api.stream.intake import read_messages
 from api.stream.sinks import HistorySink
 from cli.broker import BrokerCluster, EmbeddedBroker
 from engine.codec import PositionBatch
-from engine.messages import RouteDefined, Topic
+from engine.histogram import Histogram
+from engine.messages import RouteDefined, RunMetrics, Topic
 from engine.route import Route
 
 TIMEOUT_S = 30.0
@@ -102,6 +104,35 @@ def dead_letters(bootstrap: str, wanted: int) -> list[tuple[bytes, dict[str, byt
     return found
 
 
+class MetricsReader:
+    """Reads run.metrics from its beginning; what it has read of a run by worker and number, each once."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody", "enable.auto.commit": False})
+        partitions = self._consumer.list_topics(Topic.RUN_METRICS, timeout=5).topics[Topic.RUN_METRICS].partitions
+        self._consumer.assign([TopicPartition(Topic.RUN_METRICS, number, OFFSET_BEGINNING) for number in partitions])
+        self.messages: dict[tuple[str, int], RunMetrics] = {}
+
+    def read(self) -> None:
+        for record in self._consumer.consume(1000, 0.05):
+            if record.error() is None:
+                message = RunMetrics.from_json(record.value() or b"")
+                self.messages[message.worker, message.seq] = message
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def roles(self) -> set[str]:
+        return {worker.split("-")[0] for worker, _ in self.messages}
+
+    def counts(self) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        for message in self.messages.values():
+            for segment, text in (message.histograms or {}).items():
+                counts[segment] += Histogram.decode(text).total
+        return dict(counts)
+
+
 async def is_ready(client: httpx.AsyncClient) -> bool:
     return (await client.get("/health/ready")).status_code == 200
 
@@ -133,6 +164,38 @@ async def test_a_whole_run_is_stored_and_accounted_for(broker: str, tmp_path: Pa
             return (await client.get("/routes/r1")).status_code == 404
 
         await until(is_gone, "the deletion of the route")
+
+
+async def test_what_is_measured_of_a_run_is_told_on_its_topic(broker: str, tmp_path: Path) -> None:
+    simulation, reader = Simulation(broker), MetricsReader(broker)
+    async with application(broker, tmp_path) as (_, client):
+        await until(lambda: is_ready(client), "readiness")
+        simulation.run("running", 0)
+
+        async def every_part_has_heard_of_the_run() -> bool:
+            await asyncio.to_thread(reader.read)
+            return reader.roles() == {"state", "history", "live"}
+
+        await until(every_part_has_heard_of_the_run, "a word of every part")
+        simulation.positions(range(20), last=True)
+        simulation.events("delivered", 0, positions=20)
+        simulation.run("finished", 1)
+        await settled(client, "run", 1000)
+
+    async def everything_is_told() -> bool:
+        await asyncio.to_thread(reader.read)
+        return all(reader.counts().get(segment, 0) >= 1000 for segment in ("consumed", "stored", "indexed"))
+
+    await until(everything_is_told, "the last word")
+    await asyncio.to_thread(reader.read)
+    reader.close()
+    counts = reader.counts()
+    pushed = counts.pop("pushed")  # of several positions of a delivery between two ticks the newest alone
+    assert counts == {"consumed": 1000, "stored": 1000, "indexed": 1000}
+    assert 50 <= pushed <= 1000
+    sinks = [message.gauges for message in reader.messages.values() if message.part == "sink" and message.gauges]
+    assert {name for gauges in sinks for name in gauges} == {"cpuS", "rssBytes", "queue", "paused", "lag", "writeS"}
+    assert {message.run_id for message in reader.messages.values()} == {"run"}
 
 
 BAD = {
