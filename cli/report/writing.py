@@ -1,0 +1,71 @@
+"""The files of a report: a page to read, JSON with everything in it, and two tables for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cli.report.form import ReportError
+from cli.report.html import page
+from cli.report.model import LoadReport
+from engine.meter import Segment
+
+Row = Iterable[object]
+
+
+def write_report(report: LoadReport, folder: Path) -> list[Path]:
+    """Write report.html, report.json, series.csv and stages.csv into a folder, which is made if it is not there, and return their paths.
+
+    Raises
+    ------
+    ReportError : the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return [
+            _written(folder / "report.html", page(report)),
+            _written(folder / "report.json", report.to_json()),
+            _table(folder / "series.csv", series_rows(report)),
+            _table(folder / "stages.csv", stage_rows(report)),
+        ]
+    except OSError as error:
+        raise ReportError(f"{folder}: the report cannot be written: {error.strerror or error}") from None
+
+
+def series_rows(report: LoadReport) -> Iterator[Row]:
+    """Yield a heading, and a row a wall second; a cell without a value is empty."""
+    segments = [segment for segment in Segment if any(segment in second.segments for second in report.series)]
+    figures = [f"{segment}_{figure}" for segment in segments for figure in ("count", "p50_ms", "p99_ms", "max_ms")]
+    yield ["at_s", "stage", "planned", "produced", "drivers", *figures]
+    for second in report.series:
+        found = [second.segments.get(segment) for segment in segments]
+        cells = [cell for one in found for cell in ((one.count, one.p50_ms, one.p99_ms, one.max_ms) if one else (None,) * 4)]
+        yield [second.at_s, second.stage, second.planned, second.produced, second.drivers, *cells]
+
+
+def stage_rows(report: LoadReport) -> Iterator[Row]:
+    """Yield a heading, and a row a stage and segment."""
+    figures = ["count", "mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms"]
+    yield ["stage", "judged", "from_s", "to_s", "seconds", "planned", "produced", "drivers", "segment", *figures]
+    for stage in report.stages:
+        head = [stage.name, str(stage.judged).lower(), stage.from_s, stage.to_s, stage.seconds, stage.planned, stage.produced, stage.drivers]
+        for segment in [segment for segment in Segment if segment in stage.segments]:
+            yield [*head, segment.value, *(getattr(stage.segments[segment], figure) for figure in figures)]
+
+
+def _written(path: Path, text: str) -> Path:
+    """Write a file such that it is whole or not there at all."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def _table(path: Path, rows: Iterable[Row]) -> Path:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    part.replace(path)
+    return path
