@@ -12,18 +12,22 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from actors.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
 from actors.charges import Charges
+from actors.metering import Metering, due_by
 from actors.pacing import Lateness
 from actors.publisher import Counts, Publisher
 from engine.clock import RunClock
 from engine.codec import EncodedRecords
 from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
+from engine.meter import Floats
 from engine.simulation import FleetSimulation, Tick
+
+_NOTHING = np.empty(0)
 
 MAX_TICK_RECORDS = 20_000
 """Positions made under one hold of the lock; a long catch-up is cut in pieces, so that questions are answered meanwhile."""
@@ -33,12 +37,14 @@ MAX_TICK_RECORDS = 20_000
 class _Sent:
     """A tick on its way: its number at the publisher, and what is certain once that number is settled.
 
-    `unsent` is by how many its samples are more than its records, because of faults on purpose; it may be negative.
+    `due_ms` is when its positions were due, wall epoch ms. `unsent` is by how many its samples are more than its records, because of faults on purpose; it
+    may be negative.
     """
 
     number: int
     checkpoint: Checkpoint | None
     finished: tuple[Finished, ...]
+    due_ms: Floats = field(default_factory=lambda: _NOTHING)
     unsent: int = 0
 
 
@@ -58,7 +64,10 @@ class DriverHost:
         self._end_ms: int | None = None
         self._lock = threading.Lock()
         self._incarnation = uuid.uuid4().hex
+        self._metering = Metering(simulation.run_id, f"{name}:{self._incarnation[:8]}", publisher)
         self._clocks: list[RunClock] = []
+        #: The last clock before the one in force, not counting those that stood still.
+        self._before: RunClock | None = None
         self._until_ms: int | None = None
         self._batch = 0
         self._on_the_way: deque[_Sent] = deque()
@@ -122,32 +131,48 @@ class DriverHost:
                     until_ms = min(until_ms, self._end_ms)
                 if self._until_ms is not None and until_ms <= self._until_ms:
                     break
-                tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
+                with self._metering.computing():
+                    tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
                 more = tick.more
                 if not more:
                     self._until_ms = until_ms
                 batch = self._batch
             self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
+            if more:  # a long catch-up tells while it lasts
+                self._settle_and_tell()
+        self._settle_and_tell()
+
+    def _settle_and_tell(self) -> None:
+        self.settle()
+        self._metering.tell_in_time(self._now_ms(), self._simulation.active)
+
+    @property
+    def has_on_the_way(self) -> bool:
+        """Whether something was sent and has not settled."""
+        return bool(self._on_the_way)
+
+    def settle(self) -> None:
+        """Take note of what has arrived. Called by the thread that ticks, between two ticks too: what is acknowledged counts as such when this is called."""
         self._publisher.poll()
-        with self._lock:
-            self._settle()
+        self._note_settled()
 
     def _clock_at(self, now_ms: float) -> RunClock | None:
         while len(self._clocks) > 1 and now_ms >= self._clocks[1].wall_ms:
-            del self._clocks[0]
+            gone = self._clocks.pop(0)
+            self._before = gone if gone.scale else self._before
         return self._clocks[0] if self._clocks and now_ms >= self._clocks[0].wall_ms else None
 
     def _send(self, tick: Tick, checkpoint: Checkpoint | None, clock: RunClock) -> None:
-        number = self._publisher.publish(tick.records, tick.events)
+        with self._metering.sending():
+            number = self._publisher.publish(tick.records, tick.events)
         finals = [event for event in tick.events if event.kind in FINAL_KINDS]
-        late_ms = np.empty(0)
-        if clock.scale > 0 and len(tick.due_ms):
-            late_ms = np.maximum(0.0, self._now_ms() - clock.wall_ms - (tick.due_ms - clock.virtual_ms) / clock.scale)
+        due_ms, now_ms = due_by(clock, self._before, tick.due_ms), self._now_ms()
+        self._metering.produced(due_ms, now_ms)
         with self._lock:
-            self._lateness.add(late_ms)
+            self._lateness.add(np.maximum(0.0, now_ms - due_ms))
             unsent = tick.taken - len(tick.seq)
             self._unsent += unsent
-            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals), unsent))
+            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals), due_ms, unsent))
 
     def _ended(self, finals: Iterable[DeliveryEvent]) -> tuple[Finished, ...]:
         ended = []
@@ -156,12 +181,15 @@ class DriverHost:
             ended.append((event.delivery_id, event.positions or 0))
         return tuple(ended)
 
-    def _settle(self) -> None:
-        while self._on_the_way and self._on_the_way[0].number <= self._publisher.settled:
-            sent = self._on_the_way.popleft()
-            self._checkpoint = sent.checkpoint or self._checkpoint
-            self._unsent_settled += sent.unsent
-            self._finished.extend(sent.finished)
+    def _note_settled(self) -> None:
+        now_ms, settled = self._now_ms(), self._publisher.settled
+        with self._lock:
+            while self._on_the_way and self._on_the_way[0].number <= settled:
+                sent = self._on_the_way.popleft()
+                self._checkpoint = sent.checkpoint or self._checkpoint
+                self._unsent_settled += sent.unsent
+                self._finished.extend(sent.finished)
+                self._metering.acked(sent.due_ms, now_ms)
 
     def _counts(self) -> Counts:
         """Return the counts of positions by identity: one that was left out on purpose counts as if it were sent, one that was sent twice counts once."""
@@ -202,6 +230,7 @@ class DriverHost:
     def suspend(self, timeout_s: float) -> int:
         """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, flush, and return how many records are lost.
 
+        What is measured is told before the flush, and what the flush has shown to have arrived after it, in a short one of its own.
         Called by the thread that ticks, or once that one has ended. A host that never came up to the clock says nothing of its deliveries: an incarnation
         before it may have sent more of them than it knows.
         """
@@ -209,7 +238,10 @@ class DriverHost:
             events = [] if self._until_ms is None else self._simulation.suspend()
         number = self._publisher.publish(EncodedRecords(), events)
         self._on_the_way.append(_Sent(number, None, self._ended(events)))
+        self._metering.tell(self._now_ms(), len(events))
         left = self._publisher.flush(timeout_s)
-        with self._lock:
-            self._settle()
-        return left
+        self._note_settled()
+        if left:
+            return left
+        self._metering.tell(self._now_ms(), 0)
+        return self._publisher.flush(timeout_s)

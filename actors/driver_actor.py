@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 _STOP_S = 1.0
 
+SETTLE_S = 0.01
+"""Between two ticks the producer is asked so often what has arrived, while something is on the way: an acknowledgement is noticed about so late at most."""
+
 
 def wall_ms() -> float:
     """Return the wall clock, epoch ms."""
@@ -46,13 +49,22 @@ class TickingDriver:
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopping.wait(delay_ms(wall_ms(), self._period_ms, self._phase_ms) / 1000):
-            try:
+        try:
+            while self._rest():
                 self._host.tick()
-            except Exception:
-                # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged ones, is sure to have no gap.
-                logger.exception("a tick failed; the process ends and is restarted")
-                os._exit(1)
+        except Exception:
+            # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged ones, is sure to have no gap.
+            logger.exception("a tick failed; the process ends and is restarted")
+            os._exit(1)
+
+    def _rest(self) -> bool:
+        """Wait for the next tick, taking note of what arrives meanwhile; return whether there is to be one."""
+        until_s = time.monotonic() + delay_ms(wall_ms(), self._period_ms, self._phase_ms) / 1000
+        while self._host.has_on_the_way and until_s - time.monotonic() > SETTLE_S:
+            if self._stopping.wait(SETTLE_S):
+                return False
+            self._host.settle()
+        return not self._stopping.wait(max(0.0, until_s - time.monotonic()))
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
         """See `DriverHost.set_clock`."""

@@ -13,19 +13,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from confluent_kafka import KafkaError
 
 from actors.kafka import Options
 from actors.librdkafka import MESSAGE
 from actors.native_producer import ClientError, Messages, NativeProducer, Refused, Reports, check_layout, messages_of, refused_of
 from actors.producer_figures import ProducerFigures
-from actors.publisher import WAIT_S, Counts, ProducerFailed, Refusals, Tally
+from actors.publisher import WAIT_S, Counts, Message, ProducerFailed, Refusals, Tally
 from engine.codec import EncodedRecords, EncodedRows
 from engine.messages import DeliveryEvent, Topic
 from engine.partition_hash import partitions_of
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._FATAL)
 _HURRY_S = 0.02
+
+_TOLD = 0
+"""The tag of messages that nobody waits for; handovers' tags are greater."""
 
 
 class _Handover:
@@ -57,6 +61,7 @@ class NativePublisher:
         #: In the order of their tags, which have no gaps.
         self._on_the_way: deque[_Handover] = deque()
         self._tag = self._number = self._pending = 0
+        self._waited_s = 0.0
         self._partitions = 1
         self._tally, self._refusals = Tally(), Refusals()
         self._figures: ProducerFigures | None = None
@@ -65,6 +70,11 @@ class NativePublisher:
     def counts(self) -> Counts:
         """Positions so far."""
         return self._tally.counts
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds so far spent waiting for room."""
+        return self._waited_s
 
     @property
     def settled(self) -> int:
@@ -81,11 +91,19 @@ class NativePublisher:
         self._number += 1
         self._tally.produced += len(positions)
         for block in positions.blocks:
-            self._send(Topic.NEW_POSITION, self._messages(block), is_position=True)
+            self._send_numbered(Topic.NEW_POSITION, self._messages(block), is_position=True)
         if events:
             messages, _buffer = messages_of([(event.key, event.to_json()) for event in events])
-            self._send(Topic.DELIVERY_EVENT, messages, is_position=False)
+            self._send_numbered(Topic.DELIVERY_EVENT, messages, is_position=False)
         return self._number
+
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Hand over messages of other topics."""
+        for message in messages:
+            told, _buffer = messages_of([(message.key, message.to_json())])
+            self._make_room(1)
+            told["tag"] = _TOLD
+            self._send(message.TOPIC, told)
 
     def _messages(self, block: EncodedRows) -> Messages:
         count, width = block.matrix.shape
@@ -101,19 +119,31 @@ class NativePublisher:
         messages["bytes"] = width
         return messages
 
-    def _send(self, topic: Topic, messages: Messages, *, is_position: bool) -> None:
+    def _send_numbered(self, topic: Topic, messages: Messages, *, is_position: bool) -> None:
         # Only this thread fills the queue, so room that was seen is still there: no message is refused in mid-batch and none overtakes another.
         step = max(1, self._room // 4)
         for start in range(0, len(messages), step):
             part = messages[start : start + step]
-            while self._pending + len(part) > self._room:
-                self._serve(WAIT_S)
+            self._make_room(len(part))
             self._tag += 1
             self._on_the_way.append(_Handover(self._tag, self._number, len(part), is_position=is_position))
-            self._pending += len(part)
             part["tag"] = self._tag
-            while len(part := self._again(self._producer.produce(topic.value, part))):
-                self._serve(WAIT_S)
+            self._send(topic, part)
+
+    def _make_room(self, count: int) -> None:
+        while self._pending + count > self._room:
+            self._wait()
+
+    def _send(self, topic: Topic, messages: Messages) -> None:
+        self._pending += len(messages)
+        while len(messages := self._again(self._producer.produce(topic.value, messages))):
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait a little for room."""
+        begun = time.monotonic()
+        self._serve(WAIT_S)
+        self._waited_s += time.monotonic() - begun
 
     def _again(self, untaken: Messages) -> Messages:
         """Return the messages to offer again; what can never be sent is counted as failed."""
@@ -158,17 +188,23 @@ class NativePublisher:
             self._fail_if_fatal(reports.refused)
         self._partitions = max(self._partitions, reports.partition + 1)
         self._pending -= len(reports.tags)
+        for refused in reports.refused:
+            self._refusals.note(refused.value, refused.reason)
+        tags = reports.tags[reports.tags != _TOLD]
+        if len(tags):
+            self._settle_numbered(tags, [refused.tag for refused in reports.refused if refused.tag != _TOLD])
+
+    def _settle_numbered(self, tags: npt.NDArray[np.uint64], refused: Sequence[int]) -> None:
         oldest = self._on_the_way[0].tag
-        counts = np.bincount((reports.tags - np.uint64(oldest)).astype(np.int64))
+        counts = np.bincount((tags - np.uint64(oldest)).astype(np.int64))
         for place in np.flatnonzero(counts).tolist():
             handover, count = self._on_the_way[place], int(counts[place])
             handover.left -= count
             self._tally.acked += count * handover.is_position
-        for refused in reports.refused:
-            is_position = self._on_the_way[refused.tag - oldest].is_position
+        for tag in refused:
+            is_position = self._on_the_way[tag - oldest].is_position
             self._tally.acked -= is_position
             self._tally.failed += is_position
-            self._refusals.note(refused.value, refused.reason)
 
     def _fail_if_fatal(self, refused: Sequence[Refused]) -> None:
         """After a fatal error nothing settles: what is purged then was not refused, and must be sent again by the next process."""

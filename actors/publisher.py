@@ -1,7 +1,8 @@
 """Publishers: how a tick's facts leave the process, and what is known of their arrival.
 
 A publisher numbers what it is given. `settled` is the newest number up to which everything has been acknowledged (or has failed for good and was counted),
-so a driver host can tell from one integer what need not be sent again. Accounting needs no memory per delivery.
+so a driver host can tell from one integer what need not be sent again. Accounting needs no memory per delivery. What is merely told has no number: nobody
+waits for it, and nothing is sent again because it was lost.
 
 `MemoryPublisher` is here; the two that speak to Kafka are `actors.python_publisher` and `actors.native_publisher`.
 """
@@ -11,13 +12,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import orjson
 
 from actors.producer_figures import ProducerFigures
 from engine.codec import EncodedRecords
-from engine.messages import DeliveryEvent
+from engine.messages import DeliveryEvent, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,29 @@ class Counts:
     failed: int = 0
 
 
+class Message(Protocol):
+    """Something of the contract that goes to a topic."""
+
+    TOPIC: ClassVar[Topic]
+
+    @property
+    def key(self) -> bytes:
+        """Its Kafka key."""
+
+    def to_json(self) -> bytes:
+        """Return its Kafka value."""
+
+
 class Publisher(Protocol):
     """Where a tick's facts go. Used by one thread; any thread may ask for `counts` and `figures`."""
 
     @property
     def counts(self) -> Counts:
         """Positions so far."""
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds so far in which `publish` and `tell` waited for room in the producer's queue."""
 
     @property
     def settled(self) -> int:
@@ -67,11 +85,14 @@ class Publisher(Protocol):
 
         Raises
         ------
-        ProducerFailed : see there. `poll` and `flush` raise it too.
+        ProducerFailed : see there. `poll`, `tell` and `flush` raise it too.
         """
 
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Hand over messages of other topics: they are not counted, what is settled does not wait for them, and one that is refused is only logged."""
+
     def poll(self) -> None:
-        """Take note of acknowledgements. The host calls it each tick."""
+        """Take note of acknowledgements. The host calls it each tick, and between two of them."""
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything has arrived, and return how many records have not within the time."""
@@ -107,9 +128,11 @@ class Refusals:
 
 
 def _name_of(value: bytes | None) -> str:
-    """Return a fact's delivery and seq."""
+    """Return a fact's delivery, or the worker that told it, and seq."""
     try:
         fact = orjson.loads(value or b"")
+        if "worker" in fact:
+            return f"what {fact['worker']} measured, seq {fact['seq']},"
         return f"delivery {fact['deliveryId']} seq {fact['seq']}"
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return f"a record of {len(value or b'')} bytes"
@@ -121,6 +144,7 @@ class MemoryPublisher:
     def __init__(self) -> None:
         self.positions: list[tuple[bytes, bytes]] = []
         self.events: list[DeliveryEvent] = []
+        self.told: list[Message] = []
         self.holding = False
         self._number = self._settled = self._acked = 0
 
@@ -128,6 +152,11 @@ class MemoryPublisher:
     def counts(self) -> Counts:
         """Positions so far."""
         return Counts(len(self.positions), self._acked)
+
+    @property
+    def waited_s(self) -> float:
+        """0: there is always room."""
+        return 0.0
 
     @property
     def settled(self) -> int:
@@ -145,6 +174,10 @@ class MemoryPublisher:
         self.positions += zip(positions.keys(), positions.values(), strict=True)
         self.events += events
         return self._number
+
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Keep messages."""
+        self.told += messages
 
     def poll(self) -> None:
         """Acknowledge everything, unless `holding`."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Message as Record
 
 from actors.kafka import Options
 from actors.producer_figures import ProducerFigures
-from actors.publisher import WAIT_S, Counts, ProducerFailed, Refusals, Tally
+from actors.publisher import WAIT_S, Counts, Message, ProducerFailed, Refusals, Tally
 from engine.codec import EncodedRecords
 from engine.messages import DeliveryEvent, Topic
 
-_OnDelivery = Callable[[KafkaError | None, Message | None], None]
+_OnDelivery = Callable[[KafkaError | None, Record | None], None]
 
 
 class KafkaPublisher:
@@ -30,6 +32,7 @@ class KafkaPublisher:
         self._room = int(str(options.get("queue.buffering.max.messages", 100_000)))
         self._on_the_way: deque[_Handover] = deque()
         self._number = 0
+        self._waited_s = 0.0
         self._tally, self._refusals = Tally(), Refusals()
         self._fatal = ""
         self._figures: ProducerFigures | None = None
@@ -39,6 +42,11 @@ class KafkaPublisher:
     def counts(self) -> Counts:
         """Positions so far."""
         return self._tally.counts
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds so far spent waiting for room."""
+        return self._waited_s
 
     @property
     def settled(self) -> int:
@@ -61,18 +69,29 @@ class KafkaPublisher:
         self._produce(Topic.DELIVERY_EVENT, [{"key": event.key, "value": event.to_json()} for event in events], handover.event_arrived)
         return self._number
 
+    def tell(self, messages: Sequence[Message]) -> None:
+        """Hand over messages of other topics."""
+        for message in messages:
+            self._produce(message.TOPIC, [{"key": message.key, "value": message.to_json()}], self._told)
+
     def _produce(self, topic: Topic, records: list[dict[str, Any]], on_delivery: _OnDelivery) -> None:
         # Only this thread fills the queue, so room that was seen is still there: no record is refused in mid-batch and none overtakes another.
         step = max(1, self._room // 4)
         for start in range(0, len(records), step):
             part = records[start : start + step]
             while len(self._producer) + len(part) > self._room:
-                self._serve(WAIT_S)
+                self._wait()
             while part:
                 self._producer.produce_batch(topic.value, part, on_delivery=on_delivery)
                 part = self._refused_for_want_of_room(part, on_delivery)
                 if part:
-                    self._serve(WAIT_S)
+                    self._wait()
+
+    def _wait(self) -> None:
+        """Wait a little for room."""
+        begun = time.monotonic()
+        self._serve(WAIT_S)
+        self._waited_s += time.monotonic() - begun
 
     def _refused_for_want_of_room(self, part: list[dict[str, Any]], on_delivery: _OnDelivery) -> list[dict[str, Any]]:
         """Return the records to offer again; what can never be sent is counted as failed."""
@@ -120,7 +139,10 @@ class KafkaPublisher:
         if self._fatal:
             raise ProducerFailed(self._fatal)
 
-    def _arrived(self, error: KafkaError | None, message: Message | None, *, is_position: bool) -> bool:
+    def _told(self, error: KafkaError | None, message: Record | None) -> None:
+        self._arrived(error, message, is_position=False)
+
+    def _arrived(self, error: KafkaError | None, message: Record | None, *, is_position: bool) -> bool:
         """Count a record; return whether it is settled. After a fatal error nothing is: what is purged then was not refused, and must be sent again."""
         if self._fatal or (error is not None and error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)):
             return False
@@ -148,8 +170,8 @@ class _Handover:
     def __init__(self, number: int, left: int, arrived: Callable[..., bool]) -> None:
         self.number, self.left, self._arrived = number, left, arrived
 
-    def position_arrived(self, error: KafkaError | None, message: Message | None) -> None:
+    def position_arrived(self, error: KafkaError | None, message: Record | None) -> None:
         self.left -= self._arrived(error, message, is_position=True)
 
-    def event_arrived(self, error: KafkaError | None, message: Message | None) -> None:
+    def event_arrived(self, error: KafkaError | None, message: Record | None) -> None:
         self.left -= self._arrived(error, message, is_position=False)

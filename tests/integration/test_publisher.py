@@ -19,7 +19,8 @@ from actors.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from cli.broker import BrokerCluster
 from engine.codec import EncodedRecords, PositionEncoder
-from engine.messages import DeliveryEvent, Topic
+from engine.histogram import Histogram
+from engine.messages import DeliveryEvent, RunMetrics, Topic
 
 Make = Callable[..., Publisher]
 
@@ -177,6 +178,33 @@ def test_nothing_is_settled_before_it_has_arrived(make_over_kafka: Make) -> None
     assert publisher.settled == 1
 
 
+def metrics(run_id: str, seq: int) -> RunMetrics:
+    return RunMetrics(run_id, "driver-0:1", "driver", seq, 5_000, 4, {"produced": Histogram().encode()}, {"cpuS": 1.5})
+
+
+def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest) -> None:
+    run_id = f"told-{request.node.callspec.id}"
+    publisher, encoded = make_over_kafka(), Encoded(run_id)
+    told = [metrics(run_id, seq) for seq in range(3)]
+    publisher.tell(told[:1])
+    assert publisher.settled == 0
+    publisher.publish(encoded.take(3), [])
+    publisher.tell(told[1:])
+    assert publisher.settled == 0
+    assert publisher.flush(10) == 0
+    assert (publisher.settled, publisher.counts, publisher.waited_s) == (1, Counts(21, 21, 0), 0.0)
+    consumer = Consumer({"bootstrap.servers": embedded_broker, "group.id": run_id, "enable.auto.commit": False, "log_level": 2})
+    parts = list(consumer.list_topics(Topic.RUN_METRICS.value, timeout=10).topics[Topic.RUN_METRICS.value].partitions)
+    consumer.assign([TopicPartition(Topic.RUN_METRICS.value, part, 0) for part in parts])
+    found: list[RunMetrics] = []
+    deadline = time.monotonic() + 20
+    while len(found) < 3 and time.monotonic() < deadline:
+        records = [message for message in consumer.consume(100, 0.2) if message.key() == run_id.encode()]
+        found += [RunMetrics.from_json(message.value() or b"") for message in records]
+    consumer.close()
+    assert found == told
+
+
 @pytest.fixture(params=["python", "native"])
 def with_cluster(request: pytest.FixtureRequest) -> Callable[[BrokerCluster], Publisher]:
     """A publisher on a broker in this process, whose answers a test may choose."""
@@ -185,7 +213,7 @@ def with_cluster(request: pytest.FixtureRequest) -> Callable[[BrokerCluster], Pu
 
 @pytest.fixture
 def cluster() -> BrokerCluster:
-    cluster = BrokerCluster({Topic.NEW_POSITION: 1, Topic.DELIVERY_EVENT: 1})
+    cluster = BrokerCluster({Topic.NEW_POSITION: 1, Topic.DELIVERY_EVENT: 1, Topic.RUN_METRICS: 1})
     yield cluster  # type: ignore[misc]
     cluster.close()
 
@@ -212,6 +240,23 @@ def test_what_the_broker_refuses_for_good_is_counted_named_and_does_not_block(
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert told[0].startswith("delivery refused-0 seq 1 was refused by Kafka for good: ")
     assert len(told) == 5 + 2, "five by name, then a count at 8 and at 16"
+
+
+def test_what_is_told_and_refused_is_only_logged(
+    with_cluster: Callable[[BrokerCluster], Publisher], cluster: BrokerCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher, encoded = with_cluster(cluster), Encoded("told-refused", 2)
+    publisher.tell([metrics("told-refused", 0)])
+    assert publisher.flush(10) == 0
+    answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
+    publisher.tell([metrics("told-refused", 1)])
+    assert publisher.flush(10) == 0
+    publisher.publish(encoded.take(1), [])
+    assert publisher.flush(10) == 0
+    assert (publisher.settled, publisher.counts) == (1, Counts(2, 2, 0))
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == 1
+    assert told[0].startswith("what driver-0:1 measured, seq 1, was refused by Kafka for good: ")
 
 
 def test_a_producer_that_can_promise_nothing_any_more_says_so_and_settles_nothing(

@@ -1,0 +1,141 @@
+"""What a driver host measures of its positions, and what it tells of it: latencies from due as `run.metrics` messages, and how the process stands.
+
+A position is produced when its handover to the producer returns, and acknowledged when its handover, and every one before it, has settled. That is noticed
+when the producer is polled, at each tick and about every 10 ms between two ticks (`actors.driver_actor`): so much too late at most, and never too early. A
+position that Kafka refuses for good settles too; how many those are stands in the run's events.
+
+What a restarted process makes again, because nobody knew that it had arrived, is measured again and counts once more. What a killed process had measured and
+not told yet, about a second of it, is told by nobody.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import psutil
+
+from actors.publisher import Publisher
+from engine.clock import RunClock
+from engine.messages import RunMetrics, Worker
+from engine.meter import Floats, Meter, Segment, due_wall_ms
+from engine.plans import Indices
+
+TELL_PERIOD_MS = 1_000.0
+
+Gauges = Mapping[str, float]
+
+
+def process_gauges() -> dict[str, float]:
+    """Return what this process has used: CPU seconds since it began, and bytes of memory."""
+    return {"cpuS": time.process_time(), "rssBytes": float(psutil.Process().memory_info().rss)}
+
+
+def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Floats:
+    """Return the wall instants, epoch ms, at which virtual instants were due.
+
+    Parameters
+    ----------
+    clock : in force; what was due before its origin was due by the clock before it.
+    before : the last clock before it that did not stand still; None if it is not known, as after a restart.
+
+    Returns
+    -------
+    (n,); empty if `clock` stands still and none is known before it.
+    """
+    if before is None:
+        return due_wall_ms(clock, due_ms)
+    if clock.scale == 0:
+        return due_wall_ms(before, due_ms)
+    return np.where(due_ms < clock.virtual_ms, due_wall_ms(before, due_ms), due_wall_ms(clock, due_ms))
+
+
+class Metering:
+    """One driver host's measurements, and their telling. Used by the thread that ticks.
+
+    Parameters
+    ----------
+    worker : names the host's present process, and no other one of the run.
+    publisher : takes what is told.
+    seconds : a clock that never goes back, s.
+    process : gauges of the process.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        worker: str,
+        publisher: Publisher,
+        *,
+        seconds: Callable[[], float] = time.perf_counter,
+        process: Callable[[], Gauges] = process_gauges,
+    ) -> None:
+        self._run_id, self._worker, self._publisher, self._seconds, self._process = run_id, worker, publisher, seconds, process
+        self._meter = Meter()
+        self._spent = {"computeS": 0.0, "sendS": 0.0}
+        self._seq = 0
+        self._told_ms = -math.inf
+        self._gauges: Gauges = {}
+
+    def produced(self, due_ms: Floats, now_ms: float) -> None:
+        """Count positions that were due at some wall instants, epoch ms, and are with the producer now."""
+        self._meter.measure(self._run_id, Segment.PRODUCED, due_ms, now_ms)
+
+    def acked(self, due_ms: Floats, now_ms: float) -> None:
+        """Count positions that have arrived."""
+        self._meter.measure(self._run_id, Segment.ACKED, due_ms, now_ms)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Count the time of the block as spent in making positions and their records."""
+        begun_s = self._seconds()
+        yield
+        self._spent["computeS"] += self._seconds() - begun_s
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Count the time of the block as spent in handing over."""
+        begun_s = self._seconds()
+        yield
+        self._spent["sendS"] += self._seconds() - begun_s
+
+    def tell_in_time(self, now_ms: float, drivers: int) -> None:
+        """Tell once a second, and when the wall clock was set back."""
+        if not 0 <= now_ms - self._told_ms < TELL_PERIOD_MS:
+            self.tell(now_ms, drivers)
+
+    def tell(self, now_ms: float, drivers: int) -> None:
+        """Tell what was measured since the last time, with so many drivers on the road; nothing if nothing is new."""
+        self._told_ms = now_ms
+        counts = self._publisher.counts
+        on_the_way = counts.produced - counts.acked - counts.failed
+        held = {"waitS": self._publisher.waited_s, "queue": float(on_the_way), "drivers": float(drivers)}
+        self._publisher.tell(self._messages(now_ms, {**self._process(), **self._spent, **held}))
+
+    def _messages(self, now_ms: float, gauges: Gauges) -> list[RunMetrics]:
+        """Return a message for each second in which positions were due, the last one with the gauges."""
+        measured = self._meter.take()
+        if not measured and gauges == self._gauges:
+            return []
+        self._gauges = gauges
+        contents: list[tuple[int | None, dict[str, str]]] = [
+            (one.due_s, {str(segment): histogram.encode() for segment, histogram in one.histograms.items()}) for one in measured
+        ]
+        *others, last = contents or [(None, {})]
+        return [*(self._message(now_ms, *content) for content in others), self._message(now_ms, *last, gauges)]
+
+    def _message(self, now_ms: float, due_s: int | None, histograms: dict[str, str], gauges: Gauges | None = None) -> RunMetrics:
+        self._seq += 1
+        return RunMetrics(
+            run_id=self._run_id,
+            worker=self._worker,
+            part=Worker.DRIVER,
+            seq=self._seq - 1,
+            told_ms=int(now_ms),
+            due_s=due_s,
+            histograms=histograms or None,
+            gauges=None if gauges is None else dict(gauges),
+        )
