@@ -1,4 +1,5 @@
-"""What a driver and a position take: memory in a driver actor and in the live map, bytes on Kafka's and on Elasticsearch's disk, processor time of the sink.
+"""What a driver and a position take: memory in a driver actor and in the live map, bytes on Kafka's and on Elasticsearch's disk, processor time
+of a process that sends by the clock and of the sink.
 
 There is no rival; `code-delivery size` counts with these figures (`cli/capacity/profile.json`). Positions are those of drivers on real streets, for made-up
 ones compress otherwise. On disk is what the server's own folder and its own account say, without replicas.
@@ -8,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,13 @@ FEW, MANY = 20_000, 120_000
 
 CHUNK = 5_000
 
-DRIVERS, SECONDS = 10_000, 30
+DRIVERS, SECONDS = 10_000, 38
+FULL = 50_000
+"""Drivers with which one process is well filled."""
+
+SETTLE_S = 8
+"""Routes are planned and the process warms up meanwhile; it is not in the processor's figures."""
+
 TICK_MS = 50
 """A driver actor's: with it records are sent in the batches that a run sends, not in the full ones of a race."""
 
@@ -64,7 +73,7 @@ def run() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"name": "footprint", "value": memory["driver"], "unit": "bytes of memory a driver, in a driver actor"},
         {"name": "footprint.live_vehicle", "value": memory["vehicle"], "unit": "bytes of memory a vehicle, in the live map"},
-        _kafka(),
+        *_kafka(),
         *asyncio.run(_elastic()),
     ]
     return rows
@@ -112,8 +121,17 @@ def _resident(name: str, drivers: int) -> int:
 # -- disk ----------------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _kafka() -> dict[str, Any]:
-    """Send a fleet's positions as a driver actor does, and look at the broker's folder."""
+@dataclass(frozen=True)
+class Paced:
+    """What sending by the wall's clock took: how many positions; once it had settled, processor time a position, us, and how late ticks ended, ms."""
+
+    positions: int
+    cpu_us: float
+    late_ms: list[float]
+
+
+def _kafka() -> list[dict[str, Any]]:
+    """Send a fleet's positions as a driver actor does, and look at the broker's folder; then a larger fleet's, for the processor."""
     from cli.services import Services
     from cli.topics import create_topics
 
@@ -122,26 +140,38 @@ def _kafka() -> dict[str, Any]:
         services.start(["kafka"])
         try:
             create_topics(services.kafka.address, {})
-            sent = _paced(services.kafka.address)
+            small = _paced(services.kafka.address, DRIVERS)
             on_disk = sum(file.stat().st_size for file in Path(folder).rglob("route.new-position-*/*.log"))
+            large = _paced(services.kafka.address, FULL)
         finally:
             services.stop()
-    return {"name": "footprint.kafka", "value": on_disk / sent, "unit": f"bytes on disk a position, lz4, {DRIVERS:,} positions/s of one producer"}
+    rows = [{"name": "footprint.kafka", "value": on_disk / small.positions, "unit": f"bytes on disk a position, lz4, {DRIVERS:,} positions/s of one producer"}]
+    for name, paced, drivers in (("driver_cpu", large, FULL), ("driver_cpu_few", small, DRIVERS)):
+        what = f"{drivers:,} drivers at 1 Hz in one process, ticks of {TICK_MS} ms"
+        late_ms = statistics.quantiles(paced.late_ms, n=100)[98]
+        rows.append({"name": f"footprint.{name}", "value": paced.cpu_us, "unit": f"us of CPU a position, {what}"})
+        rows.append({"name": f"footprint.{name}.late", "value": late_ms, "unit": "ms from a tick's instant to its positions' being handed over, p99"})
+    return rows
 
 
-def _paced(bootstrap: str) -> int:
-    """Send by the wall's clock; return how many positions there were."""
-    publisher, simulation, sent = open_publisher(Settings(kafka_bootstrap=bootstrap)), fleet(DRIVERS), 0
-    began = time.monotonic()
+def _paced(bootstrap: str, drivers: int) -> Paced:
+    """Send by the wall's clock, as a driver actor does."""
+    publisher, simulation, sent, late_ms = open_publisher(Settings(kafka_bootstrap=bootstrap)), fleet(drivers), 0, []
+    began, began_cpu, before = time.monotonic(), 0.0, 0
     for tick_ms in range(TICK_MS, SECONDS * 1000, TICK_MS):
         time.sleep(max(0.0, began + tick_ms / 1000 - time.monotonic()))
+        if tick_ms == SETTLE_S * 1000:
+            began_cpu, before = time.process_time(), sent
         tick = simulation.advance(START_MS + tick_ms)
         publisher.publish(tick.records, tick.events)
         publisher.poll()
         sent += len(tick.records)
+        if tick_ms >= SETTLE_S * 1000:
+            late_ms.append((time.monotonic() - began) * 1000 - tick_ms)
+    cpu_s = time.process_time() - began_cpu
     if publisher.flush(60.0) or publisher.counts.failed:
         raise RuntimeError("the broker did not take all positions")
-    return sent
+    return Paced(sent, cpu_s / (sent - before) * 1e6, late_ms)
 
 
 async def _elastic() -> list[dict[str, Any]]:
