@@ -2,7 +2,8 @@
 
 Each command imports its own part: whoever asks for the version must not wait for a web framework and a road network.
 
-Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died).
+Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died);
+3 a load test came to no verdict, because the load that it asked for was not made.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -21,12 +21,15 @@ from rich.table import Table
 from cli import __version__
 from cli.connect_command import connect_app
 from cli.dead_letters_command import dead_letters_app
+from cli.loadtest.command import loadtest
+from cli.report.command import report_app
 from cli.routes_command import routes_app
 from cli.scenario_command import scenario_app
 from cli.services.command import services_app
-from cli.settings import UpSettings
+from cli.settings import settings_from
 from cli.topics_command import topics_app
 from cli.verify.command import verify
+from cli.viewers.command import viewers
 from engine.errors import InvalidInput
 
 app = typer.Typer(
@@ -42,7 +45,10 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(services_app, name="services")
 app.add_typer(connect_app, name="connect")
 app.add_typer(dead_letters_app, name="dead-letters")
+app.add_typer(report_app, name="report")
 app.command()(verify)
+app.command()(viewers)
+app.command()(loadtest)
 
 CANNOT_RUN = 2
 
@@ -50,15 +56,6 @@ PortOption = Annotated[int | None, typer.Option(help="Port of the map and the AP
 DriversOption = Annotated[int | None, typer.Option(help="Fleet size, instead of the scenario's.", envvar="DRIVERS", show_envvar=True)]
 DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the embedded stores and the logs.", envvar="DATA_DIR", show_default=".data")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
-
-
-def settings_from(**options: Any) -> UpSettings:
-    """Return the settings of the environment, options that were given winning over it."""
-    try:
-        return UpSettings(**{name: value for name, value in options.items() if value is not None})
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, found {fault['input']!r}" for fault in error.errors())
-        raise InvalidInput(faults) from None
 
 
 @app.command()

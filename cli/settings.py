@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.errors import InvalidInput
 
 
 class Profile(StrEnum):
@@ -42,3 +45,17 @@ class UpSettings(BaseSettings):
     def url(self) -> str:
         """Address of the map and the API."""
         return f"http://127.0.0.1:{self.port}"
+
+
+def settings_from(**options: Any) -> UpSettings:
+    """Return the settings of the environment, options that were given winning over it.
+
+    Raises
+    ------
+    InvalidInput : a setting that is none; the message names the variable and the value.
+    """
+    try:
+        return UpSettings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, found {fault['input']!r}" for fault in error.errors())
+        raise InvalidInput(faults) from None

@@ -109,8 +109,24 @@ class Stack:
         """Return whether the simulation has come to its end: the scenario's duration is over, or it runs once and all is delivered."""
         return self._simulation is not None and self._simulation.exit_code == 0
 
+    @property
+    def api(self) -> Child | None:
+        """The API's process; None before `start`."""
+        return self._api
+
+    @property
+    def simulation(self) -> Child | None:
+        """The simulation's process; None before `start`."""
+        return self._simulation
+
     def stop(self, tell: Callable[[str], None]) -> LedgerSummary | None:
         """End every part in order and return the ledger; None if no part lived to tell it."""
+        ledger = self.end_parts(tell)
+        self.backing.stop(tell)
+        return ledger
+
+    def end_parts(self, tell: Callable[[str], None]) -> LedgerSummary | None:
+        """End the simulation and the API, and return the ledger as `stop` does; broker and stores go on, for who wants to read what they hold."""
         ledger = None
         if self._simulation is not None:
             tell("stopping the drivers")
@@ -121,7 +137,6 @@ class Stack:
                 ledger = self._settled_ledger()
             tell("stopping the API")
             self._api.stop(API_STOP_S)
-        self.backing.stop(tell)
         self.client.close()
         return ledger
 

@@ -1,0 +1,173 @@
+"""One load test: the stack is started, watched through what its workers tell, disturbed, ended in order, and judged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.child import Child
+from cli.ledger_table import LedgerSummary
+from cli.loadtest.disturbing import Disturber, Done
+from cli.loadtest.reader import MetricsReader
+from cli.scenario_file import write_run
+from cli.settings import UpSettings
+from cli.stack import Stack
+from cli.viewers.options import Options
+from engine.kafka_connection import KafkaConnection
+from engine.load.measured import Collector, MeasuredLoad
+from engine.load.verdict import Outcome, Verdict, judge
+from engine.scenario import Scenario
+
+POLL_S = 0.25
+LOOK_S = 1.0
+VIEWERS_STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known while a load test runs, for whoever watches it.
+
+    Attributes
+    ----------
+    step : what is being done.
+    load, verdict : None until something was measured.
+    """
+
+    step: str
+    run_id: str
+    url: str
+    load: MeasuredLoad | None = None
+    verdict: Verdict | None = None
+    done: Sequence[Done] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What came of one load test.
+
+    Attributes
+    ----------
+    ledger : None if the API did not live to tell it.
+    broker : what stood behind the chain, in words.
+    summary : what the simulation said at its end.
+    faults : how many faults on purpose were told, by kind.
+    is_aborted : a threshold failed that ends the run.
+    """
+
+    run_id: str
+    scenario: Scenario
+    load: MeasuredLoad
+    verdict: Verdict
+    ledger: LedgerSummary | None
+    broker: str
+    summary: dict[str, Any] = field(default_factory=dict)
+    done: Sequence[Done] = ()
+    faults: dict[str, int] = field(default_factory=dict)
+    is_aborted: bool = False
+
+
+class LoadRun:
+    """One load test.
+
+    Parameters
+    ----------
+    watch : given a `View` at each step, and about once a second while positions flow.
+    """
+
+    def __init__(self, settings: UpSettings, scenario: Scenario, watch: Callable[[View], None]) -> None:
+        self._settings, self._scenario, self._watch = settings, scenario, watch
+        self.run_id, path = write_run(scenario, settings.data_dir)
+        self._stack = Stack(settings, path, self.run_id, once=True)
+        self._collector = Collector(scenario)
+        self._viewers: Child | None = None
+        self._disturber = Disturber(scenario.disturbances, self._stack, lambda: self._viewers)
+        self._reader: MetricsReader | None = None
+        self._is_aborted = False
+
+    def run(self, asked: threading.Event) -> LoadResult:
+        """Run it to its end, or until it is asked to end, or until a threshold fails that ends the run.
+
+        Raises
+        ------
+        StackError, ChildDied, BrokerError, ServicesError : it could not run, or a part of it died.
+        """
+        ledger = None
+        try:
+            self._stack.start(self._tell, asked)
+            self._reader = MetricsReader(KafkaConnection(self._stack.bootstrap), self.run_id, self._collector)
+            self._start_viewers()
+            self._go_on(asked)
+        finally:
+            self._disturber.undo()
+            if self._viewers is not None:
+                self._viewers.stop(VIEWERS_STOP_S)
+            try:
+                ledger = self._stack.end_parts(self._tell)
+                if self._reader is not None:
+                    self._tell("reading what was measured last")
+                    self._reader.read_the_rest()
+                    self._reader.close()
+            finally:
+                self._stack.backing.stop(self._tell)
+        return self._result(ledger)
+
+    def _tell(self, step: str) -> None:
+        self._watch(View(step, self.run_id, self._settings.url, done=self._disturber.done))
+
+    def _start_viewers(self) -> None:
+        asked = self._scenario.viewers
+        if asked is None:
+            return
+        self._tell("starting the viewers")
+        options = Options(
+            url=self._settings.url,
+            viewers=asked.count,
+            slow=asked.slow,
+            stalled=asked.stalled,
+            reconnecting=asked.reconnecting,
+            pan_s=asked.pan_s,
+            seed=self._scenario.seed,
+            duration=0.0,
+            kafka=self._stack.bootstrap,
+            run=self.run_id,
+        )
+        self._viewers = Child("the viewers", "cli.viewers", options.to_arguments(), {}, self._settings.data_dir / "logs" / "viewers.log")
+        self._viewers.start()
+
+    def _go_on(self, asked: threading.Event) -> None:
+        assert self._reader is not None
+        looked = 0.0
+        while not self._stack.has_finished() and not asked.is_set() and not self._is_aborted:
+            self._stack.check()
+            self._reader.read(POLL_S)
+            if time.monotonic() - looked >= LOOK_S:
+                looked = time.monotonic()
+                self._look()
+
+    def _look(self) -> None:
+        load = self._collector.load(time.time() * 1000)
+        self._disturber.act(load.run_s)
+        thresholds = self._scenario.thresholds
+        verdict = judge(load, thresholds, running=True)
+        self._is_aborted = bool(thresholds is not None and thresholds.abort and verdict.outcome is Outcome.FAILED)
+        self._watch(View("running", self.run_id, self._settings.url, load, verdict, self._disturber.done))
+
+    def _result(self, ledger: LedgerSummary | None) -> LoadResult:
+        if ledger is not None:
+            self._collector.on_ledger(ledger)
+        load = self._collector.load(time.time() * 1000)
+        return LoadResult(
+            run_id=self.run_id,
+            scenario=self._scenario,
+            load=load,
+            verdict=judge(load, self._scenario.thresholds),
+            ledger=ledger,
+            broker=self._stack.backing.title,
+            summary=self._stack.summary(),
+            done=tuple(self._disturber.done),
+            faults=dict(self._reader.faults) if self._reader is not None else {},
+            is_aborted=self._is_aborted,
+        )

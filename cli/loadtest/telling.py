@@ -1,0 +1,57 @@
+"""From what came of a load test to its report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from actors.settings import Settings as ActorSettings
+from api.settings import Settings as ApiSettings
+from cli.capacity.search import Capacity, Probe
+from cli.loadtest.run import LoadResult
+from cli.report import model
+from cli.report.assembly import report_of
+from cli.report.environment import environment
+from cli.settings import Profile, UpSettings
+
+_STORES = {
+    Profile.EMBEDDED: ("SQLite and DuckDB files",),
+    Profile.SERVICES: ("Elasticsearch, a local process", "a MongoDB-wire server in MongoDB's place, a local process"),
+}
+
+
+def report_of_result(result: LoadResult, settings: UpSettings, ended: str, found: Capacity | None = None) -> model.LoadReport:
+    """Return the report of one load test.
+
+    Parameters
+    ----------
+    ended : how it ended, in words.
+    found : what a search found whose best run this is.
+    """
+    ran_on = environment([ActorSettings(), ApiSettings()], profile=settings.profile.value, broker=result.broker, stores=_STORES[settings.profile])
+    ledger = result.ledger
+    return report_of(
+        result.load,
+        result.verdict,
+        ran_on,
+        result.scenario,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ended=ended,
+        thresholds=result.scenario.thresholds,
+        clean=None if ledger is None else ledger.is_clean,
+        gaps=() if ledger is None else ledger.gaps,
+        faults=result.faults,
+        disturbances=[model.Disturbance(one.kind.value, one.at_s, one.what) for one in result.done],
+        capacity=None if found is None else _capacity(found),
+    )
+
+
+def _capacity(found: Capacity) -> model.Capacity:
+    return model.Capacity(found.highest or None, tuple(map(_probe, found.probes)))
+
+
+def _probe(probe: Probe) -> model.Probe:
+    names = {"positions_per_s": "positionsPerS", "e2e_p99_ms": "e2eP99Ms", "lateness_p99_ms": "latenessP99Ms", "cpu_share": "cpuShare"}
+    figures = {name: probe.figures.get(figure) for name, figure in names.items()}
+    return model.Probe(
+        drivers=probe.drivers, outcome=model.Outcome(probe.outcome.value), bound=None if probe.bound is None else model.Bound(probe.bound), **figures
+    )
