@@ -1,8 +1,8 @@
 """What this process measures of positions on their way: one station for each of its parts, and what a station has to tell.
 
-A position is measured by its run's clock as this part of the process knows it at that instant, the newest one: a run whose clock was paused or scaled is
-measured by the clock that is in force now, so positions that were due just before such a change are off by the jump. While a run's clock is unknown or stands
-still nothing is measured. Pure but for the wall clock, which is an argument; it refuses to know Kafka.
+A position is measured by its run's clock as this part of the process knows it at that instant, the newest one. So one that was due before a run was paused or
+scaled, and passes after it, is taken for due by the new clock: the pause is left out, the new pace is taken for the old. While a run's clock is unknown or
+stands still nothing is measured. Pure but for the wall clock, which is an argument; it refuses to know Kafka.
 """
 
 from __future__ import annotations
