@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import __version__
+from cli.capacity.command import size
 from cli.connect_command import connect_app
 from cli.dead_letters_command import dead_letters_app
 from cli.loadtest.command import loadtest
@@ -49,6 +50,7 @@ app.add_typer(report_app, name="report")
 app.command()(verify)
 app.command()(viewers)
 app.command()(loadtest)
+app.command()(size)
 
 CANNOT_RUN = 2
 

@@ -8,17 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
 from load_reports import sample_report
 from typer.testing import CliRunner
 
-from cli.capacity.command import amount, size
+from cli.capacity.command import amount
 from cli.capacity.demand import Demand
 from cli.capacity.estimate import estimate, spread_of, total
 from cli.capacity.from_report import SPREAD, figures_of
 from cli.capacity.profile import Figure, Profile, shipped_profile
 from cli.capacity.sizing import MODEL, Sizing
 from cli.capacity.sizing import size as size_of
+from cli.main import app
 from cli.report.model import WorkerRow
 from engine.errors import InvalidInput
 
@@ -273,12 +273,10 @@ def test_parts_that_shared_a_process_and_workers_that_tell_nothing_are_no_figure
 # -- the command ---------------------------------------------------------------------------------------------------------------------------------------
 
 runner = CliRunner()
-app = typer.Typer()
-app.command()(size)
 
 
 def test_the_command_tells_json_with_sources_and_ranges() -> None:
-    told = json.loads(runner.invoke(app, ["--drivers", "1000000", "--hz", "1", "--json"]).stdout)
+    told = json.loads(runner.invoke(app, ["size", "--drivers", "1000000", "--hz", "1", "--json"]).stdout)
     assert (told["positionsPerS"], told["demand"]["busy"], told["model"]) == (1_000_000.0, 0.6, list(MODEL))
     cores = next(one for one in told["estimates"] if one["name"] == "drivers.cores")
     assert cores["low"] < cores["value"] < cores["high"]
@@ -293,7 +291,7 @@ def test_the_command_tells_json_with_sources_and_ranges() -> None:
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_table_fits_the_terminal_and_tells_what_is_assumed(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    told = runner.invoke(app, ["--drivers", "1000000"])
+    told = runner.invoke(app, ["size", "--drivers", "1000000"])
     assert told.exit_code == 0
     lines = told.stdout.splitlines()
     assert lines[0] == "1,000,000 drivers at 1 Hz: 1,000,000 positions/s"
@@ -306,7 +304,7 @@ def test_the_command_takes_figures_from_a_report(tmp_path: Path) -> None:
     workers = (WorkerRow("driver-1:aa", "driver", {"produced": 100_000}, 50.0, 1.0), WorkerRow("live-here-1:bb", "live", {"pushed": 9}, 50.0, None))
     path = tmp_path / "report.json"
     path.write_text(replace(sample_report(), workers=workers).to_json(), encoding="utf-8")
-    told = json.loads(runner.invoke(app, ["--drivers", "6000", "--from", str(path), "--json"]).stdout)
+    told = json.loads(runner.invoke(app, ["size", "--drivers", "6000", "--from", str(path), "--json"]).stdout)
     cores = next(one for one in told["estimates"] if one["name"] == "drivers.cores")
     assert (cores["value"], cores["basis"]) == (pytest.approx(6000 * 10e-6 / 0.6), "extrapolated ×3: load test run-sample")
     assert told["notes"] == ["run-sample: live of the API told no processor time; the profile's own figures are kept"]
@@ -320,7 +318,7 @@ def test_the_command_takes_figures_from_a_report(tmp_path: Path) -> None:
     ],
 )
 def test_bad_input_is_named(arguments: list[str], told: str) -> None:
-    found = runner.invoke(app, arguments)
+    found = runner.invoke(app, ["size", *arguments])
     assert isinstance(found.exception, InvalidInput)  # the entry point makes exit code 2 of it
     assert told in str(found.exception)
 
