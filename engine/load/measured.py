@@ -113,7 +113,7 @@ class Collector:
             workers=tuple(self._workers[name].load() for name in sorted(self._workers)),
             ledger=self._ledger,
             is_plan_exact=self._scenario.is_plan_exact,
-            has_viewers=getattr(self._scenario, "viewers", None) is not None or any(log.part == Worker.VIEWER for log in self._workers.values()),
+            has_viewers=self._scenario.viewers is not None or any(log.part == Worker.VIEWER for log in self._workers.values()),
             errors=tuple(sorted(self._errors)),
         )
         return load if self._newest is None else self._with_run(load, self._newest)

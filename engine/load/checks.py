@@ -1,0 +1,133 @@
+"""Compares measured figures with thresholds, one by one. What follows from all of them together is the verdict's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.load.figures import Latencies, MeasuredLoad, SecondLoad
+from engine.load.thresholds import E2E, LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
+from engine.meter import Segment
+
+LEAST_S = 5.0
+"""While a run goes on, a stage is judged as a whole only once so much of it is measured: the first second's few positions are no percentile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One threshold in one stage.
+
+    Attributes
+    ----------
+    threshold : as the scenario names it: ``e2e_p99_ms``.
+    stage : None for what is counted over the whole run.
+    limit, found : in the threshold's own unit; None found is nothing measured, which does not hold. With windows the worst one's.
+    windows : wall epoch s at which the windows begin in which it does not hold; empty without `window_s`.
+    """
+
+    threshold: str
+    stage: str | None
+    limit: float
+    found: float | None
+    holds: bool
+    windows: tuple[int, ...] = ()
+
+
+def judged_seconds(load: MeasuredLoad, *, running: bool, settle_s: float) -> dict[str, list[SecondLoad]]:
+    """Return the seconds that are judged, by the stages that are, in order.
+
+    While the run goes on they are at least `settle_s` old, for workers tell what they measure about once a second, and stages of which there are less than
+    `LEAST_S` are left out.
+    """
+    newest_s = load.now_ms / 1000.0 - settle_s - 1.0 if running else float("inf")
+    found: dict[str, list[SecondLoad]] = {stage.name: [] for stage in load.stages if stage.judged}
+    for second in load.seconds:
+        if second.stage in found and second.due_s <= newest_s:
+            found[second.stage].append(second)
+    return {name: seconds for name, seconds in found.items() if seconds and (not running or sum(second.ran_s for second in seconds) >= LEAST_S)}
+
+
+def produced_of(seconds: Sequence[SecondLoad]) -> int:
+    """Return how many positions of some seconds were produced."""
+    return sum(second.count(Segment.PRODUCED) for second in seconds)
+
+
+def planned_of(seconds: Sequence[SecondLoad]) -> float:
+    """Return how many positions were due in some seconds by the plan."""
+    return sum(second.planned for second in seconds)
+
+
+def percentile_ms(seconds: Sequence[SecondLoad], segment: Segment, percentile: float) -> float | None:
+    """Return a percentile of the latencies of some seconds' positions, ms; None if none was measured."""
+    found_us = Latencies.merged(second.latencies[segment] for second in seconds if segment in second.latencies).percentile_us(percentile)
+    return None if found_us is None else found_us / 1000.0
+
+
+def segment_of(way: str, load: MeasuredLoad) -> Segment:
+    """Return the segment that a latency threshold's first word stands for."""
+    return load.e2e if way == E2E else Segment.PRODUCED if way == LATENESS else Segment(way)
+
+
+def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: dict[str, list[SecondLoad]], *, running: bool) -> Iterator[Check]:
+    """Yield the checks of every stage; what nothing can be said of, because nothing was due, is left out."""
+    for stage, seconds in judged.items():
+        for threshold, limit in thresholds.of_stage(stage).items():
+            latency = latency_of(threshold)
+            if latency is not None:
+                segment, percentile = segment_of(latency[0], load), latency[1]
+                stretches = [seconds] if thresholds.window_s is None else list(windows(seconds, thresholds.window_s, running=running))
+                measured = [(part[0].due_s, percentile_ms(part, segment, percentile)) for part in stretches if _was_due(part, load)]
+                if running:  # what has not come yet may still come
+                    measured = [(at_s, found) for at_s, found in measured if found is not None]
+                if measured:
+                    yield _latency_check(threshold, stage, limit, measured, is_windowed=thresholds.window_s is not None)
+            elif (found := _production(threshold, seconds)) is not None:
+                yield Check(threshold, stage, limit, found, found >= limit)
+
+
+def _latency_check(threshold: str, stage: str, limit: float, measured: Sequence[tuple[int, float | None]], *, is_windowed: bool) -> Check:
+    failed = tuple(at_s for at_s, found in measured if found is None or found > limit)
+    worst = max((found for _, found in measured if found is not None), default=None)
+    return Check(threshold, stage, limit, worst, not failed, failed if is_windowed else ())
+
+
+def _production(threshold: str, seconds: Sequence[SecondLoad]) -> float | None:
+    """Return the share of the plan, or the positions a second, that was produced; None where nothing was planned, or the run did not go on."""
+    of = {PRODUCED_RATE: planned_of(seconds), PRODUCED_PER_S: sum(second.ran_s for second in seconds)}[threshold]
+    return produced_of(seconds) / of if of else None
+
+
+def _was_due(seconds: Sequence[SecondLoad], load: MeasuredLoad) -> bool:
+    return any(second.segments for second in seconds) or (load.is_plan_exact and planned_of(seconds) >= 1)
+
+
+def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> Iterator[Sequence[SecondLoad]]:
+    """Yield a stage's seconds window by window, counted from its first second.
+
+    A rest that fills no window waits while the run goes on; at the end it belongs to the window before it, so that a few positions alone decide nothing.
+    """
+    first_s, last_s = seconds[0].due_s, seconds[-1].due_s + 1
+    full = (last_s - first_s) // window_s
+    parts: list[list[SecondLoad]] = [[] for _ in range(full if running else max(full, 1))]
+    for second in seconds:
+        number = (second.due_s - first_s) // window_s
+        if number < len(parts) or not running:
+            parts[min(number, len(parts) - 1)].append(second)
+    yield from (part for part in parts if part)
+
+
+def run_checks(load: MeasuredLoad, thresholds: Thresholds, *, running: bool) -> Iterator[Check]:
+    """Yield the checks of what is counted over the whole run.
+
+    While it goes on, what is refused or duplicated stays so and is judged; what is lost can not be told from what is on its way.
+    """
+    ledger = load.ledger
+    found: dict[str, int | None] = {
+        "failed": max(load.failed, ledger.failed if ledger else 0),
+        "duplicated": ledger.duplicated if ledger else None,
+        "lost": ledger.lost if ledger and not running else None,
+    }
+    for threshold, limit in thresholds.of_run.items():
+        count = found[threshold]
+        if count is not None or not running:
+            yield Check(threshold, None, limit, count, count is not None and count <= limit)
