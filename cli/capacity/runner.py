@@ -76,6 +76,7 @@ def find_capacity(
     cool_down_s: float,
     sleep: Callable[[float], object],
     tell: Callable[[Progress], None] = lambda _: None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Capacity:
     """Return the greatest fleet with which a scenario keeps its thresholds.
 
@@ -86,12 +87,15 @@ def find_capacity(
     cool_down_s : wait between two probes, s, so that one does not pay for what the last one left behind.
     sleep : waits so many seconds.
     tell : called before and after each probe.
+    is_stopped : whether somebody has ended the search; the probe that was cut short by it counts for nothing, and what is known by then is the answer.
     """
     shape = shape or ProbeShape()
-    while (drivers := search.next_drivers) is not None and (phase := search.phase) is not None:
+    while not is_stopped() and (drivers := search.next_drivers) is not None and (phase := search.phase) is not None:
         coming = Progress(len(search.probes) + 1, search.most_probes, drivers, phase, None, search.highest, search.lowest_failed, 0.0)
         tell(coming)
         found = run_probe(probe_scenario(scenario, drivers, shape))
+        if is_stopped():
+            break
         probe = Probe(drivers, found.outcome, found.bound, found.figures)
         search.take(probe)
         wait_s = cool_down_s if search.next_drivers is not None else 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,7 @@ from cli.capacity import (
     probe_scenario,
 )
 from engine.errors import InvalidInput
+from engine.load.thresholds import Thresholds
 from engine.scenario import BYTES_PER_DRIVER, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage, needed_bytes
 from engine.scenario_parts import DeliveryMode
 
@@ -193,6 +195,19 @@ def test_the_runner_probes_cools_down_and_tells() -> None:
     assert len(told) == 10
 
 
+def test_a_search_that_is_stopped_knows_what_it_knew_and_leaves_out_the_probe_that_was_cut_short() -> None:
+    run: list[int] = []
+
+    def run_probe(scenario: Scenario) -> ProbeResult:
+        run.append(scenario.fleet.size)
+        return ProbeResult(PASSED if len(run) < 3 else FAILED)
+
+    found = find_capacity(PLAIN, run_probe, Search(1000), cool_down_s=0, sleep=lambda _: None, is_stopped=lambda: len(run) == 3)
+    assert run == [1000, 2000, 4000]
+    assert [probe.drivers for probe in found.probes] == [1000, 2000]
+    assert (found.highest, found.lowest_failed, found.is_bounded_by) == (2000, None, Limit.PROBES)
+
+
 def test_an_error_of_a_probe_ends_the_search() -> None:
     def broken(scenario: Scenario) -> ProbeResult:
         raise OSError("no broker")
@@ -238,6 +253,12 @@ def test_memory_gives_the_ceiling() -> None:
     with_network = Scenario.from_toml('[network]\nextract = "liechtenstein"\n[fleet]\nsize = 10\n', "n")
     assert greatest_fleet(with_network, needed_bytes(with_network)) == 10
     assert greatest_fleet(with_network, 0) == 1
+
+
+def test_thresholds_in_positions_a_second_grow_with_the_fleet() -> None:
+    limited = replace(PLAIN, thresholds=Thresholds(produced_per_s=90.0, e2e_p99_ms=300.0))
+    made = probe_scenario(limited, 1000, ProbeShape())
+    assert made.thresholds == Thresholds(produced_per_s=900.0, e2e_p99_ms=300.0)
 
 
 # -- the curve -----------------------------------------------------------------------------------------------------------------------------------------
