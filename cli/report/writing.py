@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,14 +25,11 @@ def write_report(report: LoadReport, folder: Path) -> list[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [
-            _written(folder / "report.html", page(report)),
-            _written(folder / "report.json", report.to_json()),
-            _table(folder / "series.csv", series_rows(report)),
-            _table(folder / "stages.csv", stage_rows(report)),
-        ]
     except OSError as error:
         raise ReportError(f"{folder}: the report cannot be written: {error.strerror or error}") from None
+    texts = {"report.html": page(report), "report.json": report.to_json()}
+    tables = {"series.csv": series_rows(report), "stages.csv": stage_rows(report)}
+    return [written(folder / name, text) for name, text in (texts | {name: csv_text(rows) for name, rows in tables.items()}).items()]
 
 
 def series_rows(report: LoadReport) -> Iterator[Row]:
@@ -55,17 +53,25 @@ def stage_rows(report: LoadReport) -> Iterator[Row]:
             yield [*head, segment.value, *(getattr(stage.segments[segment], figure) for figure in figures)]
 
 
-def _written(path: Path, text: str) -> Path:
-    """Write a file such that it is whole or not there at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-    return path
+def csv_text(rows: Iterable[Row]) -> str:
+    """Return rows as CSV."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
-def _table(path: Path, rows: Iterable[Row]) -> Path:
+def written(path: Path, text: str) -> Path:
+    """Write a file such that it is whole or not there at all.
+
+    Raises
+    ------
+    ReportError : it cannot be written.
+    """
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ReportError(f"{path}: the report cannot be written: {error.strerror or error}") from None
     return path
