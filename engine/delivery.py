@@ -69,11 +69,17 @@ class DeliverySpec:
         if not (math.isfinite(self.pace) and 0 < self.pace <= 1):
             raise InvalidInput(f"pace must be in (0, 1], found {self.pace!r}")
 
+    def __getstate__(self) -> list[Any]:
+        return [getattr(self, name) for name in self.__slots__]
+
     def __setstate__(self, state: list[Any]) -> None:
         """Take over a pickled spec; what it does not say, having been written before there was such a field, has its default."""
-        told = dict(zip(self.__slots__, state, strict=False))
-        for field in fields(self):
-            object.__setattr__(self, field.name, told.get(field.name, field.default))
+        put = object.__setattr__
+        for name, value in zip(self.__slots__, state, strict=False):
+            put(self, name, value)
+        if len(state) < len(self.__slots__):
+            for field in fields(self)[len(state) :]:
+                put(self, field.name, field.default)
 
 
 def seeded_unit(seed: int, *words: str) -> float:

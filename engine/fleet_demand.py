@@ -52,7 +52,11 @@ class FleetDemand:
         #: Drivers that have no next delivery: the number that it would have, and from when on they would be ready.
         self._off: dict[int, tuple[int, int]] = {}
         for i in range(scenario.fleet.size):
-            self._put(i, 0, orders.start_ms)
+            stays = self._presence.stays(i)
+            if stays:  # what the delivery is can wait: a fleet of 100,000 would keep everybody waiting
+                self._queue.append((stays[0][0], i, 0, None, orders.start_ms))
+            else:
+                self._off[i] = (0, orders.start_ms)
         heapq.heapify(self._queue)
 
     @property
@@ -75,8 +79,8 @@ class FleetDemand:
         if not self._goes_on:
             self._off[i] = (n + 1, NEVER_MS)
             return spec
-        route = self._orders.route_of(i, n)
         routes = self._orders.routes
+        route = routes.index_of(spec.route_id)
         length_m = float(routes.cumulative_m[routes.offsets[route + 1] - 1])
         soonest_ms = spec.depart_ms + int(length_m / MODELS[spec.vehicle].max_speed_mps * 1000.0)
         until_ms = NEVER_MS if spec.until_ms is None else spec.until_ms
@@ -140,17 +144,15 @@ class FleetDemand:
         lasts_s = iter(self._durations(trips) if trips else ())
         for i, n, origin in waiting:
             ready_ms = origin if isinstance(origin, int) else self._ready_ms(i, n, origin, next(lasts_s))
-            self._put(i, n, ready_ms, push=True)
+            self._put(i, n, ready_ms)
 
-    def _put(self, i: int, n: int, ready_ms: int, *, push: bool = False) -> None:
+    def _put(self, i: int, n: int, ready_ms: int) -> None:
         """Put delivery n of a driver that is ready from an instant on into the queue, or the driver aside if it is not on the road any more."""
         spec = self._spec(i, n, ready_ms)
         if spec is None:
             self._off[i] = (n, ready_ms)
-        elif push:
-            heapq.heappush(self._queue, (spec.depart_ms, i, n, spec, ready_ms))
         else:
-            self._queue.append((spec.depart_ms, i, n, spec, ready_ms))
+            heapq.heappush(self._queue, (spec.depart_ms, i, n, spec, ready_ms))
 
     def _ready_ms(self, i: int, n: int, before: _Trip, duration_s: float) -> int:
         """Return when a driver may set out on delivery n, the one before it being known."""

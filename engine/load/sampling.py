@@ -28,6 +28,8 @@ class SamplingMix:
 
     def period_ms(self, driver: int) -> int:
         """Return the sample period of driver number `driver`."""
+        if len(self._periods) == 1:
+            return self._periods[0]
         drawn = (self._begin + driver * _GOLDEN) % 1.0
         last = max(i for i, bound in enumerate(self._bounds) if bound > (self._bounds[i - 1] if i else 0.0))
         return self._periods[next((i for i, bound in enumerate(self._bounds) if drawn < bound), last)]
