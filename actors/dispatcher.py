@@ -29,7 +29,7 @@ from engine.route import Route
 from engine.traces import Trace
 
 START_LEAD_MS = 100.0
-_LEAD_PER_DRIVER_MS, _LEAD_AT_FIRST_MS, _LEAD_PER_PLAN_MS, _PLANS_PER_ROUTE = 0.05, 0.1, 0.5, 4
+_LEAD_PER_DRIVER_MS, _LEAD_AT_FIRST_MS, _LEAD_PER_PLAN_MS, _PLANS_PER_ROUTE = 0.01, 0.1, 0.5, 4
 
 FLEET_STEP = 5_000
 """At most so many deliveries of the fleet are handed out in one step, so that requests are served meanwhile."""

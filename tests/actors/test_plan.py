@@ -38,7 +38,7 @@ def test_the_lead_follows_what_must_be_there_at_the_beginning() -> None:
     assert plan_run(at_once, "r", 2.0).at_first == 10_000
     assert plan_run(slowly, "r", 2.0).at_first == 4_167  # of 50,000 within 60 s
     assert plan_run(load_scenario("liechtenstein"), "r", 2.0).at_first == 300 * 5 // 20
-    assert start_lead_ms(plan_run(at_once, "r", 2.0), 2000) == pytest.approx(100 + 500 + 1000 + 4000)
+    assert start_lead_ms(plan_run(at_once, "r", 2.0), 2000) == pytest.approx(100 + 100 + 1000 + 4000)
     assert start_lead_ms(plan_run(slowly, "r", 2.0), 1000) < 10_000
 
 

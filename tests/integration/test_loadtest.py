@@ -1,0 +1,109 @@
+"""Load tests through the real command: exit codes, reports, disturbances, an end by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from running_stack import free_port, until
+
+from cli.report.model import load_report
+from engine.meter import Segment
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+
+SCENARIO = """
+name = "Small"
+seed = 5
+warm_up_s = 2
+time_scale = {scale}
+[network]
+extract = "liechtenstein"
+routes = 20
+[[stages]]
+name = "up"
+shape = "ramp"
+duration_s = {ramp_s}
+drivers = {drivers}
+[[stages]]
+name = "peak"
+shape = "hold"
+duration_s = {hold_s}
+{more}
+"""
+
+
+def scenario_in(folder: Path, more: str = "", *, drivers: int = 40, ramp_s: float = 3, hold_s: float = 5, scale: float = 1.0) -> Path:
+    path = folder / "small.toml"
+    path.write_text(SCENARIO.format(drivers=drivers, ramp_s=ramp_s, hold_s=hold_s, scale=scale, more=more))
+    return path
+
+
+def start(folder: Path, scenario: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "cli", "loadtest", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(folder / "data"), *options]
+    environment = {**os.environ, "RAY_OBJECT_STORE_MB": "100"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment)
+
+
+def run(folder: Path, scenario: Path, *options: str) -> tuple[int, dict[str, Any], str]:
+    with start(folder, scenario, *options) as process:
+        out, err = process.communicate(timeout=200)
+    return process.returncode, json.loads(out) if out else {}, err
+
+
+def test_what_holds_passes_with_a_report_in_which_every_position_is_measured(tmp_path: Path) -> None:
+    more = '[viewers]\ncount = 5\n[thresholds]\ne2e_p99_ms = 30000\nlost = 0\nproduced_rate = 0.5\n[[disturbances]]\nkind = "reconnect_viewers"\nat_s = 5\n'
+    code, told, err = run(tmp_path, scenario_in(tmp_path, more), "--out", str(tmp_path / "report"), "--junit", str(tmp_path / "junit.xml"))
+    assert (code, told["outcome"], told["exitCode"]) == (0, "passed", 0), err
+    report = load_report(tmp_path / "report" / "report.json")
+    assert report.ledger is not None
+    assert report.ledger.clean
+    counts = {segment: sum(stage.segments[segment].count for stage in report.stages if segment in stage.segments) for segment in Segment}
+    assert counts[Segment.PRODUCED] == counts[Segment.ACKED] == counts[Segment.STORED] == counts[Segment.INDEXED] == report.ledger.produced > 200
+    assert counts[Segment.VIEWED] > 0
+    assert [stage.name for stage in report.stages] == ["warm-up", "up", "peak"]
+    assert [(one.kind, one.told) for one in report.disturbances] == [("reconnect_viewers", "all viewers reconnect")]
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.html", "report.json", "series.csv", "stages.csv"}
+    assert ElementTree.parse(tmp_path / "junit.xml").getroot().tag == "testsuites"  # noqa: S314 - our own file
+
+
+def test_a_threshold_that_fails_ends_the_run_if_it_is_to_and_gives_1(tmp_path: Path) -> None:
+    scenario = scenario_in(tmp_path, "[thresholds]\nindexed_p50_ms = 0.5\nabort = true\n", hold_s=120)
+    code, told, err = run(tmp_path, scenario)
+    assert (code, told["outcome"]) == (1, "failed"), err
+    report = load_report(Path(told["report"]) / "report.json")
+    assert report.run.ended == "aborted at the first failure"
+    assert report.ledger is not None
+    assert report.ledger.clean, "an end at once loses nothing either"
+
+
+def test_a_load_that_is_not_made_gives_no_verdict_and_3(tmp_path: Path) -> None:
+    scenario = scenario_in(tmp_path, "[thresholds]\nlost = 0\n", drivers=4000, ramp_s=500, hold_s=6000, scale=1000)
+    code, told, err = run(tmp_path, scenario)
+    assert (code, told["outcome"]) == (3, "no verdict"), err
+    assert told["why"]
+
+
+def test_what_cannot_run_gives_2(tmp_path: Path) -> None:
+    code, told, err = run(tmp_path, scenario_in(tmp_path, "[thresholds]\ne2e_p98_ms = 3\n"))
+    assert (code, told) == (2, {})
+    assert "e2e_p98_ms" in err
+
+
+def test_ctrl_c_ends_it_in_order_with_a_report(tmp_path: Path) -> None:
+    with start(tmp_path, scenario_in(tmp_path, hold_s=600)) as process:
+        log = tmp_path / "data" / "logs" / "simulation.log"
+        until(lambda: process.poll() is not None or (log.exists() and "2 actors" in log.read_text()), "the start of the drivers", 90)
+        until(lambda: list((tmp_path / "data" / "runs").glob("*.journal")), "the first decisions", 60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    report = load_report(Path(json.loads(out)["report"]) / "report.json")
+    assert report.run.ended == "stopped by Ctrl-C"
