@@ -18,16 +18,13 @@ import numpy as np
 
 from actors.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
 from actors.charges import Charges
-from actors.metering import Metering, due_by
+from actors.metering import Due, Metering, due_by
 from actors.pacing import Lateness
 from actors.publisher import Counts, Publisher
 from engine.clock import RunClock
 from engine.codec import EncodedRecords
 from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
-from engine.meter import Floats
 from engine.simulation import FleetSimulation, Tick
-
-_NOTHING = np.empty(0)
 
 MAX_TICK_RECORDS = 20_000
 """Positions made under one hold of the lock; a long catch-up is cut in pieces, so that questions are answered meanwhile."""
@@ -37,14 +34,13 @@ MAX_TICK_RECORDS = 20_000
 class _Sent:
     """A tick on its way: its number at the publisher, and what is certain once that number is settled.
 
-    `due_ms` is when its positions were due, wall epoch ms. `unsent` is by how many its samples are more than its records, because of faults on purpose; it
-    may be negative.
+    `unsent` is by how many its samples are more than its records, because of faults on purpose; it may be negative.
     """
 
     number: int
     checkpoint: Checkpoint | None
     finished: tuple[Finished, ...]
-    due_ms: Floats = field(default_factory=lambda: _NOTHING)
+    due: Due = field(default_factory=Due)
     unsent: int = 0
 
 
@@ -166,13 +162,13 @@ class DriverHost:
         with self._metering.sending():
             number = self._publisher.publish(tick.records, tick.events)
         finals = [event for event in tick.events if event.kind in FINAL_KINDS]
-        due_ms, now_ms = due_by(clock, self._before, tick.due_ms), self._now_ms()
-        self._metering.produced(due_ms, now_ms)
+        due, now_ms = due_by(clock, self._before, tick.due_ms), self._now_ms()
+        self._metering.produced(due, now_ms)
         with self._lock:
-            self._lateness.add(np.maximum(0.0, now_ms - due_ms))
+            self._lateness.add(np.maximum(0.0, now_ms - due.wall_ms), due.times)
             unsent = tick.taken - len(tick.seq)
             self._unsent += unsent
-            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals), due_ms, unsent))
+            self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals), due, unsent))
 
     def _ended(self, finals: Iterable[DeliveryEvent]) -> tuple[Finished, ...]:
         ended = []
@@ -189,7 +185,7 @@ class DriverHost:
                 self._checkpoint = sent.checkpoint or self._checkpoint
                 self._unsent_settled += sent.unsent
                 self._finished.extend(sent.finished)
-                self._metering.acked(sent.due_ms, now_ms)
+                self._metering.acked(sent.due, now_ms)
 
     def _counts(self) -> Counts:
         """Return the counts of positions by identity: one that was left out on purpose counts as if it were sent, one that was sent twice counts once."""

@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
@@ -34,18 +35,40 @@ def process_gauges() -> dict[str, float]:
     return {"cpuS": time.process_time(), "rssBytes": float(psutil.Process().memory_info().rss)}
 
 
-def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Floats:
-    """Return the wall instants, epoch ms, at which virtual instants were due.
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When some positions were due: wall instants, epoch ms, and how many positions at each, (n,)."""
+
+    wall_ms: Floats = field(default_factory=lambda: np.empty(0))
+    times: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Due:
+    """Return when positions were due by the wall clock, given their virtual instants; of a tick's many positions few instants are left.
+
+    Nothing is due if `clock` stands still and none is known before it.
 
     Parameters
     ----------
     clock : in force; what was due before its origin was due by the clock before it.
     before : the last clock before it that did not stand still; None if it is not known, as after a restart.
-
-    Returns
-    -------
-    (n,); empty if `clock` stands still and none is known before it.
     """
+    instants, times = _counted(due_ms)
+    wall_ms = _wall_ms(clock, before, instants)
+    return Due(wall_ms, times) if len(wall_ms) else Due()
+
+
+def _counted(due_ms: Indices) -> tuple[Indices, Indices]:
+    """Return instants and how often each is there; as they are where counting would not make them fewer."""
+    first, last = (int(due_ms.min()), int(due_ms.max())) if len(due_ms) else (0, 0)
+    if last - first >= len(due_ms):
+        return due_ms, np.ones(len(due_ms), np.int64)
+    times = np.bincount(due_ms - first)
+    places = np.flatnonzero(times)
+    return places + first, times[places]
+
+
+def _wall_ms(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Floats:
     if before is None:
         return due_wall_ms(clock, due_ms)
     if clock.scale == 0:
@@ -80,13 +103,13 @@ class Metering:
         self._told_ms = -math.inf
         self._gauges: Gauges = {}
 
-    def produced(self, due_ms: Floats, now_ms: float) -> None:
-        """Count positions that were due at some wall instants, epoch ms, and are with the producer now."""
-        self._meter.measure(self._run_id, Segment.PRODUCED, due_ms, now_ms)
+    def produced(self, due: Due, now_ms: float) -> None:
+        """Count positions that are with the producer now."""
+        self._meter.measure(self._run_id, Segment.PRODUCED, due.wall_ms, now_ms, due.times)
 
-    def acked(self, due_ms: Floats, now_ms: float) -> None:
+    def acked(self, due: Due, now_ms: float) -> None:
         """Count positions that have arrived."""
-        self._meter.measure(self._run_id, Segment.ACKED, due_ms, now_ms)
+        self._meter.measure(self._run_id, Segment.ACKED, due.wall_ms, now_ms, due.times)
 
     @contextmanager
     def computing(self) -> Iterator[None]:

@@ -32,10 +32,10 @@ class Lateness:
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(BOUNDS_MS) + 1, np.int64))
     max_ms: float = 0.0
 
-    def add(self, late_ms: npt.NDArray[np.float64]) -> None:
-        """Count some lateness values, ms; early ones count as 0."""
+    def add(self, late_ms: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None = None) -> None:
+        """Count some lateness values, ms, each once or so many times; early ones count as 0."""
         if late_ms.size:
-            self.counts += np.bincount(np.searchsorted(BOUNDS_MS, late_ms), minlength=len(self.counts))
+            self.counts += np.bincount(np.searchsorted(BOUNDS_MS, late_ms), times, minlength=len(self.counts)).astype(np.int64, copy=False)
             self.max_ms = max(self.max_ms, float(late_ms.max()))
 
     def plus(self, other: Lateness) -> Lateness:

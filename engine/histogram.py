@@ -50,11 +50,11 @@ class Histogram:
         """How many values were counted."""
         return int(self.counts.sum())
 
-    def add(self, values_us: npt.ArrayLike) -> None:
-        """Count values, µs; shape (n,)."""
+    def add(self, values_us: npt.ArrayLike, times: npt.NDArray[np.int64] | None = None) -> None:
+        """Count values, µs; shape (n,); each once, or so many times."""
         values = np.clip(np.asarray(values_us, np.float64), 0, HIGHEST_US).astype(np.int64)
-        counted = np.bincount(_index_of(values))
-        self.counts[: len(counted)] += counted
+        counted = np.bincount(_index_of(values), times)  # sums of weights are floats, and exact below 2**53
+        self.counts[: len(counted)] += counted.astype(np.int64, copy=False)
 
     def merge(self, other: Histogram) -> None:
         """Add another histogram's counts to these."""

@@ -17,6 +17,7 @@ from engine.clock import RunClock
 from engine.histogram import Histogram
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 MAX_SECONDS = 120
 """So many seconds of a run are held apart at most, so that who catches up for hours takes no more memory than others."""
@@ -70,33 +71,42 @@ class Meter:
         self._lock = threading.Lock()
         self._histograms: dict[tuple[str, int], dict[Segment, Histogram]] = {}
 
-    def measure(self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats) -> None:
+    def measure(self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Integers | None = None) -> None:
         """Count how late some positions are.
 
         Parameters
         ----------
         due_ms : when each was due, wall epoch ms, (n,).
         now_ms : the wall clock, epoch ms; one for all or one for each. What seems early, by clocks that differ, counts as 0.
+        times : how many positions were due at each instant, (n,); 1 if absent.
         """
         if not len(due_ms):
             return
         late_us = np.maximum(now_ms - due_ms, 0.0) * 1000.0
-        seconds = np.floor_divide(due_ms, 1000.0).astype(np.int64)
-        first, last = int(seconds.min()), int(seconds.max())
+        first, last = int(due_ms.min() // 1000.0), int(due_ms.max() // 1000.0)
         with self._lock:
+            if first == last and ((run_id, first) in self._histograms or len(self._histograms) < MAX_SECONDS):
+                self._of(run_id, first, segment).add(late_us, times)
+                return
+            seconds = np.floor_divide(due_ms, 1000.0).astype(np.int64)
             if len(self._histograms) + last - first >= MAX_SECONDS:
                 seconds = self._held(run_id, seconds)
-                first, last = int(seconds.min()), int(seconds.max())
-            for second in [first] if first == last else np.unique(seconds).tolist():
-                of_it = self._histograms.setdefault((run_id, second), {})
-                of_it.setdefault(segment, Histogram()).add(late_us if first == last else late_us[seconds == second])
+            for second in np.unique(seconds).tolist():
+                is_in = seconds == second
+                self._of(run_id, second, segment).add(late_us[is_in], None if times is None else times[is_in])
 
-    def _held(self, run_id: str, seconds: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _of(self, run_id: str, second: int, segment: Segment) -> Histogram:
+        of_it = self._histograms.setdefault((run_id, second), {})
+        if segment not in of_it:
+            of_it[segment] = Histogram()
+        return of_it[segment]
+
+    def _held(self, run_id: str, seconds: Integers) -> Integers:
         """Return the seconds in which to count."""
         held = np.array([second for run, second in self._histograms if run == run_id], np.int64)
         fresh = np.setdiff1d(seconds, held)
         kept = np.union1d(held, fresh[: max(MAX_SECONDS - len(held), 0)])
-        found: npt.NDArray[np.int64] = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
+        found: Integers = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
         return found
 
     def take(self) -> list[Measured]:

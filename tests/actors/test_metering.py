@@ -20,7 +20,6 @@ from actors.publisher import Counts, MemoryPublisher
 from engine.clock import RunClock
 from engine.delivery import DeliverySpec
 from engine.histogram import Histogram
-from engine.load.curve import FleetChange
 from engine.load.stage_table import stages_of
 from engine.messages import RunMetrics
 from engine.meter import Segment
@@ -164,10 +163,19 @@ def test_a_new_process_is_another_worker_and_counts_again_what_it_makes_again(be
 def test_what_was_due_before_the_clock_changed_was_due_by_the_clock_before() -> None:
     fast, begin = RunClock(0.0, 0.0, 60.0), np.array([5_000, 6_000, 7_000])
     slow, still = RunClock(6_000.0, 100.0, 1.0), RunClock(7_000.0, 120.0, 0.0)
-    assert due_by(slow, fast, begin).tolist() == pytest.approx([5_000 / 60, 100.0, 1_100.0])
-    assert due_by(still, fast, begin).tolist() == pytest.approx([5_000 / 60, 100.0, 7_000 / 60])
-    assert due_by(slow, None, begin).tolist() == [-900.0, 100.0, 1_100.0]
-    assert due_by(still, None, begin).tolist() == []
+    assert due_by(slow, fast, begin).wall_ms.tolist() == pytest.approx([5_000 / 60, 100.0, 1_100.0])
+    assert due_by(still, fast, begin).wall_ms.tolist() == pytest.approx([5_000 / 60, 100.0, 7_000 / 60])
+    assert due_by(slow, None, begin).wall_ms.tolist() == [-900.0, 100.0, 1_100.0]
+    assert due_by(still, None, begin).wall_ms.tolist() == []
+
+
+def test_positions_that_were_due_together_are_counted_together() -> None:
+    clock = RunClock(1_000.0, 50_000.0, 2.0)
+    together = due_by(clock, None, np.array([1_000, 1_002, 1_000, 1_002, 1_002]))
+    assert (together.wall_ms.tolist(), together.times.tolist()) == ([50_000.0, 50_001.0], [2, 3])
+    apart = due_by(clock, None, np.array([1_000, 9_000]))
+    assert (apart.wall_ms.tolist(), apart.times.tolist()) == ([50_000.0, 54_000.0], [1, 1])
+    assert due_by(clock, None, np.empty(0, np.int64)).wall_ms.tolist() == []
 
 
 def test_positions_of_the_tick_in_which_a_run_is_slowed_or_paused_are_not_late(routes: list[Route], specs: list[DeliverySpec]) -> None:
@@ -191,7 +199,4 @@ def test_every_run_event_names_the_stages_by_virtual_instants() -> None:
     course.begin(6_000)
     table = [["warm-up", START_MS, START_MS + 10_000], ["up", START_MS + 10_000, START_MS + 60_000], ["top", START_MS + 60_000, START_MS + 90_000]]
     assert reporter.run_event(0, 6_000.0).stages == table
-    changed = [FleetChange(START_MS + 30_000, 20, "more")]
-    table[1:] = [["up", START_MS + 10_000, START_MS + 30_000], ["more", START_MS + 30_000, START_MS + 90_000]]
-    assert reporter.run_event(0, 7_000.0, changed).stages == table
     assert RunReporter(plan, course, Hosts(["driver-0"])).run_event(0, 6_000.0).stages is None

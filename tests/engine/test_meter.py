@@ -23,14 +23,23 @@ def test_latency_is_counted_from_due_in_the_second_of_the_due_instant() -> None:
     assert meter.take() == []
 
 
+def test_positions_that_were_due_together_may_be_counted_together() -> None:
+    meter = Meter()
+    meter.measure("run", Segment.ACKED, np.array([5_000.0, 5_010.0, 6_000.0]), 6_000.0, np.array([3, 5, 2]))
+    first, second = meter.take()
+    assert (first.histograms[Segment.ACKED].total, first.histograms[Segment.ACKED].percentile_us(50)) == (8, 990_207)
+    assert (second.histograms[Segment.ACKED].total, second.histograms[Segment.ACKED].max_us) == (2, 0)
+
+
 def test_who_catches_up_for_hours_holds_no_more_seconds_and_counts_every_position() -> None:
     meter, hours = Meter(), 1000.0 * np.arange(10, 10_010)
     meter.measure("run", Segment.PRODUCED, hours, 20_000_000.0)
     meter.measure("run", Segment.PRODUCED, np.array([5_000.0, 12_500.0]), 20_000_000.0)
+    meter.measure("run", Segment.PRODUCED, np.array([130_000.0]), 20_000_000.0)
     taken = meter.take()
     assert [one.due_s for one in taken] == list(range(10, 10 + MAX_SECONDS))
     totals = [one.histograms[Segment.PRODUCED].total for one in taken]
-    assert (totals[:4], totals[-1], sum(totals)) == ([2, 1, 2, 1], 10_000 - MAX_SECONDS + 1, 10_002)
+    assert (totals[:4], totals[-1], sum(totals)) == ([2, 1, 2, 1], 10_000 - MAX_SECONDS + 2, 10_003)
 
 
 def test_nothing_is_counted_of_no_positions() -> None:
