@@ -102,13 +102,13 @@ class Session:
                     backing.start(self._say)
 
                 def probe(one: Scenario) -> ProbeResult:
-                    if asked.is_set():
-                        raise KeyboardInterrupt
                     results.append(self._run_once(one, asked))
                     return probe_result(results[-1])
 
                 shape = ProbeShape(hold_s=options.hold_s)
-                found = find_capacity(scenario, probe, search, shape=shape, cool_down_s=options.cool_down_s, sleep=asked.wait, tell=self._tell_progress)
+                found = find_capacity(
+                    scenario, probe, search, shape=shape, cool_down_s=options.cool_down_s, sleep=asked.wait, tell=self._tell_progress, is_stopped=asked.is_set
+                )
             finally:
                 if backing is not None:
                     backing.stop(self._say)
