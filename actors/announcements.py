@@ -33,8 +33,8 @@ class RunReporter:
         self._seq = -1
         self.reported_ms = -math.inf
 
-    def run_event(self, active: int, now_ms: float, changes: Sequence[FleetChange] = ()) -> RunEvent:
-        """Return how a run that has begun stands, with so many deliveries on the road, its fleet having been changed so."""
+    def run_event(self, active: int, now_ms: float) -> RunEvent:
+        """Return how a run that has begun stands, with so many deliveries on the road."""
         course = self._course
         assert course.clock is not None
         assert course.start_ms is not None
@@ -50,14 +50,14 @@ class RunReporter:
             seed=self._plan.seed,
             sample_period_ms=self._plan.period_ms,
             clock=[course.clock.virtual_ms, course.clock.wall_ms, course.clock.scale],
-            drivers=self._plan.drivers,
+            drivers=course.drivers_at(course.virtual_ms(now_ms)),
             active=active,
             actors=self._hosts.heard_of,
             produced=totals.produced,
             acked=totals.acked,
             failed=totals.failed,
             lateness_p99_ms=self._hosts.lateness_since_last_report().percentile(99),
-            stages=None if self._stages is None else self._stages(course.start_ms, course.end_ms, changes),
+            stages=None if self._stages is None else self._stages(course.start_ms, course.end_ms, course.changes),
         )
 
 

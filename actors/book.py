@@ -122,6 +122,11 @@ class Book:
         placed.steerings.append(steering)
         return steering
 
+    def order(self, steerings: Iterable[Steering]) -> Batch:
+        """Return some steerings of one actor's deliveries as one batch."""
+        self._batch += 1
+        return Batch(self._batch, (), steerings=tuple(steerings))
+
     def correct(self, steering: Steering, at_ms: int | None) -> bool:
         """Note from when a steering really holds, or that it changed nothing (None); return whether that is news."""
         placed = self._placed.get(steering.delivery_id)

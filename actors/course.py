@@ -1,16 +1,21 @@
-"""A run's course through time: when it began, by which clock it goes, in which state it is, and that it has ended."""
+"""A run's course through time: when it began, by which clock it goes, in which state it is, how its fleet was changed, and that it has ended."""
 
 from __future__ import annotations
 
 import math
 
+from actors.fleet_changes import noted_changes
 from actors.journal import Change, Table
 from actors.plan import RunPlan, RunRefused
 from engine.clock import RunClock
+from engine.load.curve import FleetChange
 from engine.messages import ControlAction, RunState
 
 STEERING_LEAD_MS = 150.0
 """What is asked for takes effect this much later, so that it is at its actor before positions past that instant are made."""
+
+_LEAD_PER_DRIVER_MS = 0.15
+"""A change of the fleet takes effect so much later for each driver that comes or goes: a delivery is drawn, kept in the journal and handed out by then."""
 
 
 class Course:
@@ -22,6 +27,7 @@ class Course:
     begun_ms : wall clock, epoch ms.
     start_ms, end_ms : virtual epoch ms; None before the run begins, and `end_ms` for an endless run.
     is_ending : the run is being ended, perhaps by an earlier dispatcher.
+    changes : of the fleet's size, in the order in which they were asked for, never back in time; the journal has them from `actors.fleet_feed`.
     """
 
     def __init__(self, plan: RunPlan, now_ms: float) -> None:
@@ -34,6 +40,7 @@ class Course:
         self.start_ms: int | None = None
         self.end_ms: int | None = None
         self.is_ending = False
+        self.changes: list[FleetChange] = []
 
     def begin(self, begin_ms: int) -> list[Change]:
         """Begin at a wall instant, epoch ms; return what changes in the journal."""
@@ -63,6 +70,25 @@ class Course:
         scale = 0.0 if self.state == RunState.PAUSED else self._scale
         self.clock = self.clock.rescaled(max(now_ms + STEERING_LEAD_MS, self.clock.wall_ms), scale)
 
+    @property
+    def drivers(self) -> int:
+        """How many drivers the fleet is to have, by the last change."""
+        return self.changes[-1].drivers if self.changes else self._plan.drivers
+
+    def drivers_at(self, virtual_ms: int) -> int:
+        """Return how many drivers the fleet is to have at an instant."""
+        return next((change.drivers for change in reversed(self.changes) if change.at_ms <= virtual_ms), self._plan.drivers)
+
+    def resize(self, drivers: int, stage: str | None, now_ms: float) -> FleetChange | None:
+        """Change the fleet's size from a short time after now on; None if the run has ended by then."""
+        begun = [change.at_ms for change in self.changes] or [self.start_ms or 0]
+        lead_ms = STEERING_LEAD_MS + _LEAD_PER_DRIVER_MS * abs(drivers - self.drivers)
+        change = FleetChange(max(self.virtual_ms(now_ms + lead_ms), begun[-1]), drivers, stage)
+        if self.end_ms is not None and change.at_ms >= self.end_ms:
+            return None
+        self.changes.append(change)
+        return change
+
     def end(self) -> None:
         """The run has ended, unless it was cancelled before."""
         if self.state != RunState.CANCELLED:
@@ -75,6 +101,7 @@ class Course:
     def replay(self, table: Table) -> None:
         """Take over what an earlier dispatcher noted."""
         self.is_ending = ENDED in table
+        self.changes = [change for change, _ in noted_changes(table)]
         if "run" in table:
             self._set_begin(table["run"]["start_ms"], table["run"]["begun_ms"])
             noted = table["clock"]

@@ -9,6 +9,7 @@ What sits where, and what an actor must be told again, is the roster's (`actors.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 
@@ -27,6 +28,8 @@ from engine.delivery import DeliverySpec, make_spec
 from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
 from engine.route import Route
 from engine.traces import Trace
+
+logger = logging.getLogger(__name__)
 
 START_LEAD_MS = 100.0
 _LEAD_PER_DRIVER_MS, _LEAD_AT_FIRST_MS, _LEAD_PER_PLAN_MS, _PLANS_PER_ROUTE = 0.01, 0.1, 0.5, 4
@@ -155,7 +158,7 @@ class Dispatcher:
         return [Record(*change), *self._roster.place(placed.actor, [placed])]
 
     def control(self, request: ControlRun, now_ms: float) -> list[Instruction]:
-        """Decide on a request to pause, resume, cancel or scale; one for another run or for a delivery not on the road changes nothing."""
+        """Decide on a request to pause, resume, cancel, scale or resize the fleet; one for another run or for a delivery not on the road changes nothing."""
         if request.run_id != self.plan.run_id or self._course.clock is None or self._course.state == RunState.CANCELLED:
             return []
         action = ControlAction(request.action)
@@ -163,6 +166,8 @@ class Dispatcher:
             return self._roster.steer([request.delivery_id], action, now_ms)
         if action is ControlAction.CANCEL:
             return self._cancel_run(now_ms)
+        if action is ControlAction.FLEET:
+            return self._resize(request, now_ms)
         self._course.control(action, request.time_scale, now_ms)
         return [Record(*self._course.change()), *self._roster.send_clock(), self._run_event(now_ms)]
 
@@ -234,6 +239,16 @@ class Dispatcher:
     def _reject(self, request: StartDelivery, delivery_id: str, reason: str, now_ms: float) -> list[Instruction]:
         event = rejection(self.plan.run_id, request, delivery_id, reason, self._course.virtual_ms(now_ms))
         return [Publish(event), *(Record(*change) for change in self._desk.refuse(delivery_id))]
+
+    def _resize(self, request: ControlRun, now_ms: float) -> list[Instruction]:
+        """Change the fleet's size: who leaves is told when, and who comes is handed out as those who were there from the beginning."""
+        drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
+        change = self._course.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
+        if change is None:
+            logger.warning("the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end", self.plan.run_id, drivers)
+            return []
+        noted, leaving = self._fleet.resize(change)
+        return [Record(*noted), *self._roster.leave(leaving, change.at_ms), *self._hand_out_fleet(now_ms), self._run_event(now_ms)]
 
     def _cancel_run(self, now_ms: float) -> list[Instruction]:
         instructions = self._roster.steer([placed.spec.delivery_id for placed in self._roster.book.on_the_road], ControlAction.CANCEL, now_ms)

@@ -1,7 +1,7 @@
 """The fleet's deliveries in the order of their departures, numbered, each on its actor; and which of them have finished.
 
-They follow from the scenario, so the journal holds how many were handed out and not what they are. Which have finished is kept in blocks of bits: a block in
-which all have is forgotten as soon as those before it are.
+They follow from the scenario and from how its fleet's size was changed, so the journal holds these changes and how many were handed out, not what they are.
+Which have finished is kept in blocks of bits: a block in which all have is forgotten as soon as those before it are.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from actors.book import Placed
+from actors.fleet_changes import noted, noted_changes
 from actors.journal import Change, Table
 from actors.plan import RunPlan
 from engine.delivery import DeliverySpec
+from engine.demand import Demand
+from engine.load.curve import FleetChange
 
 BLOCK = 256
 """So many deliveries share an entry of the journal, which is written again when one of them finishes."""
@@ -24,13 +27,13 @@ class FleetFeed:
 
     Parameters
     ----------
-    make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless.
+    make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless. Only a `Demand` can be changed.
     """
 
     def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
         self._make, self._actors, self._placement = make, plan.actors, plan.placement
-        self._rest: Iterator[DeliverySpec] = iter(())
-        self._next: DeliverySpec | None = None
+        self._demand = _listed(())
+        self._changes = 0
         self._driver_numbers: dict[str, int] = {}
         self._finished: dict[int, int] = {}
         self._whole_blocks = 0
@@ -40,27 +43,37 @@ class FleetFeed:
     @property
     def is_exhausted(self) -> bool:
         """Whether there are no more."""
-        return self._next is None
+        return self._demand.is_exhausted
+
+    @property
+    def is_changeable(self) -> bool:
+        """Whether the fleet's size can be changed."""
+        return self._demand.is_changeable
 
     def begin(self, start_ms: int) -> None:
         """Begin at the run's first virtual instant."""
-        self._rest = self._make(start_ms)
-        self._next = next(self._rest, None)
+        made = self._make(start_ms)
+        self._demand = made if isinstance(made, Demand) else _listed(made)
 
     def stop(self) -> None:
         """Hand out no more."""
-        self._rest, self._next = iter(()), None
+        self._demand = _listed(())
 
     def take(self, until_ms: float, at_most: int) -> list[Placed]:
         """Take the deliveries that depart up to a virtual instant, at most so many."""
         taken: list[Placed] = []
-        while self._next is not None and self._next.depart_ms <= until_ms and len(taken) < at_most:
+        while len(taken) < at_most and (spec := self._demand.peek()) is not None and spec.depart_ms <= until_ms:
+            next(self._demand)
             # Drivers are numbered in the order in which they first depart.
-            driver = self._driver_numbers.setdefault(self._next.driver_id, len(self._driver_numbers))
-            taken.append(Placed(self._next, self._actors[self._placement.actor_of(driver)], self.count, of_fleet=True))
+            driver = self._driver_numbers.setdefault(spec.driver_id, len(self._driver_numbers))
+            taken.append(Placed(spec, self._actors[self._placement.actor_of(driver)], self.count, of_fleet=True))
             self.count += 1
-            self._next = next(self._rest, None)
         return taken
+
+    def resize(self, change: FleetChange) -> tuple[Change, Callable[[DeliverySpec], bool]]:
+        """Change the fleet's size; return what changes in the journal, and which of the deliveries taken must end at that instant."""
+        number, self._changes = self._changes, self._changes + 1
+        return noted(number, change, self.count), self._demand.change(change.at_ms, change.drivers)
 
     def change(self) -> Change:
         """Return how many were taken, for the journal."""
@@ -88,7 +101,15 @@ class FleetFeed:
 
     def replay(self, table: Table) -> list[Placed]:
         """After `begin`: take again what an earlier dispatcher took, and return all of it, what has finished included."""
-        noted = table.get("fleet", {"count": 0, "blocks": 0})
-        self._whole_blocks = noted["blocks"]
+        fleet = table.get("fleet", {"count": 0, "blocks": 0})
+        self._whole_blocks = fleet["blocks"]
         self._finished = {int(key.partition("/")[2]): int(entry["bits"], 16) for key, entry in table.items() if key.startswith("fleet/")}
-        return self.take(float("inf"), noted["count"])
+        taken: list[Placed] = []
+        for change, taken_before in noted_changes(table):
+            taken += self.take(float("inf"), taken_before - self.count)
+            self.resize(change)
+        return taken + self.take(float("inf"), fleet["count"] - self.count)
+
+
+def _listed(specs: Iterable[DeliverySpec]) -> Demand:
+    return Demand(None, iter(specs))

@@ -24,7 +24,7 @@ class Placement:
     ----------
     actors : how many there are, >= 1.
     drivers_per_actor : the most drivers of the fleet in one actor. Unless they are dealt, drivers 0 to n-1 sit in actor 0, the next n in actor 1, and so on;
-        drivers past the last actor start again from the first.
+        drivers past the last actor are dealt out one by one.
     actor_cpus : CPUs that Ray reserves for one actor, > 0: with 0 it would pack without bound and never scale a cluster up.
     is_dealt : drivers are dealt out one by one, to one actor after the other. So the actors share the load whatever part of the fleet is on the road.
     """
@@ -36,7 +36,8 @@ class Placement:
 
     def actor_of(self, driver: int) -> int:
         """Return the number of the actor that hosts a driver of the fleet, both counted from 0."""
-        return driver % self.actors if self.is_dealt else driver // self.drivers_per_actor % self.actors
+        actor = driver // self.drivers_per_actor
+        return driver % self.actors if self.is_dealt or actor >= self.actors else actor
 
     def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> Placement:
         """Return an earlier placement on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from actors.placement import Placement, place
 from engine.errors import InvalidInput, MessageError
-from engine.messages import checked_id
+from engine.messages import MAX_FLEET, checked_id
 from engine.scenario import Scenario
 
 MAX_RUN_ID = 64
@@ -37,6 +37,7 @@ class RunPlan:
     drivers : size of the fleet, 0 for a run that only serves requests.
     duration_ms : virtual; None for an endless run.
     start_ms : virtual epoch ms at which the run begins; None for the wall time at which its actors are ready.
+    mean_hz : positions a virtual second that a driver makes on average.
     at_first : drivers of the fleet that depart within the first `FLEET_HORIZON_MS`: the actors must have them before the run begins.
     """
 
@@ -50,12 +51,17 @@ class RunPlan:
     duration_ms: int | None = None
     start_ms: int | None = None
     at_first: int = 0
+    mean_hz: float = 1.0
 
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the driver actors."""
         width = len(str(self.placement.actors - 1))
         return tuple(f"driver-{number:0{width}d}" for number in range(self.placement.actors))
+
+    def drivers_at(self, rate: float) -> int:
+        """Return how many drivers make so many positions a virtual second, as far as a fleet may be."""
+        return min(round(rate / self.mean_hz), MAX_FLEET)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -106,6 +112,7 @@ def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float 
         duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
         start_ms=start_ms,
         at_first=_at_first(scenario),
+        mean_hz=scenario.sampling_mix.mean_hz,
     )
 
 

@@ -8,7 +8,7 @@ which knows what it has already.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from actors.assignment import DriverStatus, Steering
@@ -20,6 +20,7 @@ from actors.hosts import Coverage, Hosts, checkpoint_of
 from actors.instructions import Instruction, Record, SendBatch, SendClock, SendSteering
 from actors.journal import Change, Table
 from actors.plan import RunPlan
+from engine.delivery import DeliverySpec
 from engine.messages import ControlAction
 from engine.route import Route
 
@@ -130,6 +131,20 @@ class Roster:
                 if self.hosts[placed.actor].status is not None:
                     instructions.append(SendSteering(placed.actor, steering))
         return instructions
+
+    def leave(self, leaving: Callable[[DeliverySpec], bool], at_ms: int) -> list[Instruction]:
+        """Have the drivers of some of the fleet's deliveries leave the road at a virtual instant; those that were told so before are left out."""
+        records: list[Instruction] = []
+        orders: dict[str, list[Steering]] = {}
+        for placed in self.book.on_the_road:
+            if not placed.of_fleet or any(one.action is ControlAction.FLEET for one in placed.steerings) or not leaving(placed.spec):
+                continue
+            steering = self.book.steer(placed.spec.delivery_id, ControlAction.FLEET, at_ms)
+            assert steering is not None
+            orders.setdefault(placed.actor, []).append(steering)
+            records.append(Record(*_steered_change(placed)))
+        heard_of = {actor: steerings for actor, steerings in orders.items() if self.hosts[actor].status is not None}
+        return [*records, *(SendBatch(actor, self.book.order(steerings)) for actor, steerings in heard_of.items())]
 
     def correct(self, steering: Steering, at_ms: int | None) -> list[Instruction]:
         """Note from when a steering really holds, as its actor said; None if it changed nothing."""
