@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cli.load_chart import nice_top
 from cli.report.markup import Markup, el, svg
@@ -14,8 +14,8 @@ LEFT, RIGHT, TOP, BOTTOM = 52.0, 12.0, 44.0, 34.0
 LETTER = 6.4
 """Width of a letter, about."""
 
-_LOG_FROM = 40.0
-"""Values that differ by more than this factor are drawn on a logarithmic axis."""
+_LOG_FROM = 15.0
+"""A greatest value of more than so many times the middle one makes an axis logarithmic, where it may be."""
 
 _HEADROOM = 1.06
 """The greatest value does not touch the names above the chart."""
@@ -54,7 +54,9 @@ class Line:
     Attributes
     ----------
     colour : number of its colour.
-    is_faint : whether it is drawn thin and broken, as what was planned or lies below.
+    is_faint : whether it is drawn broken.
+    is_area : whether it is drawn as the area below it.
+    has_dots : whether each of its points is drawn; those that stand alone are always.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Line:
     colour: int
     is_faint: bool = False
     is_area: bool = False
+    has_dots: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class Picture:
     y_text, x_text : write a value of an axis.
     unit : of the vertical axis.
     x_ticks : values and texts of the horizontal axis; round values if absent.
-    marks : instants with a name.
+    may_log : whether the vertical axis may be logarithmic.
+    marks : places on the horizontal axis with a name.
     """
 
     key: str
@@ -105,12 +109,12 @@ class Picture:
     unit: str
     y_text: Callable[[float], str]
     x_text: Callable[[float], str]
+    may_log: bool = False
     x_log: bool = False
     x_ticks: Sequence[tuple[float, str]] = ()
     bands: Sequence[Band] = ()
     limits: Sequence[Limit] = ()
     marks: Sequence[tuple[float, str]] = ()
-    dots: Sequence[Markup] = field(default_factory=tuple)
 
 
 def chart(picture: Picture) -> Markup:
@@ -119,13 +123,14 @@ def chart(picture: Picture) -> Markup:
     places = [x for line in picture.lines for x, _ in line.points] + [edge for band in picture.bands for edge in (band.begin, band.end)]
     if not values or not places:
         return _drawn(picture, [el("text", "nothing was measured", x=WIDTH / 2, y=HEIGHT / 2, class_="mid")])
-    x, y = x_scale(places, log=picture.x_log), y_scale([*values, *(limit.value for limit in picture.limits)])
+    x, y = x_scale(places, log=picture.x_log), y_scale([*values, *(limit.value for limit in picture.limits)], may_log=picture.may_log)
     unit = f"{picture.unit}, logarithmic" if y.log else picture.unit
     parts = [*_bands(picture.bands, x), *_y_axis(y, picture.y_text, unit), *_x_axis(picture, x)]
     parts += [_path(line, x, y) for line in sorted(picture.lines, key=lambda line: not line.is_area)]
+    parts += [dot for line in picture.lines for dot in _dots(line, x, y)]
     parts += [piece for limit in picture.limits for piece in _limit(limit, x, y)]
-    parts += [piece for at, text in picture.marks for piece in _mark(x(at), text)]
-    return _drawn(picture, [*parts, *picture.dots, *legend(picture.lines)])
+    parts += [piece for at, text in picture.marks if x.low <= at <= x.high for piece in _mark(x(at), text)]
+    return _drawn(picture, [*parts, *legend(picture.lines)])
 
 
 def x_scale(places: Iterable[float], *, log: bool = False) -> Scale:
@@ -135,11 +140,11 @@ def x_scale(places: Iterable[float], *, log: bool = False) -> Scale:
     return Scale(low, high if high > low else low * 10 if log else low + 1, LEFT, WIDTH - RIGHT, log)
 
 
-def y_scale(values: Sequence[float]) -> Scale:
+def y_scale(values: Sequence[float], *, may_log: bool = False) -> Scale:
     """Return the scale of a vertical axis: from zero, or logarithmic where the greatest value would hide most of the others."""
     ordered = sorted(value for value in values if value > 0) or [1.0]
     top, middle = ordered[-1], ordered[len(ordered) // 2]
-    if top > _LOG_FROM * middle:
+    if may_log and top > _LOG_FROM * middle:
         low, high = 10.0 ** math.floor(math.log10(ordered[0])), 10.0 ** math.ceil(math.log10(top) - 1e-9)
         return Scale(max(low, high / 1e6), high, HEIGHT - BOTTOM, TOP, log=True)
     return Scale(0.0, nice_top(top * _HEADROOM), HEIGHT - BOTTOM, TOP)
@@ -152,7 +157,7 @@ def legend(lines: Iterable[Line]) -> list[Markup]:
         name = f"l{line.colour}{' faint' if line.is_faint else ''}"
         parts.append(el("line", x1=at, x2=at + 18, y1=30, y2=30, class_=name))
         parts.append(el("text", line.name, x=at + 23, y=34))
-        at += 23 + LETTER * len(line.name) + 16
+        at += 23 + 1.15 * LETTER * len(line.name) + 16
     return parts
 
 
@@ -197,6 +202,14 @@ def _path(line: Line, x: Scale, y: Scale) -> Markup:
     return el("path", d=told, class_=f"l{line.colour}{' faint' if line.is_faint else ''}")
 
 
+def _dots(line: Line, x: Scale, y: Scale) -> list[Markup]:
+    """Return the points that are drawn as such."""
+    known = [value is not None for _, value in line.points]
+    alone = [not any(known[max(number - 1, 0) : number] + known[number + 1 : number + 2]) for number in range(len(known))]
+    shown = [point for point, is_alone in zip(line.points, alone, strict=True) if line.has_dots or is_alone]
+    return [el("circle", cx=x(at), cy=y(value), r=3.5, class_=f"b{line.colour}") for at, value in shown if value is not None]
+
+
 def _bands(bands: Sequence[Band], scale: Scale) -> list[Markup]:
     parts = []
     for number, band in enumerate(bands):
@@ -212,8 +225,9 @@ def _bands(bands: Sequence[Band], scale: Scale) -> list[Markup]:
 
 def _limit(limit: Limit, x: Scale, y: Scale) -> list[Markup]:
     begin, end, at = x(limit.begin), x(limit.end), y(limit.value)
-    parts = [el("line", x1=begin, x2=end, y1=at, y2=at, class_="limit")]
-    return [*parts, el("text", limit.text, x=begin + 4, y=at - 4, class_="limit-text")] if limit.text else parts
+    is_near_end = begin + 4 + LETTER * len(limit.text) > WIDTH - RIGHT
+    told = el("text", limit.text, x=end if is_near_end else begin + 4, y=at - 4, class_="end limit-text" if is_near_end else "limit-text")
+    return [el("line", x1=begin, x2=end, y1=at, y2=at, class_="limit"), told]
 
 
 def _mark(at: float, text: str) -> list[Markup]:

@@ -20,6 +20,11 @@ MOST_COLUMNS = 400
 
 _POINTS_PER_DECADE = 12
 
+_STAGE_COLOURS = (0, 3, 1, 4, 5, 7, 2)
+"""Of the curves by stage; so many stages are drawn, the tables have all."""
+
+_TIME_STEPS = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0)
+
 Text = Callable[[float], str]
 
 
@@ -57,30 +62,28 @@ def latency_chart(report: LoadReport, segment: Segment, key: str, title: str) ->
 
 def percentile_chart(report: LoadReport, segment: Segment, key: str, title: str) -> Markup:
     """Return a segment's latency by percentile, a line a stage, the last percents stretched."""
-    lines = [
-        Line(stage.name, _percentiles(histogram_of(stage.segments[segment], f"{stage.name}.{segment}")), number % 8)
-        for number, stage in enumerate(stages_in(report))
-        if segment in stage.segments
-    ]
+    found = [(stage.name, stage.segments[segment]) for stage in stages_in(report) if segment in stage.segments][: len(_STAGE_COLOURS)]
+    curves = [(name, _percentiles(histogram_of(latency, f"{name}.{segment}"))) for name, latency in found]
+    lines = [Line(name, points, colour) for (name, points), colour in zip(curves, _STAGE_COLOURS, strict=False)]
     ticks = [(1.0, "0"), (2.0, "50 %"), *((10.0**n, f"{100 - 10 ** (2 - n):.{max(n - 2, 0)}f} %") for n in range(1, 8))]
     desc = f"Latency from due to {segment} at every percentile, one line a stage; the axis stretches the highest percentiles."
-    return chart(Picture(key, title, desc, lines[:8], "ms", _ms, shown.count, x_log=True, x_ticks=ticks))
+    return chart(Picture(key, title, desc, lines, "ms", _ms, shown.count, may_log=True, x_log=True, x_ticks=ticks))
 
 
 def capacity_charts(capacity: Capacity) -> tuple[Markup, Markup]:
     """Return latencies and positions a second by the fleets that were tried."""
     tried = sorted(capacity.probes, key=lambda probe: probe.drivers)
     slow = [
-        Line("end to end p99", [(probe.drivers, probe.e2e_p99_ms) for probe in tried], 3),
-        Line("lateness p99", [(probe.drivers, probe.lateness_p99_ms) for probe in tried], 0),
+        Line("end to end p99", [(probe.drivers, probe.e2e_p99_ms) for probe in tried], 3, has_dots=True),
+        Line("lateness p99", [(probe.drivers, probe.lateness_p99_ms) for probe in tried], 0, has_dots=True),
     ]
-    made = [Line("produced", [(probe.drivers, probe.positions_per_s) for probe in tried], 0)]
+    made = [Line("produced", [(probe.drivers, probe.positions_per_s) for probe in tried], 0, has_dots=True)]
     bands = _fleets(capacity, [probe.drivers for probe in tried])
     marks = [] if capacity.highest is None else [(float(capacity.highest), f"highest: {capacity.highest:,}")]
     latency = "Latencies, p99, of the fleets that the search tried; a line marks the greatest that kept the thresholds."
     rate = "Positions a second that the fleets produced that the search tried."
     return (
-        chart(Picture("capms", "Latency by fleet", latency, slow, "ms", _ms, short, bands=bands, marks=marks)),
+        chart(Picture("capms", "Latency by fleet", latency, slow, "ms", _ms, short, may_log=True, bands=bands, marks=marks)),
         chart(Picture("caprate", "Load by fleet", rate, made, "positions/s", short, short, bands=bands, marks=marks)),
     )
 
@@ -94,8 +97,18 @@ def _fleets(capacity: Capacity, drivers: Sequence[int]) -> list[Band]:
 
 
 def _over_time(report: LoadReport, key: str, title: str, desc: str, lines: list[Line], unit: str, text: Text, limits: Sequence[Limit] = ()) -> Markup:
-    marks = [(done.at_s, done.kind) for done in report.disturbances if done.at_s is not None and 0 <= done.at_s <= report.run.duration_s]
-    return chart(Picture(key, title, desc, lines, unit, text, clock, bands=stage_bands(report), limits=limits, marks=marks))
+    marks = [(done.at_s, done.kind) for done in report.disturbances if done.at_s is not None]
+    ticks = time_ticks(report.series[0].at_s, report.series[-1].at_s + 1) if report.series else ()
+    return chart(
+        Picture(key, title, desc, lines, unit, text, clock, may_log=unit == "ms", x_ticks=ticks, bands=stage_bands(report), limits=limits, marks=marks)
+    )
+
+
+def time_ticks(begin_s: float, end_s: float, most: int = 6) -> list[tuple[float, str]]:
+    """Return round instants of a stretch of time, with their texts."""
+    least = (end_s - begin_s) / most
+    step = next((step for step in _TIME_STEPS if step >= least), _TIME_STEPS[-1] * math.ceil(least / _TIME_STEPS[-1]))
+    return [(number * step, clock(number * step)) for number in range(math.ceil(begin_s / step), math.floor(end_s / step) + 1)]
 
 
 def stage_bands(report: LoadReport) -> list[Band]:

@@ -69,7 +69,7 @@ def _tiles(report: LoadReport) -> Markup:
     produced = sum(stage.produced for stage in report.stages)
     cpu_s = sum(worker.cpu_s or 0.0 for worker in report.workers)
     tiles = [
-        ("Positions produced", shown.count(produced), f"in {shown.seconds(sum(stage.seconds for stage in report.stages))}"),
+        ("Positions", shown.count(produced), f"produced in {shown.seconds(sum(stage.seconds for stage in report.stages))}"),
         ("Highest rate", shown.rate(max(rates, default=None)), "mean of a stage"),
         ("Drivers", shown.count(max(drivers, default=None)), "the most on the road"),
         ("End to end, p99", *_worst(report, report.e2e)),

@@ -180,4 +180,4 @@ def _found(check: CheckRow) -> str:
 
 
 def _tag(holds: bool) -> Markup:
-    return el("span", "holds" if holds else "does not hold", class_=f"tag {'yes' if holds else 'no'}")
+    return el("span", "holds" if holds else "fails", class_=f"tag {'yes' if holds else 'no'}")

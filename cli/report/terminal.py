@@ -83,7 +83,7 @@ def _tables(report: LoadReport) -> Iterator[RenderableType]:
 def _checks(report: LoadReport) -> Table:
     table = _table("check", "stage", "", "limit", "found", words=3)
     for check in sorted(report.verdict.checks, key=lambda check: check.holds):
-        word = Text("holds", "green") if check.holds else Text("does not hold", "bold red")
+        word = Text("holds", "green") if check.holds else Text("fails", "bold red")
         figures = (shown.limit_text(check.threshold, check.limit), shown.figure_value(check.threshold, check.found))
         table.add_row(shown.figure_name(check.threshold), escape(check.stage or "whole run"), word, *figures)
     return table

@@ -31,7 +31,7 @@ def waterfall(stage: Stage, number: int, top_ms: float) -> Markup:
     """
     found = [segment for segment in WAY if segment in stage.segments]
     height = TOP + ROW * len(found) + 24
-    parts = [*_axis(top_ms, height - 20), el("text", "p50", x=WIDTH - 78, y=30, class_="end unit"), el("text", "p99", x=WIDTH, y=30, class_="end unit")]
+    parts = [*_axis(top_ms, height - 20), el("text", "p50", x=WIDTH - 78, y=30, class_="end"), el("text", "p99", x=WIDTH, y=30, class_="end")]
     for row, segment in enumerate(found):
         parts += _bar(segment, stage, TOP + ROW * row, top_ms)
     told = ", ".join(f"{segment} {shown.ms(stage.segments[segment].p50_ms)} and {shown.ms(stage.segments[segment].p99_ms)}" for segment in found)
