@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from actors.pacing import Lateness
@@ -46,6 +46,15 @@ class Batch:
     routes: tuple[Route, ...] = ()
     resume_seq: Mapping[str, int] = field(default_factory=dict)
     steerings: tuple[Steering, ...] = ()
+
+    def parts(self, at_most: int) -> Iterator[Batch]:
+        """Yield it in parts of so many deliveries, each with what was done to them; only the last has its number, and says that the host has all of it."""
+        last = max(0, len(self.specs) - 1) // at_most * at_most
+        for begin in range(0, last + 1, at_most):
+            specs = self.specs[begin : begin + at_most]
+            ids = {spec.delivery_id for spec in specs} if self.steerings else set()
+            steerings = tuple(steering for steering in self.steerings if steering.delivery_id in ids)
+            yield Batch(self.number if begin == last else 0, specs, () if begin else self.routes, self.resume_seq, steerings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class DriverHost:
         with self._lock:
             self._simulation.define_routes(batch.routes)
             self._charges.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
-            self._batch = batch.number
+            self._batch = max(self._batch, batch.number)
             return [(steering, self._charges.answer(steering, self._steer)) for steering in batch.steerings]
 
     def steer(self, steering: Steering) -> int | None:
@@ -129,13 +129,12 @@ class DriverHost:
                     break
                 with self._metering.computing():
                     tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
-                more = tick.more
-                if not more:
-                    self._until_ms = until_ms
-                batch = self._batch
+                more, batch = tick.more, self._batch
             self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
             if more:  # a long catch-up tells while it lasts
                 self._settle_and_tell()
+            else:  # after the sending: a run whose drivers are past its end is ended
+                self._until_ms = until_ms
         self._settle_and_tell()
 
     def _settle_and_tell(self) -> None:

@@ -25,6 +25,12 @@ _STOP_S = 1.0
 SETTLE_S = 0.01
 """Between two ticks the producer is asked so often what has arrived, while something is on the way: an acknowledgement is noticed about so late at most."""
 
+ADD_STEP = 200
+"""Deliveries taken over under one hold of the host's lock: some 10 ms, and more only where roads are new."""
+
+_YIELD_S = 0.001
+"""A lock that is let go and taken again at once is never got by somebody else."""
+
 
 def wall_ms() -> float:
     """Return the wall clock, epoch ms."""
@@ -71,8 +77,12 @@ class TickingDriver:
         self._host.set_clock(clock, end_ms)
 
     def add(self, batch: Batch) -> list[tuple[Steering, int | None]]:
-        """See `DriverHost.add`."""
-        return self._host.add(batch)
+        """See `DriverHost.add`. A large batch is taken over in parts, with time for a tick between them."""
+        answers = []
+        for part in batch.parts(ADD_STEP):
+            answers += self._host.add(part)
+            time.sleep(_YIELD_S)
+        return answers
 
     def steer(self, steering: Steering) -> int | None:
         """See `DriverHost.steer`."""

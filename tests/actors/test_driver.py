@@ -59,6 +59,22 @@ def test_a_batch_that_comes_twice_starts_nothing_twice(bench: Bench, routes: lis
     assert len(bench.publisher.positions) == len(set(bench.publisher.positions))
 
 
+def test_a_batch_taken_over_in_parts_is_covered_once_all_of_it_is_there(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+    steerings = tuple(Steering(spec.delivery_id, ControlAction.CANCEL, START_MS + 3_000, 0) for spec in specs)
+    parts = list(Batch(7, tuple(specs), tuple(routes), {specs[2].delivery_id: 2}, steerings).parts(2))
+    assert [(part.number, part.specs, part.routes, part.steerings) for part in parts] == [
+        (0, tuple(specs[:2]), tuple(routes), steerings[:2]),
+        (7, tuple(specs[2:]), (), steerings[2:]),
+    ]
+    bench.host.add(parts[0])
+    bench.run(0.1)
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 100, 0)
+    bench.host.add(parts[1])
+    bench.run(0.1)
+    assert bench.host.status().checkpoint == Checkpoint(START_MS + 200, 7)
+    assert [part.number for part in Batch(3, ()).parts(2)] == [3]
+
+
 def test_before_its_clock_starts_a_host_sends_nothing(routes: list[Route], specs: list[DeliverySpec]) -> None:
     bench = Bench()
     bench.host.set_clock(RunClock(START_MS, START_MS + 10_000, 1.0))
