@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from actors.settings import Settings as ActorSettings
 from api.settings import Settings as ApiSettings
-from cli.capacity.search import Capacity, Probe
+from cli.capacity.search import Capacity
 from cli.loadtest.run import LoadResult
 from cli.report import model
-from cli.report.assembly import report_of
+from cli.report.assembly import capacity_of, report_of
 from cli.report.environment import environment
 from cli.settings import Profile, UpSettings
 
@@ -41,17 +41,5 @@ def report_of_result(result: LoadResult, settings: UpSettings, ended: str, found
         gaps=() if ledger is None else ledger.gaps,
         faults=result.faults,
         disturbances=[model.Disturbance(one.kind.value, one.at_s, one.what) for one in result.done],
-        capacity=None if found is None else _capacity(found),
-    )
-
-
-def _capacity(found: Capacity) -> model.Capacity:
-    return model.Capacity(found.highest or None, tuple(map(_probe, found.probes)))
-
-
-def _probe(probe: Probe) -> model.Probe:
-    names = {"positions_per_s": "positionsPerS", "e2e_p99_ms": "e2eP99Ms", "lateness_p99_ms": "latenessP99Ms", "cpu_share": "cpuShare"}
-    figures = {name: probe.figures.get(figure) for name, figure in names.items()}
-    return model.Probe(
-        drivers=probe.drivers, outcome=model.Outcome(probe.outcome.value), bound=None if probe.bound is None else model.Bound(probe.bound), **figures
+        capacity=None if found is None else capacity_of(found),
     )
