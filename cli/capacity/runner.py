@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +11,8 @@ from engine.errors import InvalidInput
 from engine.scenario import BYTES_PER_DRIVER, Scenario, needed_bytes
 from engine.scenario_load import Shape, Stage
 from engine.scenario_parts import MAX_FLEET, DeliveryMode
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +80,15 @@ def find_capacity(
     sleep: Callable[[float], object],
     tell: Callable[[Progress], None] = lambda _: None,
     is_stopped: Callable[[], bool] = lambda: False,
+    passing: tuple[type[Exception], ...] = (),
 ) -> Capacity:
     """Return the greatest fleet with which a scenario keeps its thresholds.
 
     Parameters
     ----------
-    run_probe : runs a scenario to its end and judges it; what it raises ends the search and is passed on.
+    run_probe : runs a scenario to its end and judges it.
+    passing : errors of `run_probe` after which the same probe is tried once more, for a search is long and a machine stumbles. If that fails too, what is known
+        by then is the answer; where nothing is, and with any other error, the error is passed on.
     shape : of the probes, where the scenario has no stages of its own.
     cool_down_s : wait between two probes, s, so that one does not pay for what the last one left behind.
     sleep : waits so many seconds.
@@ -93,7 +99,12 @@ def find_capacity(
     while not is_stopped() and (drivers := search.next_drivers) is not None and (phase := search.phase) is not None:
         coming = Progress(len(search.probes) + 1, search.most_probes, drivers, phase, None, search.highest, search.lowest_failed, 0.0)
         tell(coming)
-        found = run_probe(probe_scenario(scenario, drivers, shape))
+        try:
+            found = _run(run_probe, probe_scenario(scenario, drivers, shape), passing, is_stopped, lambda: sleep(cool_down_s))
+        except passing as error:
+            if not search.probes:
+                raise
+            return search.result(ended_by=f"{drivers:,} drivers could not be run: {error}")
         if is_stopped():
             break
         probe = Probe(drivers, found.outcome, found.bound, found.figures)
@@ -103,6 +114,20 @@ def find_capacity(
         if wait_s:
             sleep(wait_s)
     return search.result()
+
+
+def _run(
+    run_probe: RunProbe, scenario: Scenario, passing: tuple[type[Exception], ...], is_stopped: Callable[[], bool], wait: Callable[[], object]
+) -> ProbeResult:
+    """Run a probe; once more after an error that may pass."""
+    try:
+        return run_probe(scenario)
+    except passing as error:
+        if is_stopped():
+            raise
+        logger.warning("a probe of %d drivers could not be run and is tried again: %s", scenario.fleet.size, error)
+    wait()
+    return run_probe(scenario)
 
 
 def probe_scenario(scenario: Scenario, drivers: int, shape: ProbeShape) -> Scenario:

@@ -140,8 +140,8 @@ class Search:
         """Take the outcome of a probe."""
         self._probes.append(probe)
 
-    def result(self) -> Capacity:
-        """Return what is known."""
+    def result(self, ended_by: str = "") -> Capacity:
+        """Return what is known; `ended_by` says what ended the search before its time, if something did."""
         highest, lowest = self.highest, self.lowest_failed
         limit = self._limit(highest, lowest)
         return Capacity(
@@ -149,7 +149,7 @@ class Search:
             lowest_failed=lowest,
             probes=self.probes,
             is_bounded_by=limit,
-            why=self._why(limit, highest, lowest),
+            why=self._why(limit, highest, lowest, ended_by),
             is_confirmed=bool(self._probes) and all(self._count(size) > 1 for size in (highest, lowest) if size) and self._is_closed(highest, lowest),
             noisy=tuple(sorted(size for size in self._margins() if 0 < self._held(size) < self._count(size))),
             violations=self._violations(),
@@ -213,9 +213,10 @@ class Search:
         outcomes = [probe.outcome for probe in self._probes if probe.drivers == lowest and probe.outcome is not Outcome.PASSED]
         return Limit.GENERATOR if outcomes.count(Outcome.NO_VERDICT) > outcomes.count(Outcome.FAILED) else Limit.THRESHOLDS
 
-    def _why(self, limit: Limit, highest: int, lowest: int | None) -> str:
+    def _why(self, limit: Limit, highest: int, lowest: int | None, ended_by: str) -> str:
         """Return the answer in a sentence or two."""
-        stopped = "" if self._is_closed(highest, lowest) else f"; the search gave up after {len(self._probes)} probes"
+        gave_up = "" if self._is_closed(highest, lowest) else f"; the search ended after {len(self._probes)} probe{'s' if len(self._probes) > 1 else ''}"
+        stopped = f"; the search was ended: {ended_by}" if ended_by else gave_up
         if not self._probes:
             return "nothing was probed"
         if lowest is None:

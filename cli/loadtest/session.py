@@ -13,9 +13,11 @@ from rich.live import Live
 from rich.text import Text
 
 from cli.backing import backing_of
+from cli.broker import BrokerError
 from cli.capacity.curve import CPU_SHARE, E2E_P99_MS, LATENESS_P99_MS, POSITIONS_PER_S
 from cli.capacity.runner import ProbeResult, ProbeShape, Progress, find_capacity, greatest_fleet
 from cli.capacity.search import Capacity, Outcome, Search
+from cli.child import ChildDied
 from cli.ledger_table import ledger_table
 from cli.loadtest.page import closing, page
 from cli.loadtest.run import LoadResult, LoadRun, View
@@ -23,7 +25,9 @@ from cli.loadtest.telling import report_of_result
 from cli.report.junit import junit
 from cli.report.model import LoadReport
 from cli.report.writing import write_report
+from cli.services.errors import ServicesError
 from cli.settings import Profile, UpSettings
+from cli.stack import StackError
 from cli.up_command import ended_by_signals
 from engine.errors import InvalidInput
 from engine.load.verdict import exit_code
@@ -107,7 +111,15 @@ class Session:
 
                 shape = ProbeShape(hold_s=options.hold_s)
                 found = find_capacity(
-                    scenario, probe, search, shape=shape, cool_down_s=options.cool_down_s, sleep=asked.wait, tell=self._tell_progress, is_stopped=asked.is_set
+                    scenario,
+                    probe,
+                    search,
+                    shape=shape,
+                    cool_down_s=options.cool_down_s,
+                    sleep=asked.wait,
+                    tell=self._tell_progress,
+                    is_stopped=asked.is_set,
+                    passing=(StackError, ChildDied, BrokerError, ServicesError),
                 )
             finally:
                 if backing is not None:

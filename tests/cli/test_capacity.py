@@ -149,10 +149,10 @@ def test_a_size_that_holds_once_and_not_again_is_noisy_and_not_the_answer() -> N
 def test_it_gives_up_after_so_many_probes_with_what_it_knows() -> None:
     found = searched(Search(1000, most_probes=3), with_limit(1e9))
     assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (4000, None, Limit.PROBES, False)
-    assert found.why == "4,000 drivers held; the search gave up after 3 probes"
+    assert found.why == "4,000 drivers held; the search ended after 3 probes"
     found = searched(Search(1000, most_probes=5), with_limit(2400))
     assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (2000, 2500, Limit.THRESHOLDS, False)
-    assert found.why == "2,000 drivers held; at 2,500 the thresholds failed; the search gave up after 5 probes"
+    assert found.why == "2,000 drivers held; at 2,500 the thresholds failed; the search ended after 5 probes"
 
 
 def test_before_the_first_probe_nothing_is_known() -> None:
@@ -214,6 +214,43 @@ def test_an_error_of_a_probe_ends_the_search() -> None:
 
     with pytest.raises(OSError, match="no broker"):
         find_capacity(PLAIN, broken, Search(10), cool_down_s=0, sleep=lambda _: None)
+
+
+class Stumbling:
+    """A system of unlimited size whose runs break off as told, by their number."""
+
+    def __init__(self, *broken: int) -> None:
+        self.sizes: list[int] = []
+        self._broken = broken
+
+    def __call__(self, scenario: Scenario) -> ProbeResult:
+        self.sizes.append(scenario.fleet.size)
+        if len(self.sizes) in self._broken:
+            raise TimeoutError("the cluster did not start")
+        return ProbeResult(PASSED)
+
+
+def stumbled(system: Stumbling) -> Capacity:
+    return find_capacity(PLAIN, system, Search(1000, ceiling=2000), cool_down_s=0, sleep=lambda _: None, passing=(TimeoutError,))
+
+
+def test_a_probe_that_could_not_run_is_tried_once_more() -> None:
+    system = Stumbling(2)
+    found = stumbled(system)
+    assert system.sizes == [1000, 2000, 2000, 2000]
+    assert [probe.drivers for probe in found.probes] == [1000, 2000, 2000]
+    assert found.why == "2,000 drivers held, the greatest fleet allowed"
+
+
+def test_after_a_second_failure_what_is_known_is_the_answer() -> None:
+    found = stumbled(Stumbling(2, 3))
+    assert (found.highest, found.is_bounded_by, found.is_confirmed) == (1000, Limit.PROBES, False)
+    assert found.why == "1,000 drivers held; the search was ended: 2,000 drivers could not be run: the cluster did not start"
+
+
+def test_a_search_of_which_no_probe_could_run_is_an_error() -> None:
+    with pytest.raises(TimeoutError, match="the cluster did not start"):
+        stumbled(Stumbling(1, 2))
 
 
 def test_a_scenario_without_stages_gets_a_ramp_and_a_hold_in_wall_seconds() -> None:
