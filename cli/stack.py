@@ -66,8 +66,12 @@ class Stack:
         self._api: Child | None = None
         self._simulation: Child | None = None
 
-    def start(self, tell: Callable[[str], None], asked_to_end: threading.Event) -> None:
+    def start(self, tell: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None) -> None:
         """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
+
+        Parameters
+        ----------
+        on_api : called when the API takes requests.
 
         Raises
         ------
@@ -88,6 +92,8 @@ class Stack:
         self._simulation.start()
         tell("starting the API")
         self._wait_until(self.client.is_ready, "the API", asked_to_end)
+        if not asked_to_end.is_set():
+            on_api()
         tell("starting Ray and the driver actors")
         self._wait_until(self._is_moving, "the simulation", asked_to_end)
 

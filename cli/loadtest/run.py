@@ -96,9 +96,8 @@ class LoadRun:
         """
         ledger = None
         try:
-            self._stack.start(self._tell, asked)
+            self._stack.start(self._tell, asked, self._start_viewers)
             self._reader = MetricsReader(KafkaConnection(self._stack.bootstrap), self.run_id, self._collector)
-            self._start_viewers()
             self._go_on(asked)
         finally:
             self._disturber.undo()
@@ -121,7 +120,6 @@ class LoadRun:
         asked = self._scenario.viewers
         if asked is None:
             return
-        self._tell("starting the viewers")
         options = Options(
             url=self._settings.url,
             viewers=asked.count,

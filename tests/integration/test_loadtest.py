@@ -40,7 +40,7 @@ duration_s = {hold_s}
 """
 
 
-def scenario_in(folder: Path, more: str = "", *, drivers: int = 40, ramp_s: float = 3, hold_s: float = 5, scale: float = 1.0) -> Path:
+def scenario_in(folder: Path, more: str = "", *, drivers: int = 40, ramp_s: float = 3, hold_s: float = 6, scale: float = 1.0) -> Path:
     path = folder / "small.toml"
     path.write_text(SCENARIO.format(drivers=drivers, ramp_s=ramp_s, hold_s=hold_s, scale=scale, more=more))
     return path
@@ -54,7 +54,10 @@ def start(folder: Path, scenario: Path, *options: str) -> subprocess.Popen[str]:
 
 def run(folder: Path, scenario: Path, *options: str) -> tuple[int, dict[str, Any], str]:
     with start(folder, scenario, *options) as process:
-        out, err = process.communicate(timeout=200)
+        try:
+            out, err = process.communicate(timeout=200)
+        finally:
+            process.kill()
     return process.returncode, json.loads(out) if out else {}, err
 
 
@@ -85,7 +88,7 @@ def test_a_threshold_that_fails_ends_the_run_if_it_is_to_and_gives_1(tmp_path: P
 
 
 def test_a_load_that_is_not_made_gives_no_verdict_and_3(tmp_path: Path) -> None:
-    scenario = scenario_in(tmp_path, "[thresholds]\nlost = 0\n", drivers=4000, ramp_s=500, hold_s=6000, scale=1000)
+    scenario = scenario_in(tmp_path, "[thresholds]\nlost = 0\n", drivers=1000, ramp_s=100, hold_s=900, scale=1000)
     code, told, err = run(tmp_path, scenario)
     assert (code, told["outcome"]) == (3, "no verdict"), err
     assert told["why"]
@@ -99,11 +102,12 @@ def test_what_cannot_run_gives_2(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_it_in_order_with_a_report(tmp_path: Path) -> None:
     with start(tmp_path, scenario_in(tmp_path, hold_s=600)) as process:
-        log = tmp_path / "data" / "logs" / "simulation.log"
-        until(lambda: process.poll() is not None or (log.exists() and "2 actors" in log.read_text()), "the start of the drivers", 90)
-        until(lambda: list((tmp_path / "data" / "runs").glob("*.journal")), "the first decisions", 60)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            until(lambda: list((tmp_path / "data" / "runs").glob("*.journal")), "the first decisions", 120)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=90)
+        finally:
+            process.kill()
     assert process.returncode == 0, err
     report = load_report(Path(json.loads(out)["report"]) / "report.json")
     assert report.run.ended == "stopped by Ctrl-C"
