@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from engine.load.figures import Latencies, MeasuredLoad, SecondLoad
+from engine.load.figures import Latencies, MeasuredLoad, SecondLoad, StageLoad
 from engine.load.thresholds import E2E, LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
 from engine.meter import Segment
 
@@ -33,34 +34,70 @@ class Check:
     windows: tuple[int, ...] = ()
 
 
-def judged_seconds(load: MeasuredLoad, *, running: bool, settle_s: float) -> dict[str, list[SecondLoad]]:
-    """Return the seconds that are judged, by the stages that are, in order.
+@dataclass(frozen=True, slots=True)
+class JudgedStage:
+    """What is judged of a stage.
 
-    While the run goes on they are at least `settle_s` old, for workers tell what they measure about once a second, and stages of which there are less than
-    `LEAST_S` are left out.
+    Attributes
+    ----------
+    seconds : those that are judged, in order.
+    unsettled : those of which more may be told.
+    """
+
+    load: StageLoad
+    seconds: Sequence[SecondLoad]
+    unsettled: Sequence[SecondLoad] = ()
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return self.load.name
+
+    @property
+    def ran_s(self) -> float:
+        """For how long, s, the run went on in the judged seconds."""
+        return sum(second.ran_s for second in self.seconds)
+
+    @property
+    def produced(self) -> int:
+        """Positions produced."""
+        return sum(second.count(Segment.PRODUCED) for second in self.seconds)
+
+    @property
+    def planned(self) -> float:
+        """Positions due by the plan."""
+        return sum(second.planned for second in self.seconds)
+
+    def percentile_ms(self, segment: Segment, percentile: float) -> float | None:
+        """Return a percentile of the latencies, ms; None if none was measured."""
+        if segment not in self.load.histograms:
+            return None
+        later = Latencies.merged(second.latencies[segment] for second in self.unsettled if segment in second.latencies)
+        return _ms(self.load.histograms[segment].since(later).percentile_us(percentile))
+
+
+def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list[JudgedStage]:
+    """Return the stages that are judged, in order.
+
+    While the run goes on their seconds are at least `settle_s` old, for workers tell what they measure about once a second, and stages of which there are less
+    than `LEAST_S` are left out.
     """
     newest_s = load.now_ms / 1000.0 - settle_s - 1.0 if running else float("inf")
-    found: dict[str, list[SecondLoad]] = {stage.name: [] for stage in load.stages if stage.judged}
+    own: dict[str, tuple[list[SecondLoad], list[SecondLoad]]] = {}
     for second in load.seconds:
-        if second.stage in found and second.due_s <= newest_s:
-            found[second.stage].append(second)
-    return {name: seconds for name, seconds in found.items() if seconds and (not running or sum(second.ran_s for second in seconds) >= LEAST_S)}
+        own.setdefault(second.stage, ([], []))[second.due_s > newest_s].append(second)
+    found = [JudgedStage(stage, *own[stage.name]) for stage in load.stages if stage.judged and stage.name in own]
+    return [stage for stage in found if stage.seconds and (not running or stage.ran_s >= LEAST_S)]
 
 
-def produced_of(seconds: Sequence[SecondLoad]) -> int:
-    """Return how many positions of some seconds were produced."""
-    return sum(second.count(Segment.PRODUCED) for second in seconds)
+@lru_cache(maxsize=8192)
+def _window_ms(several: tuple[Latencies, ...], percentile: float) -> float | None:
+    """Return a percentile of a window, ms; remembered, for a run is looked at again and again, and few of its windows have changed."""
+    return _ms(Latencies.merged(several).percentile_us(percentile))
 
 
-def planned_of(seconds: Sequence[SecondLoad]) -> float:
-    """Return how many positions were due in some seconds by the plan."""
-    return sum(second.planned for second in seconds)
-
-
-def percentile_ms(seconds: Sequence[SecondLoad], segment: Segment, percentile: float) -> float | None:
-    """Return a percentile of the latencies of some seconds' positions, ms; None if none was measured."""
-    found_us = Latencies.merged(second.latencies[segment] for second in seconds if segment in second.latencies).percentile_us(percentile)
-    return None if found_us is None else found_us / 1000.0
+def _ms(us: int | None) -> float | None:
+    return None if us is None else us / 1000.0
 
 
 def segment_of(way: str, load: MeasuredLoad) -> Segment:
@@ -68,21 +105,29 @@ def segment_of(way: str, load: MeasuredLoad) -> Segment:
     return load.e2e if way == E2E else Segment.PRODUCED if way == LATENESS else Segment(way)
 
 
-def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: dict[str, list[SecondLoad]], *, running: bool) -> Iterator[Check]:
+def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage], *, running: bool) -> Iterator[Check]:
     """Yield the checks of every stage; what nothing can be said of, because nothing was due, is left out."""
-    for stage, seconds in judged.items():
-        for threshold, limit in thresholds.of_stage(stage).items():
+    for stage in judged:
+        for threshold, limit in thresholds.of_stage(stage.name).items():
             latency = latency_of(threshold)
-            if latency is not None:
-                segment, percentile = segment_of(latency[0], load), latency[1]
-                stretches = [seconds] if thresholds.window_s is None else list(windows(seconds, thresholds.window_s, running=running))
-                measured = [(part[0].due_s, percentile_ms(part, segment, percentile)) for part in stretches if _was_due(part, load)]
-                if running:  # what has not come yet may still come
-                    measured = [(at_s, found) for at_s, found in measured if found is not None]
-                if measured:
-                    yield _latency_check(threshold, stage, limit, measured, is_windowed=thresholds.window_s is not None)
-            elif (found := _production(threshold, seconds)) is not None:
-                yield Check(threshold, stage, limit, found, found >= limit)
+            if latency is None:
+                if (found := _production(threshold, stage)) is not None:
+                    yield Check(threshold, stage.name, limit, found, found >= limit)
+                continue
+            segment = segment_of(latency[0], load)
+            if thresholds.window_s is None:
+                measured = [(stage.seconds[0].due_s, stage.percentile_ms(segment, latency[1]))] if _was_due(stage.seconds, load) else []
+            else:
+                parts = [part for part in windows(stage.seconds, thresholds.window_s, running=running) if _was_due(part, load)]
+                measured = [(part[0].due_s, _window_ms(_latencies(part, segment), latency[1])) for part in parts]
+            if running:  # what has not come yet may still come
+                measured = [(at_s, found) for at_s, found in measured if found is not None]
+            if measured:
+                yield _latency_check(threshold, stage.name, limit, measured, is_windowed=thresholds.window_s is not None)
+
+
+def _latencies(seconds: Sequence[SecondLoad], segment: Segment) -> tuple[Latencies, ...]:
+    return tuple(second.latencies[segment] for second in seconds if segment in second.latencies)
 
 
 def _latency_check(threshold: str, stage: str, limit: float, measured: Sequence[tuple[int, float | None]], *, is_windowed: bool) -> Check:
@@ -91,14 +136,14 @@ def _latency_check(threshold: str, stage: str, limit: float, measured: Sequence[
     return Check(threshold, stage, limit, worst, not failed, failed if is_windowed else ())
 
 
-def _production(threshold: str, seconds: Sequence[SecondLoad]) -> float | None:
+def _production(threshold: str, stage: JudgedStage) -> float | None:
     """Return the share of the plan, or the positions a second, that was produced; None where nothing was planned, or the run did not go on."""
-    of = {PRODUCED_RATE: planned_of(seconds), PRODUCED_PER_S: sum(second.ran_s for second in seconds)}[threshold]
-    return produced_of(seconds) / of if of else None
+    of = {PRODUCED_RATE: stage.planned, PRODUCED_PER_S: stage.ran_s}[threshold]
+    return stage.produced / of if of else None
 
 
 def _was_due(seconds: Sequence[SecondLoad], load: MeasuredLoad) -> bool:
-    return any(second.segments for second in seconds) or (load.is_plan_exact and planned_of(seconds) >= 1)
+    return any(second.segments for second in seconds) or (load.is_plan_exact and sum(second.planned for second in seconds) >= 1)
 
 
 def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> Iterator[Sequence[SecondLoad]]:

@@ -7,7 +7,7 @@ the figures are asked for. Latencies of all workers are added as counts, so perc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.clock import RunClock
@@ -16,6 +16,7 @@ from engine.histogram import Histogram
 from engine.load.due import DuePositions, fleet_changes
 from engine.load.figures import ENDED, Accounted, Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
 from engine.load.run_time import RunTime, StageSpan
+from engine.load.seconds import Placed, Seconds
 from engine.load.stage_table import WARM_UP
 from engine.load.worker_log import Told, WorkerLog
 from engine.messages import RunEvent, RunMetrics, Worker
@@ -23,27 +24,6 @@ from engine.meter import Segment
 from engine.scenario import Scenario
 
 __all__ = ["Collector", "MeasuredLoad", "StageLoad", "SecondLoad", "Brief", "Latencies", "WorkerLoad", "WorkerUse", "LedgerTotals", "Accounted"]
-
-
-class _Second:
-    """What is measured of the positions of one second, and what was made of it when it was last asked for."""
-
-    __slots__ = ("latencies", "segments")
-
-    def __init__(self) -> None:
-        self.latencies: dict[Segment, Latencies] = {}
-        self.segments: dict[Segment, Brief] = {}
-
-    def add(self, segment: Segment, histogram: Histogram) -> None:
-        known = self.latencies.get(segment)
-        self.latencies[segment] = Latencies.of(histogram if known is None else Latencies.merged([known, Latencies.of(histogram)]))
-        self.segments.pop(segment, None)
-
-    def briefs(self) -> dict[Segment, Brief]:
-        for segment, found in self.latencies.items():
-            if segment not in self.segments:
-                self.segments[segment] = Brief.of(found.histogram())
-        return {segment: self.segments[segment] for segment in Segment if segment in self.segments}
 
 
 class Collector:
@@ -59,7 +39,8 @@ class Collector:
         self._stages: tuple[int, tuple[StageSpan, ...]] = (-1, ())
         self._clocks: dict[RunClock, int] = {}
         self._standing: dict[int, tuple[int, int, int]] = {}  # by the event's seq: event time, drivers, active
-        self._seconds: dict[int, _Second] = {}
+        self._key: object = None
+        self._seconds = Seconds()
         self._workers: dict[str, WorkerLog] = {}
         self._errors: set[str] = set()
         self._ledger: LedgerTotals | None = None
@@ -83,8 +64,8 @@ class Collector:
             return
         found = dict(self._decoded(metrics))
         for segment, histogram in found.items():
-            self._seconds.setdefault(metrics.due_s or 0, _Second()).add(segment, histogram)
-        log.add(metrics.seq, Told(metrics.told_ms, {segment: histogram.total for segment, histogram in found.items()}, dict(metrics.gauges or {})))
+            self._seconds.add(metrics.due_s or 0, segment, Latencies.of(histogram))
+        log.add(Told(metrics.seq, metrics.told_ms, {segment: histogram.total for segment, histogram in found.items()}, dict(metrics.gauges or {})))
 
     def _decoded(self, metrics: RunMetrics) -> Iterator[tuple[Segment, Histogram]]:
         for name, text in (metrics.histograms or {}).items():
@@ -109,14 +90,15 @@ class Collector:
             run_id=self._run_id,
             scenario=self._scenario.name,
             now_ms=now_ms,
-            seconds=tuple(self._second(due_s, "", 0.0) for due_s in sorted(self._seconds)),
             workers=tuple(self._workers[name].load() for name in sorted(self._workers)),
             ledger=self._ledger,
             is_plan_exact=self._scenario.is_plan_exact,
             has_viewers=self._scenario.viewers is not None or any(log.part == Worker.VIEWER for log in self._workers.values()),
             errors=tuple(sorted(self._errors)),
         )
-        return load if self._newest is None else self._with_run(load, self._newest)
+        if self._newest is None:
+            return replace(load, seconds=tuple(self._seconds.load(due_s, None, None, lambda _: ("", 0.0, 1.0)) for due_s in sorted(self._seconds)))
+        return self._with_run(load, self._newest)
 
     def _with_run(self, load: MeasuredLoad, newest: RunEvent) -> MeasuredLoad:
         """Return the figures with what follows from the run's own word: its time, its stages and its plan."""
@@ -136,7 +118,7 @@ class Collector:
             active=newest.active,
             drivers=newest.drivers,
             actors=newest.actors,
-            stages=tuple(self._stage(stage, time, seconds) for stage in time.stages),
+            stages=self._stages_of(time, seconds),
             seconds=seconds,
         )
 
@@ -144,23 +126,30 @@ class Collector:
         """Yield every second of the run up to now, and those beside it in which something was due."""
         told = [self._standing[seq] for seq in sorted(self._standing)]
         active = {math.floor(at_ms / 1000): count for event_ms, _, count in told if (at_ms := time.wall(event_ms)) < math.inf}
-        due = DuePositions(self._scenario, time.start_ms, fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in told]))
+        changes = fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in told])
+        due = DuePositions(self._scenario, time.start_ms, changes)
         begin_ms, end_ms = time.wall(time.start_ms), min(time.wall(by_now_ms), now_ms)
-        own = range(math.floor(begin_ms / 1000), math.ceil(end_ms / 1000)) if begin_ms < end_ms else ()
-        for due_s in sorted({*own, *self._seconds}):
+
+        def place(due_s: int) -> Placed:
             from_ms, to_ms = due_s * 1000.0, due_s * 1000.0 + 1000.0
             planned = due.between(max(time.virtual(from_ms), time.start_ms), min(time.virtual(to_ms), by_now_ms))
-            ran_s = time.moved_s(max(from_ms, begin_ms), min(to_ms, end_ms))
-            yield self._second(due_s, time.stage_of(due_s), planned, active.get(due_s), ran_s)
+            return time.stage_of(due_s), planned, time.moved_s(max(from_ms, begin_ms), min(to_ms, end_ms))
 
-    def _second(self, due_s: int, stage: str, planned: float, active: int | None = None, ran_s: float = 1.0) -> SecondLoad:
-        found = self._seconds.get(due_s) or _Second()
-        latencies = {segment: found.latencies[segment] for segment in Segment if segment in found.latencies}
-        return SecondLoad(due_s, stage, planned, found.briefs(), latencies, active, ran_s)
+        key = (time.key, tuple(changes))
+        self._key = key = self._key if self._key == key else key
+        own = range(math.floor(begin_ms / 1000), math.ceil(end_ms / 1000)) if begin_ms < end_ms else ()
+        for due_s in sorted({*own, *self._seconds}):
+            is_past = due_s * 1000.0 + 1000.0 <= end_ms and time.virtual(due_s * 1000.0 + 1000.0) <= by_now_ms
+            yield self._seconds.load(due_s, active.get(due_s), key if is_past else None, place)
 
-    def _stage(self, stage: StageSpan, time: RunTime, seconds: Sequence[SecondLoad]) -> StageLoad:
-        own = [second for second in seconds if second.stage == stage.name]
-        measured = [segment for segment in Segment if any(segment in second.latencies for second in own)]
+    def _stages_of(self, time: RunTime, seconds: Sequence[SecondLoad]) -> tuple[StageLoad, ...]:
+        sums = self._seconds.histograms(time)
+        own: dict[str, list[SecondLoad]] = {}
+        for second in seconds:
+            own.setdefault(second.stage, []).append(second)
+        return tuple(self._stage(stage, time, own.get(stage.name, []), sums.get(stage.name, {})) for stage in time.stages)
+
+    def _stage(self, stage: StageSpan, time: RunTime, own: Sequence[SecondLoad], found: Mapping[Segment, Histogram]) -> StageLoad:
         uses = [log.use(time.wall(stage.from_ms), time.wall(stage.to_ms)) for _, log in sorted(self._workers.items())]
         return StageLoad(
             name=stage.name,
@@ -169,7 +158,7 @@ class Collector:
             judged=stage.name != WARM_UP or stage is not time.stages[0] or not self._scenario.warm_up_s,
             seconds=len(own),
             planned=sum(second.planned for second in own),
-            histograms={segment: Latencies.merged(second.latencies[segment] for second in own if segment in second.latencies) for segment in measured},
+            histograms={segment: found[segment] for segment in Segment if segment in found},
             uses=tuple(use for use in uses if use is not None),
             ran_s=sum(second.ran_s for second in own),
         )

@@ -41,6 +41,11 @@ class RunTime:
         self.stages = stages
 
     @property
+    def key(self) -> tuple[tuple[RunClock, ...], tuple[StageSpan, ...]]:
+        """What all answers follow from."""
+        return tuple(self._clocks), tuple(self.stages)
+
+    @property
     def start_ms(self) -> float:
         """The run's beginning, virtual epoch ms."""
         return self.stages[0].from_ms if self.stages else self._clocks[0].virtual_ms

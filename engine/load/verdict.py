@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.load.bound import Bound, chain_bound, generator_bound
-from engine.load.checks import Check, judged_seconds, percentile_ms, planned_of, produced_of, run_checks, segment_of, stage_checks
-from engine.load.figures import MeasuredLoad, SecondLoad
+from engine.load.checks import Check, JudgedStage, judged_stages, run_checks, segment_of, stage_checks
+from engine.load.figures import MeasuredLoad
 from engine.load.thresholds import LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
 from engine.meter import Segment
 
@@ -73,7 +73,7 @@ def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = 
         who ends a run at its first failure and wants a stage to have its whole time sets a window.
     """
     thresholds = thresholds or Thresholds()
-    judged = judged_seconds(load, running=running, settle_s=settle_s)
+    judged = judged_stages(load, running=running, settle_s=settle_s)
     checks = (*stage_checks(load, thresholds, judged, running=running), *run_checks(load, thresholds, running=running))
     slow = dict(_slow(load, thresholds, judged))
     failed = [check for check in checks if not check.holds and (check.stage not in slow or _is_of_generator(check))]
@@ -93,24 +93,23 @@ def exit_code(verdict: Verdict) -> int:
     return {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.NO_VERDICT: 3}[verdict.outcome]
 
 
-def _slow(load: MeasuredLoad, thresholds: Thresholds, judged: dict[str, list[SecondLoad]]) -> Iterator[tuple[str, str]]:
+def _slow(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage]) -> Iterator[tuple[str, str]]:
     """Yield the stages in which the generator did not keep up, each with its figures."""
-    for stage, seconds in judged.items():
-        limits = thresholds.of_stage(stage)
+    for stage in judged:
+        limits = thresholds.of_stage(stage.name)
         said = []
-        if load.is_plan_exact and not limits.keys() & {PRODUCED_RATE, PRODUCED_PER_S} and (short := _shortage(seconds)):
+        if load.is_plan_exact and not limits.keys() & {PRODUCED_RATE, PRODUCED_PER_S} and (short := _shortage(stage.produced, stage.planned)):
             said.append(short)
         if not any(_is_lateness(name) for name in limits):
-            late_ms = percentile_ms(seconds, Segment.PRODUCED, 99.0)
+            late_ms = stage.percentile_ms(Segment.PRODUCED, 99.0)
             if late_ms is not None and late_ms > MOST_LATE_MS:
                 said.append(f"lateness p99 was {late_ms:,.0f} ms")
         if said:
-            yield stage, f"the generator did not keep up in {stage}: {', '.join(said)}"
+            yield stage.name, f"the generator did not keep up in {stage.name}: {', '.join(said)}"
 
 
-def _shortage(seconds: Sequence[SecondLoad]) -> str:
+def _shortage(produced: int, planned: float) -> str:
     """Return how much less than planned was produced, empty if it is not much. In few positions some are missing by chance, for a second cuts periods."""
-    produced, planned = produced_of(seconds), planned_of(seconds)
     if planned - produced <= max((1.0 - LEAST_SHARE) * planned, 2.0 * math.sqrt(planned)):
         return ""
     return f"{produced:,} of {planned:,.0f} planned positions were produced ({produced / planned:.1%})"

@@ -154,14 +154,14 @@ MESSAGES: list[RunEvent | RunMetrics] = [
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.permutations(range(len(MESSAGES))), st.lists(st.integers(0, len(MESSAGES) - 1), max_size=15), st.integers(0, len(MESSAGES)))
-def test_neither_order_nor_repetition_nor_looking_changes_the_figures(order: list[int], again: list[int], look_after: int) -> None:
+@given(st.permutations(range(len(MESSAGES))), st.lists(st.integers(0, len(MESSAGES) - 1), max_size=15), st.sets(st.integers(0, len(MESSAGES))))
+def test_neither_order_nor_repetition_nor_looking_changes_the_figures(order: list[int], again: list[int], looks: set[int]) -> None:
     collector = Collector(STAGED)
     for number, index in enumerate([*order, *again]):
         message = MESSAGES[index]
         collector.on_run(message) if isinstance(message, RunEvent) else collector.on_metrics(message)
-        if number == look_after:
-            collector.load(BEGIN_MS + 4_000)
+        if number in looks:
+            collector.load(BEGIN_MS + 3_000 + number * 100)
     assert collector.load(BEGIN_MS + 9_000) == collected(*MESSAGES, now_s=9.0)
 
 
