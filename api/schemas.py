@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
 from engine.ledger import Account
-from engine.messages import RunEvent, RunState
+from engine.messages import MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, RunEvent, RunState
 from engine.vehicle import VehicleClass
 
 MAX_STARTED = 10_000
@@ -210,6 +210,22 @@ class ScaleRequest(Schema):
     model_config = ConfigDict(extra="forbid")
 
     time_scale: float = Field(ge=0.01, le=1000, allow_inf_nan=False, description="virtual seconds per wall second", examples=[10])
+
+
+class FleetRequest(Schema):
+    """How large the fleet is to be, to the run's end: in drivers, or in positions a virtual second."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"drivers": 500}, {"rate": 1000, "stage": "probe 1"}]})
+
+    drivers: int | None = Field(default=None, ge=0, le=MAX_FLEET)
+    rate: float | None = Field(default=None, ge=0, le=MAX_RATE, allow_inf_nan=False, description="so many drivers as make so many positions a virtual second")
+    stage: str | None = Field(default=None, min_length=1, max_length=MAX_STAGE_NAME, description="what reports call the stage that begins then")
+
+    @model_validator(mode="after")
+    def _asks_for_one_size(self) -> Self:
+        if (self.drivers is None) == (self.rate is None):
+            raise ValueError(f"either drivers or rate is needed, found {'neither' if self.rate is None else 'both'}")
+        return self
 
 
 class GapRange(Schema):

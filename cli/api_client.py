@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -38,6 +39,10 @@ class ApiClient:
         """Return a run, or None while the API has not heard of it."""
         answer = self._request("GET", f"/runs/{run_id}", missing_ok=True)
         return None if answer is None else dict(answer)
+
+    def control(self, run_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask something of a run, as ``POST /runs/{id}/{action}``, and return what was accepted."""
+        return dict(self._request("POST", f"/runs/{quote(run_id, safe='')}/{action}", json=body))
 
     def ledger(self, run_id: str) -> LedgerSummary | None:
         """Return a run's ledger, or None while the API has not heard of the run."""

@@ -21,6 +21,7 @@ from rich.table import Table
 from cli import __version__
 from cli.capacity.command import size
 from cli.connect_command import connect_app
+from cli.control_command import control
 from cli.dead_letters_command import dead_letters_app
 from cli.loadtest.command import loadtest
 from cli.report.command import report_app
@@ -48,6 +49,7 @@ app.add_typer(connect_app, name="connect")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(report_app, name="report")
 app.command()(verify)
+app.command()(control)
 app.command()(viewers)
 app.command()(loadtest)
 app.command()(size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
@@ -12,7 +12,7 @@ from api.bus import Bus, Record
 from api.deps import BusDep, ServicesDep, StateDep
 from api.errors import Refused
 from api.problems import problems
-from api.schemas import Accepted, Id, Ledger, Run, ScaleRequest
+from api.schemas import Accepted, FleetRequest, Id, Ledger, Run, ScaleRequest
 from api.stores.base import StateStore
 from engine.messages import ControlAction, ControlRun, RunEvent, RunState
 
@@ -65,7 +65,13 @@ async def cancel(run_id: RunId, state: StateDep, bus: BusDep) -> Accepted:
 @router.post("/{run_id}/scale", operation_id="scaleRun", summary="Change how fast virtual time goes", status_code=202, responses=_CONTROLLED)
 async def scale(run_id: RunId, asked: ScaleRequest, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a run goes faster or slower."""
-    return await _control(run_id, ControlAction.SCALE, state, bus, asked.time_scale)
+    return await _control(run_id, ControlAction.SCALE, state, bus, time_scale=asked.time_scale)
+
+
+@router.post("/{run_id}/fleet", operation_id="resizeFleet", summary="Change the fleet's size", status_code=202, responses=_CONTROLLED)
+async def fleet(run_id: RunId, asked: FleetRequest, state: StateDep, bus: BusDep) -> Accepted:
+    """Ask that from now on a run has so many drivers, or so many as make some rate of positions, whatever stages its scenario has."""
+    return await _control(run_id, ControlAction.FLEET, state, bus, drivers=asked.drivers, rate=asked.rate, stage=asked.stage)
 
 
 async def _known(run_id: str, state: StateStore) -> RunEvent:
@@ -75,9 +81,9 @@ async def _known(run_id: str, state: StateStore) -> RunEvent:
     return run
 
 
-async def _control(run_id: str, action: ControlAction, state: StateStore, bus: Bus, time_scale: float | None = None) -> Accepted:
+async def _control(run_id: str, action: ControlAction, state: StateStore, bus: Bus, **wish: Any) -> Accepted:
     run = await _known(run_id, state)
     if run.state in (RunState.FINISHED, RunState.CANCELLED):
         raise Refused(409, f"run {run_id} is {run.state}: it has ended")
-    await bus.publish([Record.of(ControlRun(run_id, action, time_scale=time_scale))])
+    await bus.publish([Record.of(ControlRun(run_id, action, **wish))])
     return Accepted(run_id=run_id, action=action)

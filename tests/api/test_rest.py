@@ -313,6 +313,37 @@ async def test_a_run_is_scaled_within_bounds(client: AsyncClient, stores: Stores
     assert infinite.status_code == 422
 
 
+@pytest.mark.parametrize(("asked", "wish"), [({"drivers": 500}, {"drivers": 500}), ({"rate": 12.5, "stage": "a b"}, {"rate": 12.5, "stage": "a b"})])
+async def test_a_runs_fleet_is_changed(client: AsyncClient, stores: Stores, bus: MemoryBus, asked: dict[str, object], wish: dict[str, object]) -> None:
+    await stores.state.put_runs([run_event()])
+    answer = await client.post("/runs/run/fleet", json=asked)
+    assert (answer.status_code, answer.json()) == (202, {"runId": "run", "deliveryId": None, "action": "fleet"})
+    assert controls(bus) == [ControlRun("run", "fleet", **wish)]  # type: ignore[arg-type]
+    await stores.state.put_runs([run_event("finished", 1)])
+    assert (await client.post("/runs/run/fleet", json=asked)).status_code == 409
+    assert (await client.post("/runs/none/fleet", json=asked)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({}, "either drivers or rate is needed, found neither"),
+        ({"drivers": 5, "rate": 5}, "either drivers or rate is needed, found both"),
+        ({"drivers": 10_000_001}, "less than or equal to 10000000"),
+        ({"drivers": 2.5}, "valid integer"),
+        ({"rate": -1}, "greater than or equal to 0"),
+        ({"rate": 1, "stage": ""}, "at least 1 character"),
+        ({"rate": 1, "deliveryId": "d"}, "Extra inputs are not permitted"),
+    ],
+)
+async def test_a_fleet_that_cannot_be_is_refused(client: AsyncClient, stores: Stores, bus: MemoryBus, asked: dict[str, object], reason: str) -> None:
+    await stores.state.put_runs([run_event()])
+    answer = await client.post("/runs/run/fleet", json=asked)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert reason in answer.text
+    assert controls(bus) == []
+
+
 async def test_the_ledger_names_what_is_missing(client: AsyncClient, stores: Stores) -> None:
     await on_the_road(stores, "whole", seqs=3)
     await on_the_road(stores, "short", seqs=2)
