@@ -22,7 +22,7 @@ class Check:
     ----------
     threshold : as the scenario names it: ``e2e_p99_ms``.
     stage : None for what is counted over the whole run.
-    limit, found : in the threshold's own unit; None found is nothing measured, which does not hold. With windows the worst one's.
+    limit, found : in the threshold's own unit; with windows the worst one's. None found is nothing measured, which does not hold and is the worst.
     windows : wall epoch s at which the windows begin in which it does not hold; empty without `window_s`.
     """
 
@@ -118,7 +118,7 @@ def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[Ju
             if thresholds.window_s is None:
                 measured = [(stage.seconds[0].due_s, stage.percentile_ms(segment, latency[1]))] if _was_due(stage.seconds, load) else []
             else:
-                parts = [part for part in windows(stage.seconds, thresholds.window_s, running=running) if _was_due(part, load)]
+                parts = [part for part in windows(stage.seconds, thresholds.window_s, running=running) if _was_measured(part)]
                 measured = [(part[0].due_s, _window_ms(_latencies(part, segment), latency[1])) for part in parts]
             if running:  # what has not come yet may still come
                 measured = [(at_s, found) for at_s, found in measured if found is not None]
@@ -132,7 +132,8 @@ def _latencies(seconds: Sequence[SecondLoad], segment: Segment) -> tuple[Latenci
 
 def _latency_check(threshold: str, stage: str, limit: float, measured: Sequence[tuple[int, float | None]], *, is_windowed: bool) -> Check:
     failed = tuple(at_s for at_s, found in measured if found is None or found > limit)
-    worst = max((found for _, found in measured if found is not None), default=None)
+    known = [found for _, found in measured if found is not None]
+    worst = max(known) if len(known) == len(measured) else None
     return Check(threshold, stage, limit, worst, not failed, failed if is_windowed else ())
 
 
@@ -143,7 +144,11 @@ def _production(threshold: str, stage: JudgedStage) -> float | None:
 
 
 def _was_due(seconds: Sequence[SecondLoad], load: MeasuredLoad) -> bool:
-    return any(second.segments for second in seconds) or (load.is_plan_exact and sum(second.planned for second in seconds) >= 1)
+    return _was_measured(seconds) or (load.is_plan_exact and sum(second.planned for second in seconds) >= 1)
+
+
+def _was_measured(seconds: Sequence[SecondLoad]) -> bool:
+    return any(second.segments for second in seconds)
 
 
 def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> Iterator[Sequence[SecondLoad]]:

@@ -123,6 +123,13 @@ def test_what_is_not_measured_at_the_end_does_not_hold_and_while_the_run_goes_on
     assert judge(load, limits, running=True).checks == ()
 
 
+def test_a_window_of_which_a_part_of_the_way_is_not_measured_does_not_hold() -> None:
+    seconds = [*steady(seconds=10), *(second(10 + number, "hold", {Segment.PRODUCED: [1.0] * PER_S}) for number in range(5))]
+    nothing = [second(15 + number, "hold", {}) for number in range(5)]  # what was never produced was not on the way
+    verdict = judge(of([*seconds, *nothing]), Thresholds(pushed_p50_ms=100, produced_rate=0.5, window_s=5))
+    assert verdict.failed == (Check("pushed_p50_ms", "hold", 100, None, False, (BEGIN_S + 10,)),)
+
+
 def test_where_nothing_was_due_nothing_is_judged() -> None:
     idle = [second(20 + number, "rest", {}, planned=0.0) for number in range(5)]
     verdict = judge(of([*steady(), *idle]), Thresholds(e2e_p99_ms=300, produced_rate=1, lateness_p99_ms=50))
