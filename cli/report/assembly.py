@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cli.capacity.curve import CurveRow
@@ -33,6 +35,8 @@ from engine.load.thresholds import Thresholds
 from engine.load.verdict import Outcome, Verdict, exit_code
 from engine.meter import Segment
 from engine.scenario import Scenario
+
+_ON_A_HOST = re.compile(r"\b([a-z]+)-[A-Za-z0-9._-]+-(\d+:[0-9a-f]+)\b")
 
 
 def report_of(
@@ -76,8 +80,8 @@ def report_of(
         thresholds=_limits(thresholds) if thresholds else {},
         ledger=_ledger(load.ledger, clean, gaps) if load.ledger else None,
         faults=dict(faults or {}),
-        disturbances=tuple(disturbances),
-        errors=(*load.errors, *errors),
+        disturbances=tuple(replace(done, told=without_host(done.told)) for done in disturbances),
+        errors=tuple(map(without_host, (*load.errors, *errors))),
         capacity=capacity,
         repeats=tuple(repeats),
     )
@@ -113,7 +117,7 @@ def _stage(stage: StageLoad, load: MeasuredLoad) -> Stage:
         produced=stage.histograms[Segment.PRODUCED].total if Segment.PRODUCED in stage.histograms else 0,
         segments={segment.value: Latency.of(counted) for segment, counted in stage.histograms.items()},
         drivers=max(active, default=None),
-        uses=tuple(Use(use.worker, use.part, dict(use.shares), use.paused, dict(use.growth)) for use in stage.uses),
+        uses=tuple(Use(without_host(use.worker), use.part, dict(use.shares), use.paused, dict(use.growth)) for use in stage.uses),
     )
 
 
@@ -125,7 +129,12 @@ def _second(second: SecondLoad, begin_s: float) -> Second:
 def _worker(worker: WorkerLoad) -> WorkerRow:
     counts = {segment.value: count for segment, count in worker.counts.items()}
     wall_s = (worker.last_ms - worker.first_ms) / 1000
-    return WorkerRow(worker.worker, worker.part, counts, wall_s, worker.cpu_s, worker.rss_bytes, dict(worker.gauges))
+    return WorkerRow(without_host(worker.worker), worker.part, counts, wall_s, worker.cpu_s, worker.rss_bytes, dict(worker.gauges))
+
+
+def without_host(text: str) -> str:
+    """Return a text in which parts of processes are named without their machine's name: ``history-host-8000:5f1c9e`` is history-8000:5f1c9e."""
+    return _ON_A_HOST.sub(r"\1-\2", text)
 
 
 def _judgement(verdict: Verdict, begin_s: float) -> Judgement:
@@ -133,7 +142,7 @@ def _judgement(verdict: Verdict, begin_s: float) -> Judgement:
         CheckRow(check.threshold, check.stage, float(check.limit), check.found, check.holds, tuple(at - begin_s for at in check.windows))
         for check in verdict.checks
     )
-    return Judgement(verdict.outcome, exit_code(verdict), checks, verdict.bound, verdict.why, verdict.too_slow)
+    return Judgement(verdict.outcome, exit_code(verdict), checks, verdict.bound, without_host(verdict.why), verdict.too_slow)
 
 
 def _limits(thresholds: Thresholds) -> dict[str, float]:

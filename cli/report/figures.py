@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, stdev
+from statistics import NormalDist, fmean, stdev
 
 from scipy.special import stdtrit
 
-from cli.report.loads import Brief, Latency, Second, Stage, histogram_of
+from cli.report.loads import Brief, Latency, Second, Stage, cpu_seconds, histogram_of
 from cli.report.model import LoadReport
 from engine.histogram import Histogram
 from engine.meter import Segment
@@ -118,10 +118,10 @@ def _latency(stage: str, segment: Segment, latency: Latency, briefs: Sequence[Br
 
 def _run(report: LoadReport) -> Iterator[tuple[Figure, Value]]:
     produced = sum(stage.produced for stage in report.stages)
-    told = [worker.cpu_s for worker in report.workers if worker.cpu_s is not None]
-    if told and produced:
-        yield Figure(RUN, "CPU µs per position"), Value(sum(told) / produced * 1e6)
+    cpu_s = cpu_seconds(report.workers)
+    if cpu_s is not None and produced:
+        yield Figure(RUN, "CPU µs per position"), Value(cpu_s / produced * 1e6)
     for part in dict.fromkeys(worker.part for worker in report.workers):
         memory = [worker.rss_bytes for worker in report.workers if worker.part == part and worker.rss_bytes is not None]
         if memory:
-            yield Figure(RUN, f"{part} memory MiB"), Value(sum(memory) / 2**20)
+            yield Figure(RUN, f"{part} memory MiB"), Value(fmean(memory) / 2**20)

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from cli.report import shown
 from cli.report.curves import capacity_charts, fleet_chart, latency_chart, load_chart, percentile_chart, stages_in
+from cli.report.loads import cpu_seconds
 from cli.report.markup import Markup, el, joined
 from cli.report.model import LoadReport, Stage
 from cli.report.sentences import WORDS, bound_sentence, capacity_sentence, verdict_sentence
@@ -67,7 +68,7 @@ def _tiles(report: LoadReport) -> Markup:
     rates = [stage.produced_per_s for stage in report.stages if stage.produced_per_s is not None]
     drivers = [stage.drivers for stage in report.stages if stage.drivers is not None]
     produced = sum(stage.produced for stage in report.stages)
-    cpu_s = sum(worker.cpu_s or 0.0 for worker in report.workers)
+    cpu_s = cpu_seconds(report.workers)
     tiles = [
         ("Positions", shown.count(produced), f"produced in {shown.seconds(sum(stage.seconds for stage in report.stages))}"),
         ("Highest rate", shown.rate(max(rates, default=None)), "mean of a stage"),
@@ -78,7 +79,7 @@ def _tiles(report: LoadReport) -> Markup:
     if report.ledger:
         tiles.append(("Missing", shown.count(report.ledger.missing), "of the ledger" if report.ledger.missing else "every position is accounted for"))
     if cpu_s and produced:
-        tiles.append(("CPU per position", f"{cpu_s / produced * 1e6:,.0f} µs", "all workers together"))
+        tiles.append(("CPU per position", f"{cpu_s / produced * 1e6:,.0f} µs", "all processes together"))
     return el("dl", *(el("div", el("dt", name), el("dd", value, el("small", told))) for name, value, told in tiles), class_="tiles")
 
 
@@ -96,7 +97,7 @@ def _sections(report: LoadReport) -> list[tuple[str, str, list[Markup | None]]]:
         ("time", "Over time", [el("p", _TIME), _charts(*_over_time(report)), stage_table(report)]),
         ("way", "Waterfall", [el("p", _WAY), _waterfalls(stages)]),
         ("percentiles", "Percentiles", [el("p", _PERCENTILES), _charts(*_percentiles(report)), latency_table(report)]),
-        ("bound", "What bounded it", [el("p", bound_sentence(report) or "Nothing was behind."), use_table(report)]),
+        ("bound", "What bounded it", [el("p", bound_sentence(report) or "Nothing is known to have held the load up."), use_table(report)]),
     ]
     if report.capacity:
         parts: list[Markup | None] = [el("p", capacity_sentence(report.capacity)), _charts(*capacity_charts(report.capacity)), probe_table(report.capacity)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -126,10 +127,11 @@ class Second:
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """One process's part in the run.
+    """One part of a process in the run.
 
     Attributes
     ----------
+    worker : its name; what follows the colon is its process's, and workers of one process tell its CPU and memory each.
     part : driver, sink, live or viewer.
     counts : positions that it measured, by segment.
     cpu_s : processor seconds between its first message and its last.
@@ -147,6 +149,11 @@ class WorkerRow:
     gauges: dict[str, float] = field(default_factory=dict)
 
     @property
+    def process(self) -> str:
+        """The process that it is a part of."""
+        return self.worker.rpartition(":")[2]
+
+    @property
     def per_s(self) -> float | None:
         """Positions a wall second, in the segment in which it measured the most."""
         return max(self.counts.values()) / self.wall_s if self.counts and self.wall_s > 0 else None
@@ -155,6 +162,15 @@ class WorkerRow:
     def cpu_share(self) -> float | None:
         """Processor seconds a wall second."""
         return None if self.cpu_s is None or self.wall_s <= 0 else self.cpu_s / self.wall_s
+
+
+def cpu_seconds(workers: Iterable[WorkerRow]) -> float | None:
+    """Return the processor seconds of all processes; None if none told."""
+    by_process: dict[str, float] = {}
+    for worker in workers:
+        if worker.cpu_s is not None:
+            by_process[worker.process] = max(worker.cpu_s, by_process.get(worker.process, 0.0))
+    return sum(by_process.values()) if by_process else None
 
 
 def histogram_of(latency: Latency, place: str) -> Histogram:

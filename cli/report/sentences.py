@@ -27,7 +27,7 @@ def verdict_sentence(report: LoadReport) -> str:
         share = f"{len(failed)} of {shown.plural(len(verdict.checks), 'check')} failed" if failed else "A threshold failed"
         return f"{share}: {told}{more}." if told else f"{share}."
     if not verdict.checks:
-        return "The run was made as planned. The scenario has no thresholds, so nothing was judged."
+        return "The load was made. The scenario has no thresholds, so nothing was judged."
     return f"All {len(verdict.checks)} checks held." if len(verdict.checks) > 1 else "The one check held."
 
 

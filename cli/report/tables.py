@@ -82,13 +82,14 @@ def worker_table(report: LoadReport) -> Markup:
     head = ("worker", "part", "positions", "positions/s", "CPU", "memory", "what else it told last")
     rows = []
     for worker in report.workers[:MOST_WORKERS]:
-        rest = {name: value for name, value in worker.gauges.items() if name not in ("cpuS", "rssBytes")}
-        told = el("span", ", ".join(f"{name} {value:,.6g}" for name, value in rest.items()))
+        rest = {name: value for name, value in worker.gauges.items() if name != "rssBytes" and not name.endswith("S")}
+        told = ", ".join(f"{name} {value:,.6g}" for name, value in rest.items())
         positions = shown.count(max(worker.counts.values(), default=None))
         cpu = shown.NOTHING if worker.cpu_share is None else f"{worker.cpu_share:.2f} cores"
         rows.append((worker.worker, worker.part, positions, shown.rate(worker.per_s), cpu, shown.size(worker.rss_bytes), told))
+    caption = "Parts of one process end with the same letters, and tell its CPU and memory each"
     more = len(report.workers) - MOST_WORKERS
-    return table("Workers" + (f" (the first {MOST_WORKERS}; {more:,} more in report.json)" if more > 0 else ""), head, rows, words=2)
+    return table(f"{caption}; {more:,} more are in report.json" if more > 0 else caption, head, rows, words=2)
 
 
 def ledger_table(ledger: Ledger) -> Markup:

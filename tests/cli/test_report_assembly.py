@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from load_reports import MACHINE
 
 from cli.capacity.search import Capacity, Limit, Probe
@@ -87,6 +89,15 @@ def test_verdict_thresholds_ledger_and_workers_are_kept() -> None:
     assert (report.ledger.clean, report.ledger.missing, report.ledger.gaps) == (False, 1, (Missing("d-1", 4, 4),))
     assert (report.workers[0].per_s, report.workers[0].cpu_share) == (1.5, 0.25)
     assert report.scenario.toml == scenario().to_toml()
+
+
+def test_a_worker_is_told_without_its_machines_name() -> None:
+    names = ["history-some.host-7-8000:5f1c9e", "driver-3:5f1c9e", "viewer-0:da85"]
+    workers = tuple(WorkerLoad(name, "sink", 0, 0) for name in names)
+    measured = replace(load(), workers=workers, errors=(f"{names[0]}: not a histogram",))
+    report = report_of(measured, replace(VERDICT, why=f"{names[0]} was paused"), MACHINE, scenario(), created="2026-01-02T03:04:05+00:00")
+    assert [worker.worker for worker in report.workers] == ["history-8000:5f1c9e", "driver-3:5f1c9e", "viewer-0:da85"]
+    assert (report.errors, report.verdict.why) == (("history-8000:5f1c9e: not a histogram",), "history-8000:5f1c9e was paused")
 
 
 def test_a_report_that_was_made_reads_back() -> None:

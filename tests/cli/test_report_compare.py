@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.report.compare import Change, Noise, Row, compare
-from cli.report.figures import RUN, Figure, percentile_interval_us, plain_figures
+from cli.report.figures import RUN, Figure, figures_of, percentile_interval_us, plain_figures
 from cli.report.model import LoadReport, Outcome, Repeat
 from engine.errors import InvalidInput
 from engine.histogram import Histogram
@@ -92,6 +92,15 @@ def test_a_stage_that_is_gone_is_named_and_counts_as_worse() -> None:
     assert any("spike is not" in remark and "latter side" in remark for remark in comparison.remarks)
     assert comparison.has_worse
     assert not compare(without, FORMER).has_worse
+
+
+def test_workers_of_one_process_count_its_cpu_once() -> None:
+    report = FORMER[0]
+    produced = sum(stage.produced for stage in report.stages)
+    one_process, drivers = report.workers[-1].cpu_s, report.workers[:2]
+    assert one_process == report.workers[-2].cpu_s is not None
+    cpu_s = one_process + sum(worker.cpu_s or 0.0 for worker in drivers)
+    assert figures_of(report)[Figure(RUN, "CPU µs per position")].value == pytest.approx(cpu_s / produced * 1e6)
 
 
 def test_what_differs_between_the_machines_is_told() -> None:

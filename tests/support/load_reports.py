@@ -139,7 +139,7 @@ def _uses(load: float) -> tuple[Use, ...]:
     busy = min(0.2 * load, 0.97)
     drivers = (Use(f"driver-{n}:5f1c{n}e", "driver", {"cpu": busy, "compute": busy * 0.8, "send": busy * 0.2, "wait": 0.0}) for n in (1, 2))
     is_behind = load > 2
-    sink = Use("history:77aa01", "sink", {"cpu": 0.3, "write": min(0.3 * load, 1.0)}, 0.31 if is_behind else 0.0, {"queue": 300.0 if is_behind else 0.0})
+    sink = Use("history-8000:77aa01", "sink", {"cpu": 0.3, "write": min(0.3 * load, 1.0)}, 0.31 if is_behind else 0.0, {"queue": 300.0 if is_behind else 0.0})
     return (*drivers, sink)
 
 
@@ -148,8 +148,9 @@ def _workers(seconds: int, produced: int, slower: float) -> tuple[WorkerRow, ...
     one = {"produced": produced // 2, "acked": produced // 2}
     drivers = (WorkerRow(f"driver-{n}:5f1c{n}e", "driver", one, wall_s, 0.11 * wall_s * slower, 180e6, {"queue": 12.0, "drivers": 750.0}) for n in (1, 2))
     read, seen = {"consumed": produced, "indexed": produced - 12}, {"pushed": produced - 12}
-    sink = WorkerRow("history:77aa01", "sink", read, wall_s, 0.32 * wall_s * slower, 240e6, {"lag": 310.0, "paused": 0.0})
-    return (*drivers, sink, WorkerRow("live:77aa01", "live", seen, wall_s, 0.21 * wall_s * slower, 150e6, {"queue": 0.0}))
+    cpu_s = 0.53 * wall_s * slower  # of the one process of which sink and live are parts
+    sink = WorkerRow("history-8000:77aa01", "sink", read, wall_s, cpu_s, 240e6, {"lag": 310.0, "paused": 0.0})
+    return (*drivers, sink, WorkerRow("live-8000:77aa01", "live", seen, wall_s, cpu_s, 240e6, {"queue": 0.0}))
 
 
 def _capacity() -> Capacity:
