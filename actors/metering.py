@@ -98,6 +98,8 @@ class Metering:
     ) -> None:
         self._run_id, self._worker, self._publisher, self._seconds, self._process = run_id, worker, publisher, seconds, process
         self._meter = Meter()
+        #: What was noted since the last telling: arrays are looked at once a second, because each look costs more than a small tick's positions.
+        self._noted: dict[Segment, list[tuple[Due, float]]] = {}
         self._spent = {"computeS": 0.0, "sendS": 0.0}
         self._seq = 0
         self._told_ms = -math.inf
@@ -105,11 +107,19 @@ class Metering:
 
     def produced(self, due: Due, now_ms: float) -> None:
         """Count positions that are with the producer now."""
-        self._meter.measure(self._run_id, Segment.PRODUCED, due.wall_ms, now_ms, due.times)
+        self._noted.setdefault(Segment.PRODUCED, []).append((due, now_ms))
 
     def acked(self, due: Due, now_ms: float) -> None:
         """Count positions that have arrived."""
-        self._meter.measure(self._run_id, Segment.ACKED, due.wall_ms, now_ms, due.times)
+        self._noted.setdefault(Segment.ACKED, []).append((due, now_ms))
+
+    def _measure(self) -> None:
+        for segment, noted in self._noted.items():
+            due_ms = np.concatenate([due.wall_ms for due, _ in noted])
+            times = np.concatenate([due.times for due, _ in noted])
+            now_ms = np.repeat([now_ms for _, now_ms in noted], [len(due.wall_ms) for due, _ in noted])
+            self._meter.measure(self._run_id, segment, due_ms, now_ms, times)
+        self._noted = {}
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -140,6 +150,7 @@ class Metering:
 
     def _messages(self, now_ms: float, gauges: Gauges) -> list[RunMetrics]:
         """Return a message for each second in which positions were due, the last one with the gauges."""
+        self._measure()
         measured = self._meter.take()
         if not measured and gauges == self._gauges:
             return []
