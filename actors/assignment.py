@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from actors.pacing import Lateness
@@ -46,6 +46,19 @@ class Batch:
     routes: tuple[Route, ...] = ()
     resume_seq: Mapping[str, int] = field(default_factory=dict)
     steerings: tuple[Steering, ...] = ()
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Return batches of one host, in the order of their numbers, as one."""
+        if len(batches) == 1:
+            return batches[0]
+        return cls(
+            number=batches[-1].number,
+            specs=tuple(spec for batch in batches for spec in batch.specs),
+            routes=tuple(route for batch in batches for route in batch.routes),
+            resume_seq={delivery_id: seq for batch in batches for delivery_id, seq in batch.resume_seq.items()},
+            steerings=tuple(steering for batch in batches for steering in batch.steerings),
+        )
 
     def parts(self, at_most: int) -> Iterator[Batch]:
         """Yield it in parts of so many deliveries, each with what was done to them; only the last has its number, and says that the host has all of it."""

@@ -6,7 +6,7 @@ A request that cannot be decided yet waits here. A finished delivery leaves a sm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from actors.book import Placed
 from actors.journal import Change, Entry, Table
@@ -52,7 +52,7 @@ class Desk:
         self.waiting.pop(spec.delivery_id, None)
         placed = Placed(spec, actor, self.count, of_fleet=False)
         self.count += 1
-        return placed, (_KEY + spec.delivery_id, {"state": "placed", "number": placed.number, "actor": actor, "spec": asdict(spec)})
+        return placed, (_KEY + spec.delivery_id, {"state": "placed", "number": placed.number, "actor": actor, "spec": _record(spec)})
 
     def finish(self, placed: Placed) -> Change:
         """Return the mark that a finished delivery leaves in the journal."""
@@ -74,6 +74,14 @@ class Desk:
                         yield delivery_id, None
         for one in sorted(placed, key=lambda one: one.number):
             yield one.spec.delivery_id, one
+
+
+_NAMES = tuple(field.name for field in fields(DeliverySpec))
+
+
+def _record(spec: DeliverySpec) -> Entry:
+    # A flat one: `asdict` copies deeply, which would be most of what a request costs.
+    return {name: getattr(spec, name) for name in _NAMES}
 
 
 def _placed(entry: Entry) -> Placed:

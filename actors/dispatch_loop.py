@@ -22,7 +22,7 @@ from actors.assignment import Batch, DriverStatus, Steering
 from actors.course import ENDED
 from actors.dispatcher import Dispatcher
 from actors.facts import Facts
-from actors.instructions import Instruction, Publish, Record, SendBatch, SendClock, SendSteering
+from actors.instructions import Instruction, Publish, Record, SendBatch, SendClock, SendSteering, joined
 from actors.journal import Change, Journal, Table
 from actors.requests import Offsets, Received, RouteGone
 from engine.clock import RunClock
@@ -144,7 +144,7 @@ class DispatchLoop:
         changes = [(instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)]
         if changes:
             self._keep([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
-        for instruction in instructions:
+        for instruction in joined(instructions):
             self._act(instruction)
 
     def _keep(self, changes: Sequence[Change]) -> None:

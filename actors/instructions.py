@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from actors.assignment import Batch, Steering
@@ -51,3 +52,20 @@ class Publish:
 
 
 Instruction = Record | SendBatch | SendSteering | SendClock | Publish
+
+
+def joined(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
+    """Yield what is to be done with batches of one actor as one batch, as far as the order allows: ten thousand requests are not ten thousand calls.
+
+    A batch waits for later ones of its actor until something else is to be told to that actor, or until the end.
+    """
+    waiting: dict[str, list[Batch]] = {}
+    for instruction in instructions:
+        match instruction:
+            case SendBatch(actor, batch):
+                waiting.setdefault(actor, []).append(batch)
+                continue
+            case SendSteering(actor) | SendClock(actor) if actor in waiting:
+                yield SendBatch(actor, Batch.joined(waiting.pop(actor)))
+        yield instruction
+    yield from (SendBatch(actor, Batch.joined(batches)) for actor, batches in waiting.items())
