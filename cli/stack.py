@@ -159,9 +159,9 @@ class Stack:
             asked_to_end.wait(POLL_S)
 
     def _settled_ledger(self) -> LedgerSummary | None:
-        """Return the ledger once it is clean, or as it stands when the stores have had their time."""
+        """Return the ledger once it is clean, or as it stands when nothing has been added to it for as long as the stores may take."""
         deadline = time.monotonic() + self.backing.settle_s
-        ledger = None
+        ledger, stored = None, -1
         while time.monotonic() < deadline:
             asked = time.monotonic()
             try:
@@ -170,5 +170,7 @@ class Stack:
                 return ledger
             if ledger is not None and ledger.is_clean:
                 break
+            if ledger is not None and ledger.stored > stored:
+                deadline, stored = time.monotonic() + self.backing.settle_s, ledger.stored
             time.sleep(max(POLL_S, time.monotonic() - asked))  # a store that counts for long is asked less often
         return ledger
