@@ -16,6 +16,7 @@ from cli.scenario_file import write_run
 from cli.settings import UpSettings
 from cli.stack import Stack
 from cli.viewers.options import Options
+from engine.faults import FaultKind
 from engine.kafka_connection import KafkaConnection
 from engine.load.measured import Collector, MeasuredLoad
 from engine.load.verdict import Outcome, Verdict, judge
@@ -155,7 +156,8 @@ class LoadRun:
 
     def _result(self, ledger: LedgerSummary | None) -> LoadResult:
         if ledger is not None:
-            self._collector.on_ledger(ledger)
+            twice = self._reader.faults[FaultKind.DUPLICATED] if self._reader is not None else 0
+            self._collector.on_ledger(ledger, duplicated_on_purpose=twice)
         load = self._collector.load(time.time() * 1000)
         return LoadResult(
             run_id=self.run_id,

@@ -1,7 +1,7 @@
 """How many positions the plan of a scenario has due between two instants of a run, changes of its fleet on the way included. Pure.
 
-The plan is the fleet's: how long the deliveries are that arrive by themselves, and how long traces, is in no plan. What a fault on purpose leaves out is not
-due, for it is never produced.
+The plan is the fleet's: how long the deliveries are that arrive by themselves, and how long traces, is in no plan. It counts what is produced: what a fault on
+purpose leaves out is not due, and what it sends twice is due twice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from engine.faults import FaultKind
+from engine.faults import RECORD_FAULTS, Fault, FaultKind
 from engine.load.plan import fleet_curve
 from engine.load.run_time import StageSpan
 from engine.load.stage_table import stages_of
@@ -32,8 +32,7 @@ class DuePositions:
         self._curve = fleet_curve(scenario, duration_s)
         self._start_ms, self._end_ms = start_ms, start_ms + duration_s * 1000.0
         self._changes = changes
-        kept = math.prod(1.0 - fault.rate for fault in scenario.faults if fault.kind in NEVER_SENT)
-        self._hz = scenario.sampling_mix.mean_hz * kept
+        self._hz = scenario.sampling_mix.mean_hz * records_per_sample(scenario.faults)
 
     def between(self, from_ms: float, to_ms: float) -> float:
         """Return how many positions are due in ``[from_ms, to_ms)``, virtual epoch ms."""
@@ -44,6 +43,16 @@ class DuePositions:
         for (at_ms, drivers), until_ms in zip(self._changes, edges[1:], strict=True):
             driver_s += drivers * max(0.0, min(to_ms, until_ms) - max(from_ms, at_ms)) / 1000.0
         return driver_s * self._hz
+
+
+def records_per_sample(faults: Sequence[Fault]) -> float:
+    """Return how many records a sample makes on average: of some faults only one hits it, the first in the order of `RECORD_FAULTS`."""
+    free, records = 1.0, 1.0
+    for fault in sorted((one for one in faults if one.kind in RECORD_FAULTS), key=lambda one: RECORD_FAULTS.index(one.kind)):
+        hit = free * fault.rate
+        free -= hit
+        records += hit if fault.kind is FaultKind.DUPLICATED else -hit if fault.kind in NEVER_SENT else 0.0
+    return records
 
 
 def fleet_changes(scenario: Scenario, stages: Sequence[StageSpan], told: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:

@@ -208,9 +208,17 @@ def test_a_change_that_nothing_was_told_in_has_the_newest_size() -> None:
     assert fleet_changes(STAGED, (), [(START_MS, 8)]) == []
 
 
-def test_what_a_fault_leaves_out_is_not_due() -> None:
-    faulty = replace(STAGED, faults=(Fault(FaultKind.LOST, 0.1), Fault(FaultKind.TUNNEL, 0.5), Fault(FaultKind.MALFORMED, 0.2)))
-    assert DuePositions(faulty, 0.0).between(5_000.0, 6_000.0) == pytest.approx(8 * 0.9 * 0.5)
+def test_what_a_fault_leaves_out_is_not_due_and_what_it_sends_twice_is_due_twice() -> None:
+    faults = (
+        Fault(FaultKind.DUPLICATED, 0.5),
+        Fault(FaultKind.STUCK, 0.5),
+        Fault(FaultKind.LOST, 0.1),
+        Fault(FaultKind.TUNNEL, 0.5),
+        Fault(FaultKind.LATE, 0.2),
+    )
+    sent, free_for_doubles = 0.5 * 0.9, 0.5 * 0.9 * 0.8
+    assert DuePositions(replace(STAGED, faults=faults), 0.0).between(5_000.0, 6_000.0) == pytest.approx(8 * (sent + free_for_doubles * 0.5))
+    assert DuePositions(STAGED, 0.0).between(5_000.0, 6_000.0) == 8.0
 
 
 def test_a_plan_is_exact_where_nobody_rests_or_comes_by_himself() -> None:
