@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from cli.capacity.search import Capacity, Outcome, Phase, Probe, Search
 from engine.errors import InvalidInput
 from engine.scenario import BYTES_PER_DRIVER, Scenario, needed_bytes
-from engine.scenario_load import Shape, Stage
+from engine.scenario_load import WHOLE_RUN, Shape, Stage
 from engine.scenario_parts import MAX_FLEET, DeliveryMode
 
 logger = logging.getLogger(__name__)
@@ -139,8 +139,10 @@ def probe_scenario(scenario: Scenario, drivers: int, shape: ProbeShape) -> Scena
     if scenario.stages:
         return scenario.with_drivers(drivers)
     ramp_s, settle_s, hold_s = (seconds * scenario.time_scale for seconds in (shape.ramp_s, shape.settle_s, shape.hold_s))
+    thresholds = scenario.with_drivers(drivers).thresholds  # those in positions a second are scaled
     return replace(
-        scenario.with_drivers(drivers),  # scales thresholds in positions a second
+        scenario,
+        thresholds=thresholds and thresholds.renamed(WHOLE_RUN, "hold"),
         stages=(Stage(Shape.RAMP, ramp_s, drivers=drivers, name="ramp"), Stage(Shape.HOLD, settle_s + hold_s, name="hold")),
         fleet=replace(scenario.fleet, size=0),
         deliveries=replace(scenario.deliveries, mode=DeliveryMode.CONTINUOUS, start_spread_s=0.0, pause_s=(0.0, 0.0)),

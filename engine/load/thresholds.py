@@ -140,6 +140,10 @@ class Thresholds:
 
         return Thresholds(of(self.limits), {name: of(limits) for name, limits in self.stages.items()}, self.window_s, self.abort)
 
+    def renamed(self, stage: str, new: str) -> Thresholds:
+        """Return the same with another name for a stage."""
+        return Thresholds(self.limits, {new if name == stage else name: limits for name, limits in self.stages.items()}, self.window_s, self.abort)
+
 
 def latency_of(threshold: str) -> tuple[str, float] | None:
     """Return what a latency threshold bounds: the segment's name (or `E2E`, `LATENESS`) and the percentile; None of one that bounds something else."""

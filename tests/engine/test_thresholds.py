@@ -142,6 +142,11 @@ def test_a_fleet_of_another_size_keeps_its_thresholds_and_those_in_positions_a_s
     assert replace(plain, fleet=FleetMix(0)).with_drivers(20).thresholds == plain.thresholds
 
 
+def test_a_stage_that_is_called_otherwise_keeps_its_thresholds() -> None:
+    renamed = IN_CODE.renamed("the peak", "top")
+    assert (renamed.of_stage("top"), renamed.of_stage("the peak")) == (IN_CODE.of_stage("the peak"), IN_CODE.of_stage("up"))
+
+
 def test_a_name_says_segment_and_percentile() -> None:
     found = {name: latency_of(name) for name in ("e2e_p999_ms", "lateness_max_ms", "produced_p50_ms", "produced_rate", "produced_per_s", "lost", "e2e_ms")}
     assert found == {
