@@ -1,6 +1,7 @@
 """The live map without Kafka, Ray and stores: an engine fleet behind the real live socket, and the built UI.
 
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --ui ui/dist
+    python benchmarks/fleet_server.py --port 8000 --drivers 10000 --copies 4 3    # a city of 42 x 67 km: the roads four times across and three times down
 
 For work on the UI and for measuring the map alone. The fleet drives the shipped network and is under way when the server starts. Records are encoded and
 decoded as they would be for Kafka. REST is reduced to what the page asks for when it opens.
@@ -27,6 +28,7 @@ from fastapi.responses import FileResponse
 
 from api.basemap import Basemap
 from api.live import Hub, live_router
+from api.stream.client import relax_collector
 from engine.codec import decode_positions
 from engine.demand import PlanDurations, deliveries
 from engine.messages import RunEvent, RunState
@@ -65,11 +67,16 @@ pause_s = [5.0, 30.0]
 class Source:
     """A continuous fleet, paced by the wall clock, whose records go straight into a hub."""
 
-    def __init__(self, drivers: int) -> None:
+    def __init__(self, drivers: int, copies: tuple[int, int] = (1, 1)) -> None:
         scenario = Scenario.from_toml(SCENARIO.format(drivers=drivers, routes=max(50, min(1000, drivers))), "fleet-server")
         assert scenario.network is not None
         network = shipped_network("liechtenstein")
-        self.routes = network.random_routes(scenario.network.routes, scenario.seed, min_length_m=scenario.network.min_length_m)
+        found = network.random_routes(scenario.network.routes, scenario.seed, min_length_m=scenario.network.min_length_m)
+        west, east = float(network.lng_deg.min()), float(network.lng_deg.max())
+        south, north = float(network.lat_deg.min()), float(network.lat_deg.max())
+        across, down = copies
+        self.bounds = (west, south - (down - 1) * (north - south), west + across * (east - west), north)
+        self.routes = [moved(route, -(i // across % down) * (north - south), i % across * (east - west)) for i, route in enumerate(found)]
         self.drivers = drivers
         self._simulation = FleetSimulation(RUN)
         self._simulation.define_routes(self.routes)
@@ -111,9 +118,18 @@ class Source:
         )
 
 
-def create_app(drivers: int, ui: Path | None = None) -> FastAPI:
+def moved(route: Route, lat_by_deg: float, lng_by_deg: float) -> Route:
+    """Return the route elsewhere."""
+    if not lat_by_deg and not lng_by_deg:
+        return route
+    given = route.given
+    lat, lng = route.lat_deg[given] + lat_by_deg, route.lng_deg[given] + lng_by_deg
+    return Route.from_points(route.id, route.title, lat, lng, limit_mps=route.limit_mps[given[:-1]], source=route.source)
+
+
+def create_app(drivers: int, ui: Path | None = None, copies: tuple[int, int] = (1, 1)) -> FastAPI:
     """Return the app: the live sockets, the few answers the page asks for, and the page."""
-    hub, source, basemap = Hub(), Source(drivers), Basemap("liechtenstein")
+    hub, source, basemap = Hub(), Source(drivers, copies), Basemap("liechtenstein")
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -128,7 +144,7 @@ def create_app(drivers: int, ui: Path | None = None) -> FastAPI:
     @app.get("/config.json")
     async def config() -> dict[str, Any]:
         found = await basemap.streets()
-        return {"basemap": "liechtenstein", "version": "fleet-server", "attribution": found.attribution, "bounds": found.bounds}
+        return {"basemap": "liechtenstein", "version": "fleet-server", "attribution": found.attribution, "bounds": source.bounds}
 
     @app.get("/basemap/streets.geojson")
     async def streets() -> Response:
@@ -195,8 +211,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--drivers", type=int, default=1000)
     parser.add_argument("--ui", type=Path, default=None, help="folder of the built UI")
+    parser.add_argument("--copies", type=int, nargs=2, default=(1, 1), metavar=("ACROSS", "DOWN"), help="lay the roads out several times, for more room")
     arguments = parser.parse_args()
-    app = create_app(arguments.drivers, arguments.ui)
+    relax_collector()  # as the API does
+    app = create_app(arguments.drivers, arguments.ui, tuple(arguments.copies))
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="warning", ws="websockets-sansio", ws_per_message_deflate=False)
 
 

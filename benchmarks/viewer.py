@@ -82,8 +82,9 @@ class Viewer:
         match message["t"]:
             case "hello":
                 self._clock = RunClock(*message["clock"])
-            case "event":
-                self.report.events[message["kind"]] = self.report.events.get(message["kind"], 0) + 1
+            case "events":
+                for event in message["events"]:
+                    self.report.events[event["kind"]] = self.report.events.get(event["kind"], 0) + 1
             case "stats":
                 self.report.skipped = message["skipped"]
             case "error":

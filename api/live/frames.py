@@ -12,13 +12,14 @@ Cells are encoded once, in the order of their rows on the map, so a viewer's fra
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from api.live.cells import CELL_ZOOM, INSIDE_BITS, WORLD_BITS, CellRect
+from api.live.cells import CELL_ZOOM, CELLS, INSIDE_BITS, WORLD_BITS, CellRect
 
 MAGIC = 0x56
 VERSION = 1
@@ -29,6 +30,9 @@ MAX_AGE_MS = 0xFFFF
 _HEADER = struct.Struct("<BBBBIdHHIfI")
 HEADER_BYTES = _HEADER.size
 _CELL_HEAD = 8
+
+Runs = list[tuple[int, int]]
+"""Ranges [from, to) of cells."""
 
 
 class FrameError(ValueError):
@@ -112,27 +116,72 @@ class Cells:
     def _view(self) -> memoryview:
         return memoryview(self.body)
 
-    def runs(self, rect: CellRect) -> NDArray[np.intp]:
-        """Return (k, 2) ranges [from, to) of neighbouring cells that lie in a rectangle."""
-        inside = np.concatenate(([False], rect.holds(self.x, self.y), [False]))
-        return np.flatnonzero(inside[1:] != inside[:-1]).reshape(-1, 2)
+    @cached_property
+    def _keys(self) -> list[int]:
+        """The cells as numbers in the order of the body; lists, because a rectangle looks up a few of them, one by one."""
+        return _whole_numbers((self.y << CELL_ZOOM) | self.x)
 
-    def positions_frame(self, header: FrameHeader, runs: NDArray[np.intp]) -> bytes:
+    @cached_property
+    def _rows(self) -> list[int]:
+        return _whole_numbers(np.unique(self.y))
+
+    @cached_property
+    def _firsts(self) -> list[int]:
+        return _whole_numbers(self.first)
+
+    @cached_property
+    def _offsets(self) -> list[int]:
+        return _whole_numbers(self.offset)
+
+    def runs(self, rect: CellRect) -> Runs:
+        """Return ranges [from, to) of neighbouring cells that lie in a rectangle, in order and apart from each other."""
+        if (rect.x0, rect.x1) == (0, CELLS - 1):
+            span = self._between((rect.y0 << CELL_ZOOM), (rect.y1 << CELL_ZOOM) | (CELLS - 1))
+            return [span] if span[0] < span[1] else []
+        sides = [(rect.x0, rect.x1)] if rect.x0 <= rect.x1 else [(0, rect.x1), (rect.x0, CELLS - 1)]
+        runs: Runs = []
+        for row in self._rows[bisect_left(self._rows, rect.y0) : bisect_right(self._rows, rect.y1)]:
+            for west, east in sides:
+                start, end = self._between((row << CELL_ZOOM) | west, (row << CELL_ZOOM) | east)
+                if start == end:
+                    continue
+                if runs and runs[-1][1] == start:
+                    start = runs.pop()[0]
+                runs.append((start, end))
+        return runs
+
+    def vehicles_in(self, runs: Runs) -> int:
+        """Return how many vehicles are in some ranges of cells."""
+        return sum(self._firsts[end] - self._firsts[start] for start, end in runs)
+
+    def positions_frame(self, header: FrameHeader, runs: Runs) -> bytes:
         """Return the frame of some ranges of cells."""
-        n_cells = int((runs[:, 1] - runs[:, 0]).sum())
-        parts = [self._view[start:end] for start, end in self.offset[runs].tolist()]
-        return b"".join([header.pack(POSITIONS, n_cells), *parts])
+        parts = [self._view[self._offsets[start] : self._offsets[end]] for start, end in runs]
+        return b"".join([header.pack(POSITIONS, count_cells(runs)), *parts])
 
-    def density_frame(self, header: FrameHeader, rect: CellRect, runs: NDArray[np.intp]) -> bytes:
+    def _between(self, first_key: int, last_key: int) -> tuple[int, int]:
+        start = bisect_left(self._keys, first_key)
+        return start, bisect_right(self._keys, last_key, start)
+
+    def density_frame(self, header: FrameHeader, rect: CellRect, runs: Runs) -> bytes:
         """Return how many vehicles are in each square of a rectangle, at the zoom that suits its size."""
         zoom = rect.density_zoom()
         shift = WORLD_BITS - zoom
-        spans = [slice(start, end) for start, end in self.first[runs].tolist()]
+        spans = [slice(self._firsts[start], self._firsts[end]) for start, end in runs]
         keys = np.concatenate([((self.world_y[s].astype(np.int64) >> shift) << 16) | (self.world_x[s] >> shift) for s in spans] or [np.empty(0, np.int64)])
         squares, counts = np.unique(keys, return_counts=True)
         body = np.empty(len(squares), dtype=[("x", "<u2"), ("y", "<u2"), ("count", "<u4")])
         body["x"], body["y"], body["count"] = squares & 0xFFFF, squares >> 16, counts
         return header.pack(DENSITY, len(squares), zoom) + body.tobytes()
+
+
+def _whole_numbers(column: NDArray[np.int64]) -> list[int]:
+    return [*column.tolist()]
+
+
+def count_cells(runs: Runs) -> int:
+    """Return how many cells are in some ranges of them."""
+    return sum(end - start for start, end in runs)
 
 
 def _padded(n: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from api.live.cells import CellRect
-from api.live.frames import MAX_CELLS, Cells, FrameHeader
+from api.live.frames import MAX_CELLS, Cells, FrameHeader, count_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,7 @@ class Snapshot:
         found = self._cut.get((rect, limit))
         if found is None:
             runs = self.cells.runs(rect)
-            vehicles = int((self.cells.first[runs[:, 1]] - self.cells.first[runs[:, 0]]).sum())
-            n_cells = int((runs[:, 1] - runs[:, 0]).sum())
-            if vehicles > limit or n_cells > MAX_CELLS:
+            if self.cells.vehicles_in(runs) > limit or count_cells(runs) > MAX_CELLS:
                 found = self.cells.density_frame(self.header, rect, runs)
             else:
                 found = self.cells.positions_frame(self.header, runs)

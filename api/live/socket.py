@@ -55,8 +55,10 @@ class Audience:
         seat = Seat(Viewer(self._hub, self._now_ms()), websocket)
 
         def take(frame: str | bytes) -> None:
-            seat.viewer.receive(frame, self._now_ms())
-            seat.news.set()
+            now_ms = self._now_ms()
+            seat.viewer.receive(frame, now_ms)
+            if seat.viewer.has_outgoing(now_ms):
+                seat.news.set()
 
         self._seats[seat] = asyncio.create_task(seat.send(self._now_ms))
         self._hub.counters.viewers += 1
@@ -83,7 +85,8 @@ class Audience:
                 sender.cancel()
             else:
                 seat.viewer.offer(snapshot)
-                seat.news.set()
+                if seat.viewer.has_outgoing(now_ms):
+                    seat.news.set()
 
     async def run(self) -> None:
         """Tick every `PERIOD_MS`, for ever; a tick that takes longer delays the next, and none is made up for."""

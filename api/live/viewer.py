@@ -24,6 +24,9 @@ ACK_TIMEOUT_MS = 30_000
 MAX_VEHICLES = 200_000
 DEFAULT_VEHICLES = 50_000
 EVENTS_PER_SECOND = 20
+EVENTS_PERIOD_MS = 500
+"""Events are told together so often at most: a message for each, to each of a thousand viewers, would cost more than their frames."""
+
 TRACK_PERIOD_MS = 1000
 _TICKS_PER_SECOND = 1000 // PERIOD_MS
 
@@ -54,6 +57,7 @@ class Viewer:
         self._events: deque[str] = deque()
         self._events_skipped = 0
         self._events_sent_ms: deque[float] = deque(maxlen=EVENTS_PER_SECOND)
+        self._events_due_ms = -float("inf")
         self._tracked: tuple[int, str] | None = None
         self._track_due_ms = 0.0
         self._replies: deque[str] = deque(maxlen=4)
@@ -105,6 +109,17 @@ class Viewer:
             self.skipped += 1
             self._hub.counters.frames_skipped += 1
         self._waiting = snapshot
+
+    def has_outgoing(self, now_ms: float) -> bool:
+        """Whether `outgoing` has something to send now."""
+        return (
+            (self._waiting is not None and len(self._in_flight) < WINDOW)
+            or self._hello_news
+            or self._stats_news
+            or bool(self._replies)
+            or (bool(self._events) and now_ms >= self._events_due_ms)
+            or (self._tracked is not None and now_ms >= self._track_due_ms)
+        )
 
     def outgoing(self, now_ms: float) -> list[str | bytes]:
         """Return what is to be sent now, in order; a frame counts as sent from here on."""
@@ -193,14 +208,16 @@ class Viewer:
         return _text(reply)
 
     def _allowed_events(self, now_ms: float) -> list[str]:
-        messages = []
-        sent = self._events_sent_ms
-        while self._events and (len(sent) < EVENTS_PER_SECOND or sent[0] <= now_ms - 1000):
-            skipped = f',"skipped":{self._events_skipped}' if self._events_skipped else ""
-            self._events_skipped = 0
+        """Return one message with the events that may be told now, or none."""
+        sent, told = self._events_sent_ms, []
+        while now_ms >= self._events_due_ms and self._events and (len(sent) < EVENTS_PER_SECOND or sent[0] <= now_ms - 1000):
             sent.append(now_ms)
-            messages.append(self._events.popleft() + skipped + "}")
-        return messages
+            told.append(self._events.popleft() + "}")
+        if not told:
+            return []
+        self._events_due_ms = now_ms + EVENTS_PERIOD_MS - PERIOD_MS / 2
+        skipped, self._events_skipped = f',"skipped":{self._events_skipped}' if self._events_skipped else "", 0
+        return [f'{{"t":"events","events":[{",".join(told)}]{skipped}}}']
 
 
 def _text(message: dict[str, object]) -> str:

@@ -90,8 +90,9 @@ class Crowd:
                 watcher.be_swept(tally)
 
     def _next_step(self, watcher: Watcher, steps: Iterator[Step]) -> None:
-        step = next(steps)
-        asyncio.get_running_loop().call_at(self._began_s + step.at_s, self._do, watcher, step, steps)
+        step = next(steps, None)
+        if step is not None:  # one that never pans looks once
+            asyncio.get_running_loop().call_at(self._began_s + step.at_s, self._do, watcher, step, steps)
 
     def _do(self, watcher: Watcher, step: Step, steps: Iterator[Step]) -> None:
         if not self._ended:

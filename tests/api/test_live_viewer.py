@@ -179,14 +179,36 @@ def started(hub: Hub, first: int, last: int) -> None:
 def test_at_most_twenty_events_a_second_are_sent_and_the_rest_are_counted(watching: Watching) -> None:
     started(watching.hub, 0, 30)
     watching.tick()
-    events = watching.texts("event")
-    assert [event["deliveryId"] for event in events] == [f"e{i}" for i in range(10, 30)]
-    assert [event.get("skipped") for event in events] == [10] + [None] * (EVENTS_PER_SECOND - 1)
+    [told] = watching.texts("events")
+    assert [event["deliveryId"] for event in told["events"]] == [f"e{i}" for i in range(10, 10 + EVENTS_PER_SECOND)]
+    assert told["skipped"] == 10
     started(watching.hub, 30, 35)
     watching.tick()
-    assert watching.texts("event") == []
+    assert watching.texts("events") == []
     watching.tick(3)
-    assert [event["deliveryId"] for event in watching.texts("event")] == [f"e{i}" for i in range(30, 35)]
+    [told] = watching.texts("events")
+    assert [event["deliveryId"] for event in told["events"]] == [f"e{i}" for i in range(30, 35)]
+    assert "skipped" not in told
+
+
+def test_events_are_told_together_twice_a_second(watching: Watching) -> None:
+    found = []
+    for tick in range(12):
+        started(watching.hub, tick, tick + 1)
+        watching.tick()
+        found += [(tick, len(told["events"])) for told in watching.texts("events")]
+    assert found == [(0, 1), (2, 2), (4, 2), (6, 2), (8, 2), (10, 2)]
+
+
+def test_a_viewer_is_woken_only_when_there_is_something_for_him(watching: Watching) -> None:
+    watching.tick()
+    while watching.viewer.has_outgoing(watching.now_ms):
+        watching.viewer.outgoing(watching.now_ms)
+    assert watching.viewer.outgoing(watching.now_ms) == []
+    started(watching.hub, 0, 1)
+    assert not watching.viewer.has_outgoing(watching.now_ms)
+    watching.tick()
+    assert watching.viewer.has_outgoing(watching.now_ms)
 
 
 def test_a_tracked_vehicle_is_told_at_once_with_its_route_and_then_each_second(watching: Watching) -> None:

@@ -116,7 +116,7 @@ def frame(seq: int, sim_time_ms: float, due_ms: dict[int, float], places: dict[i
     none = np.zeros(len(ids), np.uint8)
     vehicles = Vehicles(np.array(ids, np.uint32), np.array(x, np.int32), np.array(y, np.int32), ages, none, none)
     cells = encode_cells(vehicles)
-    return cells.positions_frame(FrameHeader(seq, sim_time_ms, 125, len(ids)), np.array([[0, len(cells.x)]]))
+    return cells.positions_frame(FrameHeader(seq, sim_time_ms, 125, len(ids)), [(0, len(cells.x))])
 
 
 def test_only_positions_that_are_newer_than_in_the_frame_before_count() -> None:

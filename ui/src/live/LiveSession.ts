@@ -137,8 +137,8 @@ export class LiveSession {
       case 'stats':
         useLiveStatus.setState({ stats: message })
         break
-      case 'event':
-        for (const listener of this.eventListeners) listener(message)
+      case 'events':
+        for (const event of message.events) for (const listener of this.eventListeners) listener(event)
         break
       case 'track': {
         const { deliveryId, vehicleId, track } = useSelection.getState()

@@ -24,7 +24,13 @@ export interface LiveEvent {
   id: number | null
   eventTime: number
   reason?: string
-  /** Events left out since the last one sent. */
+}
+
+/** What happened of late, oldest first. */
+export interface LiveEvents {
+  t: 'events'
+  events: LiveEvent[]
+  /** Events left out since the last message of this kind. */
   skipped?: number
 }
 
@@ -50,7 +56,7 @@ export interface Refusal {
   reason: string
 }
 
-export type ServerMessage = Hello | LiveEvent | Track | Stats | Refusal
+export type ServerMessage = Hello | LiveEvents | Track | Stats | Refusal
 
 export type ClientMessage =
   | { t: 'sub'; z: number; cells: [number, number, number, number]; max: number; hz: number }
@@ -60,7 +66,7 @@ export type ClientMessage =
   | { t: 'pause' }
   | { t: 'resume' }
 
-const KINDS = new Set(['hello', 'event', 'track', 'stats', 'error'])
+const KINDS = new Set(['hello', 'events', 'track', 'stats', 'error'])
 
 /** Return the message in a text, or null if it is of a kind this page does not know. */
 export function parseServerMessage(text: string): ServerMessage | null {
