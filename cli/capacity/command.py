@@ -44,7 +44,7 @@ def size(
         from cli.capacity.from_report import figures_of
         from cli.report.model import load_report
 
-        taken = figures_of(load_report(report))
+        taken = figures_of(load_report(report), profile)
         profile, notes = profile.with_figures(taken.figures), taken.notes
     found = size_of(demand, profile)
     if as_json:

@@ -83,12 +83,17 @@ class _Model:
 
     def drivers(self) -> None:
         demand = self._demand
-        cores, filled = self._cores(demand.per_s, "driver_cpu_us"), demand.drivers / self._of("drivers_per_actor")
-        self._add("drivers.cores", "cores", cores, "cores", "positions/s × processor time of one ÷ busy", "driver_cpu_us")
+        at_work, idle = demand.per_s * self._of("driver_cpu_us") / 1e6, self._of("actor_cores")
+        # Ticks alone leave an actor that much less; of a small share of a core they leave half.
+        busy, filled = at_work / max(demand.busy - idle, demand.busy / 2), demand.drivers / self._of("drivers_per_actor")
         # What decides is told: its range is the answer's.
-        decides = "driver_cpu_us" if cores > filled else "drivers_per_actor"
-        self._add("drivers.actors", "driver actors", max(cores, filled), "actors", "one a core at work, and none with too many drivers", decides, least=1)
+        decides = "driver_cpu_us" if busy > filled else "drivers_per_actor"
+        how = "as many as are busy with the positions, and none with too many drivers"
+        self._add("drivers.actors", "driver actors", max(busy, filled), "actors", how, decides, least=1)
         actors = self._value("drivers.actors")
+        cores = (at_work + actors * idle) / demand.busy
+        how = "(positions/s × processor time of one + actors × that of an idle one) ÷ busy"
+        self._add("drivers.cores", "cores", cores, "cores", how, "driver_cpu_us", "actor_cores")
         self._add("drivers.pods", "pods", actors / demand.pod_cores, "pods", f"one actor a core, {demand.pod_cores} cores a pod", decides, least=1)
         memory = demand.drivers * self._of("driver_bytes") + actors * self._of("actor_bytes")
         self._add("drivers.memory", "memory", memory, "bytes", "drivers × bytes of one + actors × an empty one", "driver_bytes", "actor_bytes")

@@ -29,6 +29,7 @@ PROFILE = Profile.from_json(
             name: {"value": value, "unit": unit, "spread": 1.5, "what": "", "benchmark": "made_up", "date": "2026-01-01", "at_per_s": at_per_s}
             for name, value, unit, at_per_s in (
                 ("driver_cpu_us", 2.0, "µs", 1e5),
+                ("actor_cores", 0.05, "cores", None),
                 ("partition_per_s", 50_000.0, "positions/s", 1e5),
                 ("broker_cpu_us", 1.0, "µs", 1e5),
                 ("live_per_s", 500_000.0, "positions/s", 1e5),
@@ -71,8 +72,8 @@ def values(found: Sizing) -> dict[str, float]:
 def test_every_figure_follows_from_the_profile() -> None:
     assert values(sized(100_000, viewers=1500)) == pytest.approx(
         {
-            "drivers.cores": 0.4,  # 1e5/s × 2 µs ÷ 0.5
             "drivers.actors": 2,  # 100,000 ÷ 50,000
+            "drivers.cores": 0.6,  # 1e5/s × 2 µs and 0.05 for each actor, ÷ 0.5
             "drivers.pods": 1,
             "drivers.memory": 3e8,  # 1e8 for the drivers, 2 × 1e8 for the actors
             "api.history": 4,  # 1e5 ÷ 50,000 ÷ 0.5
@@ -113,7 +114,7 @@ def test_twice_the_drivers_need_twice_of_what_grows() -> None:
 
 def test_twice_the_rate_is_twice_the_load_but_not_the_memory_nor_the_actors() -> None:
     slow, fast = values(sized(1_000_000)), values(sized(1_000_000, hz=2.0))
-    assert fast["drivers.cores"] == pytest.approx(2 * slow["drivers.cores"])
+    assert (slow["drivers.cores"], fast["drivers.cores"]) == (pytest.approx(6.0), pytest.approx(10.0))  # 20 actors tick all the same
     assert fast["elastic.disk"] == pytest.approx(2 * slow["elastic.disk"])
     assert (fast["drivers.actors"], fast["drivers.memory"]) == (slow["drivers.actors"], slow["drivers.memory"])
 
@@ -136,7 +137,7 @@ def test_partitions_follow_the_greater_need_in_dozens(state_per_s: float, partit
 
 def test_drivers_that_sample_often_fill_cores_before_actors() -> None:
     found = sized(100_000, hz=10.0)["drivers.actors"]
-    assert (found.value, [figure.name for figure in found.figures]) == (4, ["driver_cpu_us"])
+    assert (found.value, [figure.name for figure in found.figures]) == (5, ["driver_cpu_us"])  # 2 s a second, 0.45 of each core
 
 
 def test_a_single_copy_counts_no_copies() -> None:
@@ -232,42 +233,52 @@ def test_the_page_on_sizing_has_every_figure_and_every_assumption(repository: Pa
 
 
 def report_with(*workers: WorkerRow) -> Profile:
-    taken = figures_of(replace(sample_report(), workers=workers))
+    taken = figures_of(replace(sample_report(), workers=workers), PROFILE)
     assert taken.notes == ()
     return PROFILE.with_figures(taken.figures)
 
 
 def test_a_reports_processor_time_replaces_the_shipped_figures() -> None:
     profile = report_with(
-        WorkerRow("driver-1:aa", "driver", {"produced": 40_000, "acked": 40_000}, 40.0, 0.1),
-        WorkerRow("driver-2:bb", "driver", {"produced": 60_000, "acked": 60_000}, 40.0, 0.2),
-        WorkerRow("history-here-8000:cc", "sink", {"consumed": 100_000, "indexed": 100_000}, 50.0, 2.0),
-        WorkerRow("state-here-8001:dd", "sink", {"consumed": 100_000, "stored": 100_000}, 50.0, 4.0),
+        WorkerRow("driver-1:aa", "driver", {"produced": 40_000, "acked": 40_000}, 40.0, 5.0),
+        WorkerRow("driver-2:bb", "driver", {"produced": 60_000, "acked": 60_000}, 40.0, 9.0),
+        WorkerRow("history-here-8000:cc", "sink", {"consumed": 100_000, "indexed": 100_000}, 50.0, 20.0),
+        WorkerRow("state-here-8001:dd", "sink", {"consumed": 100_000, "stored": 100_000}, 50.0, 40.0),
     )
     driver, history, state, live = (profile[name] for name in ("driver_cpu_us", "history_per_s", "state_per_s", "live_per_s"))
-    assert (driver.value, driver.at_per_s, driver.spread) == (pytest.approx(3.0), 2500.0, SPREAD)
+    assert (driver.value, driver.at_per_s, driver.spread) == (pytest.approx(100.0), 2500.0, SPREAD)  # 14 s less 0.05 × 80 s
     assert (driver.benchmark, driver.date) == ("load test run-sample", "2026-01-02")
     assert driver.machine == "2 × Imaginary CPU, for tests, 8 GiB, Linux 6.0 x86_64, CPython 3.11.7"
-    assert (history.value, state.value, state.is_assumed) == (pytest.approx(50_000), pytest.approx(25_000), False)
+    assert (history.value, state.value, state.is_assumed) == (pytest.approx(5000), pytest.approx(2500), False)
     assert live == PROFILE["live_per_s"]
 
 
-def test_parts_that_shared_a_process_and_workers_that_tell_nothing_are_no_figures() -> None:
+def test_parts_that_shared_a_process_were_idle_or_told_nothing_are_no_figures() -> None:
     workers = (
-        WorkerRow("driver-1:aa", "driver", {"produced": 1000}, 1.0, 0.1),  # too short
-        WorkerRow("history-here-8000:cc", "sink", {"indexed": 1000}, 50.0, 2.0),
-        WorkerRow("live-here-8000:cc", "live", {"pushed": 1000}, 50.0, 2.0),
+        WorkerRow("driver-1:aa", "driver", {"produced": 1000}, 1.0, 0.9),  # too short
+        WorkerRow("history-here-8000:cc", "sink", {"indexed": 1000}, 50.0, 20.0),
+        WorkerRow("live-here-8000:cc", "live", {"pushed": 1000}, 50.0, 20.0),
         WorkerRow("state-there-8000:dd", "sink", {"stored": 1000}, 50.0, None),
+        WorkerRow("live-there-8001:ff", "live", {"pushed": 1000}, 50.0, 5.0),
         WorkerRow("viewer-1:ee", "viewer", {"viewed": 1000}, 50.0, 2.0),
     )
-    taken = figures_of(replace(sample_report(), workers=workers))
+    taken = figures_of(replace(sample_report(), workers=workers), PROFILE)
     assert taken.figures == ()
+    kept = "the profile's own figures are kept"
     assert taken.notes == (
-        "run-sample: no driver actor told its processor time",
-        "run-sample: history, live of the API shared a process; the profile's own figures are kept",
-        "run-sample: state of the API told no processor time; the profile's own figures are kept",
+        f"run-sample: no driver actor told its processor time; {kept}",
+        f"run-sample: history, live of the API shared a process; {kept}",
+        f"run-sample: state of the API told no processor time; {kept}",
+        f"run-sample: live of the API used 10% of a core, too little to tell what a position needs; {kept}",
     )
-    assert figures_of(replace(sample_report(), workers=())).figures == ()
+    assert figures_of(replace(sample_report(), workers=()), PROFILE).figures == ()
+
+
+def test_drivers_that_did_little_but_tick_are_no_figure() -> None:
+    workers = (WorkerRow("driver-1:aa", "driver", {"produced": 1500}, 20.0, 1.4),)
+    taken = figures_of(replace(sample_report(), workers=workers), PROFILE)
+    assert taken.figures == ()
+    assert taken.notes[0].startswith("run-sample: driver actors used 7% of a core each, most of it for their ticks alone;")
 
 
 # -- the command ---------------------------------------------------------------------------------------------------------------------------------------
@@ -280,7 +291,7 @@ def test_the_command_tells_json_with_sources_and_ranges() -> None:
     assert (told["positionsPerS"], told["demand"]["busy"], told["model"]) == (1_000_000.0, 0.6, list(MODEL))
     cores = next(one for one in told["estimates"] if one["name"] == "drivers.cores")
     assert cores["low"] < cores["value"] < cores["high"]
-    assert (cores["figures"], cores["assumed"], cores["unit"]) == (["driver_cpu_us"], False, "cores")
+    assert (cores["figures"], cores["assumed"], cores["unit"]) == (["driver_cpu_us", "actor_cores"], False, "cores")
     figure = next(one for one in told["figures"] if one["name"] == "driver_cpu_us")
     assert figure["benchmark"]
     assert figure["machine"]
@@ -301,12 +312,12 @@ def test_the_table_fits_the_terminal_and_tells_what_is_assumed(width: int, monke
 
 
 def test_the_command_takes_figures_from_a_report(tmp_path: Path) -> None:
-    workers = (WorkerRow("driver-1:aa", "driver", {"produced": 100_000}, 50.0, 1.0), WorkerRow("live-here-1:bb", "live", {"pushed": 9}, 50.0, None))
+    workers = (WorkerRow("driver-1:aa", "driver", {"produced": 100_000}, 50.0, 22.7), WorkerRow("live-here-1:bb", "live", {"pushed": 9}, 50.0, None))
     path = tmp_path / "report.json"
     path.write_text(replace(sample_report(), workers=workers).to_json(), encoding="utf-8")
     told = json.loads(runner.invoke(app, ["size", "--drivers", "6000", "--from", str(path), "--json"]).stdout)
     cores = next(one for one in told["estimates"] if one["name"] == "drivers.cores")
-    assert (cores["value"], cores["basis"]) == (pytest.approx(6000 * 10e-6 / 0.6), "extrapolated ×3: load test run-sample")
+    assert (cores["value"], cores["basis"]) == (pytest.approx((6000 * 200e-6 + 3 * 0.054) / 0.6), "extrapolated ×3: load test run-sample, footprint")
     assert told["notes"] == ["run-sample: live of the API told no processor time; the profile's own figures are kept"]
 
 
