@@ -61,13 +61,19 @@ class Batch:
         )
 
     def parts(self, at_most: int) -> Iterator[Batch]:
-        """Yield it in parts of so many deliveries, each with what was done to them; only the last has its number, and says that the host has all of it."""
-        last = max(0, len(self.specs) - 1) // at_most * at_most
-        for begin in range(0, last + 1, at_most):
-            specs = self.specs[begin : begin + at_most]
+        """Yield it in parts of so many deliveries, each with what was done to them, and then what was done to others, which the host has already.
+
+        Only the last part has the batch's number, and says that the host has all of it.
+        """
+        own = {spec.delivery_id for spec in self.specs}
+        others = [steering for steering in self.steerings if steering.delivery_id not in own]
+        parts = [(self.specs[begin : begin + at_most], others[:0]) for begin in range(0, len(self.specs), at_most)]
+        parts += [(self.specs[:0], others[begin : begin + at_most]) for begin in range(0, len(others), at_most)]
+        for number, (specs, to_others) in enumerate(parts or [(self.specs, others)], 1):
             ids = {spec.delivery_id for spec in specs} if self.steerings else set()
-            steerings = tuple(steering for steering in self.steerings if steering.delivery_id in ids)
-            yield Batch(self.number if begin == last else 0, specs, () if begin else self.routes, self.resume_seq, steerings)
+            steerings = (*(steering for steering in self.steerings if steering.delivery_id in ids), *to_others)
+            is_first, is_last = number == 1, number >= len(parts)
+            yield Batch(self.number if is_last else 0, specs, self.routes if is_first else (), self.resume_seq, steerings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class LocalCrew:
         self._publishers: dict[str, MemoryPublisher] = {}
         self._hosts: dict[str, DriverHost] = {}
         self._steered: list[tuple[Steering, int | None]] = []
+        #: They take over what they are given at once; a test may say that they do not.
+        self.untaken = 0
         for name in plan.actors:
             self.restart(name)
 
@@ -56,8 +58,9 @@ class LocalCrew:
             host.tick()
 
     def add(self, actor: str, batch: Batch) -> None:
-        """Give a host some deliveries."""
-        self._steered += self._hosts[actor].add(batch)
+        """Give a host some deliveries, in small parts, as a driver actor takes over a large batch."""
+        for part in batch.parts(2):
+            self._steered += self._hosts[actor].add(part)
 
     def steer(self, actor: str, steering: Steering) -> None:
         """Have a host pause, resume or cancel a delivery."""

@@ -234,3 +234,12 @@ def test_a_long_catch_up_is_cut_in_pieces(monkeypatch: pytest.MonkeyPatch, bench
     bench.host.tick()
     assert bench.seqs(specs[0].delivery_id) == list(range(60))
     assert bench.host.status().checkpoint == Checkpoint(START_MS + 60_000, 1)
+
+
+def test_what_is_done_to_deliveries_that_a_host_has_already_is_in_the_parts_of_a_batch_too(specs: list[DeliverySpec]) -> None:
+    done = [Steering(f"d-{n}", ControlAction.FLEET, 1_000, 0) for n in range(5)] + [Steering(specs[0].delivery_id, ControlAction.PAUSE, 2_000, 0)]
+    alone = list(Batch(9, (), steerings=tuple(done[:5])).parts(2))
+    assert [(part.number, part.steerings) for part in alone] == [(0, tuple(done[:2])), (0, tuple(done[2:4])), (9, tuple(done[4:5]))]
+    both = list(Batch(9, tuple(specs), steerings=tuple(done)).parts(2))
+    assert [(part.number, len(part.specs), len(part.steerings)) for part in both] == [(0, 2, 1), (0, 1, 0), (0, 0, 2), (0, 0, 2), (9, 0, 1)]
+    assert [(part.number, part.specs, part.steerings) for part in Batch(9, ()).parts(2)] == [(9, (), ())]
