@@ -43,8 +43,9 @@ class Estimate:
         """How sure it is, in a few words: what it was measured by, how far it is extrapolated, what is assumed."""
         assumed = [figure.name for figure in self.figures if figure.is_assumed]
         measured = list(dict.fromkeys(str(figure.benchmark) for figure in self.figures if not figure.is_assumed))
-        is_near = self.factor is None or 0.5 <= self.factor <= 2
-        told = [f"{'measured' if is_near else f'extrapolated {factor_text(self.factor or 1.0)}'}: {', '.join(measured)}"] if measured else []
+        is_near = self.factor is not None and 0.5 <= self.factor <= 2
+        how = "a measured size" if self.factor is None else "measured" if is_near else f"extrapolated {factor_text(self.factor)}"
+        told = [f"{how}: {', '.join(measured)}"] if measured else []
         return "; ".join(told + ([f"assumed: {', '.join(assumed)}"] if assumed else []))
 
     def to_json(self) -> dict[str, Any]:
