@@ -112,7 +112,7 @@ def _stage(stage: StageLoad, load: MeasuredLoad) -> Stage:
         judged=stage.judged,
         from_s=(stage.from_ms - first_ms) / 1000,
         to_s=None if stage.to_ms is None else (stage.to_ms - first_ms) / 1000,
-        seconds=float(stage.seconds),
+        seconds=stage.ran_s,
         planned=stage.planned,
         produced=stage.histograms[Segment.PRODUCED].total if Segment.PRODUCED in stage.histograms else 0,
         segments={segment.value: Latency.of(counted) for segment, counted in stage.histograms.items()},

@@ -28,11 +28,12 @@ LEAST = 0.02
 
 
 class Change(StrEnum):
-    """What became of a figure. missing: one side does not have it, so nobody can say."""
+    """What became of a figure. unclear: it changed, and nobody knows by how much it does by chance. missing: one side does not have it."""
 
     BETTER = "better"
     WORSE = "worse"
     SAME = "same"
+    UNCLEAR = "unclear"
     MISSING = "missing"
 
 
@@ -142,7 +143,12 @@ def _row(figure: Figure, before: list[Value], after: list[Value], least: float, 
     old, new = (fmean(value.value for value in side) for side in (before, after))
     noise, known = _noise(before, after, confidence)
     noise = max(noise, least * abs(old))
-    change = Change.SAME if abs(new - old) <= noise else Change.BETTER if (new > old) == figure.is_better_high else Change.WORSE
+    if abs(new - old) <= noise:
+        change = Change.SAME
+    elif known == Noise.UNKNOWN:
+        change = Change.UNCLEAR
+    else:
+        change = Change.BETTER if (new > old) == figure.is_better_high else Change.WORSE
     return Row(figure, old, new, noise, known, change)
 
 
@@ -182,7 +188,7 @@ def _remarks(before: Sequence[LoadReport], after: Sequence[LoadReport], rows: Se
     if any(row.known != Noise.BETWEEN_RUNS for row in rows if row.change != Change.MISSING):
         yield (
             "Each side is one run, so the noise between runs is unknown: of a percentile the chance of its sample is taken, the least that it can be, "
-            "of other figures nothing. Give several runs a side to know it."
+            "of CPU and memory nothing. Give several runs a side to know it."
         )
     if before[0].scenario.toml != after[0].scenario.toml:
         yield "The scenarios are not the same."

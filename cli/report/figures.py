@@ -99,7 +99,7 @@ def mean_half_width(values: Sequence[float], confidence: float) -> float:
 
 def _stage(stage: Stage, seconds: Sequence[Second], confidence: float) -> Iterator[tuple[Figure, Value]]:
     if stage.produced_per_s is not None:
-        yield Figure(stage.name, RATE), Value(stage.produced_per_s)
+        yield Figure(stage.name, RATE), Value(stage.produced_per_s, _rate_half_width(stage, seconds, confidence))
     for segment in (segment for segment in Segment if segment in stage.segments):
         briefs = [second.segments[segment] for second in seconds if segment in second.segments]
         yield from _latency(stage.name, segment, stage.segments[segment], briefs, confidence)
@@ -114,6 +114,13 @@ def _latency(stage: str, segment: Segment, latency: Latency, briefs: Sequence[Br
         between = mean_half_width([ms for ms in per_second[name] if ms is not None], confidence)
         half_width = max((high - low) / 2000, between if math.isfinite(between) else 0.0)
         yield Figure(stage, f"{segment} {name} ms"), Value((counted.percentile_us(percentile) or 0) / 1000, half_width)
+
+
+def _rate_half_width(stage: Stage, seconds: Sequence[Second], confidence: float) -> float | None:
+    """Return the chance of a stage's rate, by how its seconds differ in what share of their plan they produced; None without a plan."""
+    shares = [second.produced / second.planned for second in seconds if second.planned]
+    width = mean_half_width(shares, confidence)
+    return None if stage.planned_per_s is None or not math.isfinite(width) else width * stage.planned_per_s
 
 
 def _run(report: LoadReport) -> Iterator[tuple[Figure, Value]]:

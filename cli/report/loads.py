@@ -74,7 +74,7 @@ class Stage:
     ----------
     judged : whether thresholds hold for it; a warm-up is not judged.
     from_s, to_s : virtual seconds after the run's beginning; an endless one has no end.
-    seconds : wall seconds in which its positions were due.
+    seconds : for how many wall seconds it was run.
     planned : positions that were to be produced in what was run of it.
     produced : positions that were.
     drivers : the most on the road.

@@ -45,6 +45,8 @@ def bound_sentence(report: LoadReport) -> str:
     """Return what held the load up, as far as it is known."""
     verdict = report.verdict
     why = _sentence(verdict.why)
+    if verdict.bound is None and verdict.outcome == Outcome.PASSED:
+        return ""
     return why if verdict.bound is None else f"What bounded it: {verdict.bound}. {why}".rstrip()
 
 

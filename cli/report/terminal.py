@@ -24,7 +24,7 @@ WIDTH = 120
 
 STYLES = {Outcome.PASSED: "bold green", Outcome.FAILED: "bold red", Outcome.NO_VERDICT: "bold yellow"}
 
-_CHANGES = {Change.BETTER: "green", Change.WORSE: "bold red", Change.SAME: "bright_black", Change.MISSING: "yellow"}
+_CHANGES = {Change.BETTER: "green", Change.WORSE: "bold red", Change.SAME: "bright_black", Change.UNCLEAR: "yellow", Change.MISSING: "yellow"}
 
 
 def wide(console: Console) -> Console:
@@ -49,7 +49,11 @@ def show_report(console: Console, report: LoadReport) -> None:
 def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print what got better or worse, stage by stage, and what must be known before believing it."""
     console = wide(console)
-    counts = [Text(f"{comparison.count(change)} {change}", _CHANGES[change]) for change in Change if comparison.count(change) or change != Change.MISSING]
+    counts = [
+        Text(f"{comparison.count(change)} {change}", _CHANGES[change])
+        for change in Change
+        if comparison.count(change) or change not in (Change.UNCLEAR, Change.MISSING)
+    ]
     runs = " against ".join(shown.plural(number, "run") for number in comparison.runs)
     console.print(Text(f"{runs}: ").append(Text(", ").join(counts)))
     for remark in comparison.remarks:

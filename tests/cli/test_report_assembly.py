@@ -47,7 +47,7 @@ def load() -> MeasuredLoad:
         ),
         seconds=(
             SecondLoad(BEGIN_S, "warm-up", 2.0, {Segment.PRODUCED: BriefUs(2, 1000, 2000, 2000)}, active=1),
-            SecondLoad(BEGIN_S + 1, "hold", 4.0, {Segment.PRODUCED: BriefUs(1, 3000, 3000, 3000)}, active=2),
+            SecondLoad(BEGIN_S + 1, "hold", 4.0, {Segment.PRODUCED: BriefUs(1, 3000, 3000, 3000)}, active=2, ran_s=0.5),
         ),
         workers=(WorkerLoad("driver-1", "driver", BEGIN_S * 1000, BEGIN_S * 1000 + 2000, {Segment.PRODUCED: 3}, {"queue": 4.0}, cpu_s=0.5, rss_bytes=1e6),),
         ledger=LedgerTotals(produced=3, acked=3, consumed=2, stored=2, missing=1),
@@ -71,6 +71,7 @@ def test_stages_and_seconds_are_told_after_the_beginning_in_ms() -> None:
         (0.0, 1.0, False, 2.0, 2, 1),
         (1.0, None, True, 4.0, 1, 2),
     ]
+    assert (hold.seconds, hold.produced_per_s, hold.planned_per_s) == (0.5, 2.0, 8.0)
     assert hold.segments["pushed"] == Latency.of(counted(30))
     assert histogram_of(warm_up.segments["produced"], "warm-up").total == 2
     assert hold.uses[0].growth == {"queue": 2.0}
