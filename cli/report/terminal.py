@@ -49,11 +49,8 @@ def show_report(console: Console, report: LoadReport) -> None:
 def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print what got better or worse, stage by stage, and what must be known before believing it."""
     console = wide(console)
-    counts = [
-        Text(f"{comparison.count(change)} {change}", _CHANGES[change])
-        for change in Change
-        if comparison.count(change) or change not in (Change.UNCLEAR, Change.MISSING)
-    ]
+    told = [change for change in Change if comparison.count(change) or change in (Change.BETTER, Change.WORSE, Change.SAME)]
+    counts = [Text(f"{comparison.count(change)} {change}", _CHANGES[change]) for change in told]
     runs = " against ".join(shown.plural(number, "run") for number in comparison.runs)
     console.print(Text(f"{runs}: ").append(Text(", ").join(counts)))
     for remark in comparison.remarks:

@@ -43,7 +43,7 @@ def load() -> MeasuredLoad:
         ended_ms=BEGIN_S * 1000 + 2250,
         stages=(
             StageLoad("warm-up", VIRTUAL_MS, VIRTUAL_MS + 1000, False, 1, 2.0, {Segment.PRODUCED: counted(1, 2)}),
-            StageLoad("hold", VIRTUAL_MS + 1000, None, True, 1, 4.0, {Segment.PRODUCED: counted(3), Segment.PUSHED: counted(30)}, (use,)),
+            StageLoad("hold", VIRTUAL_MS + 1000, None, True, 1, 4.0, {Segment.PRODUCED: counted(3), Segment.PUSHED: counted(30)}, (use,), ran_s=0.5),
         ),
         seconds=(
             SecondLoad(BEGIN_S, "warm-up", 2.0, {Segment.PRODUCED: BriefUs(2, 1000, 2000, 2000)}, active=1),
