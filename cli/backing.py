@@ -36,7 +36,7 @@ class Embedded:
     """The embedded broker, and stores in files of the API's own."""
 
     title = "embedded"
-    settle_s = 3.0
+    settle_s = 10.0
 
     def __init__(self) -> None:
         self._broker = EmbeddedBroker()

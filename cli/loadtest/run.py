@@ -86,7 +86,7 @@ class LoadRun:
         self._viewers: Child | None = None
         self._disturber = Disturber(scenario.disturbances, self._stack, lambda: self._viewers)
         self._reader: MetricsReader | None = None
-        self._is_aborted = False
+        self._aborting: Verdict | None = None
 
     def run(self, asked: threading.Event) -> LoadResult:
         """Run it to its end, or until it is asked to end, or until a threshold fails that ends the run.
@@ -139,7 +139,7 @@ class LoadRun:
     def _go_on(self, asked: threading.Event) -> None:
         assert self._reader is not None
         looked = 0.0
-        while not self._stack.has_finished() and not asked.is_set() and not self._is_aborted:
+        while not self._stack.has_finished() and not asked.is_set() and self._aborting is None:
             self._stack.check()
             self._reader.read(POLL_S)
             if time.monotonic() - looked >= LOOK_S:
@@ -151,7 +151,8 @@ class LoadRun:
         self._disturber.act(load.run_s)
         thresholds = self._scenario.thresholds
         verdict = judge(load, thresholds, running=True)
-        self._is_aborted = bool(thresholds is not None and thresholds.abort and verdict.outcome is Outcome.FAILED)
+        if thresholds is not None and thresholds.abort and verdict.outcome is Outcome.FAILED:
+            self._aborting = verdict
         self._watch(View("running", self.run_id, self._settings.url, load, verdict, self._disturber.done))
 
     def _result(self, ledger: LedgerSummary | None) -> LoadResult:
@@ -159,15 +160,18 @@ class LoadRun:
             twice = self._reader.faults[FaultKind.DUPLICATED] if self._reader is not None else 0
             self._collector.on_ledger(ledger, duplicated_on_purpose=twice)
         load = self._collector.load(time.time() * 1000)
+        verdict = judge(load, self._scenario.thresholds)
+        if self._aborting is not None and verdict.outcome is not Outcome.FAILED:
+            verdict = self._aborting  # what ended the run failed, even if the last seconds have made up for it
         return LoadResult(
             run_id=self.run_id,
             scenario=self._scenario,
             load=load,
-            verdict=judge(load, self._scenario.thresholds),
+            verdict=verdict,
             ledger=ledger,
             broker=self._stack.backing.title,
             summary=self._stack.summary(),
             done=tuple(self._disturber.done),
             faults=dict(self._reader.faults) if self._reader is not None else {},
-            is_aborted=self._is_aborted,
+            is_aborted=self._aborting is not None,
         )
