@@ -19,7 +19,7 @@ from engine.clock import RunClock
 logger = logging.getLogger(__name__)
 
 WAVE = 4
-"""So many actors may be starting at once: each costs a second of CPU, and starting all of them together makes every one late."""
+"""So many actors may be starting at once, or as many as there are CPUs: each costs a second of CPU, and starting all of them together makes every one late."""
 
 STATUS_PERIOD_S = 0.25
 
@@ -35,33 +35,39 @@ class RayCrew:
     Parameters
     ----------
     namespace : of the actors' names.
+    cpus : how many the cluster has.
     """
 
-    def __init__(self, plan: RunPlan, settings: Settings, namespace: str) -> None:
+    def __init__(self, plan: RunPlan, settings: Settings, namespace: str, cpus: float) -> None:
         self._plan, self._settings, self._namespace = plan, settings, namespace
+        self._wave = max(WAVE, int(cpus))
         self._handles: dict[str, Any] = {}
         self._heard: set[str] = set()
         self._questions: dict[str, Any] = {}
         self._asked_s: dict[str, float] = {}
         self._orders: list[Any] = []
-        self._batches: list[Any] = []
+        self._batches: dict[Any, int] = {}
         self._answers: list[tuple[Steering, int | None]] = []
         self._steerings: dict[Any, Steering] = {}
 
     def start(self) -> None:
         """Start the next actors, as far as the wave allows. `statuses` calls it; call it once before to lose no time."""
         for number, name in enumerate(self._plan.actors):
-            if len(self._handles) - len(self._heard) >= WAVE:
+            if len(self._handles) - len(self._heard) >= self._wave:
                 return
             if name not in self._handles:
                 options = {"name": name, "namespace": self._namespace, "lifetime": "detached", "get_if_exists": True}
-                self._handles[name] = DriverActor.options(**options, num_cpus=self._plan.placement.actor_cpus).remote(
-                    name, self._plan.run_id, self._settings, number / len(self._plan.actors)
-                )
+                place = {"num_cpus": self._plan.placement.actor_cpus, "scheduling_strategy": "SPREAD"}  # over the nodes, for each has a network of its own
+                self._handles[name] = DriverActor.options(**options, **place).remote(name, self._plan.run_id, self._settings, number / len(self._plan.actors))
 
     def add(self, actor: str, batch: Batch) -> None:
         """Give an actor some deliveries."""
-        self._batches.append(self._handles[actor].add.remote(batch))
+        self._batches[self._handles[actor].add.remote(batch)] = len(batch.specs)
+
+    @property
+    def untaken(self) -> int:
+        """How many deliveries the actors have been given and not taken over yet."""
+        return sum(self._batches.values())
 
     def steer(self, actor: str, steering: Steering) -> None:
         """Have an actor pause, resume or cancel a delivery."""
@@ -94,8 +100,8 @@ class RayCrew:
         done, self._orders = _ready(self._orders)
         for order in done:
             _answer(order)
-        done, self._batches = _ready(self._batches)
-        for order in done:
+        for order in _ready(list(self._batches))[0]:
+            del self._batches[order]
             self._answers += _answer(order, otherwise=[])
 
     def steered(self) -> list[tuple[Steering, int | None]]:

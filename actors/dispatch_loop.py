@@ -31,12 +31,19 @@ from engine.route import Route
 
 logger = logging.getLogger(__name__)
 
+MAX_UNTAKEN = 20_000
+"""While so many deliveries are on their way to the actors, the fleet waits: what they have not taken over yet would only take room, there and in Ray."""
+
 _REQUESTS = "requests"
 _FLUSH_S = 1.0
 
 
 class Crew(Protocol):
     """The driver actors. Nothing here waits for them."""
+
+    @property
+    def untaken(self) -> int:
+        """How many deliveries they have been given and not taken over yet."""
 
     def add(self, actor: str, batch: Batch) -> None:
         """Give an actor some deliveries."""
@@ -110,7 +117,7 @@ class DispatchLoop:
             instructions += self._dispatcher.report(status)
         for steering, at_ms in self._crew.steered():
             instructions += self._dispatcher.steered(steering, at_ms)
-        instructions += self._dispatcher.pass_time(self._now_ms())
+        instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
         self._do(instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found))
         self._requests.commit()
 

@@ -181,8 +181,8 @@ class Dispatcher:
 
     # Time
 
-    def pass_time(self, now_ms: float) -> list[Instruction]:
-        """Decide what is due by now. Called every few ten milliseconds."""
+    def pass_time(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
+        """Decide what is due by now, and hand out at most `room` deliveries of the fleet. Called every few ten milliseconds."""
         if self._course.is_ending:
             return []
         instructions: list[Instruction] = []
@@ -193,8 +193,9 @@ class Dispatcher:
             instructions += [Record(*change) for change in self._course.begin(begin_ms)]
             self._fleet.begin(self._course.start_ms or 0)
             # Deliveries first, then the clock: an actor that ticks has everything that is due.
-            instructions += [*self._hand_out_fleet(now_ms), *self._roster.send_clock()]
-        instructions += self._hand_out_fleet(now_ms)
+            instructions += [*self._hand_out_fleet(now_ms, room), *self._roster.send_clock()]
+        else:
+            instructions += self._hand_out_fleet(now_ms, room)
         instructions += self._retry_waiting(now_ms)
         if now_ms - self._checkpointed_ms >= CHECKPOINT_PERIOD_MS:
             self._checkpointed_ms = now_ms
@@ -215,11 +216,11 @@ class Dispatcher:
 
     # How
 
-    def _hand_out_fleet(self, now_ms: float) -> list[Instruction]:
-        if self._course.clock is None or self._fleet.is_exhausted:
+    def _hand_out_fleet(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
+        if self._course.clock is None or self._fleet.is_exhausted or room <= 0:
             return []
         due: dict[str, list[Placed]] = {}
-        for placed in self._fleet.take(self._course.clock.virtual(now_ms + FLEET_HORIZON_MS), FLEET_STEP):
+        for placed in self._fleet.take(self._course.clock.virtual(now_ms + FLEET_HORIZON_MS), min(room, FLEET_STEP)):
             due.setdefault(placed.actor, []).append(placed)
         if not due:
             return []
@@ -241,14 +242,14 @@ class Dispatcher:
         return [Publish(event), *(Record(*change) for change in self._desk.refuse(delivery_id))]
 
     def _resize(self, request: ControlRun, now_ms: float) -> list[Instruction]:
-        """Change the fleet's size: who leaves is told when, and who comes is handed out as those who were there from the beginning."""
+        """Change the fleet's size: who leaves is told when, and who comes is handed out with time, as those who were there from the beginning."""
         drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
         change = self._course.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
         if change is None:
             logger.warning("the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end", self.plan.run_id, drivers)
             return []
         noted, leaving = self._fleet.resize(change)
-        return [Record(*noted), *self._roster.leave(leaving, change.at_ms), *self._hand_out_fleet(now_ms), self._run_event(now_ms)]
+        return [Record(*noted), *self._roster.leave(leaving, change.at_ms), self._run_event(now_ms)]
 
     def _cancel_run(self, now_ms: float) -> list[Instruction]:
         instructions = self._roster.steer([placed.spec.delivery_id for placed in self._roster.book.on_the_road], ControlAction.CANCEL, now_ms)

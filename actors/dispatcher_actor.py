@@ -102,7 +102,7 @@ class Dispatching:
         journal = open_journal(self._plan.run_id, self._settings)
         table = journal.read()
         plan = resumed_plan(self._plan, table, self._cpus)
-        self._crew = RayCrew(plan, self._settings, self._namespace)
+        self._crew = RayCrew(plan, self._settings, self._namespace, self._cpus)
         self._crew.start()  # then the processes, because they take longest to start
         routes = routes_of(self._scenario)
         offered = offered_routes(routes)

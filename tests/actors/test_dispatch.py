@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from actors.dispatch_loop import MAX_UNTAKEN
 from actors.requests import RouteGone
 from engine.ledger import Gap
 from engine.messages import ControlRun, DeadLetter, DeliveryEvent, EventKind, RunEvent, RunState, StartDelivery
@@ -33,6 +34,19 @@ def test_a_run_starts_when_all_actors_are_there_and_ends_when_all_has_arrived(ma
     assert (last.state, last.active, last.actors, last.drivers) == (RunState.FINISHED, 0, 2, 4)
     assert last.produced == last.acked == len(world.crew.positions)
     assert [event.seq for event in run_events(world)] == sorted({event.seq for event in run_events(world)})
+
+
+def test_the_fleet_waits_while_actors_have_not_taken_over_what_they_were_given(make_world) -> None:
+    world = make_world(drivers=4, actors=2)
+    world.crew.untaken = MAX_UNTAKEN - 1
+    world.run(0.1)
+    assert world.dispatcher.deliveries == 1
+    world.crew.untaken = MAX_UNTAKEN
+    world.run(0.5)
+    assert world.dispatcher.deliveries == 1
+    world.crew.untaken = 0
+    world.run(0.1)
+    assert world.dispatcher.deliveries == 4
 
 
 @pytest.mark.parametrize(("actors", "per_actor"), [(1, 4), (2, 2), (4, 1), (3, 1)])
