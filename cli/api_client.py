@@ -35,6 +35,10 @@ class ApiClient:
         except httpx.TransportError:
             return False
 
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs that the API has heard of, the newest first."""
+        return list(self._request("GET", "/runs"))
+
     def run(self, run_id: str) -> dict[str, Any] | None:
         """Return a run, or None while the API has not heard of it."""
         answer = self._request("GET", f"/runs/{run_id}", missing_ok=True)

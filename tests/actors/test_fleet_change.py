@@ -133,6 +133,8 @@ def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(m
 class _Deaf:
     """A crew that hears nothing any more."""
 
+    untaken = 0
+
     def __init__(self, crew: object) -> None:
         self.statuses, self.steered = crew.statuses, crew.steered  # type: ignore[attr-defined]
 
