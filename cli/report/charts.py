@@ -54,7 +54,6 @@ class Line:
     Attributes
     ----------
     colour : number of its colour.
-    is_faint : whether it is drawn broken.
     is_area : whether it is drawn as the area below it.
     has_dots : whether each of its points is drawn; those that stand alone are always.
     """
@@ -62,7 +61,6 @@ class Line:
     name: str
     points: Sequence[Point]
     colour: int
-    is_faint: bool = False
     is_area: bool = False
     has_dots: bool = False
 
@@ -154,8 +152,7 @@ def legend(lines: Iterable[Line]) -> list[Markup]:
     """Return the names of lines with a piece of each, in a row above a chart."""
     parts, at = [], LEFT
     for line in lines:
-        name = f"l{line.colour}{' faint' if line.is_faint else ''}"
-        parts.append(el("line", x1=at, x2=at + 18, y1=30, y2=30, class_=name))
+        parts.append(el("line", x1=at, x2=at + 18, y1=30, y2=30, class_=f"l{line.colour}"))
         parts.append(el("text", line.name, x=at + 23, y=34))
         at += 23 + 1.15 * LETTER * len(line.name) + 16
     return parts
@@ -197,9 +194,10 @@ def _path(line: Line, x: Scale, y: Scale) -> Markup:
         told += f"{pen}{x(at):.1f} {y(value):.1f}"
         pen = "L"
     if line.is_area and told.count("M") == 1:
-        told += f"L{x(line.points[-1][0]):.1f} {y.begin:.1f}L{x(line.points[0][0]):.1f} {y.begin:.1f}Z"
+        known = [at for at, value in line.points if value is not None]
+        told += f"L{x(known[-1]):.1f} {y.begin:.1f}L{x(known[0]):.1f} {y.begin:.1f}Z"
         return el("path", d=told, class_=f"a{line.colour}")
-    return el("path", d=told, class_=f"l{line.colour}{' faint' if line.is_faint else ''}")
+    return el("path", d=told, class_=f"l{line.colour}")
 
 
 def _dots(line: Line, x: Scale, y: Scale) -> list[Markup]:

@@ -71,24 +71,26 @@ def percentile_chart(report: LoadReport, segment: Segment, key: str, title: str)
 
 
 def capacity_charts(capacity: Capacity) -> tuple[Markup, Markup]:
-    """Return latencies and positions a second by the fleets that were tried."""
+    """Return latencies and CPU by the fleets that were tried."""
     tried = sorted(capacity.probes, key=lambda probe: probe.drivers)
     slow = [
         Line("end to end p99", [(probe.drivers, probe.e2e_p99_ms) for probe in tried], 3, has_dots=True),
         Line("lateness p99", [(probe.drivers, probe.lateness_p99_ms) for probe in tried], 0, has_dots=True),
     ]
-    made = [Line("produced", [(probe.drivers, probe.positions_per_s) for probe in tried], 0, has_dots=True)]
+    busy = [Line("CPU", [(probe.drivers, probe.cpu_share) for probe in tried], 1, has_dots=True)]
     bands = _fleets(capacity, [probe.drivers for probe in tried])
     marks = [] if capacity.highest is None else [(float(capacity.highest), f"highest: {capacity.highest:,}")]
     latency = "Latencies, p99, of the fleets that the search tried; a line marks the greatest that kept the thresholds."
-    rate = "Positions a second that the fleets produced that the search tried."
+    cpu = "Share of all processors of the machine in use, by the fleets that the search tried."
     return (
         chart(Picture("capms", "Latency by fleet", latency, slow, "ms", _ms, short, may_log=True, bands=bands, marks=marks)),
-        chart(Picture("caprate", "Load by fleet", rate, made, "positions/s", short, short, bands=bands, marks=marks)),
+        chart(Picture("capcpu", "CPU of the machine by fleet", cpu, busy, "share", shown.share, short, bands=bands, marks=marks)),
     )
 
 
 def _fleets(capacity: Capacity, drivers: Sequence[int]) -> list[Band]:
+    if not drivers:
+        return []
     failed = [probe.drivers for probe in capacity.probes if probe.outcome != Outcome.PASSED and probe.drivers > (capacity.highest or 0)]
     if not failed:
         return [Band("kept", drivers[0], drivers[-1])]
@@ -128,7 +130,7 @@ def _limits(report: LoadReport, names: set[str]) -> list[Limit]:
     checks = {check.stage: check for check in report.verdict.checks if check.threshold in {f"{name}_p99_ms" for name in names}}
     found: list[Limit] = []
     for band in stage_bands(report):
-        check = checks.get(band.name) or checks.get(None)
+        check = checks.get(band.name)
         if check is None or band.is_quiet:
             continue
         if found and found[-1].value == check.limit and found[-1].end == band.begin:

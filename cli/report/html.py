@@ -107,7 +107,7 @@ def _sections(report: LoadReport) -> list[tuple[str, str, list[Markup | None]]]:
         found.append(("ledger", "Ledger", [ledger_table(report.ledger), gap_table(report.ledger)]))
     if report.faults or report.disturbances or report.errors:
         errors = [el("h3", "Errors"), el("ul", *(el("li", error) for error in report.errors))] if report.errors else []
-        found.append(("faults", "Faults and disturbances", [fault_table(report), *errors]))
+        found.append(("faults", "Faults and disturbances", [fault_table(report) if report.faults or report.disturbances else None, *errors]))
     if report.repeats:
         found.append(("repeats", "Repeated runs", [repeat_table(report)]))
     found.append(("environment", "Environment", [environment_table(report.environment), settings_table(report.environment)]))

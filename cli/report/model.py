@@ -107,9 +107,13 @@ class LoadReport:
         if record["format"] != FORMAT:
             raise ReportError(f"{source}: format must be {FORMAT}, found {record['format']!r}; read it with the release that wrote it")
         try:
-            return read(cls, record)
+            report = read(cls, record)
+            for number, stage in enumerate(report.stages):
+                for segment, latency in stage.segments.items():
+                    histogram_of(latency, f"stages[{number}].segments.{segment}")
         except ReportError as error:
             raise ReportError(f"{source}: {error}") from None
+        return report
 
     @property
     def e2e(self) -> Segment:

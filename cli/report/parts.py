@@ -160,7 +160,7 @@ class Probe:
 
     Attributes
     ----------
-    positions_per_s : produced a wall second.
+    positions_per_s : offered by the plan, a wall second.
     cpu_share : of all processors of the machine, 0 to 1.
     """
 

@@ -126,7 +126,7 @@ def fault_table(report: LoadReport) -> Markup:
 
 def probe_table(capacity: Capacity) -> Markup:
     """Return the fleets that the search tried, in its order."""
-    head = ("drivers", "outcome", "bound", "positions/s", "end to end p99", "lateness p99", "CPU of the machine")
+    head = ("drivers", "outcome", "bound", "positions/s offered", "end to end p99", "lateness p99", "CPU of the machine")
     rows = [
         (
             f"{probe.drivers:,}",

@@ -108,7 +108,7 @@ def _latencies(report: LoadReport) -> Table:
 
 
 def _capacity(capacity: Capacity) -> Table:
-    table = _table("drivers", "outcome", "bound", "positions/s", "end to end p99", "lateness p99", "CPU", words=3)
+    table = _table("drivers", "outcome", "bound", "offered/s", "end to end p99", "lateness p99", "CPU", words=3)
     table.title, table.title_justify = capacity_sentence(capacity), "left"
     for probe in capacity.probes:
         figures = (shown.rate(probe.positions_per_s), shown.ms(probe.e2e_p99_ms), shown.ms(probe.lateness_p99_ms), shown.share(probe.cpu_share))

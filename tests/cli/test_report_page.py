@@ -10,7 +10,7 @@ import pytest
 from load_reports import sample_report
 
 from cli.report.html import page
-from cli.report.model import Disturbance, LoadReport, Missing, Outcome, ScenarioText
+from cli.report.model import Capacity, Disturbance, LoadReport, Missing, Outcome, ScenarioText
 
 EVIL = '</pre></style><script>alert("x")</script><img src=x onerror=alert(1)>&amp;\'"'
 
@@ -105,6 +105,11 @@ def test_a_run_of_which_nothing_was_measured_has_a_page_too() -> None:
     whole = sample_report()
     bare = LoadReport(whole.format, whole.run, whole.environment, whole.scenario, (), (), (), replace(whole.verdict, checks=()))
     assert "nothing was measured" in _Reader(page(bare)).text
+
+
+def test_a_search_without_a_probe_has_a_page_too() -> None:
+    found = _Reader(page(replace(sample_report(), capacity=Capacity(None, ()))))
+    assert "No fleet that was tried kept the thresholds." in found.text
 
 
 def test_one_second_and_one_driver_can_be_drawn() -> None:
