@@ -15,6 +15,8 @@ def prepare(environment: MutableMapping[str, str]) -> None:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # an actor without GPUs keeps its environment; Ray warns unless told
         "RAY_COLOR_PREFIX": "0",
+        # Ray would have its workers yield to everybody (nice 15). Ours keep a schedule: a busy broker or store beside them must not be let in first.
+        "RAY_worker_niceness": "0",
     }
     if "RAY_AUTH_TOKEN_PATH" not in environment:
         wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # otherwise Ray writes one to the home folder, for all clusters

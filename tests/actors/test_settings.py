@@ -116,6 +116,7 @@ def test_a_cluster_of_our_own_asks_for_a_token_of_its_own_and_stays_on_loopback(
     prepare(second)
     assert first["RAY_AUTH_TOKEN"] != second["RAY_AUTH_TOKEN"]
     assert first["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] == "0"
+    assert first["RAY_worker_niceness"] == "0", "Ray's 15 would let everything else on the machine in before a tick"
     assert second["RAY_USAGE_STATS_ENABLED"] == "1", "what somebody has set stays"
 
 
