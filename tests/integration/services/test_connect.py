@@ -118,8 +118,10 @@ class Sinks:
         """Make the connectors forget how far they have read, and wait until they have read everything again."""
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/stop")
+        for name in CONNECTORS:
             eventually(lambda name=name: self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED", lambda: self.command("status"))
             eventually(lambda name=name: self.is_forgotten(name), lambda: self.command("status"))
+        for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/resume")
         assert self.lag() > 0
         eventually(lambda: self.lag() == 0, self.lag)
@@ -135,7 +137,12 @@ def sinks(connect: Services) -> Iterator[Sinks]:
     """The connectors that we ship, put into the worker by the command."""
     url = connect.mongodb.address
     with prefix_for_a_test(connect.elasticsearch.address) as prefix, database_for_a_test(url) as database, MongoClient(url) as mongodb:
-        settings = {"ELASTICSEARCH_URL": connect.elasticsearch.address, "ELASTICSEARCH_PREFIX": prefix, "MONGODB_URL": url, "MONGODB_DATABASE": database}
+        settings = {
+            "ELASTICSEARCH_URL": connect.elasticsearch.address,
+            "ELASTICSEARCH_PREFIX": prefix,
+            "MONGODB_URL": f"{url}/?serverSelectionTimeoutMS=5000",
+            "MONGODB_DATABASE": database,
+        }
         sinks = Sinks(connect, prefix, database, mongodb, settings)
         try:
             applied = sinks.command("apply")["connectors"]
