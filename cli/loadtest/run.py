@@ -15,6 +15,7 @@ from cli.loadtest.reader import MetricsReader
 from cli.scenario_file import write_run
 from cli.settings import UpSettings
 from cli.stack import Stack
+from cli.viewers.area import area_of
 from cli.viewers.options import Options
 from engine.faults import FaultKind
 from engine.kafka_connection import KafkaConnection
@@ -129,6 +130,7 @@ class LoadRun:
             reconnecting=asked.reconnecting,
             pan_s=asked.pan_s,
             seed=self._scenario.seed,
+            bounds=area_of(self._scenario),
             duration=0.0,
             kafka=self._stack.bootstrap,
             run=self.run_id,

@@ -10,6 +10,7 @@ import pytest
 
 from api.live.cells import CellRect, world_xy
 from api.live.frames import FrameError, FrameHeader, Vehicles, encode_cells
+from cli.viewers.area import area_of
 from cli.viewers.glance import News, glance_at
 from cli.viewers.options import Options
 from cli.viewers.plan import STALL_S, Act, CrowdPlan, Manner, Step, Storm, ViewerPlan
@@ -20,6 +21,7 @@ from engine.errors import InvalidInput
 from engine.histogram import Histogram
 from engine.messages import RunMetrics, Worker
 from engine.meter import Meter, Segment
+from engine.scenario import load_scenario
 
 LIECHTENSTEIN = Bounds.of_degrees(9.4779, 47.0547, 9.6174, 47.2547)
 
@@ -162,6 +164,12 @@ def test_a_plan_out_of_its_bounds_is_refused(values: dict[str, float], complaint
 def test_bounds_are_corners_in_order() -> None:
     with pytest.raises(InvalidInput, match="west < east and south < north, found 10,47,9,48"):
         Bounds.of_degrees(10, 47, 9, 48)
+
+
+def test_viewers_look_where_the_scenario_drives() -> None:
+    assert area_of(load_scenario("brasilia")) == "-47.929230,-15.830680,-47.922220,-15.821050"
+    west, south, east, north = map(float, area_of(load_scenario("liechtenstein")).split(","))
+    assert (west, south, east, north) == pytest.approx((9.4779, 47.0547, 9.6174, 47.2547), abs=1e-3)
 
 
 def test_options_are_the_same_after_they_were_arguments() -> None:
