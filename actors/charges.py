@@ -23,12 +23,14 @@ class Charges:
     def __init__(self) -> None:
         self.resumed = 0
         self._resume_seq: dict[str, int] = {}
+        self._known: set[str] = set()
+        #: Of the few that were ever steered.
         self._answers: dict[str, dict[int, int | None]] = {}
 
     def take_over(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int]) -> None:
         """Note new deliveries and from which sample on they are made here."""
         for spec in specs:
-            self._answers[spec.delivery_id] = {}
+            self._known.add(spec.delivery_id)
             first = resume_seq.get(spec.delivery_id, 0)
             if first:
                 self._resume_seq[spec.delivery_id] = first
@@ -41,9 +43,9 @@ class Charges:
 
     def answer(self, steering: Steering, act: Callable[[Steering], int | None]) -> int | None:
         """Do what a steering wants, unless it has been done, and return from when it holds; None if it changes nothing."""
-        answers = self._answers.get(steering.delivery_id)
-        if answers is None:
+        if steering.delivery_id not in self._known:
             return None
+        answers = self._answers.setdefault(steering.delivery_id, {})
         if steering.number not in answers:
             answers[steering.number] = act(steering)
         return answers[steering.number]
@@ -51,4 +53,5 @@ class Charges:
     def forget(self, delivery_ids: Iterable[str]) -> None:
         """Forget deliveries of which the dispatcher knows that they have ended."""
         for delivery_id in delivery_ids:
+            self._known.discard(delivery_id)
             self._answers.pop(delivery_id, None)
