@@ -30,7 +30,7 @@ def run() -> list[dict[str, Any]]:
             simulation.watch(LIMIT_S, done=lambda: api.active("chain") >= DRIVERS)
             viewer = _viewer(api.live_url)
             simulation.watch(LIMIT_S)
-            seen = dict(json.loads(viewer.communicate(timeout=30)[0]))
+            seen = dict(json.loads(viewer.communicate(timeout=WATCH_S + 30)[0]))
             told = simulation.summary()
         ledger = api.settled_ledger("chain", SETTLE_S)
         all_latencies = latencies(found.kafka.address, "chain")
