@@ -15,10 +15,11 @@ from engine.route import Route
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """One delivery paused, resumed or cancelled from a virtual instant on.
+    """One delivery paused, resumed, cancelled or left by its driver from a virtual instant on.
 
     Attributes
     ----------
+    action : ``fleet``: the driver leaves the road, because the fleet becomes smaller.
     at_ms : virtual epoch ms; journaled, so that a restarted driver does the same at the same instant.
     number : of the steerings of this delivery, from 0; what comes twice is done once.
     """

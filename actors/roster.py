@@ -122,29 +122,26 @@ class Roster:
 
     def steer(self, delivery_ids: Iterable[str], action: ControlAction, now_ms: float) -> list[Instruction]:
         """Pause, resume or cancel deliveries from a short time after now on, so that the order is there before positions past that instant are made."""
-        instructions: list[Instruction] = []
-        at_ms = self._course.virtual_ms(now_ms + STEERING_LEAD_MS)
-        for delivery_id in delivery_ids:
-            steering, placed = self.book.steer(delivery_id, action, at_ms), self.book.get(delivery_id)
-            if steering is not None and placed is not None:
-                instructions.append(Record(*_steered_change(placed)))
-                if self.hosts[placed.actor].status is not None:
-                    instructions.append(SendSteering(placed.actor, steering))
-        return instructions
+        return self._steer(delivery_ids, action, self._course.virtual_ms(now_ms + STEERING_LEAD_MS))
 
     def leave(self, leaving: Callable[[DeliverySpec], bool], at_ms: int) -> list[Instruction]:
         """Have the drivers of some of the fleet's deliveries leave the road at a virtual instant; those that were told so before are left out."""
+        fleet = [placed for placed in self.book.on_the_road if placed.of_fleet and leaving(placed.spec)]
+        told = {placed.spec.delivery_id for placed in fleet for steering in placed.steerings if steering.action is ControlAction.FLEET}
+        return self._steer([placed.spec.delivery_id for placed in fleet if placed.spec.delivery_id not in told], ControlAction.FLEET, at_ms)
+
+    def _steer(self, delivery_ids: Iterable[str], action: ControlAction, at_ms: int) -> list[Instruction]:
         records: list[Instruction] = []
         orders: dict[str, list[Steering]] = {}
-        for placed in self.book.on_the_road:
-            if not placed.of_fleet or any(one.action is ControlAction.FLEET for one in placed.steerings) or not leaving(placed.spec):
-                continue
-            steering = self.book.steer(placed.spec.delivery_id, ControlAction.FLEET, at_ms)
-            assert steering is not None
-            orders.setdefault(placed.actor, []).append(steering)
-            records.append(Record(*_steered_change(placed)))
-        heard_of = {actor: steerings for actor, steerings in orders.items() if self.hosts[actor].status is not None}
-        return [*records, *(SendBatch(actor, self.book.order(steerings)) for actor, steerings in heard_of.items())]
+        for delivery_id in delivery_ids:
+            steering, placed = self.book.steer(delivery_id, action, at_ms), self.book.get(delivery_id)
+            if steering is not None and placed is not None:
+                records.append(Record(*_steered_change(placed)))
+                orders.setdefault(placed.actor, []).append(steering)
+        return [*records, *(self._order(actor, steerings) for actor, steerings in orders.items() if self.hosts[actor].status is not None)]
+
+    def _order(self, actor: str, steerings: list[Steering]) -> Instruction:
+        return SendSteering(actor, steerings[0]) if len(steerings) == 1 else SendBatch(actor, self.book.order(steerings))
 
     def correct(self, steering: Steering, at_ms: int | None) -> list[Instruction]:
         """Note from when a steering really holds, as its actor said; None if it changed nothing."""

@@ -111,7 +111,11 @@ class FleetDemand:
         return lambda spec: _must_leave(spec, before, at_ms, drivers)
 
     def _reconsider(self, entry: _Entry, before: Presence, at_ms: int, drivers: int) -> None:
-        """Put a driver's next delivery back in the queue as it is after a change."""
+        """Put a driver's next delivery back in the queue as it is after a change.
+
+        Whoever is on the road and stays goes on from where its deliveries lead; all others are ready when the change counts. A delivery that was taken and
+        would begin when its driver is not on the road, as it was planned, does not lead anywhere: `_must_leave` takes it back.
+        """
         key_ms, i, n, _, origin = entry
         stays = i < drivers
         leaves_ms = before.leaves_ms(i, at_ms) if stays else at_ms
