@@ -67,9 +67,11 @@ def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Tab
     """Return the table that ends a run; it names the first gaps."""
     verdict = "[green]every position is accounted for[/]" if ledger.is_clean else "[bold red]not everything arrived[/]"
     table = Table(title=f"Ledger of {run_id}: {verdict}", title_justify="left")
-    if ledger.lost_on_purpose:
-        table.padding = (0, 0)  # one column more, and 80 characters are still enough
-    counts = {"produced": ledger.produced, "acked": ledger.acked, "refused": ledger.failed, "consumed": ledger.consumed, "stored": ledger.stored}
+    if ledger.lost_on_purpose or ledger.failed:
+        table.padding = (0, 0)  # a column more, and 80 characters are still enough
+    counts = {"produced": ledger.produced, "acked": ledger.acked}
+    counts |= {"refused": ledger.failed} if ledger.failed else {}
+    counts |= {"consumed": ledger.consumed, "stored": ledger.stored}
     counts |= {"lost on\npurpose": ledger.lost_on_purpose} if ledger.lost_on_purpose else {}
     counts |= {"missing": ledger.missing, "duplicated": ledger.duplicated}
     counts |= {"dead-\nlettered" if ledger.lost_on_purpose else "dead-lettered": ledger.dead_lettered}
