@@ -26,7 +26,7 @@ def viewers(
     come_per_s: Annotated[float, typer.Option(help="Viewers that connect in a second at the beginning.", min=0.1)] = 200.0,
     bounds: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.", show_default="the base map's")] = None,
     seed: Annotated[int, typer.Option(help="Who does what and when follows from it.", min=0)] = 1,
-    sample: Annotated[float | None, typer.Option(help="Share of the frames that are looked into.", show_default="all for up to 200 viewers")] = None,
+    sample: Annotated[float | None, typer.Option(help="Share of the frames that are looked into.", show_default="all for up to 50 viewers")] = None,
     processes: Annotated[int | None, typer.Option(help="Processes to share the viewers.", min=1, show_default="one for each 1,000")] = None,
     kafka: Annotated[str | None, typer.Option(help="Brokers to which measurements are told.", show_default="none")] = None,
     run: Annotated[str | None, typer.Option(help="Measure this run only.", show_default="the one on the map")] = None,
@@ -35,7 +35,7 @@ def viewers(
     """Watch the live map as many viewers at once, and tell how old the positions are that they see.
 
     Each viewer has a street-level view of its own and speaks the protocol of the page. Ages count from the instant at which a position was due, at the viewers
-    that read whatever comes (fast, reconnecting). Of more than 200 viewers a sample of the frames is looked into.
+    that read whatever comes (fast, reconnecting). Of more than 50 viewers a sample of the frames is looked into.
     """
     from cli.up_command import ended_by_signals
     from cli.viewers.connection import live_address

@@ -16,7 +16,7 @@ from engine.errors import InvalidInput
 PROCESS_VIEWERS = 1000
 """With more viewers than these in a process the load is late before most servers are."""
 
-SAMPLED_VIEWERS = 200
+SAMPLED_VIEWERS = 50
 """As many frames are looked into as so many viewers get; of fewer viewers every frame."""
 
 SETTLE_S = 2.0

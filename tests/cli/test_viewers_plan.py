@@ -175,7 +175,7 @@ def test_viewers_look_where_the_scenario_drives() -> None:
 def test_options_are_the_same_after_they_were_arguments() -> None:
     options = Options(viewers=5, stalled=0.1, storm_at=3.5, bounds="9,47,10,48", kafka="here:9092", index=1, processes=2)
     assert Options.from_arguments(options.to_arguments()) == options
-    assert (options.measured_from_s, options.measure_every, Options(viewers=1000).measure_every, Options(sample=0.1).measure_every) == (2.025, 1, 5, 10)
+    assert (options.measured_from_s, options.measure_every, Options(viewers=1000).measure_every, Options(sample=0.1).measure_every) == (2.025, 1, 20, 10)
 
 
 def test_totals_of_several_processes_are_those_of_one_and_survive_the_way_between_them() -> None:
