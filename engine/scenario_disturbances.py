@@ -47,11 +47,13 @@ class Disturbance:
         return (self.duration_s or 10.0) if self.kind is DisturbanceKind.PAUSE_CONSUMERS else 0.0
 
 
-def broken_rules(disturbances: Sequence[Disturbance], duration_s: float | None) -> Iterator[Fault]:
+def broken_rules(disturbances: Sequence[Disturbance], duration_s: float | None, *, has_viewers: bool) -> Iterator[Fault]:
     """Yield what does not go together in disturbances whose values are each within their bounds."""
     for number, one in enumerate(disturbances):
         place = ("disturbances", str(number))
         if one.duration_s is not None and one.kind is not DisturbanceKind.PAUSE_CONSUMERS:
             yield (*place, "duration_s"), f'goes with kind = "pause_consumers" and only with it, found kind = "{one.kind}"'
+        if one.kind is DisturbanceKind.RECONNECT_VIEWERS and not has_viewers:
+            yield (*place, "kind"), "needs [viewers]: without them nobody can reconnect"
         if duration_s is not None and one.at_s >= duration_s:
             yield (*place, "at_s"), f"must be less than the run's {duration_s:g} s, found {one.at_s:g}"

@@ -25,7 +25,7 @@ def broken_rules(scenario: Scenario) -> Iterator[Fault]:
     if scenario.arrivals:
         yield from _arrivals(scenario.arrivals)
     yield from broken_fault_rules(scenario.faults)
-    yield from broken_disturbance_rules(scenario.disturbances, scenario.duration_s)
+    yield from broken_disturbance_rules(scenario.disturbances, scenario.duration_s, has_viewers=scenario.viewers is not None)
     if scenario.viewers:
         yield from broken_viewer_rules(scenario.viewers)
     if scenario.thresholds:

@@ -32,6 +32,7 @@ def test_a_file_and_code_say_the_same_and_a_file_reads_back() -> None:
             "disturbances[0].kind must be one of kill_driver, kill_dispatcher, pause_consumers, reconnect_viewers, found",
         ),
         ('kind = "kill_driver"', "disturbances[0].at_s is missing"),
+        ('kind = "reconnect_viewers"\nat_s = 1', "disturbances[0].kind needs [viewers]: without them nobody can reconnect"),
         ('kind = "kill_driver"\nat_s = 60', "disturbances[0].at_s must be less than the run's 60 s, found 60"),
         (
             'kind = "kill_driver"\nat_s = 1\nduration_s = 2',

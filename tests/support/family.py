@@ -11,7 +11,8 @@ def main() -> None:
     """Start the children, say so, and sleep."""
     for title in sys.argv[1:]:
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", title])
-    print("started", flush=True)
+    sys.stdout.write("started\n")
+    sys.stdout.flush()
     time.sleep(600)
 
 
