@@ -58,6 +58,7 @@ _NAMES = (
     (r"ray/_private|ray/dashboard", "ray_agent"),
     (r"kafka\.Kafka", "kafka"),
     (r"elasticsearch", "elasticsearch"),
+    (r"/java ", "mongodb"),
     (r"cli\.leash \d+ actors|-m actors", "simulation_main"),
     (r"cli\.leash \d+ api|-m api", "api"),
 )
