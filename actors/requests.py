@@ -27,6 +27,8 @@ REQUEST_TOPICS = (Topic.NEW_DIRECTION, Topic.RUN_CONTROL, Topic.ROUTE_DEFINED)
 
 _POLL_RECORDS = 1_000
 _METADATA_S = 10.0
+_AGAIN_S = 0.1
+_NO_COORDINATOR_YET = frozenset({KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class RequestReader:
         KafkaException : the broker does not answer, or lacks a topic.
         """
         partitions = [part for topic in REQUEST_TOPICS for part in self._partitions(topic)]
-        committed = self._consumer.committed(partitions, timeout=_METADATA_S)
+        committed = self._committed(partitions)
         self._unhandled = {(part.topic, part.partition): max(0, part.offset) for part in committed}
         tables = [TopicPartition(part.topic, part.partition, OFFSET_BEGINNING) for part in partitions if part.topic == Topic.ROUTE_DEFINED]
         queues = [TopicPartition(part.topic, part.partition, _first(part, decided)) for part in committed if part.topic != Topic.ROUTE_DEFINED]
@@ -131,6 +133,17 @@ class RequestReader:
         routes = self._read_table(tables)
         self._consumer.incremental_assign(queues)
         return routes
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Return where the last run stopped. A broker that has just come up is asked again until it knows who coordinates the group."""
+        deadline = time.monotonic() + _METADATA_S
+        while True:
+            try:
+                return self._consumer.committed(partitions, timeout=_METADATA_S)
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_COORDINATOR_YET or time.monotonic() > deadline:
+                    raise
+                time.sleep(_AGAIN_S)
 
     def _partitions(self, topic: Topic) -> list[TopicPartition]:
         found = topic_metadata(self._consumer, topic.value, _METADATA_S)
