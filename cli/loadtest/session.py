@@ -127,6 +127,8 @@ class Session:
         return self._end_search(found, results)
 
     def _end_search(self, found: Capacity, results: list[LoadResult]) -> int:
+        if not results:
+            raise StackError(f"no probe could be run: {found.why}")
         best = next((one for one in reversed(results) if one.scenario.fleet.size == found.highest), results[-1])
         self._console.print(Text(f"capacity: {found.why}", "bold"))
         self.told = self._write(self._report(best, threading.Event(), found), "")
