@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 REBALANCE_S = 60.0
-"""How long a worker that is sharing its work out anew (409) is asked again."""
+"""How long a worker that is sharing its work out anew (409), or that cannot answer a question just then (5xx), is asked again."""
 
 PAUSE_S = 0.5
 RUNNING, FAILED = "RUNNING", "FAILED"
@@ -64,7 +64,7 @@ class ConnectApi:
     Parameters
     ----------
     url : address of a worker, without a path.
-    rebalance_s : how long a worker that shares its work out anew is asked again.
+    rebalance_s : how long a worker that shares its work out anew, or that fails to answer a question, is asked again.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 30.0, rebalance_s: float = REBALANCE_S, sleep: Callable[[float], None] = time.sleep) -> None:
@@ -120,7 +120,7 @@ class ConnectApi:
 
     def _request(self, method: str, path: str, *, missing_ok: bool = False, **arguments: Any) -> Any:
         deadline = time.monotonic() + self._rebalance_s
-        while (answer := self._answer(method, path, **arguments)).status_code == httpx.codes.CONFLICT and time.monotonic() < deadline:
+        while _is_passing(method, answer := self._answer(method, path, **arguments)) and time.monotonic() < deadline:
             self._sleep(PAUSE_S)
         if answer.status_code == httpx.codes.NOT_FOUND and missing_ok:
             return None
@@ -142,6 +142,11 @@ def in_short(trace: str) -> str:
     lines = [line.strip() for line in trace.splitlines() if line.strip() and not re.match(r"\s+(at |\.\.\. )", line)]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return " <- ".join(dict.fromkeys(lines[:1] + causes[-1:]))
+
+
+def _is_passing(method: str, answer: httpx.Response) -> bool:
+    """Return whether to ask again: in a rebalance, and a mere question after an error of the worker's own (the broker was away, its request timed out)."""
+    return answer.status_code == httpx.codes.CONFLICT or (method == "GET" and answer.is_server_error)
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -134,6 +134,15 @@ def test_an_elasticsearch_that_is_away_is_told(worker: FakeConnect, monkeypatch:
     assert "the index templates cannot be put into Elasticsearch" in str(done.exception)
 
 
+def test_a_question_that_a_worker_fails_to_answer_is_asked_again(worker: FakeConnect) -> None:
+    worker.failures = 2
+    assert ConnectApi(worker.url, sleep=lambda _: None).names() == []
+    assert worker.asked == ["GET /connectors"] * 3
+    worker.failures = 10_000
+    with pytest.raises(ConnectError, match="500: Request timed out"):
+        ConnectApi(worker.url, rebalance_s=0.05, sleep=lambda _: None).names()
+
+
 def test_a_rebalance_without_an_end_is_an_error(worker: FakeConnect) -> None:
     worker.rebalances = 10_000
     api = ConnectApi(worker.url, rebalance_s=0.05, sleep=lambda _: None)

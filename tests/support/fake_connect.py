@@ -30,6 +30,7 @@ class FakeConnect:
     ----------
     connectors : configurations by name.
     rebalances : how many more requests are answered with 409.
+    failures : how many more questions (GET) are answered with 500.
     looks : after how many looks at its status a connector runs.
     failing : names of connectors whose first task fails, and how often it is started before it runs.
     faults : what validation finds, by key.
@@ -40,6 +41,7 @@ class FakeConnect:
         self.plugins = [SINK, MONGODB, CHECKED]
         self.connectors: dict[str, dict[str, str]] = {}
         self.rebalances = 0
+        self.failures = 0
         self.looks = 0
         self.failing: dict[str, int] = {}
         self.faults: dict[str, str] = {}
@@ -52,6 +54,9 @@ class FakeConnect:
         if self.rebalances and method != "GET":
             self.rebalances -= 1
             return 409, {"error_code": 409, "message": "Cannot complete request momentarily due to stale configuration"}
+        if self.failures and method == "GET":
+            self.failures -= 1
+            return 500, {"error_code": 500, "message": "Request timed out"}
         match [method, *path.strip("/").split("/")]:
             case ["GET", "connector-plugins"]:
                 return 200, [{"class": name, "type": "sink", "version": "1"} for name in self.plugins]

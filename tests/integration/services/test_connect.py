@@ -55,12 +55,15 @@ class Sinks:
     environment: dict[str, str]
 
     def ask(self, method: str, path: str) -> Any:
-        """Ask the worker; waits while it shares its work out anew."""
+        """Ask the worker; asks again while it shares its work out anew (409) or cannot answer just then (5xx)."""
+        deadline = time.monotonic() + WAIT_S
         while True:
             answer = httpx.request(method, f"{self.services.connect.address}{path}", timeout=60, trust_env=False)
-            if answer.status_code != 409:
-                answer.raise_for_status()
+            if answer.is_success:
                 return answer.json() if answer.content else None
+            is_passing = answer.status_code == httpx.codes.CONFLICT or answer.is_server_error
+            if not is_passing or time.monotonic() > deadline:
+                pytest.fail(f"{method} {path} answered {answer.status_code}: {answer.text}")
             time.sleep(0.25)
 
     def command(self, *arguments: str) -> dict[str, Any]:
@@ -121,9 +124,9 @@ class Sinks:
         for name in CONNECTORS:
             eventually(lambda name=name: self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED", lambda: self.command("status"))
             eventually(lambda name=name: self.is_forgotten(name), lambda: self.command("status"))
+        assert self.lag() > 0
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/resume")
-        assert self.lag() > 0
         eventually(lambda: self.lag() == 0, self.lag)
 
     def is_forgotten(self, name: str) -> bool:
