@@ -24,28 +24,41 @@ _READY_S, _STOP_S = 60.0, 15.0
 
 
 class Api:
-    """One API process with every role, on some services; `with` starts it, waits until it is ready, and ends it."""
+    """The API on some services, in two processes: one answers and shows, the other stores. `with` starts them, waits until they are ready, and ends them."""
 
     def __init__(self, found: Services, folder: Path) -> None:
-        port = free_port()
-        environment = {**found.environment(), "DATA_DIR": str(folder), "PORT": str(port), "API_HOST": "127.0.0.1"}
+        port, other = free_port(), free_port()
+        environment = {**found.environment(), "DATA_DIR": str(folder), "API_HOST": "127.0.0.1"}
         self.url, self.live_url = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws/live"
-        self.child = Child("the API", "api", [], environment, folder / "api.log")
-        self._client = ApiClient(self.url, timeout_s=60.0)
+        self._children = [
+            Child(f"the API ({roles})", "api", [], {**environment, "PORT": str(number), "API_ROLES": roles}, folder / f"api-{number}.log")
+            for roles, number in (("rest,live", port), ("state,history", other))
+        ]
+        self._found = found
+        self._client, self._other = ApiClient(self.url, timeout_s=60.0), ApiClient(f"http://127.0.0.1:{other}")
 
     def __enter__(self) -> Api:
-        self.child.start()
+        for child in self._children:
+            child.start()
         deadline = time.monotonic() + _READY_S
-        while not self._client.is_ready():
-            self.child.check()
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the API was not ready within {_READY_S:g} s:\n{self.child.last_words()}")
+        while not (self._client.is_ready() and self._other.is_ready()):
+            for child in self._children:
+                child.check()
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"{child.name} was not ready within {_READY_S:g} s:\n{child.last_words()}")
             time.sleep(0.2)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
-        self.child.stop(_STOP_S)
+        self._other.close()
+        for child in self._children:
+            child.stop(_STOP_S)
+
+    def pids(self) -> list[int]:
+        """Return the processes of the API and of the services behind it."""
+        parts = (*self._children, self._found.kafka, self._found.elasticsearch, self._found.mongodb)
+        return [part.pid for part in parts if part.pid is not None]
 
     def active(self, run_id: str) -> int:
         """Return how many deliveries of a run are on the road; 0 before it is heard of."""
@@ -70,7 +83,7 @@ def chain() -> Iterator[tuple[Services, Api, Path]]:
     """Give Kafka, Elasticsearch and the stand-in for MongoDB, an API on them, and a folder."""
     with (
         tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder,
-        services("kafka", "elasticsearch", "mongodb") as found,
+        services("kafka", "elasticsearch", "mongodb", mongodb_in_memory=True) as found,
         Api(found, Path(folder)) as api,
     ):
         yield found, api, Path(folder)

@@ -21,7 +21,7 @@ from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from api.live import Hub
-from api.stream.client import MAX_POLL, POLL_S, lone_consumer, relax_collector, without_errors
+from api.stream.client import MAX_POLL, POLL_S, lone_consumer, tune_interpreter, without_errors
 from api.stream.intake import read_messages
 from engine.codec import PositionEncoder, decode_positions
 from engine.kafka_connection import KafkaConnection
@@ -187,5 +187,5 @@ READERS = ("ours", "rival")
 
 if __name__ == "__main__":
     name, address = sys.argv[1:]
-    relax_collector()  # as the API does, and for the rival too
+    tune_interpreter()  # as the API does, and for the rival too
     print(json.dumps({"ours": _ours, "rival": _rival, "steps": _steps}[name](address)))

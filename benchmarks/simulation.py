@@ -6,6 +6,7 @@ The simulation is the shipped one, ``python -m actors``, with its settings' defa
 from __future__ import annotations
 
 import json
+import re
 import socket
 import statistics
 import tempfile
@@ -31,16 +32,31 @@ from engine.messages import FINAL_KINDS, Topic
 DRIVER, DISPATCHER = "TickingDriver", "Dispatching"
 """What stands in the title of a process that is a driver actor, or the dispatcher."""
 
+_NAMES = (
+    (r"ray::TickingDriver", "driver_actor"),
+    (r"ray::Dispatching", "dispatcher"),
+    (r"ray::(IDLE|.*)", "ray_worker"),
+    (r"gcs_server", "ray_gcs"),
+    (r"raylet", "raylet"),
+    (r"ray/_private|ray/dashboard", "ray_agent"),
+    (r"kafka\.Kafka", "kafka"),
+    (r"elasticsearch", "elasticsearch"),
+    (r"/java ", "mongodb"),
+    (r"cli\.leash \d+ actors|-m actors", "simulation_main"),
+    (r"cli\.leash \d+ api|-m api", "api"),
+)
+"""What a process is called in the rows, by what stands in its title."""
+
 _STOP_S = 30.0
 _SAMPLE_S = 1.0
 
 
 @contextmanager
-def services(*names: str) -> Iterator[Services]:
+def services(*names: str, mongodb_in_memory: bool = False) -> Iterator[Services]:
     """Give some services with the contract's topics, in a folder and on ports of their own."""
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
         Path(folder).chmod(0o755)
-        found = Services(Path(folder), free_ports=True)
+        found = Services(Path(folder), free_ports=True, mongodb_in_memory=mongodb_in_memory)
         try:
             found.start(names)
             create_topics(found.kafka.address, {})
@@ -130,11 +146,15 @@ class Simulation:
         while self.child.exit_code is None and not done():
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{self.child.name} was not done within {seconds:g} s:\n{self.child.last_words()}")
-            if self.child.pid is not None:
-                self.samples.append(sample_of([self.child.pid]))
+            if roots := self.pids():
+                self.samples.append(sample_of(roots))
             time.sleep(_SAMPLE_S)
         if self.child.exit_code:
             self.child.check()
+
+    def pids(self) -> list[int]:
+        """Return its first process, from which all others descend; none once it has ended."""
+        return [self.child.pid] if self.child.pid is not None else []
 
     def summary(self) -> dict[str, Any]:
         """Return what it told at its end."""
@@ -180,6 +200,21 @@ def sample_of(roots: Sequence[int]) -> Sample:
         except psutil.Error:  # it has just ended
             continue
     return Sample(time.monotonic(), found)
+
+
+def name_of(title: str) -> str:
+    """Return what a process is called in rows."""
+    return next((name for pattern, name in _NAMES if re.search(pattern, title)), Path(title.split(" ")[0]).name or "process")
+
+
+def cores(before: Sample, after: Sample) -> dict[str, float]:
+    """Return how many processor cores were used between two samples, by what a process is called; the busiest first."""
+    found: dict[str, float] = {}
+    for pid, used in after.processes.items():
+        name, earlier = name_of(used.title), before.processes.get(pid)
+        found[name] = found.get(name, 0.0) + used.cpu_s - (earlier.cpu_s if earlier else 0.0)
+    elapsed_s = after.at_s - before.at_s
+    return dict(sorted(((name, cpu_s / elapsed_s) for name, cpu_s in found.items()), key=lambda one: -one[1]))
 
 
 def _family(root: int) -> list[psutil.Process]:

@@ -9,15 +9,13 @@ for it, as Elasticsearch's indices. A Java process takes what its heap is allowe
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.chain import chain
-from benchmarks.simulation import Sample, Simulation, environment_of, sample_of
+from benchmarks.simulation import Sample, Simulation, environment_of, name_of, sample_of
 
 DRIVERS = 10_000
 MINUTES = 20.0
@@ -49,21 +47,6 @@ shape = "soak"
 duration_s = {seconds}
 """
 
-_NAMES = (
-    (r"ray::TickingDriver", "driver_actor"),
-    (r"ray::Dispatching", "dispatcher"),
-    (r"ray::(IDLE|.*)", "ray_worker"),
-    (r"gcs_server", "ray_gcs"),
-    (r"raylet", "raylet"),
-    (r"ray/_private|ray/dashboard", "ray_agent"),
-    (r"kafka\.Kafka", "kafka"),
-    (r"elasticsearch", "elasticsearch"),
-    (r"/java ", "mongodb"),
-    (r"cli\.leash \d+ actors|-m actors", "simulation_main"),
-    (r"cli\.leash \d+ api|-m api", "api"),
-)
-"""What a process is called in the rows, by what stands in its title."""
-
 
 def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
     """Return the greatest growth, then each process's, in percent after the warm-up."""
@@ -72,8 +55,7 @@ def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
         scenario = SCENARIO.format(drivers=DRIVERS, seconds=seconds + 30)
         with Simulation(environment_of(found), scenario, folder, "soak") as simulation:
             simulation.watch(START_S, done=lambda: api.active("soak") >= DRIVERS)
-            roots = [pid for pid in (simulation.child.pid, api.child.pid, found.kafka.pid, found.elasticsearch.pid, found.mongodb.pid) if pid is not None]
-            samples = _weigh(roots, seconds)
+            samples = _weigh([*simulation.pids(), *api.pids()], seconds)
             told = simulation.stop()
         ledger = api.settled_ledger("soak", SETTLE_S)
     lasting = _of_processes(samples)
@@ -104,15 +86,11 @@ def _of_processes(samples: Sequence[Sample]) -> dict[str, list[int]]:
     lasting = set.intersection(*(set(one.processes) for one in warm))
     found: dict[str, list[int]] = {}
     for pid in sorted(lasting):
-        name, number = _name_of(warm[-1].processes[pid].title), 1
+        name, number = name_of(warm[-1].processes[pid].title), 1
         while f"{name}_{number}" in found:
             number += 1
         found[f"{name}_{number}"] = [one.processes[pid].private_bytes for one in warm]
     return found
-
-
-def _name_of(title: str) -> str:
-    return next((name for pattern, name in _NAMES if re.search(pattern, title)), Path(title.split(" ")[0]).name or "process")
 
 
 def _growth(name: str, sizes: Sequence[int]) -> dict[str, Any]:

@@ -27,13 +27,12 @@ from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
 from api.stream.intake import Inbound, Intake, read_messages
 from api.stream.offsets import Offsets, Partition
 from api.stream.sinks import DeadLetters, Sink
+from api.stream.turns import Turns
 from engine.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 50_000
-"""Facts read and not stored beyond which the partitions are paused: some 50 MB, with the records that they came from."""
 
 COMMIT_S = 1.0
 RETRY_S = 1.0
@@ -47,7 +46,6 @@ class SinkLoop:
     Parameters
     ----------
     loop : where the sink's coroutines run.
-    max_waiting : positions that may be held before the partitions are paused.
     """
 
     def __init__(
@@ -57,16 +55,14 @@ class SinkLoop:
         dead_letters: DeadLetters,
         metrics: Metrics,
         loop: asyncio.AbstractEventLoop,
-        *,
-        max_waiting: int = MAX_WAITING,
     ) -> None:
         self.role = sink.role
         self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = kafka, sink, dead_letters, metrics, loop
-        self._max_waiting = max_waiting
         self._consumer: Consumer | None = None
         self._waiting: list[Intake] = []
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
+        self._turns = Turns(sink.linger_s, sink.rest, sink.capacity)
         self._retry_at, self._refusals = 0.0, 0
         self._offsets = Offsets()
         self._committed_at = 0.0
@@ -103,7 +99,7 @@ class SinkLoop:
         while not self._stopping.is_set():
             try:
                 self._take(consumer)
-                self._advance(self._sink.linger_s)
+                self._advance()
                 self._throttle(consumer)
                 self._commit(consumer)
             except Exception:
@@ -117,7 +113,8 @@ class SinkLoop:
         if not messages:
             return
         try:
-            intake = read_messages(messages, shape_routes=Topic.ROUTE_DEFINED in self._sink.reports)
+            reports = self._sink.reports
+            intake = read_messages(messages, shape_routes=Topic.ROUTE_DEFINED in reports, keep_records=Topic.NEW_POSITION in reports)
         except Exception:
             # A fault of ours: these records must come again, or the commits of later ones would pass over them.
             self._rewind(consumer, messages)
@@ -142,13 +139,14 @@ class SinkLoop:
                     logger.error("%s[%d] is read again from %d by its next owner: %s", *partition, offset, error)
                     self._disown([partition])
 
-    def _advance(self, linger_s: float) -> None:
-        """Take note of a write that has ended and begin the next one."""
+    def _advance(self, *, at_once: bool = False) -> None:
+        """Take note of a write that has ended and begin the next one, once enough was gathered or `at_once`."""
         now = time.monotonic()
         if self._writing is not None and self._writing[1].done():
             intake, future, began = self._writing
             self._writing = None
             self._metrics.write.labels(self.role).observe(now - began)
+            self._turns.wrote(now, now - began)
             error = StoreUnavailable("the write was cancelled") if future.cancelled() else future.exception()
             if error is None:
                 self._offsets.stored(intake.offsets)
@@ -157,8 +155,8 @@ class SinkLoop:
                 self._refusals = 0
             else:
                 self._put_back(intake, error, now)
-        ripe = now - self._waiting_since >= linger_s or self._rows_waiting() >= MAX_POLL
-        if self._writing is None and self._waiting and ripe and now >= self._retry_at:
+        is_ripe = at_once or self._turns.is_ripe(now, self._rows_waiting(), self._waiting_since)
+        if self._writing is None and self._waiting and is_ripe and now >= self._retry_at:
             intake = Intake.merged(self._waiting)
             self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
             self._waiting = []
@@ -190,12 +188,12 @@ class SinkLoop:
         """Pause the partitions of a full sink, and resume them once half of it is stored."""
         self._held = rows = self._rows_waiting() + (_rows(self._writing[0]) if self._writing else 0)
         self._metrics.waiting.labels(self.role).set(rows)
-        if rows > self._max_waiting:
+        if rows > self._sink.capacity:
             consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
             if not self._paused:
                 logger.info("the %s sink is full with %d facts: reading pauses", self.role, rows)
             self._paused = True
-        elif self._paused and rows <= self._max_waiting // 2:
+        elif self._paused and rows <= self._sink.capacity // 2:
             consumer.resume(consumer.assignment())
             self._paused = False
         self._metrics.paused.labels(self.role).set(self._paused)
@@ -255,7 +253,7 @@ class SinkLoop:
     def _settle(self, deadline: float) -> None:
         """Store what was read, as long as there is time."""
         while (self._waiting or self._writing) and time.monotonic() < deadline:
-            self._advance(0.0)
+            self._advance(at_once=True)
             if self._writing is not None:
                 wait([self._writing[1]], max(0.0, deadline - time.monotonic()))
             else:

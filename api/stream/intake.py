@@ -41,7 +41,7 @@ class Intake:
 
     Attributes
     ----------
-    position_records, event_records : the record that each position and each event came from, should a store refuse it.
+    position_records, event_records : the record that each position and each event came from, should a store refuse it; those of positions if they were kept.
     shaped : the routes in stored form, where the reader was asked for it; None stands for one that is deleted.
     offsets : the next offset to read of every partition that brought something.
     """
@@ -74,12 +74,13 @@ class Intake:
         return merged
 
 
-def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) -> Intake:
+def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, keep_records: bool = True) -> Intake:
     """Return the facts in some messages.
 
     Parameters
     ----------
     shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected then.
+    keep_records : keep the records of positions, which take twice as much room as the positions; for a reader that may refuse some.
     """
     intake = Intake()
     by_topic = _by_topic(messages)
@@ -97,7 +98,7 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False) ->
         intake.routes.append(route)
         if shape_routes:
             intake.shaped[route.route_id] = stored
-    return replace(intake, positions=positions, position_records=position_records)
+    return replace(intake, positions=positions, position_records=position_records if keep_records else [])
 
 
 def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:

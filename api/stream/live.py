@@ -106,7 +106,7 @@ class LiveLoop:
         messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
         if not messages:
             return
-        intake = read_messages(messages)
+        intake = read_messages(messages, keep_records=False)
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
         self._metrics.events.labels(self.role).inc(len(intake.events))
         while not self._room.acquire(timeout=RETRY_S):

@@ -43,6 +43,14 @@ class MeasuredSink:
     def linger_s(self) -> float:
         return self._sink.linger_s
 
+    @property
+    def rest(self) -> float:
+        return self._sink.rest
+
+    @property
+    def capacity(self) -> int:
+        return self._sink.capacity
+
     def note(self, intake: Intake) -> None:
         self._sink.note(intake)
         self._station.hear(intake.runs)

@@ -38,6 +38,9 @@ class Sink(Protocol):
     topics : what is read for this sink.
     reports : the topics whose bad records this sink's loop sends to the dead-letter topic; each topic has one such sink, so a bad record is told once.
     linger_s : how long facts may be gathered before a write; a store takes few large writes better than many small ones.
+    capacity : facts read and not stored beyond which the partitions are paused.
+    rest : for how many times as long as a write took nothing is written after it. A store whose writes replace each other is spared what a newer fact replaces
+        meanwhile, the more the busier it is.
     """
 
     @property
@@ -48,6 +51,10 @@ class Sink(Protocol):
     def reports(self) -> frozenset[Topic]: ...
     @property
     def linger_s(self) -> float: ...
+    @property
+    def rest(self) -> float: ...
+    @property
+    def capacity(self) -> int: ...
 
     def note(self, intake: Intake) -> None:
         """Count what a poll brought; called by the loop's thread, once per poll."""
@@ -66,6 +73,8 @@ class StateSink:
     topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT})
     linger_s: ClassVar[float] = 0.25
+    rest: ClassVar[float] = 4.0
+    capacity: ClassVar[int] = 250_000
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -96,6 +105,8 @@ class HistorySink:
     topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.RUN_EVENT)
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.NEW_POSITION})
     linger_s: ClassVar[float] = 0.5
+    rest: ClassVar[float] = 0.0
+    capacity: ClassVar[int] = 100_000
 
     def __init__(self, store: HistoryStore, tally: Tally, metrics: Metrics) -> None:
         self._store, self._tally, self._metrics = store, tally, metrics

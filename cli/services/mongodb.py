@@ -11,9 +11,9 @@ from cli.services import tools
 from cli.services.errors import FetchFailed
 from cli.services.fetch import Tell, jars, made
 from cli.services.pins import MONGODB_STAND_IN
-from cli.services.service import Launch, Place, Service, silent
+from cli.services.service import STORES_NICE, Launch, Place, Service, silent
 
-HEAP = "256m"
+HEAP = "1g"
 SOURCE = Path(__file__).parent / "stand_in" / "MongoStandIn.java"
 
 
@@ -25,7 +25,7 @@ class MongoDb(Service):
     in_memory : keep nothing. Otherwise every acknowledged write is in a file, four times slower.
     """
 
-    name, well_known_port = "mongodb", 27017
+    name, well_known_port, nice = "mongodb", 27017, STORES_NICE
     title = f"stand-in for MongoDB (mongo-java-server {MONGODB_STAND_IN.name.rpartition('-')[2]}: a third-party MongoDB-wire server, not MongoDB)"
 
     def __init__(self, place: Place, port: int | None = 0, *, in_memory: bool = False) -> None:

@@ -34,6 +34,9 @@ _LAST_LINES = 15
 QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 """Options of a Java that is to be up soon: compile simply, collect simply."""
 
+STORES_NICE = 5
+"""Of the stores: what they take later is stored all the same, and what moves and is watched must not wait for them."""
+
 # The kernel ends a tied process when the thread that started it ends: this one lives as long as the program.
 _SPAWNER = ThreadPoolExecutor(1, "services")
 
@@ -85,6 +88,8 @@ class Service(ABC):
     well_known_port: ClassVar[int]
     other_ports: tuple[str, ...] = ()
     stop_s: ClassVar[float] = 20.0
+    nice: ClassVar[int] = 0
+    """How much it yields to others where processor time is short, 0 to 19."""
 
     def __init__(self, place: Place, port: int | None = 0) -> None:
         self.place, self.folder = place, place.folder.resolve() / self.name
@@ -241,7 +246,8 @@ class Service(ABC):
     def _spawn(self, launch: Launch) -> None:
         parent = os.getpid() if self.place.tied else 0
         record = self.folder / "record.json"
-        command = [sys.executable, "-P", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *launch.command]
+        yielding = ["nice", "-n", str(self.nice)] if self.nice else []
+        command = [sys.executable, "-P", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *yielding, *launch.command]
         with self.log.open("ab") as output:
             self._log_start = output.tell()
 

@@ -304,11 +304,9 @@ class BusyHistory(MemoryHistory):
 
 async def test_a_full_store_stops_the_reading_and_nothing_is_lost(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HistorySink, "linger_s", 0.05)
+    monkeypatch.setattr(HistorySink, "capacity", 500)
     simulation, history = Simulation(broker), BusyHistory()
-    async with application(broker, tmp_path, Stores(MemoryState(), history)) as (app, client):
-        for reader in app.state.services.readers:
-            if reader.role == "history":
-                reader._max_waiting = 500
+    async with application(broker, tmp_path, Stores(MemoryState(), history)) as (_, client):
         simulation.run("running", 0)
 
         async def is_paused() -> bool:

@@ -1,0 +1,34 @@
+"""When a sink writes: linger, rest, and no rest for one that is half full."""
+
+from __future__ import annotations
+
+from api.stream.sinks import HistorySink, StateSink
+from api.stream.turns import MANY, MAX_REST_S, Turns
+
+
+def test_facts_gather_for_a_while_unless_they_are_many() -> None:
+    turns = Turns(linger_s=0.5, rest=0.0, capacity=10 * MANY)
+    assert not turns.is_ripe(10.4, waiting=MANY - 1, since=10.0)
+    assert turns.is_ripe(10.5, waiting=1, since=10.0)
+    assert turns.is_ripe(10.0, waiting=MANY, since=10.0)
+
+
+def test_a_store_rests_by_how_long_it_wrote_and_no_longer_than_the_bound() -> None:
+    turns = Turns(linger_s=0.25, rest=4.0, capacity=10 * MANY)
+    turns.wrote(100.0, took_s=0.5)
+    assert not turns.is_ripe(101.9, waiting=MANY, since=90.0)
+    assert turns.is_ripe(102.0, waiting=MANY, since=90.0)
+    turns.wrote(200.0, took_s=60.0)
+    assert not turns.is_ripe(200.0 + MAX_REST_S - 0.1, waiting=1, since=190.0)
+    assert turns.is_ripe(200.0 + MAX_REST_S, waiting=1, since=190.0)
+
+
+def test_a_sink_that_is_half_full_rests_no_more() -> None:
+    turns = Turns(linger_s=0.25, rest=4.0, capacity=1000)
+    turns.wrote(100.0, took_s=1.0)
+    assert not turns.is_ripe(100.1, waiting=499, since=90.0)
+    assert turns.is_ripe(100.1, waiting=500, since=100.1)
+
+
+def test_history_is_never_kept_waiting_by_a_rest() -> None:
+    assert (HistorySink.rest, StateSink.rest > 0) == (0.0, True)
