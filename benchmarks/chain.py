@@ -79,11 +79,11 @@ class Api:
 
 
 @contextmanager
-def chain() -> Iterator[tuple[Services, Api, Path]]:
+def chain(*, mongodb_in_memory: bool) -> Iterator[tuple[Services, Api, Path]]:
     """Give Kafka, Elasticsearch and the stand-in for MongoDB, an API on them, and a folder."""
     with (
         tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder,
-        services("kafka", "elasticsearch", "mongodb", mongodb_in_memory=True) as found,
+        services("kafka", "elasticsearch", "mongodb", mongodb_in_memory=mongodb_in_memory) as found,
         Api(found, Path(folder)) as api,
     ):
         yield found, api, Path(folder)

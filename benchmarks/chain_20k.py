@@ -49,7 +49,7 @@ class _Found:
 
 def run() -> list[dict[str, Any]]:
     """Return latencies until indexed and until viewed, and whether the ledger is clean; and the greatest fleet tried at which all of it holds."""
-    with chain() as (found, api, folder):
+    with chain(mongodb_in_memory=True) as (found, api, folder):
         with Simulation(environment_of(found), _scenario(DRIVERS, WARM_UP_S), folder, "warm-up") as simulation:
             simulation.watch(LIMIT_S)
         api.settled_ledger("warm-up", SETTLE_S)

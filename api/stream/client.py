@@ -19,8 +19,8 @@ POLL_S = 0.05
 GROUP = "code-delivery"
 
 GROUP_WAIT_MS, LIVE_WAIT_MS = 100, 25
-"""How long a broker gathers records before it answers a fetch, of a sink and of the live map. Without it every produced batch is answered by itself, to every
-reader: at 20,000 records a second that took most of a processor's time at the broker."""
+"""How long a broker gathers records before it answers a fetch, of a sink and of the live map. Otherwise it would send nearly every produced batch by itself,
+to every reader."""
 
 SWITCH_S = 0.001
 """How long a thread of Python may go on while another waits; its own choice is 5 ms, and what viewers get waits for each reader's thread in turn."""

@@ -74,7 +74,7 @@ class StateSink:
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT})
     linger_s: ClassVar[float] = 0.25
     rest: ClassVar[float] = 4.0
-    capacity: ClassVar[int] = 250_000
+    capacity: ClassVar[int] = 150_000
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -106,7 +106,7 @@ class HistorySink:
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.NEW_POSITION})
     linger_s: ClassVar[float] = 0.5
     rest: ClassVar[float] = 0.0
-    capacity: ClassVar[int] = 100_000
+    capacity: ClassVar[int] = 50_000
 
     def __init__(self, store: HistoryStore, tally: Tally, metrics: Metrics) -> None:
         self._store, self._tally, self._metrics = store, tally, metrics
