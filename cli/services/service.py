@@ -89,7 +89,7 @@ class Service(ABC):
     other_ports: tuple[str, ...] = ()
     stop_s: ClassVar[float] = 20.0
     nice: ClassVar[int] = 0
-    """How much it yields to others where processor time is short, 0 to 19."""
+    """How much it yields to others where processor time is short, 0 to 19; one that is to be up soon does not."""
 
     def __init__(self, place: Place, port: int | None = 0) -> None:
         self.place, self.folder = place, place.folder.resolve() / self.name
@@ -246,7 +246,7 @@ class Service(ABC):
     def _spawn(self, launch: Launch) -> None:
         parent = os.getpid() if self.place.tied else 0
         record = self.folder / "record.json"
-        yielding = ["nice", "-n", str(self.nice)] if self.nice else []
+        yielding = ["nice", "-n", str(self.nice)] if self.nice and not self.place.quick else []
         command = [sys.executable, "-P", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *yielding, *launch.command]
         with self.log.open("ab") as output:
             self._log_start = output.tell()

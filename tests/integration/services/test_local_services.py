@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from cli.services import PortTaken, Services
 from cli.services.record import Record
+from cli.services.service import STORES_NICE
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -57,6 +58,8 @@ def test_up_twice_changes_nothing_data_outlive_down_and_down_leaves_nothing(fold
     assert first["started"] == ["kafka", "mongodb"]
     assert command(folder, "up", *free) == {**first, "started": []}
     assert ids(command(folder, "status", "--only", "kafka,mongodb")) == ids(first)
+    own = os.nice(0)
+    assert {name: psutil.Process(pid).nice() for name, pid in ids(first).items()} == {"kafka": own, "mongodb": min(own + STORES_NICE, 19)}
     address = {state["name"]: state["address"] for state in first["services"]}
     admin = AdminClient({"bootstrap.servers": address["kafka"]})
     admin.create_topics([NewTopic("kept", 3)])["kept"].result(60)
