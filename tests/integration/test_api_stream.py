@@ -37,7 +37,7 @@ from engine.histogram import Histogram
 from engine.messages import RouteDefined, RunMetrics, Topic
 from engine.route import Route
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 90.0
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ async def test_a_whole_run_is_stored_and_accounted_for(broker: str, tmp_path: Pa
             assert f'delivery_positions_consumed_total{{role="{role}"}} 2000.0' in metrics
         assert "delivery_end_to_end_seconds_count 2000" in metrics
         simulation.send(Topic.ROUTE_DEFINED, b"r1", RouteDefined(route_id="r1", deleted=True).to_json())
-        simulation.producer.flush(5)
+        simulation.producer.flush(60)
 
         async def is_gone() -> bool:
             return (await client.get("/routes/r1")).status_code == 404

@@ -31,7 +31,7 @@ def test_what_is_written_is_read_back_by_a_group_and_by_the_next_member(embedded
     sent = {f"broker-test-{number}".encode() for number in range(100)}
     for value in sent:
         producer.produce(Topic.DEAD_LETTER, value, key=value)
-    assert producer.flush(5) == 0
+    assert producer.flush(60) == 0
     for _ in range(2):
         # The second reader joins a group whose last member has left: with the classic protocol it would hang here.
         consumer = Consumer(

@@ -35,7 +35,7 @@ class Desk:
 
     def put(self, topic: str, value: bytes | None, key: bytes | None = None, partition: int = 0, headers: dict[str, bytes] | None = None) -> None:
         self.producer.produce(topic, value, key, partition, headers=dict(headers or {}))
-        assert self.producer.flush(10) == 0
+        assert self.producer.flush(60) == 0
 
     def letter(self, value: bytes, reason: str, partition: int = 0, **headers: bytes) -> None:
         told = DeadLetter(value, b"d-1", reason, self.origin, partition, 7)

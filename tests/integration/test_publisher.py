@@ -112,7 +112,7 @@ def test_what_is_published_is_numbered_and_settles(make: Make) -> None:
     assert publisher.publish(encoded.take(3), [event("settles")]) == 1
     assert publisher.publish(EncodedRecords(), [event("settles", 1)]) == 2
     assert publisher.publish(EncodedRecords(), []) == 3
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (3, Counts(21, 21, 0))
 
 
@@ -130,7 +130,7 @@ def test_every_record_arrives_with_its_key_and_in_its_deliverys_order(make_over_
     for _ in range(30):  # the first ones before anything is known of partitions
         publisher.publish(encoded.take(5), [event(run_id)])
         publisher.poll()
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     found = read_run(embedded_broker, run_id, 6_000)
     assert len({(delivery, part) for delivery, _, part in found}) == 40, "a delivery stays in one partition"
     assert set(map(tuple, orders(found).values())) == {tuple(range(150))}
@@ -143,7 +143,7 @@ def test_both_producers_put_a_delivery_into_the_same_partition(embedded_broker: 
         publisher, encoded = _maker(kind, embedded_broker)(), Encoded("agree", 50)
         for _ in range(2):  # the second time ordered by the partitions that are known by then
             publisher.publish(encoded.take(1), [])
-            assert publisher.flush(10) == 0
+            assert publisher.flush(60) == 0
     found = read_run(embedded_broker, "agree", 200)
     assert len({(delivery, part) for delivery, _, part in found}) == 50
 
@@ -153,7 +153,7 @@ def test_a_full_queue_delays_and_drops_nothing(make_over_kafka: Make, embedded_b
     publisher = make_over_kafka(kafka_queue_messages=1_000)
     assert publisher.publish(Encoded(run_id).take(800), []) == 1
     assert publisher.publish(EncodedRecords(), [event(run_id)]) == 2
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (2, Counts(5_600, 5_600, 0))
     assert set(map(tuple, orders(read_run(embedded_broker, run_id, 5_600)).values())) == {tuple(range(800))}
 
@@ -164,7 +164,7 @@ def test_what_the_queue_has_no_room_for_is_offered_again_in_order(embedded_broke
     publisher = NativePublisher(options)
     publisher._room = 10_000
     publisher.publish(Encoded("again").take(100), [event("again", seq) for seq in range(150)])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (1, Counts(700, 700, 0))
     assert set(map(tuple, orders(read_run(embedded_broker, "again", 700)).values())) == {tuple(range(100))}
 
@@ -174,7 +174,7 @@ def test_nothing_is_settled_before_it_has_arrived(make_over_kafka: Make) -> None
     publisher.publish(Encoded("early", 1).take(1), [])
     publisher.poll()
     assert (publisher.settled, publisher.counts) == (0, Counts(1, 0, 0))
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert publisher.settled == 1
 
 
@@ -191,7 +191,7 @@ def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(make_over_ka
     publisher.publish(encoded.take(3), [])
     publisher.tell(told[1:])
     assert publisher.settled == 0
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts, publisher.waited_s) == (1, Counts(21, 21, 0), 0.0)
     consumer = Consumer({"bootstrap.servers": embedded_broker, "group.id": run_id, "enable.auto.commit": False, "log_level": 2})
     parts = list(consumer.list_topics(Topic.RUN_METRICS.value, timeout=10).topics[Topic.RUN_METRICS.value].partitions)
@@ -230,12 +230,12 @@ def test_what_the_broker_refuses_for_good_is_counted_named_and_does_not_block(
 ) -> None:
     publisher, encoded = with_cluster(cluster), Encoded("refused", 2)
     publisher.publish(encoded.take(1), [])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
     publisher.publish(encoded.take(10), [])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (3, Counts(24, 4, 20))
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert told[0].startswith("delivery refused-0 seq 1 was refused by Kafka for good: ")
@@ -247,12 +247,12 @@ def test_what_is_told_and_refused_is_only_logged(
 ) -> None:
     publisher, encoded = with_cluster(cluster), Encoded("told-refused", 2)
     publisher.tell([metrics("told-refused", 0)])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
     publisher.tell([metrics("told-refused", 1)])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (1, Counts(2, 2, 0))
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(told) == 1
@@ -264,7 +264,7 @@ def test_a_producer_that_can_promise_nothing_any_more_says_so_and_settles_nothin
 ) -> None:
     publisher, encoded = with_cluster(cluster), Encoded("fatal", 2)
     publisher.publish(encoded.take(1), [])
-    assert publisher.flush(10) == 0
+    assert publisher.flush(60) == 0
     answer_next_batches(cluster, *[45] * 5)  # OUT_OF_ORDER_SEQUENCE_NUMBER: the broker has lost data
 
     def go_on() -> None:

@@ -176,7 +176,7 @@ def send(bootstrap: str, *messages: tuple[str, bytes, bytes | None]) -> None:
     producer = Producer({"bootstrap.servers": bootstrap})
     for topic, key, value in messages:
         producer.produce(topic, value, key)
-    assert producer.flush(5) == 0
+    assert producer.flush(60) == 0
 
 
 def finals(topics: Topics) -> int:

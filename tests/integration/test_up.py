@@ -49,7 +49,7 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
     assert asked.status_code == 202
     producer = Producer({"bootstrap.servers": up.told["kafka"]})
     producer.produce("route.new-direction", key=b"3", value=b'{"routeId":"3","clientId":"a-script","deliveryId":"asked-on-kafka"}')
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
     for delivery_id in ("asked-by-post", "asked-on-kafka"):
         moving = until(lambda wanted=delivery_id: (found := up.delivery(wanted)) and found["distanceM"] > 5 and found, f"{delivery_id} on the road")
         assert moving["state"] == "moving"

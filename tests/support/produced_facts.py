@@ -48,7 +48,7 @@ class Simulation:
             for name, value in zip(self.names, values, strict=True):
                 self.send(Topic.NEW_POSITION, name.encode(), value)
         self.sent += n * len(seqs)
-        assert self.producer.flush(10) == 0
+        assert self.producer.flush(60) == 0
 
     def example(self) -> bytes:
         """Return a position's record."""
@@ -59,12 +59,12 @@ class Simulation:
         for name in self.names:
             event = DeliveryEvent(name, self.run_id, "r1", "client", f"driver-{name}", "car", kind, seq, self.now_ms + seq, **more)
             self.send(Topic.DELIVERY_EVENT, event.key, event.to_json())
-        assert self.producer.flush(10) == 0
+        assert self.producer.flush(60) == 0
 
     def run(self, state: str, seq: int) -> None:
         event = RunEvent(self.run_id, state, seq, self.now_ms + seq, "test", clock=[self.now_ms, self.now_ms, 1.0], produced=self.sent, acked=self.sent)
         self.send(Topic.RUN_EVENT, event.key, event.to_json())
-        assert self.producer.flush(10) == 0
+        assert self.producer.flush(60) == 0
 
     def whole(self, seqs: int) -> None:
         self.run("running", 0)

@@ -24,7 +24,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], what: str, within_s: float = 30.0) -> Any:
+def until(condition: Callable[[], Any], what: str, within_s: float = 90.0) -> Any:
     """Return the first truth that `condition` gives; fail, naming `what`, when it gives none in time."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:

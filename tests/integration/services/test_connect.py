@@ -167,7 +167,7 @@ def simulated(sinks: Sinks, run_id: str, *, deliveries: int = 20, seqs: int = 50
     for name in simulation.names:
         request = StartDelivery("r1", run_id, name, depart_at=simulation.now_ms)
         simulation.send(Topic.NEW_DIRECTION, request.key, request.to_json())
-    assert simulation.producer.flush(10) == 0
+    assert simulation.producer.flush(60) == 0
     return simulation
 
 
@@ -379,7 +379,7 @@ def test_connect_refuses_what_the_api_refuses_and_nothing_else(sinks: Sinks, run
             key = f"{run_id}/{len(expected)}".encode()
             expected[key] = (is_refused(topic, value), value)
             simulation.send(topic, key, value)
-    assert simulation.producer.flush(10) == 0
+    assert simulation.producer.flush(60) == 0
     eventually(lambda: sinks.lag() == 0, sinks.lag)
     found = {"mongodb": set[bytes](), "elasticsearch": set[bytes]()}
     for message in messages(sinks.services.kafka.address, Topic.DEAD_LETTER, b""):

@@ -87,11 +87,11 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
     for kind in PUBLISHERS.values():
         publisher = kind(producer_options(settings))
         publisher.publish(positions(run_id, 10), [])
-        assert publisher.flush(30) == 0
+        assert publisher.flush(60) == 0
         assert publisher.counts.acked == 10
     facts = KafkaFacts(producer_options(settings))
     facts.tell(RouteDefined(run_id, deleted=True))
-    assert facts.flush(30) == 0
+    assert facts.flush(60) == 0
     reader = RequestReader(consumer_options(settings, run_id))
     reader.open({})
     asyncio.run(publish(settings.kafka, run_id))

@@ -102,7 +102,7 @@ def test_every_record_arrives_where_its_keys_hash_says(make: Callable[..., Publi
     for _ in range(20):
         publisher.publish(source.take(10), [])
         publisher.poll()
-    assert publisher.flush(30) == 0
+    assert publisher.flush(60) == 0
     assert publisher.counts == Counts(12_000, 12_000, 0)
     found = read_run(kafka.address, run_id, 12_000)
     assert_whole_and_in_order(found, 200)
@@ -117,7 +117,7 @@ def test_whatever_the_key_a_delivery_stays_in_one_partition_and_in_order(make: C
     for _ in range(5):
         publisher.publish(source.take(10), [])
         publisher.poll()
-    assert publisher.flush(30) == 0
+    assert publisher.flush(60) == 0
     found = read_run(kafka.address, run_id, 50 * DELIVERIES)
     assert_whole_and_in_order(found, 50)
     assert len({key for key, *_ in found}) == {"driver": DELIVERIES // 2, "route": 1, "run": 1}[key]
@@ -142,7 +142,7 @@ def test_a_broker_killed_in_mid_stream_costs_no_record_and_no_order(make: Callab
 def test_a_broker_that_is_away_settles_nothing_and_is_waited_for(make: Callable[..., Publisher], kafka: Kafka, run_id: str) -> None:
     publisher, source = make(kafka_linger_ms=1), Source(run_id)
     publisher.publish(source.take(1), [])
-    assert publisher.flush(30) == 0
+    assert publisher.flush(60) == 0
     kafka.kill()
     try:
         publisher.publish(source.take(10), [])
@@ -175,7 +175,7 @@ def test_what_is_too_large_for_the_topic_is_counted_and_named_and_the_rest_goes_
 ) -> None:
     publisher, source = make(kafka_compression="none", kafka_linger_ms=50), Source(run_id)
     publisher.publish(source.take(20), [])
-    assert publisher.flush(30) == 0
+    assert publisher.flush(60) == 0
     counts = publisher.counts
     assert (counts.produced, counts.acked + counts.failed, publisher.settled) == (20 * DELIVERIES, 20 * DELIVERIES, 1)
     assert counts.failed > 0
@@ -184,5 +184,5 @@ def test_what_is_too_large_for_the_topic_is_counted_and_named_and_the_rest_goes_
     assert "MSG_SIZE_TOO_LARGE" in told[0]
     assert len(told) < 20
     assert publisher.publish(EncodedRecords(), [DeliveryEvent(f"{run_id}-0", run_id, "1", "c", "car-0", "car", "started")]) == 2
-    assert publisher.flush(30) == 0
+    assert publisher.flush(60) == 0
     assert publisher.settled == 2

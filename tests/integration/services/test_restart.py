@@ -213,7 +213,7 @@ def start(services: Services, tmp_path: Path, run_id: str) -> Iterator[Callable[
 def ask(bootstrap: str, delivery_id: str) -> None:
     producer = Producer({"bootstrap.servers": bootstrap})
     producer.produce(Topic.NEW_DIRECTION, StartDelivery("road-a", "c", delivery_id).to_json(), b"road-a")
-    assert producer.flush(10) == 0
+    assert producer.flush(60) == 0
 
 
 async def ledger_of(run_id: str, topics: Topics) -> LedgerSummary:
