@@ -117,4 +117,4 @@ class TickingDriver:
 DriverActor = ray.remote(max_restarts=-1, max_task_retries=0, enable_task_events=False)(TickingDriver)
 """Restarted for ever; calls are not repeated by Ray, because the dispatcher sends everything again to a host with a new incarnation.
 
-Ray keeps an event of every call in its control store, up to 100,000 of them: of calls that are made several times a second for days they only fill the memory."""
+Ray keeps an event of every call in its control store, up to 100,000 of them. Of calls that are made several times a second they only fill the memory."""

@@ -162,7 +162,7 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
     letters = DeadLetters(parts.bus, parts.tally, parts.metrics)
     sinks: dict[Role, tuple[Sink, Segment]] = {
         Role.HISTORY: (HistorySink(parts.stores.history, parts.tally, parts.metrics), Segment.INDEXED),
-        Role.STATE: (StateSink(parts.stores.state), Segment.STORED),
+        Role.STATE: (StateSink(parts.stores.state, keeps_positions=settings.mongodb_positions == "all"), Segment.STORED),
     }
     readers: list[SinkLoop | LiveLoop] = []
     for role, (sink, stored) in sinks.items():

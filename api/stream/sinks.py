@@ -67,17 +67,22 @@ class Sink(Protocol):
 
 
 class StateSink:
-    """Routes, deliveries' current state and runs into the state store."""
+    """Routes, deliveries' current state and runs into the state store.
+
+    Parameters
+    ----------
+    keeps_positions : whether the store keeps every position. Then newer facts replace nothing, and the store gets no rest.
+    """
 
     role: ClassVar[str] = "state"
     topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT})
     linger_s: ClassVar[float] = 0.25
-    rest: ClassVar[float] = 4.0
     capacity: ClassVar[int] = 150_000
 
-    def __init__(self, store: StateStore) -> None:
+    def __init__(self, store: StateStore, *, keeps_positions: bool = False) -> None:
         self._store = store
+        self.rest = 0.0 if keeps_positions else 4.0
 
     def note(self, intake: Intake) -> None:
         """Count nothing of its own."""

@@ -89,7 +89,7 @@ def test_bad_and_oversized_records_are_dead_lettered_and_all_good_ones_stored(ch
     simulation.events("delivered", 1, positions=SEQS)
     simulation.run("finished", 1)
 
-    told = chain.verify()
+    told = chain.verify(wait_s=150)
     assert {place["distinct"] for place in told["places"].values()} == {DELIVERIES * SEQS}
     letters = dead_letters(bootstrap, began_ms)
     assert sorted(value for value, _ in letters) == sorted(value[: 512 * 1024] for value in bad)
