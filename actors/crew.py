@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 WAVE = 4
 """So many actors may be starting at once, or as many as there are CPUs: each costs a second of CPU, and starting all of them together makes every one late."""
 
+NO_TASK_EVENTS = {"enable_task_events": False}
+"""For actors that are called several times a second: Ray keeps an event of every call, up to 100,000 of them, and these would only fill its memory."""
+
 STATUS_PERIOD_S = 0.25
 
 #: Time left for the rest of an actor's end, when it is told how long it may flush.
@@ -56,7 +59,7 @@ class RayCrew:
             if len(self._handles) - len(self._heard) >= self._wave:
                 return
             if name not in self._handles:
-                options = {"name": name, "namespace": self._namespace, "lifetime": "detached", "get_if_exists": True}
+                options = {"name": name, "namespace": self._namespace, "lifetime": "detached", "get_if_exists": True, **NO_TASK_EVENTS}
                 place = {"num_cpus": self._plan.placement.actor_cpus, "scheduling_strategy": "SPREAD"}  # over the nodes, for each has a network of its own
                 self._handles[name] = DriverActor.options(**options, **place).remote(name, self._plan.run_id, self._settings, number / len(self._plan.actors))
 

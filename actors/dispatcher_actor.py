@@ -163,5 +163,5 @@ def open_journal(run_id: str, settings: Settings) -> Journal:
     return KafkaJournal(run_id, producer_options(settings), consumer_options(settings, JOURNAL_GROUP))
 
 
-DispatcherActor = ray.remote(max_restarts=-1, max_task_retries=0, enable_task_events=False)(Dispatching)
+DispatcherActor = ray.remote(max_restarts=-1, max_task_retries=0)(Dispatching)
 """Restarted for ever; a new one replays the journal."""

@@ -114,7 +114,5 @@ class TickingDriver:
         return self._host.status()
 
 
-DriverActor = ray.remote(max_restarts=-1, max_task_retries=0, enable_task_events=False)(TickingDriver)
-"""Restarted for ever; calls are not repeated by Ray, because the dispatcher sends everything again to a host with a new incarnation.
-
-Ray keeps an event of every call in its control store, up to 100,000 of them. Of calls that are made several times a second they only fill the memory."""
+DriverActor = ray.remote(max_restarts=-1, max_task_retries=0)(TickingDriver)
+"""Restarted for ever; calls are not repeated by Ray, because the dispatcher sends everything again to a host with a new incarnation."""

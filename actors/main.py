@@ -14,6 +14,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from actors.cluster import ray_cluster
+from actors.crew import NO_TASK_EVENTS
 from actors.dispatcher_actor import DispatcherActor, Progress
 from actors.plan import RunPlan, RunRefused, make_run_id, plan_run
 from actors.settings import Settings
@@ -76,7 +77,7 @@ def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, cpus: flo
     # Ray starts its processes elsewhere: a relative folder would be another one there.
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     namespace = f"{NAMESPACE}-{plan.run_id}"
-    options = {"name": "dispatcher", "namespace": namespace, "num_cpus": _DISPATCHER_CPUS}
+    options = {"name": "dispatcher", "namespace": namespace, "num_cpus": _DISPATCHER_CPUS, **NO_TASK_EVENTS}
     dispatcher = _start_dispatcher(plan.run_id, options, (plan, scenario, settings, cpus, namespace), stop)
     try:
         while not stop.wait(_PROGRESS_S):
