@@ -30,9 +30,9 @@ from engine.codec import decode_positions
 from engine.errors import MessageError
 from engine.messages import DeliveryEvent, StartDelivery, Topic
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
-WAIT_S = 240.0
+WAIT_S = 300.0
 CONNECTORS = ("elasticsearch-sink", "mongodb-positions", "mongodb-events", "mongodb-requests")
 
 
@@ -72,11 +72,14 @@ class Sinks:
         return dict(json.loads(done.stdout))
 
     def elasticsearch(self, kind: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """Return the documents of a run by index and id."""
+        """Return the documents of a run by index and id; none while a server that has just come up does not answer."""
         url = f"{self.services.elasticsearch.address}/{self.prefix}-{kind}"
-        httpx.post(f"{url}/_refresh", params={"ignore_unavailable": "true"}, timeout=60, trust_env=False)
         query = {"size": 10_000, "query": {"prefix": {"runId" if kind != "requests" else "clientId": run_id}}}
-        answer = httpx.post(f"{url}/_search", params={"ignore_unavailable": "true"}, json=query, timeout=60, trust_env=False)
+        try:
+            httpx.post(f"{url}/_refresh", params={"ignore_unavailable": "true"}, timeout=60, trust_env=False)
+            answer = httpx.post(f"{url}/_search", params={"ignore_unavailable": "true"}, json=query, timeout=60, trust_env=False)
+        except httpx.TransportError:
+            return {}
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # an index that is just being made
             return {}
         answer.raise_for_status()
