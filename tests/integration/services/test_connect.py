@@ -32,7 +32,7 @@ from engine.messages import DeliveryEvent, StartDelivery, Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
-WAIT_S = 300.0
+WAIT_S = 400.0
 CONNECTORS = ("elasticsearch-sink", "mongodb-positions", "mongodb-events", "mongodb-requests")
 
 
