@@ -58,3 +58,12 @@ class InvalidInstant(InvalidInput):
 
 class NoPath(EngineError):
     """The road network has no way from one place to another."""
+
+
+def shown(value: object) -> str:
+    """Return a value as errors show it, cut after 80 characters."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
+        return "a value that cannot be shown"
+    return text if len(text) <= 80 else text[:77] + "..."

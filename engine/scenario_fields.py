@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
-from engine.scenario_kinds import HERE, Fault, Kind, Place, TableKind, shown
+from engine.errors import shown
+from engine.scenario_kinds import HERE, Fault, Kind, Place, TableKind
 from engine.scenario_reader import Table
 
 T = TypeVar("T")

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.errors import shown
+
 Place = tuple[str, ...]
 """The keys that lead to a value."""
 
@@ -332,15 +334,6 @@ def quoted(text: str) -> str:
 def key_written(word: str) -> str:
     """Return a word as a key of TOML."""
     return str(word) if _BARE.fullmatch(word) else quoted(word)
-
-
-def shown(value: object) -> str:
-    """Return a value as an error shows it, short."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
-        return "a value that cannot be shown"
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def did_you_mean(word: object, known: Sequence[str]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from engine.errors import ScenarioError
-from engine.scenario_kinds import Place, did_you_mean, shown
+from engine.errors import ScenarioError, shown
+from engine.scenario_kinds import Place, did_you_mean
 from engine.toml_lines import key_lines, line_of
 
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from engine.errors import shown
 from engine.meter import Segment
-from engine.scenario_kinds import HERE, Fault, Kind, Number, Place, TableKind, Truth, Whole, did_you_mean, key_written, shown
+from engine.scenario_kinds import HERE, Fault, Kind, Number, Place, TableKind, Truth, Whole, did_you_mean, key_written
 
 E2E = "e2e"
 LATENESS = "lateness"

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from engine.errors import MessageError
+from engine.errors import MessageError, shown
 
 _ID = re.compile(r"[A-Za-z0-9._:\-]{1,96}")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
@@ -24,15 +24,6 @@ def checked_id(value: object, name: str) -> str:
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise MessageError(f'{name} must be 1 to 96 characters of "A-Z a-z 0-9 . _ : -", found {shown(value)}')
     return value
-
-
-def shown(value: object) -> str:
-    """Return a value as errors show it, cut after 80 characters."""
-    try:
-        text = repr(value)
-    except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
-        return "a value that cannot be shown"
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def optional_id(value: object, name: str) -> str | None:

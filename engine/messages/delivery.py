@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from engine.errors import MessageError
-from engine.messages.checks import LAST_MS, check_text, checked_id, checked_number, optional_id, optional_ms, optional_number, shown
+from engine.errors import MessageError, shown
+from engine.messages.checks import LAST_MS, check_text, checked_id, checked_number, optional_id, optional_ms, optional_number
 from engine.messages.message import Message, camel
 from engine.messages.topics import Topic
 

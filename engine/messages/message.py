@@ -8,8 +8,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, ClassVar, Self
 
-from engine.errors import MessageError
-from engine.messages.checks import shown
+from engine.errors import MessageError, shown
 from engine.messages.topics import Topic
 
 MAX_REQUEST_BYTES = 64 * 1024

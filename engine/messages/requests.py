@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from engine.errors import MessageError
-from engine.messages.checks import check_text, checked_id, optional_id, optional_ms, optional_number, shown
+from engine.errors import MessageError, shown
+from engine.messages.checks import check_text, checked_id, optional_id, optional_ms, optional_number
 from engine.messages.message import Message
 from engine.messages.topics import Topic
 

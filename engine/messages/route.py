@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engine.errors import MessageError
-from engine.messages.checks import check_text, checked_id, checked_number, shown
+from engine.errors import MessageError, shown
+from engine.messages.checks import check_text, checked_id, checked_number
 from engine.messages.message import Message
 from engine.messages.topics import Topic
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from engine.errors import MessageError
-from engine.messages.checks import check_text, checked_id, checked_number, checked_table, optional_ms, optional_number, shown
+from engine.errors import MessageError, shown
+from engine.messages.checks import check_text, checked_id, checked_number, checked_table, optional_ms, optional_number
 from engine.messages.message import Message, camel
 from engine.messages.topics import Topic
 
