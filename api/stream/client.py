@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from operator import methodcaller
 
@@ -22,22 +20,7 @@ GROUP_WAIT_MS, LIVE_WAIT_MS = 100, 25
 """How long a broker gathers records before it answers a fetch, of a sink and of the live map. Otherwise it would send nearly every produced batch by itself,
 to every reader."""
 
-SWITCH_S = 0.001
-"""How long a thread of Python may go on while another waits; its own choice is 5 ms, and what viewers get waits for each reader's thread in turn."""
-
-COLLECT_AFTER = 50_000
-"""Objects made and not freed after which Python looks for garbage; its own choice is 700."""
-
 _ERROR = methodcaller("error")  # for map, without a step of Python for each record
-
-
-def tune_interpreter() -> None:
-    """Let Python look for garbage in cycles less often, and its threads take shorter turns, in the whole process: for its entry point.
-
-    A poll's records are 10,000 objects and no cycle; looking through them all the time costs as much as reading them (measured: 1.5 µs a record, 0.65 without).
-    """
-    gc.set_threshold(COLLECT_AFTER, 10, 10)
-    sys.setswitchinterval(SWITCH_S)
 
 
 class TroubleLog:

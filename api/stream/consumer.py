@@ -7,7 +7,7 @@ The order is the point:
 3. only then are their offsets committed.
 
 So a crash repeats work and never loses it, and the stores make repeats harmless. While a write is under way the next facts are read and decoded, up to a
-bound; beyond it the partitions are paused, and nothing is dropped. A store that fails is asked again until it takes the same facts.
+bound; beyond it nothing is read, and nothing is dropped. A store that fails is asked again until it takes the same facts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
 
@@ -24,8 +25,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.metrics import Metrics
 from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
-from api.stream.intake import Inbound, Intake, read_messages
+from api.stream.intake import Inbound, Intake, next_portion, read_messages
 from api.stream.offsets import Offsets, Partition
+from api.stream.room import Room
 from api.stream.sinks import DeadLetters, Sink
 from api.stream.turns import Turns
 from engine.kafka_connection import KafkaConnection
@@ -59,10 +61,10 @@ class SinkLoop:
         self.role = sink.role
         self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = kafka, sink, dead_letters, metrics, loop
         self._consumer: Consumer | None = None
-        self._waiting: list[Intake] = []
+        self._waiting: deque[Intake] = deque()
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
-        self._turns = Turns(sink.linger_s, sink.rest, sink.capacity)
+        self._turns, self._room = Turns(sink.linger_s, sink.rest, sink.capacity), Room(sink.capacity)
         self._retry_at, self._refusals = 0.0, 0
         self._offsets = Offsets()
         self._committed_at = 0.0
@@ -79,7 +81,7 @@ class SinkLoop:
 
     def gauges(self) -> dict[str, float]:
         """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
-        return {"queue": self._held, "paused": float(self._paused), "lag": self._lag_records, "writeS": self._write_s}
+        return {"queue": self._held, "paused": float(self._room.is_full), "lag": self._lag_records, "writeS": self._write_s}
 
     def start(self) -> None:
         """Begin to read."""
@@ -109,6 +111,9 @@ class SinkLoop:
         self._finish(consumer)
 
     def _take(self, consumer: Consumer) -> None:
+        if self._room.is_full and not self._paused:
+            self._wait_for_the_store(POLL_S)
+            return
         messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
         if not messages:
             return
@@ -155,11 +160,10 @@ class SinkLoop:
                 self._refusals = 0
             else:
                 self._put_back(intake, error, now)
-        is_ripe = at_once or self._turns.is_ripe(now, self._rows_waiting(), self._waiting_since)
+        is_ripe = at_once or self._turns.is_ripe(now, self._facts_waiting(), self._waiting_since)
         if self._writing is None and self._waiting and is_ripe and now >= self._retry_at:
-            intake = Intake.merged(self._waiting)
+            intake = next_portion(self._waiting, self._sink.portion)  # what stays has waited for a whole write, and is ripe
             self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
-            self._waiting = []
 
     async def _store(self, intake: Intake) -> None:
         began = time.monotonic()
@@ -171,7 +175,7 @@ class SinkLoop:
         await self._dead_letters.send(letters)
 
     def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
-        self._waiting.insert(0, intake)
+        self._waiting.appendleft(intake)
         self._retry_at = now + (error.retry_after if isinstance(error, StoreBackpressure) else RETRY_S)
         self._metrics.retries.labels(self.role).inc()
         self._refusals += 1
@@ -181,22 +185,31 @@ class SinkLoop:
         else:
             logger.error("the %s sink failed and tries again", self.role, exc_info=error)
 
-    def _rows_waiting(self) -> int:
-        return sum(map(_rows, self._waiting))
+    def _facts_waiting(self) -> int:
+        return sum(intake.facts for intake in self._waiting)
 
     def _throttle(self, consumer: Consumer) -> None:
-        """Pause the partitions of a full sink, and resume them once half of it is stored."""
-        self._held = rows = self._rows_waiting() + (_rows(self._writing[0]) if self._writing else 0)
-        self._metrics.waiting.labels(self.role).set(rows)
-        if rows > self._sink.capacity:
+        """Read no more when the sink is full. Only where that lasts are the partitions paused, until half of what it held is stored."""
+        now, held = time.monotonic(), self._facts_waiting() + (self._writing[0].facts if self._writing else 0)
+        self._held = held
+        self._room.holds(now, held)
+        if self._room.is_full_for_long(now):
             consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
             if not self._paused:
-                logger.info("the %s sink is full with %d facts: reading pauses", self.role, rows)
+                logger.info("the %s sink is full with %d facts: its partitions are paused", self.role, held)
             self._paused = True
-        elif self._paused and rows <= self._sink.capacity // 2:
+        elif self._paused and not self._room.is_full:
             consumer.resume(consumer.assignment())
             self._paused = False
-        self._metrics.paused.labels(self.role).set(self._paused)
+        self._metrics.waiting.labels(self.role).set(held)
+        self._metrics.paused.labels(self.role).set(self._room.is_full)
+
+    def _wait_for_the_store(self, seconds: float) -> None:
+        """Wait until the write that is under way has ended, or for some seconds."""
+        if self._writing is not None:
+            wait([self._writing[1]], seconds)
+        else:
+            time.sleep(seconds)  # until a store that failed may be asked again
 
     def _commit(self, consumer: Consumer, *, now_or_never: bool = False) -> None:
         """Commit what is stored, of the partitions that are still ours, now and then; `now_or_never` waits for the answer."""
@@ -254,18 +267,11 @@ class SinkLoop:
         """Store what was read, as long as there is time."""
         while (self._waiting or self._writing) and time.monotonic() < deadline:
             self._advance(at_once=True)
-            if self._writing is not None:
-                wait([self._writing[1]], max(0.0, deadline - time.monotonic()))
-            else:
-                time.sleep(POLL_S)  # until a store that failed may be asked again
+            self._wait_for_the_store(POLL_S)
 
     def _finish(self, consumer: Consumer) -> None:
         self._settle(self._deadline)
         if self._waiting or self._writing:
-            logger.warning("the %s consumer ends with %d facts not stored; they will be read again", self.role, self._rows_waiting())
+            logger.warning("the %s consumer ends with %d facts not stored; they will be read again", self.role, self._facts_waiting())
         self._commit(consumer, now_or_never=True)
         consumer.close()
-
-
-def _rows(intake: Intake) -> int:
-    return len(intake.positions) + len(intake.events)

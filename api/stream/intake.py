@@ -6,6 +6,7 @@ the record is read again, so it too is stored once.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import methodcaller
@@ -56,6 +57,11 @@ class Intake:
     rejected: list[DeadLetter] = field(default_factory=list)
     offsets: dict[Partition, int] = field(default_factory=dict)
 
+    @property
+    def facts(self) -> int:
+        """How many positions and events there are."""
+        return len(self.positions) + len(self.events)
+
     @classmethod
     def merged(cls, intakes: Sequence[Intake]) -> Intake:
         """Return what several polls brought, the later ones last."""
@@ -72,6 +78,15 @@ class Intake:
             merged.rejected.extend(intake.rejected)
             merged.offsets.update(intake.offsets)
         return merged
+
+
+def next_portion(waiting: deque[Intake], most: int) -> Intake:
+    """Take the first intakes out of those that wait: so many as have at most `most` facts together, but one at least, for none is parted."""
+    portion = [waiting.popleft()]
+    facts = portion[0].facts
+    while waiting and (facts := facts + waiting[0].facts) <= most:
+        portion.append(waiting.popleft())
+    return Intake.merged(portion)
 
 
 def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, keep_records: bool = True) -> Intake:

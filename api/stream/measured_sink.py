@@ -51,6 +51,10 @@ class MeasuredSink:
     def capacity(self) -> int:
         return self._sink.capacity
 
+    @property
+    def portion(self) -> int:
+        return self._sink.portion
+
     def note(self, intake: Intake) -> None:
         self._sink.note(intake)
         self._station.hear(intake.runs)

@@ -28,6 +28,9 @@ MAX_DEAD_LETTER_BYTES = 512 * 1024
 MAX_KEY_BYTES = 4 * 1024
 """A longer key is cut likewise."""
 
+PORTION = 10_000
+"""Positions in one write where each of them costs the store something; so none waits for the writing of many others."""
+
 
 class Sink(Protocol):
     """What a consumer loop hands facts to.
@@ -38,7 +41,8 @@ class Sink(Protocol):
     topics : what is read for this sink.
     reports : the topics whose bad records this sink's loop sends to the dead-letter topic; each topic has one such sink, so a bad record is told once.
     linger_s : how long facts may be gathered before a write; a store takes few large writes better than many small ones.
-    capacity : facts read and not stored beyond which the partitions are paused.
+    capacity : facts read and not stored beyond which no more is read.
+    portion : facts that one write takes at most, if more wait; one poll's are never parted.
     rest : for how many times as long as a write took nothing is written after it. A store whose writes replace each other is spared what a newer fact replaces
         meanwhile, the more the busier it is.
     """
@@ -55,6 +59,8 @@ class Sink(Protocol):
     def rest(self) -> float: ...
     @property
     def capacity(self) -> int: ...
+    @property
+    def portion(self) -> int: ...
 
     def note(self, intake: Intake) -> None:
         """Count what a poll brought; called by the loop's thread, once per poll."""
@@ -71,18 +77,18 @@ class StateSink:
 
     Parameters
     ----------
-    keeps_positions : whether the store keeps every position. Then newer facts replace nothing, and the store gets no rest.
+    keeps_positions : whether the store keeps every position. Then newer facts replace nothing: the store gets no rest, and no large portions.
     """
 
     role: ClassVar[str] = "state"
     topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT})
     linger_s: ClassVar[float] = 0.25
-    capacity: ClassVar[int] = 150_000
+    capacity: ClassVar[int] = 400_000
 
     def __init__(self, store: StateStore, *, keeps_positions: bool = False) -> None:
         self._store = store
-        self.rest = 0.0 if keeps_positions else 4.0
+        self.rest, self.portion = (0.0, PORTION) if keeps_positions else (4.0, self.capacity)
 
     def note(self, intake: Intake) -> None:
         """Count nothing of its own."""
@@ -112,6 +118,7 @@ class HistorySink:
     linger_s: ClassVar[float] = 0.5
     rest: ClassVar[float] = 0.0
     capacity: ClassVar[int] = 50_000
+    portion: ClassVar[int] = PORTION
 
     def __init__(self, store: HistoryStore, tally: Tally, metrics: Metrics) -> None:
         self._store, self._tally, self._metrics = store, tally, metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MAX_REST_S = 5.0
+MAX_REST_S = 8.0
 """How long a store rests after a write at most, and so how much longer what it shows can be old."""
 
 MANY = 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from api.errors import ApiError, BusUnavailable, Refused, StoreBackpressure, Sto
 from api.metrics import BatchHistogram, Metrics
 from api.stores.base import DeliveryQuery, Holding, Refusal, Written
 from api.stores.memory import MemoryHistory, MemoryState
-from api.stream.intake import Intake, read_messages
+from api.stream.intake import Intake, next_portion, read_messages
 from api.stream.offsets import Offsets
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLetters, HistorySink, StateSink
 from api.stream.tally import Tally
@@ -127,6 +128,16 @@ def test_intakes_merge_with_the_later_one_last() -> None:
     assert merged.positions.seq.tolist() == [0, 1]
     assert merged.offsets == {(Topic.NEW_POSITION, 0): 7, (Topic.ROUTE_DEFINED, 0): 2}
     assert merged.shaped == {"r": None}
+
+
+def test_a_portion_is_the_first_that_fit_and_at_least_one() -> None:
+    def polls(*sizes: int) -> deque[Intake]:
+        return deque(read_messages([Inbound(Topic.NEW_POSITION, position("d", seq), seq) for seq in range(size)]) for size in sizes)
+
+    for sizes, most, taken, left in (((3, 4, 2), 7, 7, [2]), ((3, 4, 2), 6, 3, [4, 2]), ((9, 1), 5, 9, [1]), ((2, 2), 100, 4, [])):
+        waiting = polls(*sizes)
+        assert next_portion(waiting, most).facts == taken, (sizes, most)
+        assert [one.facts for one in waiting] == left, (sizes, most)
 
 
 async def test_the_state_sink_keeps_what_is() -> None:

@@ -32,5 +32,7 @@ def test_a_sink_that_is_half_full_rests_no_more() -> None:
 
 
 def test_only_a_store_whose_writes_replace_each_other_rests() -> None:
-    assert StateSink(MemoryState()).rest > 0
-    assert (HistorySink.rest, StateSink(MemoryState(), keeps_positions=True).rest) == (0.0, 0.0)
+    newest, every = StateSink(MemoryState()), StateSink(MemoryState(), keeps_positions=True)
+    assert newest.rest > 0
+    assert (HistorySink.rest, every.rest) == (0.0, 0.0)
+    assert HistorySink.portion == every.portion < newest.portion
