@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from api.app import create_app
 from api.settings import Settings
-from api.stream.client import tune_interpreter
+from api.tuning import tune_process
 
 GRACE_S = 1
 """How long open requests may take once the end has been asked for; live sockets are closed at once."""
@@ -80,7 +80,7 @@ def main() -> int:
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
-    tune_interpreter()
+    tune_process()
     server = uvicorn.Server(config)
     for number in (signal.SIGINT, signal.SIGTERM):
         # The server puts its own handlers in, and after its orderly end raises the signal again for those that were there before: it has been heeded.

@@ -28,7 +28,7 @@ from fastapi.responses import FileResponse
 
 from api.basemap import Basemap
 from api.live import Hub, live_router
-from api.stream.client import tune_interpreter
+from api.tuning import tune_process
 from engine.codec import decode_positions
 from engine.demand import PlanDurations, deliveries
 from engine.messages import RunEvent, RunState
@@ -213,7 +213,7 @@ def main() -> None:
     parser.add_argument("--ui", type=Path, default=None, help="folder of the built UI")
     parser.add_argument("--copies", type=int, nargs=2, default=(1, 1), metavar=("ACROSS", "DOWN"), help="lay the roads out several times, for more room")
     arguments = parser.parse_args()
-    tune_interpreter()  # as the API does
+    tune_process()  # as the API does
     app = create_app(arguments.drivers, arguments.ui, tuple(arguments.copies))
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="warning", ws="websockets-sansio", ws_per_message_deflate=False)
 

@@ -21,8 +21,9 @@ from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from api.live import Hub
-from api.stream.client import MAX_POLL, POLL_S, lone_consumer, tune_interpreter, without_errors
+from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages
+from api.tuning import tune_process
 from engine.codec import PositionEncoder, decode_positions
 from engine.kafka_connection import KafkaConnection
 from engine.messages import Topic
@@ -187,5 +188,5 @@ READERS = ("ours", "rival")
 
 if __name__ == "__main__":
     name, address = sys.argv[1:]
-    tune_interpreter()  # as the API does, and for the rival too
+    tune_process()  # as the API does, and for the rival too
     print(json.dumps({"ours": _ours, "rival": _rival, "steps": _steps}[name](address)))
