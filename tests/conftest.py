@@ -47,13 +47,6 @@ def services() -> Iterator[Services]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def connect(services: Services) -> Services:
-    """The same services, with a Kafka Connect worker: ``connect.connect.address``."""
-    services.start(["connect"])
-    return services
-
-
 def _missing(marker: str) -> str | None:
     """Return what this machine lacks for a marker, or None."""
     if marker == "browser" and shutil.which("chromium") is None:

@@ -19,13 +19,14 @@ from elastic_prefixes import prefix_for_a_test
 from mongo_databases import database_for_a_test
 from produced_facts import Simulation
 from pymongo import MongoClient
+from services import running_services
 from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.names import END_MS, FIRST_MS
 from api.stores.mongo import MongoState
 from cli.main import app
-from cli.services import Services
+from cli.services import NAMES, Services
 from engine.codec import decode_positions
 from engine.errors import MessageError
 from engine.messages import DeliveryEvent, StartDelivery, Topic
@@ -139,17 +140,24 @@ class Sinks:
 
 
 @pytest.fixture(scope="module")
-def sinks(connect: Services) -> Iterator[Sinks]:
+def services() -> Iterator[Services]:
+    """Services of these tests' own: connectors read the topics from the beginning, and would store all that other tests have left there, again and again."""
+    with running_services(NAMES) as services:
+        yield services
+
+
+@pytest.fixture(scope="module")
+def sinks(services: Services) -> Iterator[Sinks]:
     """The connectors that we ship, put into the worker by the command."""
-    url = connect.mongodb.address
-    with prefix_for_a_test(connect.elasticsearch.address) as prefix, database_for_a_test(url) as database, MongoClient(url) as mongodb:
+    url = services.mongodb.address
+    with prefix_for_a_test(services.elasticsearch.address) as prefix, database_for_a_test(url) as database, MongoClient(url) as mongodb:
         settings = {
-            "ELASTICSEARCH_URL": connect.elasticsearch.address,
+            "ELASTICSEARCH_URL": services.elasticsearch.address,
             "ELASTICSEARCH_PREFIX": prefix,
             "MONGODB_URL": f"{url}/?serverSelectionTimeoutMS=5000",
             "MONGODB_DATABASE": database,
         }
-        sinks = Sinks(connect, prefix, database, mongodb, settings)
+        sinks = Sinks(services, prefix, database, mongodb, settings)
         try:
             applied = sinks.command("apply")["connectors"]
             assert [(one["name"], one["running"]) for one in applied] == [(name, True) for name in sorted(CONNECTORS)]
@@ -193,6 +201,12 @@ def messages(bootstrap: str, topic: Topic, mark: bytes) -> list[Message]:
 
 def values(bootstrap: str, topic: Topic, mark: bytes) -> list[bytes]:
     return [message.value() or b"" for message in messages(bootstrap, topic, mark)]
+
+
+def test_a_worker_knows_both_sinks(services: Services) -> None:
+    found = {plugin["class"] for plugin in httpx.get(f"{services.connect.address}/connector-plugins", trust_env=False, timeout=60).json()}
+    assert "com.mongodb.kafka.connect.MongoSinkConnector" in found
+    assert [name for name in found if "elasticsearch" in name.lower()]
 
 
 def test_each_message_becomes_one_document_under_its_id_however_often_it_is_delivered(sinks: Sinks, run_id: str) -> None:

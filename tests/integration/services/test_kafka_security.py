@@ -15,6 +15,7 @@ import pytest
 from confluent_kafka import KafkaException
 from services import services_folder
 
+from actors import requests
 from actors.facts import KafkaFacts
 from actors.kafka import connection_options, consumer_options, producer_options
 from actors.native_publisher import NativePublisher
@@ -172,7 +173,8 @@ def test_the_apis_clients_that_are_not_let_in_say_why(shut_out: tuple[Settings, 
     assert_told(caplog, settings)
 
 
-def test_a_dispatcher_that_is_not_let_in_says_why(shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_dispatcher_that_is_not_let_in_says_why(shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "_METADATA_S", 5.0)
     settings, reason = shut_out
     reader = RequestReader(consumer_options(settings, "shut-out"))
     with pytest.raises(KafkaException):

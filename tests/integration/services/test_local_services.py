@@ -159,12 +159,6 @@ def test_all_that_the_chain_needs_is_told_as_settings(services: Services) -> Non
     }
 
 
-def test_connect_knows_both_sinks(connect: Services) -> None:
-    found = {plugin["class"] for plugin in httpx.get(f"{connect.connect.address}/connector-plugins", trust_env=False, timeout=60).json()}
-    assert "com.mongodb.kafka.connect.MongoSinkConnector" in found
-    assert [name for name in found if "elasticsearch" in name.lower()]
-
-
 def test_kafka_lets_in_over_tls_who_has_a_password(folder: Path) -> None:
     kafka = Services(folder, free_ports=True, quick=True, users={"courier": "s3cret"}).kafka
     kafka.start()
