@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -89,3 +91,17 @@ def test_errors_name_what_was_found() -> None:
         Histogram.decode("nonsense")
     with pytest.raises(InvalidInput, match="3 digits, found"):
         Histogram.decode(HdrHistogram(1, 1000, 2).encode().decode())
+
+
+def test_nothing_is_left_for_the_garbage_collector() -> None:
+    histogram = Histogram()
+    histogram.add([1.0, 2_000.0])
+    text = histogram.encode()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            Histogram.decode(text).encode()
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
