@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +18,10 @@ from engine.scenario import Disturbance, DisturbanceKind
 
 _WORKERS = {DisturbanceKind.KILL_DRIVER: "TickingDriver", DisturbanceKind.KILL_DISPATCHER: "Dispatching"}
 """What Ray calls the processes of our actors: their classes' names."""
+
+_WAKER = 'sleep "$1"; kill -CONT "$2"'
+WAKE_AFTER_S = 5.0
+"""So long after the end of a pause the API is let go on by another process, should this one have been killed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Disturber:
         self._parts, self._viewers, self._clock = parts, viewers, clock
         self._resume_at: float | None = None
         self._paused: psutil.Process | None = None
+        self._waker: subprocess.Popen[bytes] | None = None
         #: What was done, in order.
         self.done: list[Done] = []
 
@@ -83,7 +91,11 @@ class Disturber:
         """Let what stands still go on; called before the parts are ended."""
         if self._paused is not None and self._paused.is_running():
             self._paused.resume()
-        self._paused, self._resume_at = None, None
+        if self._waker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._waker.pid, signal.SIGKILL)
+            self._waker.wait()
+        self._paused, self._resume_at, self._waker = None, None, None
 
     def _do(self, one: Disturbance) -> str:
         match one.kind:
@@ -94,6 +106,9 @@ class Disturber:
             case DisturbanceKind.PAUSE_CONSUMERS:
                 self.undo()
                 self._paused = _process(self._parts.api, "the API")
+                seconds = f"{one.pause_s + WAKE_AFTER_S:g}"
+                command, nowhere = ["sh", "-c", _WAKER, "sh", seconds, str(self._paused.pid)], subprocess.DEVNULL
+                self._waker = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
                 self._paused.suspend()
                 self._resume_at = self._clock() + one.pause_s
                 return f"the API stands still for {one.pause_s:g} s"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +81,29 @@ def test_consumers_stand_still_for_as_long_as_asked_and_go_on_also_when_the_run_
     until(lambda: api.status() == psutil.STATUS_STOPPED, "the second pause")
     disturber.undo()
     until(lambda: api.status() != psutil.STATUS_STOPPED, "its end")
+
+
+KILLED_IN_A_PAUSE = """
+import os, signal, sys
+from types import SimpleNamespace
+from cli.loadtest import disturbing
+from engine.scenario import Disturbance, DisturbanceKind
+disturbing.WAKE_AFTER_S = 2.0
+parts = SimpleNamespace(simulation=None, api=SimpleNamespace(pid=int(sys.argv[1])))
+disturbing.Disturber([Disturbance(DisturbanceKind.PAUSE_CONSUMERS, 0.0, 0.5)], parts).act(1.0)
+print("paused", flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_consumers_go_on_also_when_the_load_test_is_killed(parts: Parts) -> None:
+    assert parts.api is not None
+    assert parts.api.pid is not None
+    api = psutil.Process(parts.api.pid)
+    killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_PAUSE, str(api.pid)], capture_output=True, text=True, timeout=60, check=False)
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "paused\n"), killed.stderr
+    assert api.status() == psutil.STATUS_STOPPED
+    until(lambda: api.status() != psutil.STATUS_STOPPED, "the end of the pause")
 
 
 def test_what_is_not_there_cannot_be_disturbed_and_that_is_told() -> None:
