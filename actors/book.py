@@ -36,7 +36,7 @@ class Placed:
 
 
 class Book:
-    """Deliveries on the road, by id, and the ids of all that ever were: a delivery starts once.
+    """Deliveries on the road, by id, and the ids of all that were ever requested: a delivery starts once. Of the fleet's own its feed knows which have been.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Book:
 
     def __init__(self, actors: Iterable[str], first_batch: int = 1) -> None:
         self._placed: dict[str, Placed] = {}
-        self._ever: set[str] = set()
+        self._requested: set[str] = set()
         self._loads: Counter[str] = Counter(dict.fromkeys(actors, 0))
         self._batch = first_batch - 1
 
@@ -54,17 +54,12 @@ class Book:
         return len(self._placed)
 
     def __contains__(self, delivery_id: str) -> bool:
-        """Whether the delivery was ever placed."""
-        return delivery_id in self._ever
+        """Whether the delivery is on the road, or was ever requested and placed."""
+        return delivery_id in self._placed or delivery_id in self._requested
 
     def get(self, delivery_id: str) -> Placed | None:
         """Return a delivery on the road; None if it is not."""
         return self._placed.get(delivery_id)
-
-    @property
-    def ever(self) -> int:
-        """How many deliveries there were."""
-        return len(self._ever)
 
     @property
     def loads(self) -> Mapping[str, int]:
@@ -84,23 +79,25 @@ class Book:
         self._batch += 1
         new = []
         for one in placed:
-            if one.spec.delivery_id not in self._ever:
-                self._ever.add(one.spec.delivery_id)
+            if one.spec.delivery_id not in self:
                 one.batch = self._batch
-                self._placed[one.spec.delivery_id] = one
-                self._loads[actor] += 1
+                self._note(actor, one)
                 new.append(one.spec)
         return Batch(self._batch, tuple(new), tuple(routes))
 
     def put_back(self, placed: Placed) -> None:
         """Note a delivery that an earlier dispatcher placed; `resend` gives it to its actor."""
-        self._ever.add(placed.spec.delivery_id)
+        self._note(placed.actor, placed)
+
+    def _note(self, actor: str, placed: Placed) -> None:
         self._placed[placed.spec.delivery_id] = placed
-        self._loads[placed.actor] += 1
+        self._loads[actor] += 1
+        if not placed.of_fleet:
+            self._requested.add(placed.spec.delivery_id)
 
     def remember(self, delivery_id: str) -> None:
-        """Note that a delivery was placed and has finished."""
-        self._ever.add(delivery_id)
+        """Note that a requested delivery was placed and has finished."""
+        self._requested.add(delivery_id)
 
     def finish(self, finished: Iterable[Finished]) -> list[tuple[Placed, int]]:
         """Take finished deliveries off the road; return those that were on it, with their numbers of positions."""

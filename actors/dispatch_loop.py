@@ -124,7 +124,7 @@ class DispatchLoop:
     def _decide(self, received: Received) -> list[Instruction]:
         match received.wish:
             case StartDelivery() as request:
-                delivery_id = request.delivery_id or f"{self._dispatcher.plan.run_id}-{received.partition}-{received.offset}"
+                delivery_id = request.delivery_id or f"{self._dispatcher.plan.run_id}-r{received.partition}-{received.offset}"
                 return self._dispatcher.start(request, delivery_id, self._now_ms())
             case ControlRun() as request:
                 return self._dispatcher.control(request, self._now_ms())

@@ -87,7 +87,7 @@ class Dispatcher:
     @property
     def deliveries(self) -> int:
         """How many deliveries were started."""
-        return self._roster.book.ever
+        return self._fleet.count + self._desk.count
 
     @property
     def has_begun(self) -> bool:
@@ -130,7 +130,7 @@ class Dispatcher:
 
     def start(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
         """Decide on a requested delivery; a known `delivery_id` starts nothing."""
-        if delivery_id in self._roster.book or delivery_id in self._desk.waiting:
+        if delivery_id in self._roster.book or delivery_id in self._desk.waiting or self._fleet.has_handed_out(delivery_id):
             return []
         if self._course.clock is None or request.route_id not in self._roster.routes:
             return [Record(*self._desk.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]

@@ -15,11 +15,39 @@ from actors.plan import RunPlan
 from engine.delivery import DeliverySpec
 from engine.demand import Demand
 from engine.load.curve import FleetChange
+from engine.orders import courier_delivery
 
 BLOCK = 256
 """So many deliveries share an entry of the journal, which is written again when one of them finishes."""
 
 _FULL = (1 << BLOCK) - 1
+
+
+class HandedOut:
+    """The ids of the deliveries that were handed out. A driver's deliveries are numbered, so its last one stands for all of them; others are kept one by one.
+
+    Parameters
+    ----------
+    run_id : begins the ids of the fleet's drivers' deliveries.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._next: dict[int, int] = {}
+        self._others: set[str] = set()
+
+    def __contains__(self, delivery_id: str) -> bool:
+        courier = courier_delivery(self._run_id, delivery_id)
+        return delivery_id in self._others if courier is None else courier[1] < self._next.get(courier[0], 0)
+
+    def add(self, delivery_id: str) -> None:
+        """Note one more."""
+        courier = courier_delivery(self._run_id, delivery_id)
+        if courier is None:
+            self._others.add(delivery_id)
+        else:
+            i, n = courier
+            self._next[i] = max(self._next.get(i, 0), n + 1)
 
 
 class FleetFeed:
@@ -35,6 +63,7 @@ class FleetFeed:
         self._demand = _listed(())
         self._changes = 0
         self._driver_numbers: dict[str, int] = {}
+        self._handed_out = HandedOut(plan.run_id)
         self._finished: dict[int, int] = {}
         self._whole_blocks = 0
         #: How many deliveries have been taken.
@@ -67,6 +96,7 @@ class FleetFeed:
             # Drivers are numbered in the order in which they first depart.
             driver = self._driver_numbers.setdefault(spec.driver_id, len(self._driver_numbers))
             taken.append(Placed(spec, self._actors[self._placement.actor_of(driver)], self.count, of_fleet=True))
+            self._handed_out.add(spec.delivery_id)
             self.count += 1
         return taken
 
@@ -93,6 +123,10 @@ class FleetFeed:
         touched.update(range(before, self._whole_blocks))
         changes: list[Change] = [(f"fleet/{block}", {"bits": f"{self._finished[block]:x}"} if block in self._finished else None) for block in sorted(touched)]
         return [self.change(), *changes] if self._whole_blocks > before else changes
+
+    def has_handed_out(self, delivery_id: str) -> bool:
+        """Return whether a delivery is the fleet's, and not one of those to come."""
+        return delivery_id in self._handed_out
 
     def has_finished(self, number: int) -> bool:
         """Return whether a delivery has finished, by its number."""

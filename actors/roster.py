@@ -55,18 +55,20 @@ class Roster:
         if self._course.start_ms is not None:
             self._fleet.begin(self._course.start_ms)
             for placed in self._fleet.replay(table):
-                self._put_back(placed.spec.delivery_id, None if self._fleet.has_finished(placed.number) else placed, table)
+                if not self._fleet.has_finished(placed.number):
+                    self._put_back(placed, table)
         for delivery_id, requested in self._desk.replay(table):
-            self._put_back(delivery_id, requested, table)
+            if requested is None:
+                self.book.remember(delivery_id)
+            else:
+                self._put_back(requested, table)
         self.hosts.replay(table)
         for name, host in self.hosts.items():
             self.book.resume_from(name, checkpoint_of(host.coverage), partial(_covers, host.coverage))
             host.resumed = sum(placed.resume_seq for placed in self.book.on_the_road if placed.actor == name)
 
-    def _put_back(self, delivery_id: str, placed: Placed | None, table: Table) -> None:
-        if placed is None:
-            self.book.remember(delivery_id)
-            return
+    def _put_back(self, placed: Placed, table: Table) -> None:
+        delivery_id = placed.spec.delivery_id
         self.book.put_back(placed)
         entry = table.get(_steered_key(delivery_id))
         if entry is not None:

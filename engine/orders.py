@@ -145,3 +145,10 @@ def courier_number(driver_id: str) -> int | None:
     """Return the number of a driver of the fleet; None if it is another driver."""
     number = driver_id.removeprefix(_COURIER)
     return int(number) if driver_id.startswith(_COURIER) and number.isdecimal() else None
+
+
+def courier_delivery(run_id: str, delivery_id: str) -> tuple[int, int] | None:
+    """Return i and n if a delivery's id is that of delivery n of a fleet's driver i, whether there is such a delivery or not."""
+    i, dash, n = delivery_id.removeprefix(f"{run_id}-").partition("-")
+    is_one = delivery_id.startswith(f"{run_id}-") and dash and i.isdecimal() and n.isdecimal() and f"{int(i)}-{int(n)}" == f"{i}-{n}"
+    return (int(i), int(n)) if is_one else None

@@ -134,10 +134,24 @@ def test_a_requested_delivery_moves_within_a_period(make_world) -> None:
     world.requests.put(StartDelivery("road-0", "somebody"))
     world.run(1.2)
     (key, value), *_ = world.crew.positions
-    assert key == b"run-0-0"  # run, partition, offset
+    assert key == b"run-r0-0"  # run, partition, offset
     record = json.loads(value)
-    assert (record["routeId"], record["clientId"], record["driverId"], record["seq"]) == ("road-0", "somebody", "run-0-0", 0)
-    assert kinds(world, "run-0-0") == [EventKind.STARTED]
+    assert (record["routeId"], record["clientId"], record["driverId"], record["seq"]) == ("road-0", "somebody", "run-r0-0", 0)
+    assert kinds(world, "run-r0-0") == [EventKind.STARTED]
+
+
+def test_requests_and_the_fleet_share_no_ids(make_world) -> None:
+    world = make_world(drivers=4)
+    world.run(1)
+    assert world.dispatcher.deliveries == 4
+    world.requests.put(*(StartDelivery("road-0", "somebody") for _ in range(4)))
+    world.run(2)
+    assert world.dispatcher.deliveries == 8
+    world.run(200)
+    world.requests.put(StartDelivery("road-0", "somebody", "run-1-0"))  # a delivery of the fleet that has ended
+    world.run(5)
+    assert kinds(world, "run-1-0")[-1] == EventKind.DELIVERED
+    assert kinds(world, "run-1-0").count(EventKind.STARTED) == 1
 
 
 def test_a_request_from_before_the_start_is_served(make_world) -> None:

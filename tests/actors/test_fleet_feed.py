@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 import actors.fleet_feed
-from actors.fleet_feed import FleetFeed
+from actors.fleet_feed import FleetFeed, HandedOut
 from actors.journal import Table, reduced
 from actors.placement import Placement
 from actors.plan import RunPlan
@@ -63,3 +65,26 @@ def test_a_feed_that_starts_over_is_where_the_last_one_was() -> None:
     assert [second.has_finished(number) for number in range(7)] == [True, True, True, True, False, True, False]
     assert [placed.number for placed in second.take(1e9, 100)] == [7, 8, 9, 10, 11]
     assert second.change() == ("fleet", {"count": 12, "blocks": 1})
+
+
+def test_it_is_known_which_deliveries_were_handed_out() -> None:
+    fleet = feed()
+    fleet.begin(0)
+    fleet.take(1e9, 4)
+    assert [fleet.has_handed_out(f"run-{n}") for n in (0, 3, 4)] == [True, True, False]
+
+
+def test_a_drivers_last_delivery_stands_for_those_before_it_and_takes_no_more_room() -> None:
+    handed_out = HandedOut("run")
+    for delivery_id in ("run-7-0", "run-7-1", "run-a3", "other-7-2"):
+        handed_out.add(delivery_id)
+    for delivery_id, is_known in {"run-7-0": True, "run-7-1": True, "run-7-2": False, "run-8-0": False, "run-07-0": False, "run-7": False}.items():
+        assert (delivery_id in handed_out) == is_known, delivery_id
+    for delivery_id, is_known in {"run-a3": True, "run-a2": False, "other-7-2": True, "other-7-1": False, "7-0": False}.items():
+        assert (delivery_id in handed_out) == is_known, delivery_id
+    tracemalloc.start()
+    for n in range(20_000):
+        handed_out.add(f"run-7-{n}")
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 10_000
