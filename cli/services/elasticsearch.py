@@ -22,6 +22,9 @@ INDEX_BUFFER = "30%"
 """Of the heap, for documents that are in no segment yet. With the default, 10 % of 512 MB, 20,000 positions a second became so many small segments that looking
 up ids in them and merging them took twice the processor time (of a million documents the last took 70 to 90 us each, and 26 to 60 with these)."""
 
+_LEANER = ("-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders")
+"""Large pages, and from Java 25 on shorter headers of objects. In trials on a noisy machine a position cost 59 to 74 µs of processor time with both, 77 without."""
+
 _VECTORS = "jdk.incubator.vector"
 
 LOG4J = """status = error
@@ -98,7 +101,7 @@ class Elasticsearch(Service):
         unwanted = ["-Xlog:", *([] if _VECTORS in jvm.modules else [_VECTORS]), *(["-XX:+UseG1GC"] if quick else [])]
         lines = [line for line in shipped.splitlines() if not any(option in line for option in unwanted)]
         heap = QUICK_HEAP if quick else HEAP
-        return "\n".join([*lines, f"-Xms{heap}", f"-Xmx{heap}", "-XX:-UsePerfData", *(QUICK if quick else ())]) + "\n"
+        return "\n".join([*lines, f"-Xms{heap}", f"-Xmx{heap}", "-XX:-UsePerfData", *(QUICK if quick else _LEANER)]) + "\n"
 
     def is_ready(self) -> bool:
         """Return whether every index can be read and written."""

@@ -48,7 +48,8 @@ class MongoDb(Service):
         class_path = f"{jars(MONGODB_STAND_IN, self.place.cache, silent)}/*{os.pathsep}{self._classes(silent)}"
         store = "memory" if self.in_memory else str(self.folder / "data" / "stand-in.mv")
         quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-        return Launch([tools.java().java, *self._java_options(HEAP), quiet, "-cp", class_path, "MongoStandIn", str(self.port), store])
+        whole = [] if self.place.quick else [f"-Xms{HEAP}", "-XX:+AlwaysPreTouch"]
+        return Launch([tools.java().java, *self._java_options(HEAP), *whole, quiet, "-cp", class_path, "MongoStandIn", str(self.port), store])
 
     def is_ready(self) -> bool:
         """Return whether it answers a ping of MongoDB's own driver."""

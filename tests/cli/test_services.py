@@ -137,8 +137,8 @@ def test_the_worker_finds_the_broker(tmp_path: Path) -> None:
 def test_elasticsearch_is_not_given_options_that_its_java_lacks() -> None:
     shipped = "-XX:+UseG1GC\n20-:--add-modules=jdk.incubator.vector\n-Xlog:gc*:file=gc.log\n-Dkept=1\n"
     trimmed, full = Jvm(Path("/java"), 21, frozenset()), Jvm(Path("/java"), 25, frozenset({"jdk.incubator.vector"}))
-    heap = ["-Xms1g", "-Xmx1g", "-XX:-UsePerfData"]
-    assert Elasticsearch.jvm_options(shipped, trimmed, quick=False).splitlines() == ["-XX:+UseG1GC", "-Dkept=1", *heap]
+    heap, leaner = ["-Xms1g", "-Xmx1g", "-XX:-UsePerfData"], ["-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders"]
+    assert Elasticsearch.jvm_options(shipped, trimmed, quick=False).splitlines() == ["-XX:+UseG1GC", "-Dkept=1", *heap, *leaner]
     assert Elasticsearch.jvm_options(shipped, full, quick=True).splitlines()[:2] == ["20-:--add-modules=jdk.incubator.vector", "-Dkept=1"]
 
 
