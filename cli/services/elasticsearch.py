@@ -23,7 +23,7 @@ INDEX_BUFFER = "30%"
 up ids in them and merging them took twice the processor time (of a million documents the last took 70 to 90 us each, and 26 to 60 with these)."""
 
 _LEANER = ("-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders")
-"""Large pages, and from Java 25 on shorter headers of objects. In trials on a noisy machine a position cost 59 to 74 µs of processor time with both, 77 without."""
+"""Large pages, and from Java 25 on shorter headers of objects. In trials on a noisy machine a position cost 59 to 74 µs with both, 77 without."""
 
 _VECTORS = "jdk.incubator.vector"
 
