@@ -20,6 +20,7 @@ CLIENT_ID = "scenario"
 """Who orders what no person has ordered."""
 
 _COURIER = "courier-"
+_COURIERS_DELIVERY = re.compile("(0|[1-9][0-9]*)-(0|[1-9][0-9]*)")
 
 
 class RouteChoice:
@@ -149,6 +150,5 @@ def courier_number(driver_id: str) -> int | None:
 
 def courier_delivery(run_id: str, delivery_id: str) -> tuple[int, int] | None:
     """Return i and n if a delivery's id is that of delivery n of a fleet's driver i, whether there is such a delivery or not."""
-    i, dash, n = delivery_id.removeprefix(f"{run_id}-").partition("-")
-    is_one = delivery_id.startswith(f"{run_id}-") and dash and i.isdecimal() and n.isdecimal() and f"{int(i)}-{int(n)}" == f"{i}-{n}"
-    return (int(i), int(n)) if is_one else None
+    found = _COURIERS_DELIVERY.fullmatch(delivery_id.removeprefix(f"{run_id}-")) if delivery_id.startswith(f"{run_id}-") else None
+    return None if found is None else (int(found[1]), int(found[2]))
