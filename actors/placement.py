@@ -9,6 +9,10 @@ from dataclasses import dataclass
 ACTORS_PER_CPU = 2
 """A small run gets one actor per driver up to this many actors per CPU; an actor is a process of some 100 MiB."""
 
+POSITIONS_PER_ACTOR = 1_000.0
+"""Positions a wall second for which a further actor is made: some 2 % of a core, so that there is room for a larger scale of time. Fewer and fuller actors send
+fewer and fuller batches, which every broker and reader pays for one by one."""
+
 _CPU_SHARE = 0.8
 """Part of the cluster's CPUs that driver actors may reserve; the rest is for the dispatcher and whoever else is there."""
 
@@ -44,19 +48,30 @@ class Placement:
         return Placement(actors, drivers_per_actor, self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)), is_dealt)
 
 
-def place(drivers: int, cpus: float, *, drivers_per_actor: int | None = None, actor_cpus: float | None = None, is_dealt: bool = False) -> Placement:
-    """Return the placement of a fleet of `drivers` on `cpus` CPUs.
+def place(
+    drivers: int,
+    cpus: float,
+    positions_per_s: float,
+    *,
+    drivers_per_actor: int | None = None,
+    actor_cpus: float | None = None,
+    is_dealt: bool = False,
+) -> Placement:
+    """Return the placement of a fleet of `drivers`, which make `positions_per_s` in all, on `cpus` CPUs.
 
-    A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed on one actor per CPU, because a second process on a
-    busy CPU only adds cost. `drivers_per_actor` sets it by hand. A run without a fleet has one actor per CPU waiting for requests.
+    A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed: one actor for each `POSITIONS_PER_ACTOR`, and at most
+    one per CPU, because a second process on a busy CPU only adds cost. `drivers_per_actor` sets it by hand. A run without a fleet has one actor per CPU
+    waiting for requests.
     """
     whole_cpus = max(1, int(cpus))
     if drivers_per_actor is not None:
         actors = max(1, math.ceil(drivers / drivers_per_actor))
     elif 0 < drivers <= whole_cpus * ACTORS_PER_CPU:
         actors = drivers
-    else:
+    elif drivers == 0:
         actors = whole_cpus
+    else:
+        actors = min(whole_cpus, max(1, math.ceil(positions_per_s / POSITIONS_PER_ACTOR)))
     return Placement(
         actors=actors,
         drivers_per_actor=drivers_per_actor or max(1, math.ceil(drivers / actors)),

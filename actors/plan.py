@@ -100,7 +100,14 @@ def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float 
     """
     if len(checked_id(run_id, "runId")) > MAX_RUN_ID:
         raise MessageError(f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}")
-    is_dealt = bool(scenario.stages) or scenario.arrivals is not None
+    placement = place(
+        scenario.fleet.size,
+        cpus,
+        scenario.positions_per_s,
+        drivers_per_actor=scenario.drivers_per_actor,
+        actor_cpus=actor_cpus,
+        is_dealt=bool(scenario.stages) or scenario.arrivals is not None,
+    )
     return RunPlan(
         run_id=run_id,
         scenario=scenario.name,
@@ -108,7 +115,7 @@ def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float 
         period_ms=scenario.period_ms,
         time_scale=scenario.time_scale,
         drivers=scenario.fleet.size,
-        placement=place(scenario.fleet.size, cpus, drivers_per_actor=scenario.drivers_per_actor, actor_cpus=actor_cpus, is_dealt=is_dealt),
+        placement=placement,
         duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
         start_ms=start_ms,
         at_first=_at_first(scenario),

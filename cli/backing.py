@@ -9,6 +9,7 @@ from typing import Protocol
 from cli.broker import EmbeddedBroker
 from cli.settings import Profile, UpSettings
 from cli.topics import create_topics
+from engine.scenario import Scenario
 
 Tell = Callable[[str], None]
 
@@ -33,13 +34,18 @@ class Backing(Protocol):
 
 
 class Embedded:
-    """The embedded broker, and stores in files of the API's own."""
+    """The embedded broker, and stores in files of the API's own.
+
+    Parameters
+    ----------
+    positions_per_s : that the broker must carry.
+    """
 
     title = "embedded"
     settle_s = 10.0
 
-    def __init__(self) -> None:
-        self._broker = EmbeddedBroker()
+    def __init__(self, positions_per_s: float) -> None:
+        self._broker = EmbeddedBroker(positions_per_s)
 
     def start(self, tell: Tell) -> Mapping[str, str]:
         """Start the broker."""
@@ -82,6 +88,6 @@ class LocalServices:
         self._services.stop(tell=tell)
 
 
-def backing_of(settings: UpSettings) -> Backing:
-    """Return what stands behind the chain in the profile that is set."""
-    return LocalServices(settings.data_dir / "services") if settings.profile == Profile.SERVICES else Embedded()
+def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:
+    """Return what stands behind the chain in the profile that is set, for a scenario's load."""
+    return LocalServices(settings.data_dir / "services") if settings.profile == Profile.SERVICES else Embedded(scenario.positions_per_s)

@@ -2,7 +2,9 @@
 
 It is for trying things out, and for tests. Its limits, all silent, are why nothing here is ever a published measurement:
 
-- it keeps 5 MiB a partition and drops the oldest records: hence many partitions, lz4, readers that stay attached, and gaps found by seq;
+- it keeps 5 MiB a partition and drops the oldest records: hence partitions by the fleet, lz4, readers that stay attached, and gaps found by seq;
+- it finds an offset by walking the record batches of a partition from the oldest on, once for each batch and reader: hence few partitions, and so few and
+  large batches (see `partitions_for`);
 - classic consumer groups hang once their last member has left: consumers use ``group.protocol=consumer``;
 - no admin API, no transactions, no retention, nothing outlives its process.
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import math
 import os
 import signal
 import subprocess
@@ -21,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,9 +32,7 @@ from typing import Self
 from actors.wheel_library import LibraryUnusable, library_path
 from engine.messages import Topic
 
-PARTITIONS: dict[Topic, int] = {
-    Topic.NEW_POSITION: 64,
-    Topic.DELIVERY_EVENT: 64,
+_FEW: dict[Topic, int] = {
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
@@ -39,7 +41,24 @@ PARTITIONS: dict[Topic, int] = {
     Topic.RUN_JOURNAL: 4,
     Topic.DEAD_LETTER: 4,
 }
-"""Partitions of each topic; what there is much of gets 64, because each keeps 5 MiB only."""
+"""Partitions of the topics whose load does not follow the fleet."""
+
+POSITIONS_PER_PARTITION = 1_250.0
+"""Positions a second that one partition takes: its 5 MiB hold about a minute of them, at some 60 bytes each under lz4."""
+
+MAX_PARTITIONS = 64
+
+
+def partitions_for(positions_per_s: float) -> dict[Topic, int]:
+    """Return how many partitions each topic has, for a fleet that makes so many positions a second at its largest.
+
+    A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that the partition holds, so its processor
+    time grows with the square of the batches a second. With few partitions a batch is some kilobytes: the 5 MiB of a partition are few batches, and the cost
+    stays the same from the time when the partition is full.
+    """
+    count = min(MAX_PARTITIONS, max(1, math.ceil(positions_per_s / POSITIONS_PER_PARTITION)))
+    return {Topic.NEW_POSITION: count, Topic.DELIVERY_EVENT: count, **_FEW}
+
 
 HEARTBEAT_MS = 300
 """Heartbeat of consumer groups: the time a reader waits for its partitions is one or two of these (librdkafka's own default is 3 s)."""
@@ -69,9 +88,14 @@ def broker_library() -> Path:
 
 
 class BrokerCluster:
-    """librdkafka's broker inside this process, for as long as the object is open."""
+    """librdkafka's broker inside this process, for as long as the object is open.
 
-    def __init__(self, partitions: dict[Topic, int] | None = None) -> None:
+    Parameters
+    ----------
+    partitions : of each topic that it has.
+    """
+
+    def __init__(self, partitions: Mapping[Topic, int]) -> None:
         self._library = library = ctypes.CDLL(str(broker_library()))
         pointer, number, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
         for name, result, arguments in (
@@ -94,7 +118,7 @@ class BrokerCluster:
             raise BrokerError("librdkafka refused to open its broker on the loopback interface")
         library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, HEARTBEAT_MS)
         library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, SESSION_TIMEOUT_MS)
-        for topic, count in (PARTITIONS if partitions is None else partitions).items():
+        for topic, count in partitions.items():
             code = library.rd_kafka_mock_topic_create(self._cluster, topic.value.encode(), count, 1)
             if code != 0:
                 raise BrokerError(f'topic "{topic}" with {count} partitions was refused with librdkafka error {code}')
@@ -125,9 +149,14 @@ class EmbeddedBroker:
     """The broker as a child process: ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`.
 
     The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C leaves it alive while the others flush.
+
+    Parameters
+    ----------
+    positions_per_s : that it must carry; see `partitions_for`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, positions_per_s: float = 0.0) -> None:
+        self._positions_per_s = positions_per_s
         self._process: subprocess.Popen[bytes] | None = None
         self._bootstrap = ""
 
@@ -151,6 +180,7 @@ class EmbeddedBroker:
         with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
             ready = Path(folder) / "bootstrap"
             command = [sys.executable, "-m", "cli.broker", "--ready-file", str(ready), "--parent", str(os.getpid())]
+            command += ["--positions-per-s", str(self._positions_per_s)]
             # A session of its own: a signal to the terminal's group must not end it before those who still flush.
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
             deadline = time.monotonic() + timeout_s
@@ -183,12 +213,12 @@ class EmbeddedBroker:
         self.stop()
 
 
-def serve(ready_file: Path, parent: int) -> None:
-    """Run the broker until SIGTERM or until the process `parent` is no longer our parent."""
+def serve(ready_file: Path, parent: int, positions_per_s: float) -> None:
+    """Run the broker for a load until SIGTERM or until the process `parent` is no longer our parent."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cluster = BrokerCluster()
+    cluster = BrokerCluster(partitions_for(positions_per_s))
     try:
         # A reader must never see half an address: write aside, then rename.
         draft = ready_file.with_name(ready_file.name + ".new")
@@ -207,8 +237,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m cli.broker", description="Run the embedded Kafka broker until SIGTERM or the parent's end.")
     parser.add_argument("--ready-file", type=Path, required=True, help="file that gets the bootstrap address once the broker listens")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end ends the broker (default: whoever starts this)")
+    parser.add_argument("--positions-per-s", type=float, default=0.0, help="load that the topics are made for (default: that of a small fleet)")
     found = parser.parse_args(arguments)
-    serve(found.ready_file, found.parent)
+    serve(found.ready_file, found.parent, found.positions_per_s)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
         raise InvalidInput(f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}")
     console = Console(stderr=as_json)
     run_id, path = write_run(scenario, settings.data_dir)
-    stack = Stack(settings, path, run_id, once=True)
+    stack = Stack(settings, scenario, path, run_id, once=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
     with ended_by_signals() as asked:
         try:

@@ -23,6 +23,7 @@ from cli.child import Child
 from cli.ledger_table import LedgerSummary
 from cli.port import advice_for_port, fault_of_port
 from cli.settings import UpSettings
+from engine.scenario import Scenario
 
 START_TIMEOUT_S = 180.0
 SIMULATION_STOP_S = 20.0
@@ -48,7 +49,8 @@ class Stack:
 
     Parameters
     ----------
-    scenario : file that the simulation reads.
+    scenario : what the broker is made for.
+    path : the file that the simulation reads it from.
     run_id : the run's id.
     once : end the run when the scenario's deliveries have ended, instead of waiting for requests.
 
@@ -57,11 +59,11 @@ class Stack:
     bootstrap : address of the broker, ``host:port``; empty before `start`.
     """
 
-    def __init__(self, settings: UpSettings, scenario: Path, run_id: str, *, once: bool = False) -> None:
+    def __init__(self, settings: UpSettings, scenario: Scenario, path: Path, run_id: str, *, once: bool = False) -> None:
         self.settings, self.run_id = settings, run_id
         self.client = ApiClient(settings.url, settings.api_key)
-        self._scenario, self._once = scenario, once
-        self.backing = backing_of(settings)
+        self._path, self._once = path, once
+        self.backing = backing_of(settings, scenario)
         self.bootstrap = ""
         self._api: Child | None = None
         self._simulation: Child | None = None
@@ -84,7 +86,7 @@ class Stack:
         self.bootstrap = found["KAFKA_BOOTSTRAP"]
         logs = self.settings.data_dir / "logs"
         environment = {**found, "API_HOST": "127.0.0.1", "PORT": str(self.settings.port), "DATA_DIR": str(self.settings.data_dir)}
-        simulation = ["--scenario", str(self._scenario), "--run-id", self.run_id, *(["--once"] if self._once else [])]
+        simulation = ["--scenario", str(self._path), "--run-id", self.run_id, *(["--once"] if self._once else [])]
         self._api = Child("the API", "api", [], environment, logs / "api.log")
         self._simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
         # Both take a few seconds, and neither needs the other to start.

@@ -60,7 +60,7 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
     console = Console(stderr=as_json)
     scenario = effective_scenario(settings)
     run_id, path = write_run(scenario, settings.data_dir)
-    stack = Stack(settings, path, run_id)
+    stack = Stack(settings, scenario, path, run_id)
     with ended_by_signals() as asked:
         try:
             with console.status("starting") as status:

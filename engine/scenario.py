@@ -133,6 +133,9 @@ SHIPPED = ("liechtenstein", "brasilia", "load-10k", "ramp-and-spike", "rush-hour
 
 MAX_DURATION_S = 366 * 86_400.0
 
+ARRIVED_TRIP_S = 600.0
+"""How long a delivery that arrives by itself is on the road, virtual s, where a load must be guessed before its routes are read."""
+
 BYTES_PER_DRIVER = 4 * 1024
 """Memory of one driver through the whole chain on one machine: its state in actor and API, templates, ids, and records under way. Generous."""
 
@@ -220,6 +223,13 @@ class Scenario:
     def sampling_mix(self) -> SamplingMix:
         """Who samples how often."""
         return SamplingMix([(one.period_ms, one.share) for one in self.sampling] or [(self.period_ms, 1.0)], self.seed)
+
+    @property
+    def positions_per_s(self) -> float:
+        """Positions a wall second when everybody is on the road, as far as a plan can say: arrivals take `ARRIVED_TRIP_S` each, a trace file has one trace."""
+        drivers = self.fleet.size + (self.arrivals.mean_per_s * ARRIVED_TRIP_S if self.arrivals else 0.0)
+        drivers += len(self.traces.files) * (1 + self.traces.clones) if self.traces else 0
+        return drivers * self.sampling_mix.mean_hz * self.time_scale
 
     @property
     def curve(self) -> FleetCurve:

@@ -82,7 +82,7 @@ class LoadRun:
     def __init__(self, settings: UpSettings, scenario: Scenario, watch: Callable[[View], None]) -> None:
         self._settings, self._scenario, self._watch = settings, scenario, watch
         self.run_id, path = write_run(scenario, settings.data_dir)
-        self._stack = Stack(settings, path, self.run_id, once=True)
+        self._stack = Stack(settings, scenario, path, self.run_id, once=True)
         self._collector = Collector(scenario)
         self._viewers: Child | None = None
         self._disturber = Disturber(scenario.disturbances, self._stack, lambda: self._viewers)

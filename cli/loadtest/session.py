@@ -100,7 +100,7 @@ class Session:
         results: list[LoadResult] = []
         with ended_by_signals() as asked:
             # Services that are started before the first run are left running by each.
-            backing = backing_of(self._settings) if self._settings.profile is Profile.SERVICES else None
+            backing = backing_of(self._settings, scenario) if self._settings.profile is Profile.SERVICES else None
             try:
                 if backing is not None:
                     backing.start(self._say)

@@ -9,30 +9,36 @@ from actors.placement import ACTORS_PER_CPU, Placement, least_loaded, place
 
 
 def test_a_small_fleet_gets_one_actor_a_driver() -> None:
-    assert place(3, 2) == Placement(actors=3, drivers_per_actor=1, actor_cpus=0.5333)
-    assert place(2 * ACTORS_PER_CPU, 2).actors == 4
+    assert place(3, 2, 3.0) == Placement(actors=3, drivers_per_actor=1, actor_cpus=0.5333)
+    assert place(2 * ACTORS_PER_CPU, 2, 4.0).actors == 4
 
 
-def test_a_larger_fleet_is_packed_on_one_actor_a_cpu() -> None:
-    assert place(2 * ACTORS_PER_CPU + 1, 2) == Placement(actors=2, drivers_per_actor=3, actor_cpus=0.8)
-    assert place(10_000, 16) == Placement(actors=16, drivers_per_actor=625, actor_cpus=0.8)
+def test_a_larger_fleet_is_packed_and_gets_an_actor_for_each_thousand_positions_a_second() -> None:
+    assert place(2 * ACTORS_PER_CPU + 1, 2, 5.0) == Placement(actors=1, drivers_per_actor=5, actor_cpus=1.0)
+    assert place(300, 16, 300.0) == Placement(actors=1, drivers_per_actor=300, actor_cpus=1.0)
+    assert place(10_000, 16, 10_000.0) == Placement(actors=10, drivers_per_actor=1000, actor_cpus=1.0)
+    assert place(1_000, 16, 10_000.0).actors == 10
+
+
+def test_there_are_no_more_packed_actors_than_cpus() -> None:
+    assert place(10_000, 2, 10_000.0) == Placement(actors=2, drivers_per_actor=5000, actor_cpus=0.8)
 
 
 def test_drivers_per_actor_is_set_by_hand() -> None:
-    assert place(300, 2, drivers_per_actor=10) == Placement(actors=30, drivers_per_actor=10, actor_cpus=0.0533)
+    assert place(300, 2, 300.0, drivers_per_actor=10) == Placement(actors=30, drivers_per_actor=10, actor_cpus=0.0533)
 
 
 def test_a_run_without_a_fleet_has_actors_waiting_for_requests() -> None:
-    assert place(0, 2) == Placement(actors=2, drivers_per_actor=1, actor_cpus=0.8)
+    assert place(0, 2, 0.0) == Placement(actors=2, drivers_per_actor=1, actor_cpus=0.8)
 
 
 def test_the_cpus_of_an_actor_can_be_set() -> None:
-    assert place(10_000, 4, actor_cpus=0.25).actor_cpus == 0.25
+    assert place(10_000, 4, 10_000.0, actor_cpus=0.25).actor_cpus == 0.25
 
 
 @given(st.integers(0, 200_000), st.integers(1, 256), st.one_of(st.none(), st.integers(1, 10_000)))
 def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(drivers: int, cpus: int, per_actor: int | None) -> None:
-    placement = place(drivers, cpus, drivers_per_actor=per_actor)
+    placement = place(drivers, cpus, float(drivers), drivers_per_actor=per_actor)
     assert placement.actor_cpus > 0
     assert placement.actors == 1 or placement.actors * placement.actor_cpus <= cpus or placement.actor_cpus <= 0.0001
     for driver in {0, drivers // 2, max(0, drivers - 1)}:
@@ -43,7 +49,7 @@ def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(drivers: int,
 
 @given(st.integers(1, 5_000), st.integers(1, 64), st.integers(0, 5_000))
 def test_drivers_that_are_dealt_load_all_actors_alike_however_many_are_on_the_road(drivers: int, cpus: int, on_the_road: int) -> None:
-    placement = place(drivers, cpus, is_dealt=True)
+    placement = place(drivers, cpus, float(drivers), is_dealt=True)
     loads = Counter(placement.actor_of(driver) for driver in range(min(on_the_road, drivers)))
     counts = [loads[actor] for actor in range(placement.actors)]
     assert max(counts) - min(counts) <= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from large_fleet import LARGE_FLEET
 
 from cli.broker import EmbeddedBroker
 
@@ -15,10 +16,11 @@ def embedded_broker() -> Iterator[str]:
 
     Other folders that want one write the same three lines in their own conftest::
 
-        with EmbeddedBroker() as broker:
+        with EmbeddedBroker(LARGE_FLEET) as broker:
             yield broker.bootstrap
 
-    The topics outlive a test: read with a group id of your own and take what carries your own run id. Consumers need ``group.protocol=consumer``.
+    It has as many partitions as one can have, so that readers share them. The topics outlive a test: read with a group id of your own and take what carries
+    your own run id. Consumers need ``group.protocol=consumer``.
     """
-    with EmbeddedBroker() as broker:
+    with EmbeddedBroker(LARGE_FLEET) as broker:
         yield broker.bootstrap

@@ -21,6 +21,7 @@ import psutil
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from fastapi import FastAPI
+from large_fleet import LARGE_FLEET
 from produced_facts import Simulation
 
 from api.app import create_app
@@ -31,7 +32,7 @@ from api.stores.base import Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import read_messages
 from api.stream.sinks import HistorySink
-from cli.broker import BrokerCluster, EmbeddedBroker
+from cli.broker import BrokerCluster, EmbeddedBroker, partitions_for
 from engine.codec import PositionBatch
 from engine.histogram import Histogram
 from engine.messages import RouteDefined, RunMetrics, Topic
@@ -43,14 +44,14 @@ TIMEOUT_S = 90.0
 @pytest.fixture
 def broker() -> Iterator[str]:
     """A broker of the test's own: consumer groups and what cannot be read belong to this test alone."""
-    with EmbeddedBroker() as broker:
+    with EmbeddedBroker(LARGE_FLEET) as broker:
         yield broker.bootstrap
 
 
 @pytest.fixture
 def attentive_broker() -> Iterator[str]:
     """A broker that gives up a silent member of a group after 2 s instead of 45 s."""
-    cluster = BrokerCluster()
+    cluster = BrokerCluster(partitions_for(LARGE_FLEET))
     notice = cluster._library.rd_kafka_mock_set_group_consumer_session_timeout_ms
     notice.restype, notice.argtypes = None, [ctypes.c_void_p, ctypes.c_int]
     notice(cluster._cluster, 2000)

@@ -8,8 +8,9 @@ import time
 
 import psutil
 from confluent_kafka import Consumer, Producer
+from large_fleet import LARGE_FLEET
 
-from cli.broker import PARTITIONS, EmbeddedBroker
+from cli.broker import EmbeddedBroker, partitions_for
 from engine.messages import Topic
 
 
@@ -23,7 +24,7 @@ def wait_until_gone(pid: int, timeout_s: float = 5.0) -> bool:
 def test_every_topic_of_the_contract_is_there_with_its_partitions(embedded_broker: str) -> None:
     producer = Producer({"bootstrap.servers": embedded_broker})
     topics = producer.list_topics(timeout=5).topics
-    assert {name: len(topics[name].partitions) for name in Topic} == {topic: PARTITIONS[topic] for topic in Topic}
+    assert {name: len(topics[name].partitions) for name in Topic} == partitions_for(LARGE_FLEET)
 
 
 def test_what_is_written_is_read_back_by_a_group_and_by_the_next_member(embedded_broker: str) -> None:

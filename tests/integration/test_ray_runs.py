@@ -27,7 +27,6 @@ from actors.placement import Placement
 from actors.plan import RunPlan
 from actors.settings import Settings
 from actors.summary import Summary
-from cli.broker import PARTITIONS
 from engine.errors import InvalidRoute, MessageError, RouteFileError
 from engine.ledger import SeqLedger
 from engine.messages import ControlRun, StartDelivery, Topic
@@ -64,7 +63,8 @@ class Topics:
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
-        parts = [TopicPartition(topic, number) for topic, count in PARTITIONS.items() for number in range(count)]
+        topics = self._consumer.list_topics(timeout=5).topics
+        parts = [TopicPartition(topic, number) for topic in Topic for number in topics[topic].partitions]
         for part in parts:
             part.offset = max(self._consumer.get_watermark_offsets(part, timeout=5)[1], 0) or OFFSET_BEGINNING
         self._consumer.assign(parts)
