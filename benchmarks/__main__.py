@@ -51,7 +51,7 @@ def main() -> int:
     """Run what the arguments name; exit code 1 if a benchmark broke."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="the benchmarks to run (default: all)")
-    parser.add_argument("--minutes", type=float, help="how long a soak lasts (default: its own 20)")
+    parser.add_argument("--minutes", type=float, help="how long a soak lasts (default: its own)")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     arguments = parser.parse_args()
     names = available()

@@ -42,6 +42,7 @@ _NAMES = (
     (r"kafka\.Kafka", "kafka"),
     (r"elasticsearch", "elasticsearch"),
     (r"/java ", "mongodb"),
+    (r"-m cli\.broker", "broker"),
     (r"cli\.leash \d+ actors|-m actors", "simulation_main"),
     (r"cli\.leash \d+ api|-m api", "api"),
 )
