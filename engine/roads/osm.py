@@ -34,7 +34,7 @@ _MAX_LAT_UNITS, _MAX_LNG_UNITS = 900_000_000, 1_800_000_000  # libosmium's mark 
 _LOST_POINTS = 5  # road points that may be without a location in any file,
 _LOST_SHARE = 0.1  # and their share in a greater one: docs/decisions.md says why
 
-_REMEDY = "get the ways with all their nodes (Overpass: `(._;>;); out;`, osmium: `extract --strategy complete_ways`), or import with --skip-invalid"
+_REMEDY = "get the ways with all their nodes (Overpass: `(._;>;); out;`, osmium: `extract --strategy complete_ways`)"
 
 
 def _whole() -> array[int]:
@@ -160,7 +160,7 @@ def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: boo
     network = roads.network(re.sub(r"[^A-Za-z0-9_-]+", "-", name or path.name.split(".")[0])[:_MAX_NAME], blocked)
     if n_lost and (network is None or (n_lost > max(_LOST_POINTS, _LOST_SHARE * n_points) and not skip_invalid)):
         found = f"{100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost:,} of {n_points:,}, at most {100 * _LOST_SHARE:.0f} % may"
-        raise RouteFileError(str(path), "ways", f"{found}; {_REMEDY}")
+        raise RouteFileError(str(path), "ways", f"{found}; {_REMEDY}" + (", or import with --skip-invalid" if network else ""))
     if network is None:
         raise RouteFileError(str(path), "ways", "none of them is a road that the public may drive on")
     lost = f"{path} ways: {n_lost:,} of {n_points:,} road points ({100 * n_lost / n_points:.1f} %) are left out: they have no location"

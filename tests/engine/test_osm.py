@@ -171,6 +171,7 @@ def test_too_many_points_without_a_location_are_refused(tmp_path, n_points, n_lo
     start = f"{path} ways: {100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost} of {n_points}, at most 10 % may; get the ways with all"
     assert str(caught.value).startswith(start)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("--skip-invalid") == (n_lost < n_points)
 
 
 def test_points_without_a_location_can_be_left_out_however_many(tmp_path):
