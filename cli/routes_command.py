@@ -38,7 +38,7 @@ def import_routes(
     if not file.exists():
         raise InvalidInput(f"{file}: no such file")
     if file.name.endswith(NETWORK_SUFFIXES):
-        _import_network(file, out, as_json=as_json)
+        _import_network(file, out, skip_invalid=skip_invalid, as_json=as_json)
         return
     from engine.roads import load_routes
 
@@ -68,17 +68,26 @@ def import_routes(
             console.print(f"  {line}", highlight=False)
 
 
-def _import_network(file: Path, out: Path | None, *, as_json: bool) -> None:
-    from engine.roads.osm import read_osm
+def _import_network(file: Path, out: Path | None, *, skip_invalid: bool, as_json: bool) -> None:
+    from engine.roads.osm import read_extract
 
     target = out or file.with_name(file.name.split(".")[0] + ".npz")
     with Console(stderr=True).status(f"reading the roads of {file}"):
-        network = read_osm(file)
+        extract = read_extract(file, skip_invalid=skip_invalid)
+        network = extract.network
         network.save(target)
-    summary = {"network": str(target), "nodes": network.n_nodes, "edges": network.n_edges, "attribution": network.attribution}
+    summary = {
+        "network": str(target),
+        "nodes": network.n_nodes,
+        "edges": network.n_edges,
+        "attribution": network.attribution,
+        "skipped": extract.skipped,
+    }
     if as_json:
         print(json.dumps(summary))  # noqa: T201 - the command's output
     else:
         console = Console()
         console.print(f"{network.n_nodes:,} road nodes and {network.n_edges:,} directed edges written to {target}")
+        for line in extract.skipped:
+            console.print(line, style="yellow", markup=False, highlight=False)
         console.print(f'In a scenario: network.file = "{target}"', markup=False, highlight=False)

@@ -1,125 +1,208 @@
-"""Reads a road network out of an OpenStreetMap extract (PBF or XML), with pyosmium. What tags mean is said in `engine.roads.rules`."""
+"""Reads a road network out of an OpenStreetMap extract (PBF or XML), with pyosmium. What tags mean is said in `engine.roads.rules`.
+
+Files differ in where they keep the locations of road points: in nodes before or after the ways, sorted or not, with negative ids where an editor has not yet
+uploaded them, or on the ways themselves. All are read. Points without any are counted: some tools cut the roads at an extract's border.
+"""
 
 from __future__ import annotations
 
+import logging
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import osmium
 
 from engine.errors import RouteFileError
 from engine.geodesy import Floats
 from engine.roads.network import RoadNetwork
+from engine.roads.paths import Ints
 from engine.roads.rules import is_barrier, road_of
+
+logger = logging.getLogger(__name__)
 
 ATTRIBUTION = "© OpenStreetMap contributors, Open Database License (ODbL) 1.0, https://www.openstreetmap.org/copyright"
 
 _MAX_NAME = 48
 _UNITS_PER_GRID = 10  # OpenStreetMap counts in 1e-7 degrees, a network in 1e-6
+_MAX_LAT_UNITS, _MAX_LNG_UNITS = 900_000_000, 1_800_000_000  # libosmium's mark for "no location" lies beyond
+_LOST_POINTS = 5  # road points that may be without a location in any file,
+_LOST_SHARE = 0.1  # and their share in a greater one: docs/decisions.md says why
+
+_REMEDY = "get the ways with all their nodes (Overpass: `(._;>;); out;`, osmium: `extract --strategy complete_ways`)"
 
 
 def _whole() -> array[int]:
     return array("q")
 
 
+def _speeds() -> array[float]:
+    return array("d")
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """The network of an extract, and what was left out, each as ``<path> <place>: <reason>``."""
+
+    network: RoadNetwork
+    skipped: list[str]
+
+
 @dataclass(slots=True)
 class _Roads:
-    """Directed edges as they are met, in columns; nodes are numbered in the order in which they are first met."""
+    """Roads as they are met, in columns: some have one entry for each road, `ref`, `lat_units` and `lng_units` one for each point of a road."""
 
-    node_of_ref: dict[int, int] = field(default_factory=dict)
-    lat_units: array[int] = field(default_factory=_whole)
-    lng_units: array[int] = field(default_factory=_whole)
-    name_index: dict[str, int] = field(default_factory=lambda: {"": 0})
-    start: array[int] = field(default_factory=_whole)
-    end: array[int] = field(default_factory=_whole)
-    speed_mps: array[float] = field(default_factory=lambda: array("d"))
+    forward_mps: array[float] = field(default_factory=_speeds)
+    backward_mps: array[float] = field(default_factory=_speeds)
     road_class: array[int] = field(default_factory=_whole)
     street: array[int] = field(default_factory=_whole)
+    name_index: dict[str, int] = field(default_factory=lambda: {"": 0})
+    n_points: array[int] = field(default_factory=_whole)
+    ref: array[int] = field(default_factory=_whole)
+    lat_units: array[int] = field(default_factory=_whole)
+    lng_units: array[int] = field(default_factory=_whole)
 
-    def add(self, way: Any, blocked: frozenset[int]) -> None:
-        """Add the edges of a way, if it is a road. An extract cuts ways at its border: points outside have no location. A barrier cuts them too."""
+    def add(self, way: Any) -> None:
+        """Add a way, if it is a road."""
         tags = {tag.k: tag.v for tag in way.tags}
         road = road_of(tags)
         if road is None:
             return
         name = " ".join((tags.get("name") or tags.get("ref") or "").split())
-        street = self.name_index.setdefault(name, len(self.name_index))
-        before = None
+        self.street.append(self.name_index.setdefault(name, len(self.name_index)))
+        self.road_class.append(road.road_class)
+        self.forward_mps.append(road.forward_mps)
+        self.backward_mps.append(road.backward_mps)
+        self.n_points.append(len(way.nodes))
         for point in way.nodes:
-            here = self._node(point.ref, point.location) if point.location.valid() and point.ref not in blocked else None
-            if before is not None and here is not None:
-                self._add_edge(before, here, road.forward_mps, road.road_class, street)
-                self._add_edge(here, before, road.backward_mps, road.road_class, street)
-            before = here
-
-    def _node(self, ref: int, location: Any) -> int:
-        number = self.node_of_ref.setdefault(ref, len(self.lat_units))
-        if number == len(self.lat_units):
+            location = point.location
+            self.ref.append(point.ref)
             self.lat_units.append(location.y)
             self.lng_units.append(location.x)
-        return number
 
-    def _add_edge(self, start: int, end: int, speed_mps: float, road_class: int, street: int) -> None:
-        if speed_mps > 0 and start != end:
-            self.start.append(start)
-            self.end.append(end)
-            self.speed_mps.append(speed_mps)
-            self.road_class.append(road_class)
-            self.street.append(street)
+    def located(self) -> npt.NDArray[np.bool_]:
+        """Return which of the points have a location."""
+        lat_units, lng_units = np.array(self.lat_units, dtype=np.int64), np.array(self.lng_units, dtype=np.int64)
+        located: npt.NDArray[np.bool_] = (np.abs(lat_units) <= _MAX_LAT_UNITS) & (np.abs(lng_units) <= _MAX_LNG_UNITS)
+        return located
+
+    def locate(self, path: Path) -> None:
+        """Give points a location that pyosmium's index has none for: that of a node with a negative id, which it does not take, or the way's own."""
+        without = np.flatnonzero(~self.located()).tolist()
+        places = _other_places(path, {self.ref[point] for point in without}) if without else {}
+        for point in without:
+            if place := places.get(self.ref[point]):
+                self.lat_units[point], self.lng_units[point] = place
+
+    def network(self, name: str, blocked: Collection[int]) -> RoadNetwork | None:
+        """Return the network of the roads; None if nothing can be driven. It is cut where a point has no location or is blocked."""
+        ref, placed = np.array(self.ref), self.located()
+        placed &= ~np.isin(ref, np.array([*blocked], dtype=np.int64))
+        first, number = _in_order_met(ref[placed])
+        node = np.full(ref.size, -1)
+        node[placed] = number
+        way = np.repeat(np.arange(len(self.n_points)), np.array(self.n_points))
+        joined = (way[:-1] == way[1:]) & (node[:-1] >= 0) & (node[1:] >= 0) & (node[:-1] != node[1:])
+        here, there, way = node[:-1][joined], node[1:][joined], way[1:][joined]
+        speed = np.column_stack((np.array(self.forward_mps)[way], np.array(self.backward_mps)[way])).ravel()
+        driven = speed > 0
+        if not driven.any():
+            return None
+        return RoadNetwork.from_edges(
+            name=name,
+            lat_deg=_on_grid(np.array(self.lat_units)[placed][first]),
+            lng_deg=_on_grid(np.array(self.lng_units)[placed][first]),
+            edge_from=np.column_stack((here, there)).ravel()[driven],
+            edge_to=np.column_stack((there, here)).ravel()[driven],
+            speed_mps=speed[driven],
+            road_class=np.repeat(np.array(self.road_class)[way], 2)[driven],
+            street=np.repeat(np.array(self.street)[way], 2)[driven],
+            street_names=tuple(self.name_index),
+            attribution=ATTRIBUTION,
+        )
 
 
 def read_osm(path: str | Path, *, name: str | None = None) -> RoadNetwork:
+    """Return the roads of an extract that the public may drive on, and log what was left out; `read_extract` returns both."""
+    extract = read_extract(path, name=name)
+    for line in extract.skipped:
+        logger.warning("%s", line)
+    return extract.network
+
+
+def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: bool = False) -> Extract:
     """Return the roads of an extract that the public may drive on.
 
     Parameters
     ----------
     path : a file that libosmium reads: ``.osm.pbf``, ``.osm``, ``.osm.gz``, ``.osm.bz2``.
     name : name of the network, the file's name up to its first dot if None; becomes part of ids, so other characters than letters and digits turn to ``-``.
+    skip_invalid : leave out road points without a location however many they are.
 
     Raises
     ------
-    RouteFileError : the file is missing, damaged, or holds no road.
+    RouteFileError : the file is missing, damaged, holds no road, or has no location for too many points of its roads.
     """
     path = Path(path)
     if not path.is_file():
         raise RouteFileError(str(path), "file", "not found")
     roads = _Roads()
     try:
-        blocked = frozenset(_blocked_nodes(path))
-        for way in _highways(path):
-            roads.add(way, blocked)
+        blocked = _read(path, roads)
     except (RuntimeError, ValueError, OSError) as error:  # what libosmium raises for damaged files
         raise RouteFileError(str(path), "content", f"no readable OpenStreetMap data: {error}") from error
-    if not roads.start:
+    n_points, n_lost = len(roads.ref), int(np.count_nonzero(~roads.located()))
+    network = roads.network(re.sub(r"[^A-Za-z0-9_-]+", "-", name or path.name.split(".")[0])[:_MAX_NAME], blocked)
+    if n_lost and (network is None or (n_lost > max(_LOST_POINTS, _LOST_SHARE * n_points) and not skip_invalid)):
+        found = f"{100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost:,} of {n_points:,}, at most {100 * _LOST_SHARE:.0f} % may"
+        raise RouteFileError(str(path), "ways", f"{found}; {_REMEDY}" + (", or import with --skip-invalid" if network else ""))
+    if network is None:
         raise RouteFileError(str(path), "ways", "none of them is a road that the public may drive on")
-    return RoadNetwork.from_edges(
-        name=re.sub(r"[^A-Za-z0-9_-]+", "-", name or path.name.split(".")[0])[:_MAX_NAME],
-        lat_deg=_on_grid(roads.lat_units),
-        lng_deg=_on_grid(roads.lng_units),
-        edge_from=np.array(roads.start),
-        edge_to=np.array(roads.end),
-        speed_mps=np.array(roads.speed_mps),
-        road_class=np.array(roads.road_class),
-        street=np.array(roads.street),
-        street_names=tuple(roads.name_index),
-        attribution=ATTRIBUTION,
-    )
+    lost = f"{path} ways: {n_lost:,} of {n_points:,} road points ({100 * n_lost / n_points:.1f} %) are left out: they have no location"
+    return Extract(network, [lost] if n_lost else [])
 
 
-def _on_grid(units: array[int]) -> Floats:
-    return np.rint(np.array(units, dtype=np.float64) / _UNITS_PER_GRID) / 1e6
+def _in_order_met(refs: Ints) -> tuple[Ints, Ints]:
+    """Return where each distinct node is met first, in that order, and the number in that order of every node."""
+    _, first, index = np.unique(refs, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[index]
 
 
-def _blocked_nodes(path: Path) -> Iterable[int]:
-    nodes = osmium.FileProcessor(str(path), osmium.osm.NODE).with_filter(osmium.filter.KeyFilter("barrier"))
-    return (node.id for node in nodes if is_barrier({tag.k: tag.v for tag in node.tags}))
+def _on_grid(units: Ints) -> Floats:
+    return np.rint(units / _UNITS_PER_GRID) / 1e6
 
 
-def _highways(path: Path) -> osmium.FileProcessor:
-    every = osmium.FileProcessor(str(path), osmium.osm.NODE | osmium.osm.WAY).with_locations()
-    return every.with_filter(osmium.filter.EntityFilter(osmium.osm.WAY)).with_filter(osmium.filter.KeyFilter("highway"))
+def _read(path: Path, roads: _Roads) -> frozenset[int]:
+    """Read the roads of a file, and return the nodes that stop vehicles. Nodes are read first, wherever they are."""
+    locations = osmium.NodeLocationsForWays(osmium.index.create_map("flex_mem"))
+    locations.ignore_errors()
+    barriers = _objects(path, osmium.osm.NODE, locations, osmium.filter.KeyFilter("barrier"))
+    blocked = frozenset(node.id for node in barriers if is_barrier({tag.k: tag.v for tag in node.tags}))
+    for way in _objects(path, osmium.osm.WAY, osmium.filter.KeyFilter("highway"), locations):
+        roads.add(way)
+    roads.locate(path)
+    return blocked
+
+
+def _other_places(path: Path, refs: set[int]) -> dict[int, tuple[int, int]]:
+    """Return the latitude and longitude of nodes by the ways' own locations, and of negative ids by the nodes."""
+    places = {}
+    for way in _objects(path, osmium.osm.WAY, osmium.filter.KeyFilter("highway")):
+        places.update({point.ref: (point.location.y, point.location.x) for point in way.nodes if point.ref in refs and point.location.valid()})
+    if min(refs) < 0:
+        places.update({node.id: (node.location.y, node.location.x) for node in _objects(path, osmium.osm.NODE) if node.id in refs})
+    return places
+
+
+def _objects(path: Path, kind: osmium.osm.osm_entity_bits, *handlers: Any) -> Iterable[Any]:
+    """Return the objects of a kind that pass some handlers of pyosmium, each being handed to them in turn."""
+    objects = osmium.FileProcessor(str(path), kind)
+    for handler in handlers:
+        objects.with_filter(handler)
+    return objects

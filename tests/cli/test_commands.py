@@ -109,8 +109,23 @@ def test_an_extract_becomes_a_network_that_a_scenario_can_name(tmp_path: Path) -
     ways = '<way id="9" version="1"><nd ref="1"/><nd ref="2"/><nd ref="3"/><nd ref="4"/><tag k="highway" v="residential"/></way>'
     source.write_text(f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>')
     told = runner.invoke(app, ["routes", "import", str(source), "--json"])
-    assert json.loads(told.output)["edges"] == 6
+    assert (json.loads(told.output)["edges"], json.loads(told.output)["skipped"]) == (6, [])
     assert (tmp_path / "town.npz").exists()
+
+
+def test_an_extract_that_lacks_nodes_is_written_with_a_line_that_counts_them(tmp_path: Path) -> None:
+    source = tmp_path / "town.osm"
+    nodes = "".join(f'<node id="{i}" lat="{47.1 + i * 0.001}" lon="9.5" version="1"/>' for i in range(1, 4))
+    points = "".join(f'<nd ref="{i}"/>' for i in range(1, 11))
+    source.write_text(f'<osm version="0.6">{nodes}<way id="9" version="1">{points}<tag k="highway" v="residential"/></way></osm>')
+    refused = runner.invoke(app, ["routes", "import", str(source)])
+    assert isinstance(refused.exception, InvalidInput)
+    assert not (tmp_path / "town.npz").exists()
+    line = f"{source} ways: 7 of 10 road points (70.0 %) are left out: they have no location"
+    shown = runner.invoke(app, ["routes", "import", str(source), "--skip-invalid", "--json"])
+    assert (json.loads(shown.output)["edges"], json.loads(shown.output)["skipped"]) == (4, [line])
+    table = " ".join(runner.invoke(app, ["routes", "import", str(source), "--skip-invalid"]).output.split())
+    assert "7 of 10 road points (70.0 %) are left out" in table
 
 
 def test_the_doctor_says_what_is_taken_and_how_to_mend_it(tmp_path: Path) -> None:

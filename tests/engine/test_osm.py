@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import osmium
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import RouteFileError
 from engine.roads import RoadNetwork, read_osm
+from engine.roads.osm import read_extract
 from engine.roads.rules import KMH_MPS, MPH_MPS, ROAD_CLASSES, Road, is_barrier, road_of, speed_mps
 
 NODES = {1: (47.0, 9.0), 2: (47.0, 9.001), 3: (47.001, 9.001), 4: (47.001, 9.0), 5: (47.002, 9.0), 6: (47.01, 9.01), 7: (47.01, 9.011)}
@@ -45,6 +49,28 @@ def osm_xml(barrier_at: int | None = None) -> str:
         points = "".join(f'<nd ref="{ref}"/>' for ref in refs.split())
         ways += f'<way id="{number}" version="1">{points}{"".join(f"""<tag k="{k}" v="{v}"/>""" for k, v in tags.items())}</way>'
     return f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>'
+
+
+def road_file(path: Path, nodes: Iterable[int], ways: Iterable[str], last: Iterable[int] = ()) -> Path:
+    """Write a file of nodes on a line, residential roads through them, and perhaps nodes after those."""
+
+    def placed(ids: Iterable[int]) -> str:
+        return "".join(f'<node id="{i}" version="1" lat="{47 + abs(i) / 1000}" lon="9.5"/>' for i in ids)
+
+    roads = ""
+    for number, refs in enumerate(ways, start=1):
+        roads += f'<way id="{number}" version="1">{"".join(f"""<nd ref="{ref}"/>""" for ref in refs.split())}<tag k="highway" v="residential"/></way>'
+    path.write_text(f'<osm version="0.6">{placed(nodes)}{roads}{placed(last)}</osm>')
+    return path
+
+
+def with_locations_on_ways(source: Path, target: Path, form: str) -> Path:
+    """Write a file as ``osmium add-locations-to-ways`` does: only nodes with tags are left."""
+    with osmium.SimpleWriter(osmium.io.File(str(target), f"{form},locations_on_ways=true")) as writer:
+        for thing in osmium.FileProcessor(str(source)).with_locations():
+            if not thing.is_node() or len(thing.tags):
+                writer.add(thing)
+    return target
 
 
 @pytest.fixture
@@ -82,6 +108,76 @@ def test_the_largest_component_leaves_the_rest_out(town):
 def test_a_bollard_cuts_the_roads_through_it(tmp_path):
     (tmp_path / "town.osm").write_text(osm_xml(barrier_at=4))
     assert edges_of(read_osm(tmp_path / "town.osm")) == {pair: edge for pair, edge in EDGES.items() if 4 not in pair}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"nodes": (1, 2), "ways": ("1 2", "2 3 4"), "last": (3, 4)},
+        {"nodes": (1, 2, -10, -11), "ways": ("1 2", "2 -10 -11")},
+        {"nodes": (), "ways": ("1 2", "2 3 4"), "last": (1, 2, 3, 4)},
+        {"nodes": (-1, -2, -3, -4), "ways": ("-1 -2", "-2 -3 -4")},
+        {"nodes": (), "ways": ("-1 -2", "-2 -3 -4"), "last": (-4, -2, -3, -1)},
+        {"nodes": (4, 1, 3, 2), "ways": ("1 2", "2 3 4")},
+        {"nodes": (4, 3), "ways": ("1 2", "2 3 4"), "last": (2, 1)},
+    ],
+    ids=["nodes after their way", "some negative ids", "ways first", "negative ids", "negative ids after the ways", "unsorted", "unsorted around the ways"],
+)
+def test_nodes_may_stand_anywhere_and_have_any_id(tmp_path, file):
+    extract = read_extract(road_file(tmp_path / "mix.osm", **file))
+    network = extract.network
+    assert (network.n_nodes, network.n_edges, extract.skipped) == (4, 6, [])
+    refs = dict.fromkeys(" ".join(file["ways"]).split())
+    assert network.lat_deg.tolist() == pytest.approx([47 + abs(int(ref)) / 1000 for ref in refs])
+    assert sorted(zip(network.edge_from.tolist(), network.edge_to.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 2), (2, 1), (2, 3), (3, 2)]
+
+
+@pytest.mark.parametrize("form", ["pbf", "osm"])
+def test_locations_on_the_ways_give_the_network_that_nodes_give(tmp_path, form):
+    (tmp_path / "town.osm").write_text(osm_xml(barrier_at=4))
+    plain = read_osm(tmp_path / "town.osm")
+    moved = read_osm(with_locations_on_ways(tmp_path / "town.osm", tmp_path / f"moved.osm.{form}", form))
+    assert edges_of(moved) == edges_of(plain)
+    assert moved.n_nodes == plain.n_nodes
+
+
+@pytest.mark.parametrize("suffix", ["osm", "osm.gz", "osm.bz2", "osm.pbf"])
+def test_every_form_of_file_gives_the_same_network(tmp_path, town, suffix):
+    target = tmp_path / f"copy.{suffix}"
+    with osmium.SimpleWriter(str(target)) as writer:
+        for thing in osmium.FileProcessor(str(tmp_path / "town.osm")):
+            writer.add(thing)
+    assert edges_of(read_osm(target)) == edges_of(town)
+
+
+def test_a_few_points_without_a_location_are_reported(tmp_path, caplog):
+    path = road_file(tmp_path / "border.osm", range(1, 20), [" ".join(str(i) for i in range(1, 21))])
+    line = f"{path} ways: 1 of 20 road points (5.0 %) are left out: they have no location"
+    extract = read_extract(path)
+    assert (extract.network.n_nodes, extract.network.n_edges, extract.skipped) == (19, 36, [line])
+    with caplog.at_level(logging.WARNING):
+        read_osm(path)
+    assert caplog.messages == [line]
+
+
+@pytest.mark.parametrize(("n_points", "n_lost", "refused"), [(12, 5, False), (12, 6, True), (100, 10, False), (100, 11, True), (100, 41, True), (2, 2, True)])
+def test_too_many_points_without_a_location_are_refused(tmp_path, n_points, n_lost, refused):
+    path = road_file(tmp_path / "lost.osm", range(1, n_points - n_lost + 1), [" ".join(str(i) for i in range(1, n_points + 1))])
+    if not refused:
+        assert read_extract(path).network.n_nodes == n_points - n_lost
+        return
+    with pytest.raises(RouteFileError) as caught:
+        read_osm(path)
+    start = f"{path} ways: {100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost} of {n_points}, at most 10 % may; get the ways with all"
+    assert str(caught.value).startswith(start)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("--skip-invalid") == (n_lost < n_points)
+
+
+def test_points_without_a_location_can_be_left_out_however_many(tmp_path):
+    extract = read_extract(road_file(tmp_path / "lost.osm", range(1, 60), [" ".join(str(i) for i in range(1, 101))]), skip_invalid=True)
+    assert (extract.network.n_nodes, extract.network.n_edges) == (59, 116)
+    assert extract.skipped == [f"{tmp_path / 'lost.osm'} ways: 41 of 100 road points (41.0 %) are left out: they have no location"]
 
 
 @pytest.mark.parametrize(
@@ -209,3 +305,11 @@ def test_a_country_is_read(shared_data):
     assert np.array_equal(np.rint(network.lat_deg * 1e6) / 1e6, network.lat_deg)
     assert (network.length_m >= 0).all()
     assert network.largest_component().n_nodes > 0.98 * network.n_nodes
+
+
+def test_a_country_with_locations_on_its_ways_is_the_same_network(tmp_path, shared_data):
+    source = shared_data / "osm" / "liechtenstein.osm.pbf"
+    plain, moved = read_osm(source), read_osm(with_locations_on_ways(source, tmp_path / "moved.osm.pbf", "pbf"), name="liechtenstein")
+    plain.save(tmp_path / "plain.npz")
+    moved.save(tmp_path / "moved.npz")
+    assert (tmp_path / "plain.npz").read_bytes() == (tmp_path / "moved.npz").read_bytes()
