@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cli.broker import EmbeddedBroker
+from cli.folder import writable_folder
 from cli.settings import Profile, UpSettings
 from cli.topics import create_topics
 
@@ -67,15 +68,16 @@ class LocalServices:
     def __init__(self, folder: Path) -> None:
         from cli.services import Services  # only this profile waits for it
 
-        self._services = Services(folder)
+        self.folder, self._services = folder, Services(folder)
 
     def start(self, tell: Tell) -> Mapping[str, str]:
         """Start the services, and make the topics."""
+        writable_folder(self.folder, "SERVICES_DIR")
         self._services.start(tell=tell)
         found = self._services.environment()
         tell("making the topics")
         create_topics(found["KAFKA_BOOTSTRAP"], {})
-        return {**found, "JOURNAL": "topic"}
+        return found
 
     def stop(self, tell: Tell) -> None:
         """End the services that `start` has started."""
@@ -84,4 +86,4 @@ class LocalServices:
 
 def backing_of(settings: UpSettings) -> Backing:
     """Return what stands behind the chain in the profile that is set."""
-    return LocalServices(settings.data_dir / "services") if settings.profile == Profile.SERVICES else Embedded()
+    return LocalServices(settings.services_folder) if settings.profile == Profile.SERVICES else Embedded()

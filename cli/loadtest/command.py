@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.settings import settings_from
-
 
 def loadtest(
     scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name.")],
@@ -35,8 +33,9 @@ def loadtest(
     """
     from cli.loadtest.session import SearchOptions, Session
     from cli.scenario_file import effective_scenario
+    from cli.stack_settings import stack_settings
 
-    settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     planned = effective_scenario(settings, duration)
     session = Session(settings, Console(stderr=as_json), out, junit)
     code = session.find_capacity(planned, SearchOptions(start, ceiling, precision, hold, cool_down)) if find_capacity else session.run(planned, repeat)

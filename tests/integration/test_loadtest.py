@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from running_stack import free_port, until
+from running_stack import free_port, own_environment, until
 
 from cli.report.model import load_report
 from engine.meter import Segment
@@ -48,7 +47,7 @@ def scenario_in(folder: Path, more: str = "", *, drivers: int = 40, hold_s: floa
 
 def start(folder: Path, scenario: Path, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cli", "loadtest", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(folder / "data"), *options]
-    whole = {**os.environ, "RAY_OBJECT_STORE_MB": "100", **(environment or {})}
+    whole = own_environment(RAY_OBJECT_STORE_MB="100", **(environment or {}))
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=whole)
 
 
