@@ -2,8 +2,8 @@
 
 Each command imports its own part: whoever asks for the version must not wait for a web framework and a road network.
 
-Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died);
-3 a load test came to no verdict, because the load that it asked for was not made.
+Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died), or a
+report could not be written; 3 a load test came to no verdict, because the load that it asked for was not made, or not to its end.
 """
 
 from __future__ import annotations

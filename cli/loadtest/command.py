@@ -29,7 +29,8 @@ def loadtest(
 ) -> None:
     """Run a scenario as a load test: watch it, judge it by its thresholds, write a report.
 
-    Exit code 0 passed, 1 a threshold failed, 2 it could not run, 3 no verdict: the load that was asked for was not made.
+    Exit code 0 passed, 1 a threshold failed, 2 it could not run or its report could not be written, 3 no verdict: the load that was asked for was not made, or
+    the run was ended before its time.
     """
     from cli.loadtest.session import SearchOptions, Session
     from cli.scenario_file import effective_scenario

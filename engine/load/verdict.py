@@ -70,9 +70,7 @@ class Verdict:
         return tuple(check for check in self.checks if not check.holds)
 
 
-def judge(
-    load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = False, interrupted: bool = False, settle_s: float = SETTLE_S
-) -> Verdict:
+def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = False, interrupted: bool = False, settle_s: float = SETTLE_S) -> Verdict:
     """Return the verdict.
 
     Parameters
