@@ -108,7 +108,7 @@ def segment_of(way: str, load: MeasuredLoad) -> Segment:
 def empty_stages(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage]) -> dict[str, str]:
     """Return the stages in which there was no position, so that thresholds have no sample, each with what is to be said of it.
 
-    A stage in which nothing is planned, between others, is a pause: it is left out unless thresholds are set for it by its name.
+    A pause by plan, and a stage that is shorter than a wall second, are left out where other stages have positions, unless thresholds are set for them by name.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def empty_stages(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[Ju
         if name in full or (stage is not None and not stage.judged):
             continue
         is_reached = stage is not None and (stage.seconds > 0 or stage.from_ms - load.stages[0].from_ms < load.run_s * 1000.0)
-        is_pause = is_reached and stage is not None and stage.planned < 1
-        if not full or thresholds.stages.get(name) or (not is_pause and thresholds.of_stage(name)):
+        is_without = stage is not None and (stage.is_pause or (is_reached and not stage.seconds))
+        if not full or thresholds.stages.get(name) or (not is_without and thresholds.of_stage(name)):
             found[name] = f"there was no position in {name}" if is_reached else f"{name} was not reached"
     return found
 

@@ -33,7 +33,7 @@ def of(seconds: list[SecondLoad], uses: tuple[WorkerUse, ...] = (), state: str =
         found = {segment: Latencies.merged(one.latencies[segment] for one in own if segment in one.latencies) for segment in Segment}
         measured = {segment: histogram for segment, histogram in found.items() if histogram.total}
         planned, ran_s = sum(one.planned for one in own), sum(one.ran_s for one in own)
-        stages.append(StageLoad(name, 0, None, name != "warm-up", len(own), planned, measured, uses, ran_s))
+        stages.append(StageLoad(name, 0, None, name != "warm-up", len(own), planned, measured, uses, ran_s, is_pause=not planned))
     return MeasuredLoad("r", "s", (BEGIN_S + now_s) * 1000, state=state, stages=tuple(stages), seconds=tuple(seconds))
 
 
@@ -265,9 +265,9 @@ def empty(stage: str = "run", seconds: int = 20, first: int = 0) -> list[SecondL
     return [second(first + number, stage, {}, planned=0.0) for number in range(seconds)]
 
 
-def unreached(load: MeasuredLoad, name: str, *, judged: bool = True) -> MeasuredLoad:
+def unreached(load: MeasuredLoad, name: str, *, judged: bool = True, is_pause: bool = False, run_s: float = 20.0) -> MeasuredLoad:
     """Return a load with a further stage, to which the run did not come."""
-    return replace(load, run_s=20.0, stages=(*load.stages, StageLoad(name, 20_000, 30_000, judged, 0, 0.0)))
+    return replace(load, run_s=run_s, stages=(*load.stages, StageLoad(name, 20_000, 30_000, judged, 0, 0.0, is_pause=is_pause)))
 
 
 @pytest.mark.parametrize("limits", [{"e2e_p99_ms": 1}, {"produced_rate": 0.9}, {"produced_per_s": 1}, {"lateness_p99_ms": 9, "indexed_max_ms": 9}])
@@ -302,6 +302,11 @@ def test_a_stage_that_was_not_reached_gives_its_thresholds_no_sample(thresholds:
     assert judge(unreached(of(steady()), "peak"), thresholds, running=True).outcome == "passed"  # it may still come
     assert judge(unreached(of(steady()), "peak", judged=False), Thresholds(e2e_p99_ms=300)).outcome == "passed"
     assert judge(unreached(of(steady()), "peak"), None).outcome == "passed"
+
+
+def test_a_last_pause_that_the_run_did_not_wait_for_and_a_stage_within_a_second_need_no_sample() -> None:
+    for load in (unreached(of(steady()), "rest", is_pause=True), unreached(of(steady()), "short", run_s=21.0)):
+        assert judge(load, Thresholds(e2e_p99_ms=300)).outcome == "passed"
 
 
 def test_thresholds_of_a_stage_that_the_run_never_had_have_no_sample() -> None:
