@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 from cli.broker import EmbeddedBroker
-from cli.folder import writable_folder
 from cli.settings import Profile, UpSettings
 from cli.topics import create_topics
 
@@ -72,7 +71,6 @@ class LocalServices:
 
     def start(self, tell: Tell) -> Mapping[str, str]:
         """Start the services, and make the topics."""
-        writable_folder(self.folder, "SERVICES_DIR")
         self._services.start(tell=tell)
         found = self._services.environment()
         tell("making the topics")

@@ -141,6 +141,7 @@ def test_a_data_folder_that_cannot_be_is_refused_before_anything_starts(
 @pytest.mark.parametrize(
     ("command", "name", "value", "told"),
     [
+        (["services", "up"], "SERVICES_DIR", "/proc/none", "SERVICES_DIR: /proc/none cannot be written to (No such file or directory)"),
         (["doctor"], "API_KEY", "short", "API_KEY: "),
         (["doctor"], "MONGODB_URL", "s3cret@db", "MONGODB_URL: MONGODB_URL must begin with mongodb://"),
         (["topics", "apply"], "KAFKA_SASL_PASSWORD", "s3cret", "KAFKA_SASL_PASSWORD is set and KAFKA_SECURITY_PROTOCOL is plaintext"),
