@@ -73,7 +73,7 @@ class LocalServices:
     def __init__(self, folder: Path) -> None:
         from cli.services import Services  # only this profile waits for it
 
-        self._services = Services(folder)
+        self.folder, self._services = folder, Services(folder)
 
     def start(self, tell: Tell) -> Mapping[str, str]:
         """Start the services, and make the topics."""
@@ -81,7 +81,7 @@ class LocalServices:
         found = self._services.environment()
         tell("making the topics")
         create_topics(found["KAFKA_BOOTSTRAP"], {})
-        return {**found, "JOURNAL": "topic"}
+        return found
 
     def stop(self, tell: Tell) -> None:
         """End the services that `start` has started."""
@@ -90,4 +90,4 @@ class LocalServices:
 
 def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:
     """Return what stands behind the chain in the profile that is set, for a scenario's load."""
-    return LocalServices(settings.data_dir / "services") if settings.profile == Profile.SERVICES else Embedded(scenario.positions_per_s)
+    return LocalServices(settings.services_folder) if settings.profile == Profile.SERVICES else Embedded(scenario.positions_per_s)

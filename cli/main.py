@@ -2,8 +2,8 @@
 
 Each command imports its own part: whoever asks for the version must not wait for a web framework and a road network.
 
-Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died);
-3 a load test came to no verdict, because the load that it asked for was not made.
+Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died), or a
+report could not be written; 3 a load test came to no verdict, because the load that it asked for was not made, or not to its end.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start everything on this machine, print the address, and go on until Ctrl-C; then print the ledger."""
+    from cli.stack_settings import stack_settings
     from cli.up_command import up_live
 
-    settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     raise typer.Exit(up_live(settings, as_json=as_json))
 
 
@@ -88,8 +89,9 @@ def run(
 ) -> None:
     """Run a scenario to its end, show its progress, print the ledger. Exit code 0 only if every position is accounted for."""
     from cli.run_command import run_scenario
+    from cli.stack_settings import stack_settings
 
-    settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     raise typer.Exit(run_scenario(settings, duration_s=duration, as_json=as_json))
 
 
@@ -97,11 +99,11 @@ def run(
 def doctor(port: PortOption = None, data_dir: DataOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine has and lacks, and how to get it. Exit code 1 if something required is missing."""
     from api.rest.site import ui_folder
-    from api.settings import Settings as ApiSettings
+    from cli.api_settings import api_settings
     from cli.doctor import as_json, examine
 
     settings = settings_from(port=port, data_dir=data_dir)
-    findings = examine(settings.port, settings.data_dir, ui_folder(ApiSettings()))
+    findings = examine(settings.port, settings.data_dir, ui_folder(api_settings()))
     if json_output:
         print(json.dumps(as_json(findings)))  # noqa: T201 - the command's output
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from actors.plan import make_run_id
+from cli.folder import writable_folder
 from cli.settings import UpSettings
 from engine.scenario import SHIPPED, Scenario, check_memory, load_scenario
 
@@ -32,9 +33,15 @@ def effective_scenario(settings: UpSettings, duration_s: float | None = None) ->
 
 
 def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
-    """Write the scenario of a new run beside its data, so that the run can be repeated; return the run's id and the file."""
+    """Write the scenario of a new run beside its data, so that the run can be repeated; return the run's id and the file.
+
+    Raises
+    ------
+    InvalidInput : the data folder, or one of its folders that a run writes to, cannot be made or takes no file.
+    """
     run_id = make_run_id(scenario, datetime.now(UTC))
+    for folder in (data_dir, data_dir / "logs", data_dir / "runs"):
+        writable_folder(folder, "DATA_DIR")
     path = data_dir / "runs" / f"{run_id}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(scenario.to_toml(), encoding="utf-8")
     return run_id, path

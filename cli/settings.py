@@ -20,7 +20,7 @@ class Profile(StrEnum):
 
 
 class UpSettings(BaseSettings):
-    """Settings of ``code-delivery up`` and ``run``, from the environment; an option on the command line wins.
+    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment; an option on the command line wins.
 
     Attributes
     ----------
@@ -29,6 +29,8 @@ class UpSettings(BaseSettings):
     scenario : SCENARIO, a TOML file or the name of a shipped scenario.
     data_dir : DATA_DIR, folder of the embedded stores and the logs.
     profile : PROFILE, what stands behind the chain.
+    services_dir : SERVICES_DIR, folder of the local services; ``services`` in the data folder if absent.
+    api_host : API_HOST, address on which the API serves.
     api_key : API_KEY, handed on to the API.
     """
 
@@ -39,12 +41,19 @@ class UpSettings(BaseSettings):
     scenario: str = "liechtenstein"
     data_dir: Path = Path(".data")
     profile: Profile = Profile.EMBEDDED
+    services_dir: Path | None = None
+    api_host: str = "127.0.0.1"
     api_key: str | None = None
 
     @property
     def url(self) -> str:
         """Address of the map and the API."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def services_folder(self) -> Path:
+        """Folder of the local services."""
+        return self.services_dir or self.data_dir / "services"
 
 
 def settings_from(**options: Any) -> UpSettings:

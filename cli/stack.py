@@ -85,7 +85,7 @@ class Stack:
         found = self.backing.start(tell)
         self.bootstrap = found["KAFKA_BOOTSTRAP"]
         logs = self.settings.data_dir / "logs"
-        environment = {**found, "API_HOST": "127.0.0.1", "PORT": str(self.settings.port), "DATA_DIR": str(self.settings.data_dir)}
+        environment = {**found, "API_HOST": self.settings.api_host, "PORT": str(self.settings.port), "DATA_DIR": str(self.settings.data_dir)}
         simulation = ["--scenario", str(self._path), "--run-id", self.run_id, *(["--once"] if self._once else [])]
         self._api = Child("the API", "api", [], environment, logs / "api.log")
         self._simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")

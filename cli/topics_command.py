@@ -32,10 +32,10 @@ def apply(
 ) -> None:
     """Make the topics that are missing, and say how others differ. Exit code 1 if one differs; nothing is ever changed or deleted."""
     from actors.kafka import producer_options
-    from actors.settings import Settings
+    from cli.actor_settings import actor_settings
     from cli.topics import TopicsError, create_topics
 
-    settings = Settings()
+    settings = actor_settings()
     try:
         results = create_topics(bootstrap or settings.kafka_bootstrap, producer_options(settings), replication)
     except TopicsError as error:

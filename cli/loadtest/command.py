@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.settings import settings_from
-
 
 def loadtest(
     scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name.")],
@@ -31,12 +29,14 @@ def loadtest(
 ) -> None:
     """Run a scenario as a load test: watch it, judge it by its thresholds, write a report.
 
-    Exit code 0 passed, 1 a threshold failed, 2 it could not run, 3 no verdict: the load that was asked for was not made.
+    Exit code 0 passed, 1 a threshold failed, 2 it could not run or its report could not be written, 3 no verdict: the load that was asked for was not made, or
+    the run was ended before its time.
     """
     from cli.loadtest.session import SearchOptions, Session
     from cli.scenario_file import effective_scenario
+    from cli.stack_settings import stack_settings
 
-    settings = settings_from(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     planned = effective_scenario(settings, duration)
     session = Session(settings, Console(stderr=as_json), out, junit)
     code = session.find_capacity(planned, SearchOptions(start, ceiling, precision, hold, cool_down)) if find_capacity else session.run(planned, repeat)

@@ -40,7 +40,9 @@ def page(load: MeasuredLoad, verdict: Verdict, url: str, lasts_s: float | None, 
     if verdict.checks:
         parts += [Text(), checks_table(verdict)]
     parts += [Text(), _workers(load), *_disturbed(done)]
-    parts.append(Text(f"\nmap {url} · code-delivery control {load.run_id} fleet N | rate X | pause | resume · Ctrl-C ends it with a report", "bright_black"))
+    parts.append(
+        Text(f"\nmap {url} · code-delivery control {load.run_id} fleet N | rate X | pause | resume · Ctrl-C ends it without a verdict", "bright_black")
+    )
     return Group(*parts)
 
 
@@ -56,7 +58,8 @@ def closing(load: MeasuredLoad, verdict: Verdict, done: Sequence[Done] = ()) -> 
 
 def verdict_line(verdict: Verdict) -> Text:
     """Return the verdict in a word and a sentence."""
-    line = Text(verdict.outcome.value.upper(), _STYLES[verdict.outcome])
+    word = "INTERRUPTED, no verdict" if verdict.is_interrupted else verdict.outcome.value.upper()
+    line = Text(word, _STYLES[verdict.outcome])
     return line.append(f"  {verdict.why}", "default") if verdict.why else line
 
 
@@ -66,7 +69,7 @@ def checks_table(verdict: Verdict) -> Table:
     for heading, side in (("", "left"), ("threshold", "left"), ("stage", "left"), ("limit", "right"), ("found", "right"), ("", "left")):
         table.add_column(heading, justify="right" if side == "right" else "left", header_style="bold")
     for check in verdict.checks:
-        mark = Text("✓ holds", "green") if check.holds else Text("✗ fails", "bold red")
+        mark = Text("– no sample", "yellow") if check.stage in verdict.empty else Text("✓ holds", "green") if check.holds else Text("✗ fails", "bold red")
         windows = f"in {len(check.windows)} windows" if check.windows else ""
         table.add_row(mark, check.threshold, check.stage or "whole run", _in_unit(check, check.limit), _in_unit(check, check.found), windows)
     return table

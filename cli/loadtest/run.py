@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from cli.child import Child
@@ -21,11 +22,21 @@ from engine.faults import FaultKind
 from engine.kafka_connection import KafkaConnection
 from engine.load.measured import Collector, MeasuredLoad
 from engine.load.verdict import Outcome, Verdict, judge
+from engine.messages import RunState
 from engine.scenario import Scenario
 
 POLL_S = 0.25
 LOOK_S = 1.0
 VIEWERS_STOP_S = 5.0
+
+
+class Ended(StrEnum):
+    """How a load test came to its end. aborted: by a threshold that ends the run; interrupted: by Ctrl-C or SIGTERM; cancelled: by a request to the run."""
+
+    FINISHED = "finished"
+    ABORTED = "aborted at the first failure"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,6 @@ class LoadResult:
     broker : what stood behind the chain, in words.
     summary : what the simulation said at its end.
     faults : how many faults on purpose were told, by kind.
-    is_aborted : a threshold failed that ends the run.
     """
 
     run_id: str
@@ -68,7 +78,7 @@ class LoadResult:
     summary: dict[str, Any] = field(default_factory=dict)
     done: Sequence[Done] = ()
     faults: dict[str, int] = field(default_factory=dict)
-    is_aborted: bool = False
+    ended: Ended = Ended.FINISHED
 
 
 class LoadRun:
@@ -88,6 +98,7 @@ class LoadRun:
         self._disturber = Disturber(scenario.disturbances, self._stack, lambda: self._viewers)
         self._reader: MetricsReader | None = None
         self._aborting: Verdict | None = None
+        self._is_interrupted = False
 
     def run(self, asked: threading.Event) -> LoadResult:
         """Run it to its end, or until it is asked to end, or until a threshold fails that ends the run.
@@ -147,6 +158,7 @@ class LoadRun:
             if time.monotonic() - looked >= LOOK_S:
                 looked = time.monotonic()
                 self._look()
+        self._is_interrupted = asked.is_set() and self._aborting is None and not self._stack.has_finished()
 
     def _look(self) -> None:
         load = self._collector.load(time.time() * 1000)
@@ -162,7 +174,8 @@ class LoadRun:
             twice = self._reader.faults[FaultKind.DUPLICATED] if self._reader is not None else 0
             self._collector.on_ledger(ledger, duplicated_on_purpose=twice)
         load = self._collector.load(time.time() * 1000)
-        verdict = judge(load, self._scenario.thresholds)
+        ended = self._ended(load)
+        verdict = judge(load, self._scenario.thresholds, interrupted=ended in (Ended.INTERRUPTED, Ended.CANCELLED))
         if self._aborting is not None and verdict.outcome is not Outcome.FAILED:
             verdict = self._aborting  # what ended the run failed, even if the last seconds have made up for it
         return LoadResult(
@@ -175,5 +188,10 @@ class LoadRun:
             summary=self._stack.summary(),
             done=tuple(self._disturber.done),
             faults=dict(self._reader.faults) if self._reader is not None else {},
-            is_aborted=self._aborting is not None,
+            ended=ended,
         )
+
+    def _ended(self, load: MeasuredLoad) -> Ended:
+        if self._aborting is not None:
+            return Ended.ABORTED
+        return Ended.INTERRUPTED if self._is_interrupted else Ended.CANCELLED if load.state == RunState.CANCELLED else Ended.FINISHED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,10 @@ from cli.capacity.runner import ProbeResult, ProbeShape, Progress, find_capacity
 from cli.capacity.search import Capacity, Outcome, Search
 from cli.child import ChildDied
 from cli.ledger_table import ledger_table
-from cli.loadtest.page import closing, page
-from cli.loadtest.run import LoadResult, LoadRun, View
+from cli.loadtest.outputs import Outputs
+from cli.loadtest.page import closing, page, verdict_line
+from cli.loadtest.run import Ended, LoadResult, LoadRun, View
 from cli.loadtest.telling import report_of_result
-from cli.report.junit import junit
-from cli.report.model import LoadReport
-from cli.report.writing import write_report
 from cli.services.errors import ServicesError
 from cli.settings import Profile, UpSettings
 from cli.stack import StackError
@@ -34,7 +32,8 @@ from engine.load.verdict import exit_code
 from engine.meter import Segment
 from engine.scenario import Scenario
 
-STOPPED = "stopped by Ctrl-C"
+COULD_NOT_WRITE = 2
+NO_VERDICT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,8 @@ class Session:
     """
 
     def __init__(self, settings: UpSettings, console: Console, out: Path | None, junit: Path | None) -> None:
-        self._settings, self._console, self._out, self._junit = settings, console, out, junit
+        self._settings, self._console = settings, console
+        self._outputs = Outputs(settings.data_dir, out, junit)
         self.told: dict[str, Any] = {}
 
     def run(self, scenario: Scenario, repeat: int) -> int:
@@ -70,33 +70,39 @@ class Session:
 
         Raises
         ------
-        InvalidInput : the scenario never ends.
+        InvalidInput : the scenario never ends, or its report cannot be written.
         """
         if scenario.is_endless:
             raise InvalidInput(f"scenario {scenario.name} never ends: give --duration SECONDS")
-        codes, runs = [], []
+        self._outputs.prepare(repeat)
+        codes: list[int] = []
+        runs: list[dict[str, Any]] = []
         with ended_by_signals() as asked:
             for number in range(repeat):
                 result = self._run_once(scenario, asked)
                 self._tell_end(result)
-                runs.append(self._write(self._report(result, asked), f"-{number + 1}" if repeat > 1 and self._out else ""))
-                codes.append(exit_code(result.verdict))
+                runs.append(self._write(result, self._outputs.folder(result.run_id, number, repeat), exit_code(result.verdict)))
+                codes.append(runs[-1]["exitCode"])
                 if asked.is_set():
                     break
+        if len(runs) < repeat:
+            self._console.print(Text(f"INTERRUPTED after {len(runs)} of {repeat} runs", "bold yellow"))
+            codes.append(NO_VERDICT)
         self.told = runs[0] if repeat == 1 else {"runs": runs}
         return max(codes)
 
     def find_capacity(self, scenario: Scenario, options: SearchOptions) -> int:
-        """Find the greatest fleet that keeps the thresholds, and return 0 if there is one, 1 if nothing held, 3 if the generator alone was too slow.
+        """Find the greatest fleet that keeps the thresholds; return 0 if there is one, 1 if nothing held, 3 if no probe had a verdict or it was interrupted.
 
         Raises
         ------
-        InvalidInput : the scenario has no thresholds.
+        InvalidInput : the scenario has no thresholds, or its report cannot be written.
         """
         if scenario.thresholds is None:
             raise InvalidInput(f"scenario {scenario.name} has no [thresholds]: a search needs to know what must hold")
         ceiling = options.ceiling or max(options.start, greatest_fleet(scenario, psutil.virtual_memory().available))
         search = Search(options.start, ceiling=ceiling, precision=options.precision)
+        self._outputs.prepare()
         results: list[LoadResult] = []
         with ended_by_signals() as asked:
             # Services that are started before the first run are left running by each.
@@ -124,15 +130,22 @@ class Session:
             finally:
                 if backing is not None:
                     backing.stop(self._say)
-        return self._end_search(found, results)
+        return self._end_search(found, results, is_interrupted=asked.is_set() and search.next_drivers is not None)
 
-    def _end_search(self, found: Capacity, results: list[LoadResult]) -> int:
+    def _end_search(self, found: Capacity, results: list[LoadResult], *, is_interrupted: bool) -> int:
         if not results:
             raise StackError(f"no probe could be run: {found.why}")
         best = next((one for one in reversed(results) if one.scenario.fleet.size == found.highest), results[-1])
         self._console.print(Text(f"capacity: {found.why}", "bold"))
-        self.told = self._write(self._report(best, threading.Event(), found), "")
-        return 0 if found.highest else 3 if all(probe.outcome is Outcome.NO_VERDICT for probe in found.probes) else 1
+        if is_interrupted:
+            why = "the search was ended before its time, so a greater fleet may hold"
+            verdict = replace(best.verdict, outcome=Outcome.NO_VERDICT, is_interrupted=True, why=why)
+            best = replace(best, verdict=verdict, ended=Ended.INTERRUPTED)
+            self._console.print(verdict_line(verdict))
+        has_none = is_interrupted or (not found.highest and all(probe.outcome is Outcome.NO_VERDICT for probe in found.probes))
+        code = NO_VERDICT if has_none else 0 if found.highest else 1
+        self.told = self._write(best, self._outputs.folder(best.run_id), code, found)
+        return int(self.told["exitCode"])
 
     def _run_once(self, scenario: Scenario, asked: threading.Event) -> LoadResult:
         with Live(console=self._console, auto_refresh=False, transient=True, screen=False) as live:
@@ -145,19 +158,17 @@ class Session:
 
             return LoadRun(self._settings, scenario, watch).run(asked)
 
-    def _report(self, result: LoadResult, asked: threading.Event, found: Capacity | None = None) -> LoadReport:
-        ended = "aborted at the first failure" if result.is_aborted else STOPPED if asked.is_set() else "finished"
-        return report_of_result(result, self._settings, ended, found)
-
-    def _write(self, report: LoadReport, suffix: str) -> dict[str, Any]:
-        folder = self._settings.data_dir / "reports" / report.run.id if self._out is None else self._out.with_name(self._out.name + suffix)
-        paths = write_report(report, folder)
-        if self._junit is not None:
-            self._junit.write_text(junit(report), encoding="utf-8")
-        self._console.print(f"the report  {folder / 'report.html'}", highlight=False, soft_wrap=True)
+    def _write(self, result: LoadResult, folder: Path, code: int, found: Capacity | None = None) -> dict[str, Any]:
+        """Write the report of a run, say where it is, and return what ``--json`` prints of it."""
+        report = report_of_result(result, self._settings, found)
+        self._console.print(Text(f"the report  {folder / 'report.html'}"), soft_wrap=True)
+        paths, faults = self._outputs.write(report, folder)
+        for fault in faults:
+            Console(stderr=True).print(Text.assemble(("error: ", "bold red"), fault), soft_wrap=True)
         verdict = report.verdict
-        told = {"runId": report.run.id, "outcome": verdict.outcome, "exitCode": verdict.exit_code, "why": verdict.why, "bound": verdict.bound}
-        return told | {"report": str(folder), "files": sorted(path.name for path in paths)}
+        code = max(code, COULD_NOT_WRITE) if faults else code
+        told = {"runId": report.run.id, "outcome": verdict.outcome, "interrupted": verdict.interrupted, "exitCode": code}
+        return told | {"why": verdict.why, "bound": verdict.bound, "report": str(folder), "files": sorted(path.name for path in paths)}
 
     def _tell_end(self, result: LoadResult) -> None:
         self._console.print(closing(result.load, result.verdict, result.done))

@@ -19,12 +19,11 @@ _STORES = {
 }
 
 
-def report_of_result(result: LoadResult, settings: UpSettings, ended: str, found: Capacity | None = None) -> model.LoadReport:
+def report_of_result(result: LoadResult, settings: UpSettings, found: Capacity | None = None) -> model.LoadReport:
     """Return the report of one load test.
 
     Parameters
     ----------
-    ended : how it ended, in words.
     found : what a search found whose best run this is.
     """
     ran_on = environment([ActorSettings(), ApiSettings()], profile=settings.profile.value, broker=result.broker, stores=_STORES[settings.profile])
@@ -35,7 +34,7 @@ def report_of_result(result: LoadResult, settings: UpSettings, ended: str, found
         ran_on,
         result.scenario,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        ended=ended,
+        ended=result.ended.value,
         thresholds=result.scenario.thresholds,
         clean=None if ledger is None else ledger.is_clean,
         gaps=() if ledger is None else ledger.gaps,

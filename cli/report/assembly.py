@@ -142,7 +142,9 @@ def _judgement(verdict: Verdict, begin_s: float) -> Judgement:
         CheckRow(check.threshold, check.stage, float(check.limit), check.found, check.holds, tuple(at - begin_s for at in check.windows))
         for check in verdict.checks
     )
-    return Judgement(verdict.outcome, exit_code(verdict), checks, verdict.bound, without_host(verdict.why), verdict.too_slow)
+    return Judgement(
+        verdict.outcome, exit_code(verdict), checks, verdict.bound, without_host(verdict.why), verdict.too_slow, verdict.empty, verdict.is_interrupted
+    )
 
 
 def _limits(thresholds: Thresholds) -> dict[str, float]:

@@ -18,6 +18,7 @@ from scipy.special import stdtrit
 
 from cli.report.figures import Figure, Value, figures_of
 from cli.report.model import LoadReport
+from cli.report.sentences import no_verdict_reason
 from engine.load.verdict import Outcome
 
 CONFIDENCE = 0.99
@@ -194,7 +195,7 @@ def _remarks(before: Sequence[LoadReport], after: Sequence[LoadReport], rows: Se
         yield "The scenarios are not the same."
     for report in (*before, *after):
         if report.verdict.outcome == Outcome.NO_VERDICT:
-            yield f"{report.run.id} has no verdict: the load that was asked for was not made."
+            yield f"{report.run.id} has no verdict. {no_verdict_reason(report)}."
     gone = [(row.figure.stage, "former" if row.before is None else "latter") for row in rows if row.change == Change.MISSING]
     for stage, side in dict.fromkeys(gone):
         yield f"{stage} is not, or not with all figures, in the runs of the {side} side."

@@ -9,7 +9,7 @@ from cli.report.curves import capacity_charts, fleet_chart, latency_chart, load_
 from cli.report.loads import cpu_seconds
 from cli.report.markup import Markup, el, joined
 from cli.report.model import LoadReport, Stage
-from cli.report.sentences import WORDS, bound_sentence, capacity_sentence, verdict_sentence
+from cli.report.sentences import bound_sentence, capacity_sentence, verdict_sentence, verdict_word
 from cli.report.tables import (
     check_table,
     environment_table,
@@ -34,7 +34,7 @@ _SIGNS = {Outcome.PASSED: "M14 25l8 8 14-17", Outcome.FAILED: "M16 16l16 16M32 1
 
 def page(report: LoadReport) -> str:
     """Return the page, a whole HTML document."""
-    title = f"{WORDS[report.verdict.outcome]}: load test {report.scenario.name}"
+    title = f"{verdict_word(report)}: load test {report.scenario.name}"
     style = Markup((files("cli.report") / "page.css").read_text(encoding="utf-8"))
     head = el(
         "head",
@@ -60,7 +60,7 @@ def _verdict(report: LoadReport) -> Markup:
     outcome = report.verdict.outcome
     sign = el("svg", el("circle", cx=24, cy=24, r=21), el("path", d=_SIGNS[outcome]), viewBox="0 0 48 48", aria_hidden="true")
     why = bound_sentence(report)
-    words = [el("div", WORDS[outcome], class_="word"), el("p", verdict_sentence(report)), el("p", why, class_="why") if why else None]
+    words = [el("div", verdict_word(report), class_="word"), el("p", verdict_sentence(report)), el("p", why, class_="why") if why else None]
     return el("section", sign, el("div", *words), class_=f"verdict {_CLASSES[outcome]}", aria_label="Verdict")
 
 

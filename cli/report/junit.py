@@ -7,29 +7,37 @@ from xml.etree import ElementTree as Xml
 
 from cli.report import shown
 from cli.report.model import CheckRow, LoadReport, Stage
-from cli.report.sentences import bound_sentence, check_sentence, verdict_sentence
+from cli.report.sentences import bound_sentence, check_sentence, no_verdict_reason, verdict_sentence
 from engine.load.verdict import Outcome
 from engine.meter import Segment
 
 _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def junit(report: LoadReport) -> str:
-    """Return the verdict as JUnit XML; no verdict is an error, a threshold that failed is a failure."""
+def junit(*reports: LoadReport) -> str:
+    """Return the verdicts of runs as JUnit XML, a suite for each; no verdict is an error, a threshold that failed is a failure.
+
+    Of no verdict the checks are skipped; an error stands beside them, for a CI system calls a suite good in which tests are only skipped.
+    """
+    whole = Xml.Element("testsuites")
+    whole.extend(_suite(report) for report in reports)
+    Xml.indent(whole)
+    return Xml.tostring(whole, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(report: LoadReport) -> Xml.Element:
+    verdict = report.verdict
     suite = Xml.Element("testsuite", name=f"load test {_clean(report.scenario.name)}", timestamp=report.run.created, time=f"{report.run.duration_s:.3f}")
     for stage in report.judged:
         _stage_case(suite, report, stage)
-    for check in report.verdict.checks:
+    for check in verdict.checks:
         _check_case(suite, report, check)
-    if report.verdict.outcome == Outcome.NO_VERDICT and not any(stage.name in report.verdict.too_slow for stage in report.judged):
+    if verdict.interrupted or (verdict.outcome == Outcome.NO_VERDICT and suite.find("testcase/error") is None):
         case = Xml.SubElement(suite, "testcase", classname=_clean(report.scenario.name), name="verdict")
         _told(case, "error", "no verdict", f"{verdict_sentence(report)} {bound_sentence(report)}".strip())
     for name, kind in (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error"), ("skipped", "testcase/skipped")):
         suite.set(name, str(len(suite.findall(kind))))
-    whole = Xml.Element("testsuites")
-    whole.append(suite)
-    Xml.indent(whole)
-    return Xml.tostring(whole, encoding="unicode", xml_declaration=True) + "\n"
+    return suite
 
 
 def _stage_case(suite: Xml.Element, report: LoadReport, stage: Stage) -> None:
@@ -37,7 +45,11 @@ def _stage_case(suite: Xml.Element, report: LoadReport, stage: Stage) -> None:
     lateness = stage.segments.get(Segment.PRODUCED)
     told = f"produced {shown.count(stage.produced)} of {shown.count(stage.planned)} planned positions, {shown.rate(stage.produced_per_s)}"
     told += f", lateness p99 {shown.ms(lateness.p99_ms)}" if lateness else ""
-    if stage.name in report.verdict.too_slow:
+    if report.verdict.interrupted and stage.name in report.verdict.empty:
+        Xml.SubElement(case, "skipped", message=f"{no_verdict_reason(report)}, and there was no position by then")
+    elif stage.name in report.verdict.empty:
+        _told(case, "error", "no verdict", f"there was no position: {told}")
+    elif stage.name in report.verdict.too_slow:
         _told(case, "error", "no verdict", f"the generator did not keep up: {told}. {bound_sentence(report)}".strip())
     else:
         Xml.SubElement(case, "system-out").text = _clean(told)
@@ -46,7 +58,11 @@ def _stage_case(suite: Xml.Element, report: LoadReport, stage: Stage) -> None:
 def _check_case(suite: Xml.Element, report: LoadReport, check: CheckRow) -> None:
     name = f"{check.stage or 'whole run'}: {check.threshold} {shown.limit_text(check.threshold, check.limit)}"
     case = Xml.SubElement(suite, "testcase", classname=_clean(report.scenario.name), name=_clean(name))
-    if not check.holds:
+    if report.verdict.interrupted:
+        Xml.SubElement(case, "skipped", message=_clean(f"{no_verdict_reason(report)}; until then {check_sentence(check)}"))
+    elif check.stage in report.verdict.empty:
+        Xml.SubElement(case, "skipped", message=_clean(f"there was no position in {check.stage}"))
+    elif not check.holds:
         _told(case, "failure", "threshold", f"{check_sentence(check)}. {bound_sentence(report)}".strip())
     elif report.verdict.outcome == Outcome.NO_VERDICT:
         Xml.SubElement(case, "skipped", message="the load that was asked for was not made")

@@ -15,7 +15,7 @@ class Run:
     ----------
     created : when the report was made, ISO 8601 with a zone.
     duration_s : wall seconds from the run's beginning to its end.
-    ended : how it ended, in a word or a sentence: finished, stopped by Ctrl-C, aborted at the first failure.
+    ended : how it ended, in a word or a sentence: finished, interrupted, cancelled, aborted at the first failure.
     """
 
     id: str
@@ -91,10 +91,13 @@ class Judgement:
 
     Attributes
     ----------
+    outcome : no verdict where the load was not made (too_slow, empty), or not to its end (interrupted).
     exit_code : 0 passed, 1 a threshold failed, 2 could not run, 3 no verdict.
     bound : what bounded the run, if something did: ray, encoding, broker or store.
     why : how that is known, in a sentence.
     too_slow : stages in which the generator did not keep up.
+    empty : stages in which there was no position: their thresholds have no sample, and do not hold.
+    interrupted : whether the run was ended before its time; the checks say how things stood until then.
     """
 
     outcome: Outcome
@@ -103,6 +106,8 @@ class Judgement:
     bound: Bound | None = None
     why: str = ""
     too_slow: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,21 @@ _NAMED = 2
 """So many failed checks are told in the sentence; the table has all."""
 
 
+def verdict_word(report: LoadReport) -> str:
+    """Return the verdict in a word or two."""
+    return "Interrupted, no verdict" if report.verdict.interrupted else WORDS[report.verdict.outcome]
+
+
 def verdict_sentence(report: LoadReport) -> str:
     """Return what was judged, with the figures that decide it."""
     verdict = report.verdict
+    if verdict.interrupted:
+        held = sum(check.holds for check in verdict.checks)
+        until_then = f" Until then {held} of {shown.plural(len(verdict.checks), 'check')} held." if verdict.checks else ""
+        return f"{no_verdict_reason(report)}, so there is no verdict.{until_then}"
     if verdict.outcome == Outcome.NO_VERDICT:
-        if not verdict.too_slow:
-            return "The load that was asked for was not made, so nothing can be said of the system under it."
-        stages = _listed(verdict.too_slow)
-        return f"The generator did not keep up with the plan in {stages}, so nothing can be said of the system under that load."
-    failed = [check for check in verdict.checks if not check.holds]
+        return f"{no_verdict_reason(report)}, so nothing can be said of the system under that load."
+    failed = [check for check in verdict.checks if not check.holds and check.stage not in verdict.empty]
     if verdict.outcome == Outcome.FAILED:
         told = "; ".join(check_sentence(check) for check in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
@@ -29,6 +35,18 @@ def verdict_sentence(report: LoadReport) -> str:
     if not verdict.checks:
         return "The load was made. The scenario has no thresholds, so nothing was judged."
     return f"All {len(verdict.checks)} checks held." if len(verdict.checks) > 1 else "The one check held."
+
+
+def no_verdict_reason(report: LoadReport) -> str:
+    """Return why a report has no verdict, a clause."""
+    verdict = report.verdict
+    if verdict.interrupted:
+        return "It was ended before its time"
+    if verdict.too_slow:
+        return f"The generator did not keep up with the plan in {_listed(verdict.too_slow)}"
+    if verdict.empty:
+        return f"There was no position in {_listed(verdict.empty)}"
+    return "The load that was asked for was not made"
 
 
 def check_sentence(check: CheckRow) -> str:

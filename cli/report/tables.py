@@ -26,7 +26,7 @@ def check_table(report: LoadReport) -> Markup:
         return el("p", "The scenario has no thresholds.")
     head = ("what", "stage", "verdict", "limit", "found")
     rows = [
-        (shown.figure_name(check.threshold), check.stage or "whole run", _tag(check.holds), shown.limit_text(check.threshold, check.limit), _found(check))
+        (shown.figure_name(check.threshold), check.stage or "whole run", _tag(check, report), shown.limit_text(check.threshold, check.limit), _found(check))
         for check in sorted(checks, key=lambda check: check.holds)
     ]
     return table("Thresholds", head, rows, words=3)
@@ -180,5 +180,6 @@ def _found(check: CheckRow) -> str:
     return "not measured" if check.found is None else shown.figure_value(check.threshold, check.found) + window
 
 
-def _tag(holds: bool) -> Markup:
-    return el("span", "holds" if holds else "fails", class_=f"tag {'yes' if holds else 'no'}")
+def _tag(check: CheckRow, report: LoadReport) -> Markup:
+    word, kind = ("no sample", "open") if check.stage in report.verdict.empty else ("holds", "yes") if check.holds else ("fails", "no")
+    return el("span", word, class_=f"tag {kind}")

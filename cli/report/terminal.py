@@ -15,7 +15,7 @@ from cli.ledger_table import LedgerSummary, ledger_table
 from cli.report import shown
 from cli.report.compare import Change, Comparison, Noise, Row
 from cli.report.model import Capacity, LoadReport
-from cli.report.sentences import WORDS, bound_sentence, capacity_sentence, verdict_sentence
+from cli.report.sentences import WORDS, bound_sentence, capacity_sentence, verdict_sentence, verdict_word
 from cli.report.waterfall import WAY
 from engine.load.verdict import Outcome
 
@@ -36,7 +36,7 @@ def show_report(console: Console, report: LoadReport) -> None:
     """Print a report in short: the verdict first."""
     console = wide(console)
     outcome = report.verdict.outcome
-    console.print(Text(f"{WORDS[outcome]}: ", STYLES[outcome]).append(verdict_sentence(report), "default"), soft_wrap=True)
+    console.print(Text(f"{verdict_word(report)}: ", STYLES[outcome]).append(verdict_sentence(report), "default"), soft_wrap=True)
     if bound := bound_sentence(report):
         console.print(Text(bound, "bright_black"), soft_wrap=True)
     found = report.environment
@@ -84,7 +84,7 @@ def _tables(report: LoadReport) -> Iterator[RenderableType]:
 def _checks(report: LoadReport) -> Table:
     table = _table("check", "stage", "", "limit", "found", words=3)
     for check in sorted(report.verdict.checks, key=lambda check: check.holds):
-        word = Text("holds", "green") if check.holds else Text("fails", "bold red")
+        word = Text("no sample", "yellow") if check.stage in report.verdict.empty else Text("holds", "green") if check.holds else Text("fails", "bold red")
         figures = (shown.limit_text(check.threshold, check.limit), shown.figure_value(check.threshold, check.found))
         table.add_row(shown.figure_name(check.threshold), escape(check.stage or "whole run"), word, *figures)
     return table

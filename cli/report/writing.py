@@ -21,7 +21,7 @@ def write_report(report: LoadReport, folder: Path) -> list[Path]:
 
     Raises
     ------
-    ReportError : the folder cannot be written to.
+    ReportError : the folder cannot be written to, or not every file; those that can be are written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,15 @@ def write_report(report: LoadReport, folder: Path) -> list[Path]:
         raise ReportError(f"{folder}: the report cannot be written: {error.strerror or error}") from None
     texts = {"report.html": page(report), "report.json": report.to_json()}
     tables = {"series.csv": series_rows(report), "stages.csv": stage_rows(report)}
-    return [written(folder / name, text) for name, text in (texts | {name: csv_text(rows) for name, rows in tables.items()}).items()]
+    paths, faults = [], []
+    for name, text in (texts | {name: csv_text(rows) for name, rows in tables.items()}).items():
+        try:
+            paths.append(written(folder / name, text))
+        except ReportError as error:
+            faults.append(str(error))
+    if faults:
+        raise ReportError("; ".join(faults))
+    return paths
 
 
 def series_rows(report: LoadReport) -> Iterator[Row]:

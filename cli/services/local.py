@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cli.folder import writable_folder
 from cli.services.connect import Connect
 from cli.services.elasticsearch import Elasticsearch
 from cli.services.errors import ServicesError
@@ -74,9 +75,11 @@ class Services:
 
         Raises
         ------
+        InvalidInput : the folder cannot be made, or takes no file.
         ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s` seconds; see `cli.services.errors`.
         """
         wanted = ordered(names)
+        writable_folder(self.folder, "SERVICES_DIR")
         with locked(self.folder / ".lock"):
             for name in wanted:
                 self[name].fetch(tell)

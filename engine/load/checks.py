@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -103,6 +103,36 @@ def _ms(us: int | None) -> float | None:
 def segment_of(way: str, load: MeasuredLoad) -> Segment:
     """Return the segment that a latency threshold's first word stands for."""
     return load.e2e if way == E2E else Segment.PRODUCED if way == LATENESS else Segment(way)
+
+
+def empty_stages(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage]) -> dict[str, str]:
+    """Return the stages in which there was no position, so that thresholds have no sample, each with what is to be said of it.
+
+    A pause by plan, and a stage that is shorter than a wall second, are left out where other stages have positions, unless thresholds are set for them by name.
+
+    Parameters
+    ----------
+    judged : of a run that has ended.
+    """
+    full = {stage.name for stage in judged if _was_due(stage.seconds, load)}
+    stages = {stage.name: stage for stage in load.stages}
+    found = {}
+    for name in dict.fromkeys([*stages, *thresholds.stages]):
+        stage = stages.get(name)
+        if name in full or (stage is not None and not stage.judged):
+            continue
+        is_reached = stage is not None and (stage.seconds > 0 or stage.from_ms - load.stages[0].from_ms < load.run_s * 1000.0)
+        is_without = stage is not None and (stage.is_pause or (is_reached and not stage.seconds))
+        if not full or thresholds.stages.get(name) or (not is_without and thresholds.of_stage(name)):
+            found[name] = f"there was no position in {name}" if is_reached else f"{name} was not reached"
+    return found
+
+
+def empty_checks(thresholds: Thresholds, empty: Iterable[str]) -> Iterator[Check]:
+    """Yield the thresholds of stages in which there was no position: without a sample none of them holds."""
+    for name in empty:
+        for threshold, limit in thresholds.of_stage(name).items():
+            yield Check(threshold, name, limit, None, False)
 
 
 def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage], *, running: bool) -> Iterator[Check]:

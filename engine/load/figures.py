@@ -139,6 +139,7 @@ class StageLoad:
     histograms : latencies by segment, those of all workers together; only segments that were measured.
     uses : what each worker did with its time.
     ran_s : for how long of its seconds the run went on.
+    is_pause : whether nothing is due in it by the plan, from its beginning to its end.
     """
 
     name: str
@@ -150,6 +151,7 @@ class StageLoad:
     histograms: dict[Segment, Histogram] = field(default_factory=dict)
     uses: tuple[WorkerUse, ...] = ()
     ran_s: float = 0.0
+    is_pause: bool = False
 
     @property
     def counts(self) -> dict[Segment, int]:

@@ -105,7 +105,9 @@ class Collector:
         time = RunTime([(seq, clock) for clock, seq in self._clocks.items()], self._stages[1])
         has_ended = newest.state in ENDED
         by_now_ms = min(newest.event_time if has_ended else time.virtual(load.now_ms), time.end_ms)
-        seconds = tuple(self._seconds_of(time, by_now_ms, load.now_ms))
+        changes = fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in self._told])
+        due = DuePositions(self._scenario, time.start_ms, changes)
+        seconds = tuple(self._seconds_of(time, due, changes, by_now_ms, load.now_ms))
         return replace(
             load,
             started_ms=time.wall(time.start_ms),
@@ -118,16 +120,18 @@ class Collector:
             active=newest.active,
             drivers=newest.drivers,
             actors=newest.actors,
-            stages=self._stages_of(time, seconds),
+            stages=self._stages_of(time, due, seconds),
             seconds=seconds,
         )
 
-    def _seconds_of(self, time: RunTime, by_now_ms: float, now_ms: float) -> Iterator[SecondLoad]:
+    @property
+    def _told(self) -> list[tuple[int, int, int]]:
+        """How the run stood, in the order of telling: event time, drivers, active."""
+        return [self._standing[seq] for seq in sorted(self._standing)]
+
+    def _seconds_of(self, time: RunTime, due: DuePositions, changes: Sequence[tuple[float, int]], by_now_ms: float, now_ms: float) -> Iterator[SecondLoad]:
         """Yield every second of the run up to now, and those beside it in which something was due."""
-        told = [self._standing[seq] for seq in sorted(self._standing)]
-        active = {math.floor(at_ms / 1000): count for event_ms, _, count in told if (at_ms := time.wall(event_ms)) < math.inf}
-        changes = fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in told])
-        due = DuePositions(self._scenario, time.start_ms, changes)
+        active = {math.floor(at_ms / 1000): count for event_ms, _, count in self._told if (at_ms := time.wall(event_ms)) < math.inf}
         begin_ms, end_ms = time.wall(time.start_ms), min(time.wall(by_now_ms), now_ms)
 
         def place(due_s: int) -> Placed:
@@ -142,14 +146,14 @@ class Collector:
             is_past = due_s * 1000.0 + 1000.0 <= end_ms and time.virtual(due_s * 1000.0 + 1000.0) <= by_now_ms
             yield self._seconds.load(due_s, active.get(due_s), key if is_past else None, place)
 
-    def _stages_of(self, time: RunTime, seconds: Sequence[SecondLoad]) -> tuple[StageLoad, ...]:
+    def _stages_of(self, time: RunTime, due: DuePositions, seconds: Sequence[SecondLoad]) -> tuple[StageLoad, ...]:
         sums = self._seconds.histograms(time)
         own: dict[str, list[SecondLoad]] = {}
         for second in seconds:
             own.setdefault(second.stage, []).append(second)
-        return tuple(self._stage(stage, time, own.get(stage.name, []), sums.get(stage.name, {})) for stage in time.stages)
+        return tuple(self._stage(stage, time, due, own.get(stage.name, []), sums.get(stage.name, {})) for stage in time.stages)
 
-    def _stage(self, stage: StageSpan, time: RunTime, own: Sequence[SecondLoad], found: Mapping[Segment, Histogram]) -> StageLoad:
+    def _stage(self, stage: StageSpan, time: RunTime, due: DuePositions, own: Sequence[SecondLoad], found: Mapping[Segment, Histogram]) -> StageLoad:
         uses = [log.use(time.wall(stage.from_ms), time.wall(stage.to_ms)) for _, log in sorted(self._workers.items())]
         return StageLoad(
             name=stage.name,
@@ -161,4 +165,5 @@ class Collector:
             histograms={segment: found[segment] for segment in Segment if segment in found},
             uses=tuple(use for use in uses if use is not None),
             ran_s=sum(second.ran_s for second in own),
+            is_pause=not self._scenario.arrivals and not self._scenario.traces and due.between(stage.from_ms, stage.to_ms) < 1,
         )

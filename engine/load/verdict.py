@@ -4,6 +4,9 @@ A threshold can only be judged where the load was really there. So each judged s
 produced what was due, in time. Where it did not, latencies say more of the generator than of what was tested: failing there is no failure, and passing no
 pass, the verdict is "no verdict". Whoever sets a threshold on what is produced (produced_rate, produced_per_s) or on how late it is (lateness_*, produced_*)
 judges the generator by it; it then stands for that half of the rule, and failing it is a failure.
+
+Nothing can be said either of a stage in which there was no position, for a threshold without a sample does not hold, and of a run that was ended before its
+time: its checks say how things stood until then.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.load.bound import Bound, chain_bound, generator_bound
-from engine.load.checks import Check, JudgedStage, judged_stages, run_checks, segment_of, stage_checks
+from engine.load.checks import Check, JudgedStage, empty_checks, empty_stages, judged_stages, run_checks, segment_of, stage_checks
 from engine.load.figures import MeasuredLoad
 from engine.load.thresholds import LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
 from engine.meter import Segment
@@ -32,7 +35,7 @@ MOST_LATE_MS = 1_000.0
 
 
 class Outcome(StrEnum):
-    """How a load test ended. no verdict: the generator did not make the load that was asked for, so nothing can be said of the system under it."""
+    """How a load test ended. no verdict: the load that was asked for was not made, or not to its end, so nothing can be said of the system under it."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -49,6 +52,8 @@ class Verdict:
     too_slow : stages in which the generator did not keep up with the plan.
     bound : what held the load up; None if nothing is behind, or nothing that is measured says what.
     why : what the outcome and the bound follow from, in a sentence with the figures.
+    empty : stages in which there was no position, so that their thresholds have no sample.
+    is_interrupted : the run was ended before its time; the checks say how things stood until then.
     """
 
     outcome: Outcome
@@ -56,6 +61,8 @@ class Verdict:
     too_slow: tuple[str, ...] = ()
     bound: Bound | None = None
     why: str = ""
+    empty: tuple[str, ...] = ()
+    is_interrupted: bool = False
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -63,7 +70,7 @@ class Verdict:
         return tuple(check for check in self.checks if not check.holds)
 
 
-def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = False, settle_s: float = SETTLE_S) -> Verdict:
+def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = False, interrupted: bool = False, settle_s: float = SETTLE_S) -> Verdict:
     """Return the verdict.
 
     Parameters
@@ -71,21 +78,29 @@ def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = 
     running : the run goes on, and more is to be told: the seconds younger than `settle_s`, stages of less than 5 s, windows that are not full, and what may
         still arrive are not judged yet. What fails in a window has failed for good; over a stage it may still recover, for a later look sees more of it, so
         who ends a run at its first failure and wants a stage to have its whole time sets a window.
+    interrupted : the run was ended before its time.
     """
     thresholds = thresholds or Thresholds()
     judged = judged_stages(load, running=running, settle_s=settle_s)
-    checks = (*stage_checks(load, thresholds, judged, running=running), *run_checks(load, thresholds, running=running))
+    empty = {} if running else empty_stages(load, thresholds, judged)
+    judged = [stage for stage in judged if stage.name not in empty]
+    of_stages = (*stage_checks(load, thresholds, judged, running=running), *empty_checks(thresholds, empty))
+    checks = (*of_stages, *run_checks(load, thresholds, running=running))
     slow = dict(_slow(load, thresholds, judged))
-    failed = [check for check in checks if not check.holds and (check.stage not in slow or _is_of_generator(check))]
+    failed = [check for check in checks if not check.holds and check.stage not in empty and (check.stage not in slow or _is_of_generator(check))]
     has_nothing = not judged and not running
-    outcome = Outcome.FAILED if failed else Outcome.NO_VERDICT if slow or has_nothing else Outcome.PASSED
+    is_open = bool(slow or empty or has_nothing)
+    outcome = Outcome.NO_VERDICT if interrupted else Outcome.FAILED if failed else Outcome.NO_VERDICT if is_open else Outcome.PASSED
     bound, figures = _bound(load, slow, failed)
-    said = [*slow.values(), *(_told(check) for check in failed)]
-    if has_nothing:
+    said = ["the run was ended before its time"] if interrupted else []
+    said += [*slow.values(), *(_told(check) for check in failed), *empty.values()]
+    if has_nothing and not empty:
         said.append("the run ended before anything that is judged was measured")
-    if not said:
-        said.append(("every threshold holds" if checks else "the generator kept up; no threshold is set") if judged else "nothing to judge yet")
-    return Verdict(outcome, checks, tuple(slow), bound, "; ".join([*said, *([figures] if figures else [])]))
+    if not (failed or is_open):
+        held = ("every threshold holds" if checks else "the generator kept up; no threshold is set") if judged else "nothing to judge yet"
+        said.append(f"until then {held}" if interrupted else held)
+    why = "; ".join([*said, *([figures] if figures else [])])
+    return Verdict(outcome, checks, tuple(slow), bound, why, tuple(empty), interrupted)
 
 
 def exit_code(verdict: Verdict) -> int:

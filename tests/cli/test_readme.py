@@ -9,6 +9,7 @@ from actors.settings import Settings as ActorsSettings
 from api.settings import Settings as ApiSettings
 from cli.main import app
 from cli.settings import UpSettings
+from cli.stack_settings import faults_of_stack
 from engine.scenario import Scenario
 
 
@@ -21,6 +22,13 @@ def test_the_table_of_settings_names_every_setting_and_no_other(repository: Path
     told = {name for cell in names for name in re.findall(r"[A-Z_]+", cell)}
     known = {name.upper() for settings in (ActorsSettings, ApiSettings, UpSettings) for name in settings.model_fields}
     assert told == known | {"SERVICES_DIR", "SERVICES_CACHE", "CONNECT_URL"}  # options of `code-delivery services` and `connect`
+
+
+def test_the_settings_marked_are_those_that_a_stack_of_its_own_refuses(repository: Path) -> None:
+    cells = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ¹", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    marked = {name for cell in cells for name in re.findall(r"[A-Z_]+", cell)}
+    known = {name.upper() for settings in (ActorsSettings, ApiSettings) for name in settings.model_fields}
+    assert marked == {name for name in known if list(faults_of_stack(UpSettings(), {name: "elsewhere"}))}
 
 
 def test_the_scenario_shown_is_one(repository: Path) -> None:

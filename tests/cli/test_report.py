@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as Xml
@@ -12,14 +14,18 @@ from xml.etree import ElementTree as Xml
 import pytest
 from jsonschema import Draft202012Validator
 from load_reports import sample_report
+from rich.console import Console
 
 from api.settings import Settings as ApiSettings
+from cli.report.compare import compare
 from cli.report.environment import environment
 from cli.report.form import ReportError
+from cli.report.html import page
 from cli.report.junit import junit
 from cli.report.model import LoadReport, Outcome, histogram_of, load_report
 from cli.report.schema import report_schema, schema_text
 from cli.report.sentences import verdict_sentence
+from cli.report.terminal import show_report
 from cli.report.writing import write_report
 
 GOLDEN = Path(__file__).parent / "golden" / "load-report.json"
@@ -137,6 +143,62 @@ def test_junit_of_no_verdict_is_an_error_and_what_held_is_skipped() -> None:
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["13", "1", "1", "9"]
     [error] = suite.findall("testcase/error")
     assert "the generator did not keep up" in str(error.get("message"))
+
+
+def _judged(**changes: Any) -> LoadReport:
+    """Return a report without a verdict for another reason than a slow generator."""
+    report = sample_report(outcome=Outcome.NO_VERDICT)
+    return replace(report, verdict=replace(report.verdict, too_slow=(), bound=None, **changes))
+
+
+def test_junit_of_an_interrupted_run_is_an_error_beside_checks_that_say_how_they_stood() -> None:
+    suite = Xml.fromstring(junit(_judged(interrupted=True)))[0]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["14", "0", "1", "10"]
+    [case] = [case for case in suite if case.find("error") is not None]
+    told = "It was ended before its time, so there is no verdict. Until then 9 of 10 checks held."
+    assert (case.get("name"), case[0].get("message")) == ("verdict", f"{told} Driver processes computed for 97 % of the time and waited for 1 %.")
+    skipped = [str(one.get("message")) for one in suite.findall("testcase/skipped")]
+    assert all(message.startswith("It was ended before its time; until then ") for message in skipped)
+
+
+def test_junit_of_a_stage_without_a_position_is_an_error_and_its_checks_are_no_failures() -> None:
+    suite = Xml.fromstring(junit(_judged(empty=("spike",))))[0]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["13", "0", "1", "10"]
+    assert [case.get("name") for case in suite if case.find("error") is not None] == ["spike: load"]
+
+
+def test_why_there_is_no_verdict_is_told_in_sentence_terminal_page_and_comparison() -> None:
+    cut, empty = _judged(interrupted=True), _judged(empty=("spike",))
+    assert verdict_sentence(cut) == "It was ended before its time, so there is no verdict. Until then 9 of 10 checks held."
+    assert verdict_sentence(empty) == "There was no position in spike, so nothing can be said of the system under that load."
+    console = Console(file=io.StringIO(), width=160)
+    show_report(console, cut)
+    show_report(console, empty)
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue()
+    assert (printed.count("Interrupted, no verdict: It was ended"), printed.count("no sample")) == (1, 3)
+    assert 'class="word">Interrupted, no verdict<' in page(cut)
+    assert page(empty).count('class="tag open">no sample<') == 3
+    remarks = compare([cut], [empty]).remarks
+    assert [remark for remark in remarks if "verdict" in remark] == [
+        "run-sample has no verdict. It was ended before its time.",
+        "run-sample has no verdict. There was no position in spike.",
+    ]
+
+
+def test_a_report_of_a_run_without_a_position_is_shown_and_compared() -> None:
+    stages = tuple(replace(stage, planned=0.0, produced=0, segments={}, uses=()) for stage in SAMPLE.stages)
+    for report in (replace(_judged(empty=("ramp", "peak", "spike")), stages=stages, series=(), workers=(), ledger=None), replace(SAMPLE, stages=(), series=())):
+        assert page(report).startswith("<!DOCTYPE html>")
+        show_report(Console(file=io.StringIO()), report)
+        assert compare([SAMPLE], [report]).has_worse
+        assert LoadReport.from_json(report.to_json()) == report
+
+
+def test_a_report_from_before_these_reasons_still_reads() -> None:
+    record = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    del record["verdict"]["empty"], record["verdict"]["interrupted"]
+    assert LoadReport.from_json(json.dumps(record)) == load_report(GOLDEN)
 
 
 def test_a_verdict_is_told_in_a_sentence() -> None:

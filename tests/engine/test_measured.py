@@ -165,6 +165,14 @@ def test_neither_order_nor_repetition_nor_looking_changes_the_figures(order: lis
     assert collector.load(BEGIN_MS + 9_000) == collected(*MESSAGES, now_s=9.0)
 
 
+def test_a_stage_in_which_nothing_is_due_by_the_plan_is_a_pause() -> None:
+    stages = (Stage("hold", 4, drivers=8, name="up"), Stage("hold", 6, drivers=0, name="rest"), Stage("hold", 4, drivers=2, name="on"))  # type: ignore[arg-type]
+    scenario = replace(STAGED, warm_up_s=0, stages=stages, duration_s=None)
+    assert [(stage.name, stage.is_pause) for stage in collected(run(1, scenario), scenario=scenario).stages] == [("up", False), ("rest", True), ("on", False)]
+    arriving = replace(scenario, arrivals=Arrivals("constant", per_second=1.0))  # type: ignore[arg-type]
+    assert not any(stage.is_pause for stage in collected(run(1, arriving), scenario=arriving).stages)
+
+
 def test_the_newest_event_says_how_the_run_stands() -> None:
     load = collected(*MESSAGES, now_s=9.0)
     assert (load.state, load.produced, load.acked, load.active, load.is_running) == ("finished", 60, 60, 0, False)

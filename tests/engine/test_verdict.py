@@ -33,7 +33,7 @@ def of(seconds: list[SecondLoad], uses: tuple[WorkerUse, ...] = (), state: str =
         found = {segment: Latencies.merged(one.latencies[segment] for one in own if segment in one.latencies) for segment in Segment}
         measured = {segment: histogram for segment, histogram in found.items() if histogram.total}
         planned, ran_s = sum(one.planned for one in own), sum(one.ran_s for one in own)
-        stages.append(StageLoad(name, 0, None, name != "warm-up", len(own), planned, measured, uses, ran_s))
+        stages.append(StageLoad(name, 0, None, name != "warm-up", len(own), planned, measured, uses, ran_s, is_pause=not planned))
     return MeasuredLoad("r", "s", (BEGIN_S + now_s) * 1000, state=state, stages=tuple(stages), seconds=tuple(seconds))
 
 
@@ -258,3 +258,79 @@ def test_the_broker_is_the_bound_where_acknowledging_took_most_of_the_time() -> 
     assert judge(of(steady(acked=400.0, pushed=450.0)), Thresholds(e2e_p99_ms=300)).bound == Bound.BROKER
     assert judge(of(steady(acked=400.0)), Thresholds(acked_p99_ms=300)).bound == Bound.BROKER
     assert judge(of(steady(acked=40.0, pushed=450.0)), Thresholds(e2e_p99_ms=300)).bound is None
+
+
+def empty(stage: str = "run", seconds: int = 20, first: int = 0) -> list[SecondLoad]:
+    """Return seconds in which nothing is planned and nothing comes."""
+    return [second(first + number, stage, {}, planned=0.0) for number in range(seconds)]
+
+
+def unreached(load: MeasuredLoad, name: str, *, judged: bool = True, is_pause: bool = False, run_s: float = 20.0) -> MeasuredLoad:
+    """Return a load with a further stage, to which the run did not come."""
+    return replace(load, run_s=run_s, stages=(*load.stages, StageLoad(name, 20_000, 30_000, judged, 0, 0.0, is_pause=is_pause)))
+
+
+@pytest.mark.parametrize("limits", [{"e2e_p99_ms": 1}, {"produced_rate": 0.9}, {"produced_per_s": 1}, {"lateness_p99_ms": 9, "indexed_max_ms": 9}])
+def test_a_threshold_without_a_sample_does_not_hold_and_gives_no_verdict(limits: dict[str, float]) -> None:
+    verdict = judge(of(empty()), Thresholds(limits))
+    assert verdict.checks == tuple(Check(name, "run", limit, None, False) for name, limit in limits.items())
+    assert (verdict.outcome, verdict.empty, verdict.why, exit_code(verdict)) == (Outcome.NO_VERDICT, ("run",), "there was no position in run", 3)
+
+
+def test_without_thresholds_a_run_without_a_position_has_no_verdict_either() -> None:
+    for thresholds in (None, Thresholds(lost=0)):
+        verdict = judge(replace(of(empty()), ledger=LedgerTotals()), thresholds)
+        assert (verdict.outcome, verdict.why, verdict.empty) == ("no verdict", "there was no position in run", ("run",))
+    assert judge(of([*steady("warm-up"), *empty("hold", first=20)]), None).outcome == "no verdict"  # what is not judged is no sample
+    assert judge(replace(of(empty()), is_plan_exact=False), None).outcome == "no verdict"
+
+
+def test_a_pause_by_plan_needs_no_sample_unless_thresholds_are_set_for_it() -> None:
+    load = of([*steady("hold"), *empty("rest", first=20)])
+    assert judge(load, Thresholds(e2e_p99_ms=300)).outcome == "passed"
+    verdict = judge(load, Thresholds(stages={"rest": {"e2e_p99_ms": 300}}))
+    assert (verdict.outcome, verdict.empty, verdict.checks) == ("no verdict", ("rest",), (Check("e2e_p99_ms", "rest", 300, None, False),))
+    nothing_came = of([*steady("hold"), *(second(20 + number, "peak", {}) for number in range(9))])
+    assert judge(replace(nothing_came, is_plan_exact=False), Thresholds(e2e_p99_ms=300)).empty == ("peak",)  # planned, and so no pause
+
+
+@pytest.mark.parametrize("thresholds", [Thresholds(e2e_p99_ms=300), Thresholds(stages={"peak": {"e2e_p99_ms": 300}})])
+def test_a_stage_that_was_not_reached_gives_its_thresholds_no_sample(thresholds: Thresholds) -> None:
+    verdict = judge(unreached(of(steady()), "peak"), thresholds)
+    assert (verdict.outcome, verdict.empty, verdict.why) == (Outcome.NO_VERDICT, ("peak",), "peak was not reached")
+    assert verdict.checks[-1] == Check("e2e_p99_ms", "peak", 300, None, False)
+    assert judge(unreached(of(steady()), "peak"), thresholds, running=True).outcome == "passed"  # it may still come
+    assert judge(unreached(of(steady()), "peak", judged=False), Thresholds(e2e_p99_ms=300)).outcome == "passed"
+    assert judge(unreached(of(steady()), "peak"), None).outcome == "passed"
+
+
+def test_a_last_pause_that_the_run_did_not_wait_for_and_a_stage_within_a_second_need_no_sample() -> None:
+    for load in (unreached(of(steady()), "rest", is_pause=True), unreached(of(steady()), "short", run_s=21.0)):
+        assert judge(load, Thresholds(e2e_p99_ms=300)).outcome == "passed"
+
+
+def test_thresholds_of_a_stage_that_the_run_never_had_have_no_sample() -> None:
+    verdict = judge(of(steady()), Thresholds(e2e_p99_ms=300, stages={"peak": {"acked_p50_ms": 9}}))
+    assert (verdict.outcome, verdict.why) == ("no verdict", "peak was not reached")
+    assert verdict.checks[-2:] == (Check("e2e_p99_ms", "peak", 300, None, False), Check("acked_p50_ms", "peak", 9, None, False))
+
+
+def test_a_failure_beside_an_empty_stage_is_a_failure() -> None:
+    verdict = judge(unreached(of(steady(pushed=500.0)), "peak"), Thresholds(e2e_p99_ms=300))
+    assert (verdict.outcome, verdict.why) == ("failed", "e2e_p99_ms in hold was 500.223, limit 300; peak was not reached")
+
+
+@pytest.mark.parametrize(
+    ("load", "why"),
+    [
+        (of(steady()), "the run was ended before its time; until then every threshold holds"),
+        (of(steady(pushed=500.0)), "the run was ended before its time; e2e_p99_ms in hold was 500.223, limit 300"),
+        (unreached(of(steady()), "peak"), "the run was ended before its time; peak was not reached"),
+        (of([]), "the run was ended before its time; the run ended before anything that is judged was measured"),
+    ],
+)
+def test_a_run_that_was_ended_before_its_time_has_no_verdict_and_says_how_it_stood(load: MeasuredLoad, why: str) -> None:
+    limits = Thresholds(e2e_p99_ms=300)
+    verdict = judge(load, limits, interrupted=True)
+    assert (verdict.outcome, verdict.is_interrupted, verdict.why, exit_code(verdict)) == (Outcome.NO_VERDICT, True, why, 3)
+    assert verdict.checks == judge(load, limits).checks

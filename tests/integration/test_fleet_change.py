@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_stack import free_port
+from running_stack import free_port, own_environment
 from typer.testing import CliRunner
 
 from cli.api_client import ApiClient, ApiError
@@ -57,7 +56,7 @@ def test_a_fleet_grows_and_shrinks_by_the_command_and_the_ledger_is_clean(tmp_pa
     scenario.write_text(SCENARIO)
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "cli", "run", str(scenario), "--port", str(port), "--data-dir", str(tmp_path / "data"), "--json"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "DATA_DIR": str(tmp_path / "data")})
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environment(DATA_DIR=str(tmp_path / "data")))
     client = ApiClient(url)
 
     def wait_for_size(drivers: int, after: int = 0) -> int:

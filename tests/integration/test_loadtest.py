@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from running_stack import free_port, until
+from running_stack import free_port, own_environment, until
 
 from cli.report.model import load_report
 from engine.meter import Segment
@@ -48,7 +47,7 @@ def scenario_in(folder: Path, more: str = "", *, drivers: int = 40, hold_s: floa
 
 def start(folder: Path, scenario: Path, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "cli", "loadtest", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(folder / "data"), *options]
-    whole = {**os.environ, "RAY_OBJECT_STORE_MB": "100", **(environment or {})}
+    whole = own_environment(RAY_OBJECT_STORE_MB="100", **(environment or {}))
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=whole)
 
 
@@ -101,15 +100,28 @@ def test_what_cannot_run_gives_2(tmp_path: Path) -> None:
     assert "e2e_p98_ms" in err
 
 
-def test_ctrl_c_ends_it_in_order_with_a_report(tmp_path: Path) -> None:
-    with start(tmp_path, scenario_in(tmp_path, hold_s=600)) as process:
+@pytest.mark.parametrize("options", [("--drivers", "0"), ()])
+def test_a_run_without_a_position_has_no_verdict_and_gives_3(options: tuple[str, ...], tmp_path: Path) -> None:
+    scenario = scenario_in(tmp_path, "[thresholds]\ne2e_p99_ms = 1\nlost = 0\n", drivers=0)
+    if options:
+        scenario.write_text('name = "Nothing"\n[network]\nextract = "liechtenstein"\nroutes = 20\n[fleet]\nsize = 5\n')
+    code, told, err = run(tmp_path, scenario, "--junit", str(tmp_path / "new" / "junit.xml"), "--duration", "8", *options)
+    assert (code, told["outcome"], told["interrupted"]) == (3, "no verdict", False), err
+    assert told["why"] == ("there was no position in run" if options else "up was not reached; peak was not reached")
+    [suite] = ElementTree.parse(tmp_path / "new" / "junit.xml").getroot()
+    assert int(suite.get("errors", "0")) > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_before_its_time_is_in_order_with_a_report_and_without_a_verdict(number: signal.Signals, tmp_path: Path) -> None:
+    with start(tmp_path, scenario_in(tmp_path, "[thresholds]\nlost = 0\n", hold_s=600)) as process:
         try:
             until(lambda: list((tmp_path / "data" / "runs").glob("*.journal")), "the first decisions", 120)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=90)
         finally:
             process.kill()
-    assert process.returncode in (0, 3), err  # 3 if it was stopped before anything that is judged was measured
+    assert process.returncode == 3, err
     report = load_report(Path(json.loads(out)["report"]) / "report.json")
-    assert report.verdict.exit_code == process.returncode
-    assert report.run.ended == "stopped by Ctrl-C"
+    assert (report.run.ended, report.verdict.outcome, report.verdict.interrupted) == ("interrupted", "no verdict", True)
+    assert "lost" in {check.threshold for check in report.verdict.checks}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from processes import is_running
-from running_stack import Up, free_port, until
+from running_stack import Up, free_port, own_environment, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 
@@ -79,7 +79,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "cli", "up", "--port", str(port), "--data-dir", str(tmp_path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=own_environment())
     assert done.returncode == 2
     assert f"port {port} on 127.0.0.1 cannot be used" in done.stderr
     assert f"PORT={port + 1}" in done.stderr
@@ -89,7 +89,7 @@ def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path, reposito
     scenario = tmp_path / "short.toml"
     scenario.write_text(SHORT)
     command = [sys.executable, "-m", "cli", "run", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=own_environment())
     assert done.returncode == 0, done.stderr
     ledger = json.loads(done.stdout)
     assert ledger["clean"], ledger

@@ -24,6 +24,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def own_environment(**more: str) -> dict[str, str]:
+    """Return the environment for a stack of its own: without the servers that other tests are given, which it would refuse."""
+    return {name: value for name, value in os.environ.items() if name not in ("MONGODB_URL", "ELASTICSEARCH_URL")} | more
+
+
 def until(condition: Callable[[], Any], what: str, within_s: float = 90.0) -> Any:
     """Return the first truth that `condition` gives; fail, naming `what`, when it gives none in time."""
     deadline = time.monotonic() + within_s
@@ -41,9 +46,8 @@ class Up:
     def __init__(self, folder: Path, *, drivers: int, key: str | None = None) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "cli", "up", "--json", "--port", str(self.port), "--drivers", str(drivers), "--data-dir", str(folder)]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **({"API_KEY": key} if key else {})}
-        )
+        environment = own_environment(**({"API_KEY": key} if key else {}))
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
