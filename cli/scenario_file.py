@@ -10,6 +10,7 @@ import psutil
 
 from actors.plan import make_run_id
 from cli.settings import UpSettings
+from engine.folders import make_private
 from engine.scenario import SHIPPED, Scenario, check_memory, load_scenario
 
 
@@ -35,6 +36,6 @@ def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
     """Write the scenario of a new run beside its data, so that the run can be repeated; return the run's id and the file."""
     run_id = make_run_id(scenario, datetime.now(UTC))
     path = data_dir / "runs" / f"{run_id}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     path.write_text(scenario.to_toml(), encoding="utf-8")
     return run_id, path

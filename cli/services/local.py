@@ -19,6 +19,7 @@ from cli.services.folders import default_cache, locked
 from cli.services.kafka import Kafka
 from cli.services.mongodb import MongoDb
 from cli.services.service import READY_S, Place, Service, silent
+from engine.folders import make_private
 
 NAMES = ("kafka", "elasticsearch", "mongodb", "connect")
 """Every service, in the order of starting."""
@@ -77,6 +78,7 @@ class Services:
         ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s` seconds; see `cli.services.errors`.
         """
         wanted = ordered(names)
+        make_private(self.folder)
         with locked(self.folder / ".lock"):
             for name in wanted:
                 self[name].fetch(tell)
