@@ -43,6 +43,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.key import ApiKey
 from engine.address import HOST, HOW_TO_ENCODE, IDENTITY
 from engine.data import NETWORKS
 from engine.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection, SaslMechanism, SecurityProtocol
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    api_key: SecretStr | None = Field(default=None, min_length=8)
+    api_key: ApiKey | None = None
     api_roles: Annotated[frozenset[Role], NoDecode] = frozenset(Role)
     allowed_hosts: Words = frozenset()
     kafka_bootstrap: str = "127.0.0.1:9092"

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from api.key import KEY_HEADER, checked_key
 from cli.http_address import checked_address
 from cli.ledger_table import LedgerSummary
 from engine.address import without_identity
@@ -31,11 +32,11 @@ class ApiClient:
 
     Raises
     ------
-    InvalidInput : no address of an HTTP server.
+    InvalidInput : no address of an HTTP server, or a key that is none.
     """
 
     def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
-        self._client = httpx.Client(base_url=checked_address(url), timeout=timeout_s, headers={"X-API-Key": key} if key else {}, trust_env=False)
+        self._client = httpx.Client(base_url=checked_address(url), timeout=timeout_s, headers={KEY_HEADER: checked_key(key)} if key else {}, trust_env=False)
         self.url = without_identity(url)
 
     def is_ready(self) -> bool:

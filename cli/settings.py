@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.key import ApiKey
 from engine.errors import InvalidInput
 
 
@@ -39,12 +41,17 @@ class UpSettings(BaseSettings):
     scenario: str = "liechtenstein"
     data_dir: Path = Path(".data")
     profile: Profile = Profile.EMBEDDED
-    api_key: str | None = None
+    api_key: ApiKey | None = None
 
     @property
     def url(self) -> str:
         """Address of the map and the API."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def key(self) -> str | None:
+        """The API key as a text; None if none is asked for."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
 
 
 def settings_from(**options: Any) -> UpSettings:
@@ -52,10 +59,15 @@ def settings_from(**options: Any) -> UpSettings:
 
     Raises
     ------
-    InvalidInput : a setting that is none; the message names the variable and the value.
+    InvalidInput : a setting that is none; the message names the variable, and the value if that is no secret.
     """
     try:
         return UpSettings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, found {fault['input']!r}" for fault in error.errors())
-        raise InvalidInput(faults) from None
+        raise InvalidInput("; ".join(map(_told, error.errors()))) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    name = ".".join(map(str, fault["loc"])).upper()
+    found = "" if name == "API_KEY" else f", found {fault['input']!r}"
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}{found}"

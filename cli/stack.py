@@ -59,7 +59,7 @@ class Stack:
 
     def __init__(self, settings: UpSettings, scenario: Path, run_id: str, *, once: bool = False) -> None:
         self.settings, self.run_id = settings, run_id
-        self.client = ApiClient(settings.url, settings.api_key)
+        self.client = ApiClient(settings.url, settings.key)
         self._scenario, self._once = scenario, once
         self.backing = backing_of(settings)
         self.bootstrap = ""

@@ -42,6 +42,13 @@ def test_a_key_is_not_shown_by_accident() -> None:
     assert "correct horse" not in repr(Settings(api_key="correct horse"))
 
 
+@pytest.mark.parametrize("key", ["short", "a key with a newline\n", " a key with a blank", "clé à molette", "a\ttabulator", " " * 8])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("API_KEY", key)
+    assert main() == 1
+    assert capsys.readouterr().err == ("API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends\n")
+
+
 @pytest.mark.parametrize(
     "bad", [{"port": 70_000}, {"api_roles": "rest,postman"}, {"upload_limit_bytes": 1}, {"api_key": "short"}, {"log_level": "loud"}, {"basemap": "atlantis"}]
 )
