@@ -158,6 +158,12 @@ class Settings(BaseSettings):
         """The API key as a text; None if none is asked for."""
         return None if self.api_key is None else self.api_key.get_secret_value()
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Keys and passwords, as texts that no log may hold; those in addresses are not among them."""
+        given = (self.api_key, self.kafka_sasl_password, self.elasticsearch_api_key)
+        return frozenset(secret.get_secret_value() for secret in given if secret)
+
     def has(self, role: Role) -> bool:
         """Return whether a part runs in this process."""
         return role in self.api_roles
