@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import ray
 
@@ -24,8 +25,7 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
     """Be connected to the cluster, and yield how many CPUs it has.
 
     A local cluster asks for a token that lives as long as this process, has no dashboard, reports to nobody, and keeps its files in a folder of its own
-    that is removed at the end; the folder's name is short, because paths of unix sockets have at most 107 characters. It listens on the loopback interface
-    only, provided `actors.ray_environment` was applied before Ray was imported.
+    (see `ray_folder`). It listens on the loopback interface only, provided `actors.ray_environment` was applied before Ray was imported.
     """
     if settings.ray_address:
         ray.init(address=settings.ray_address, namespace=namespace, logging_level=logging.ERROR)
@@ -35,16 +35,29 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
             ray.shutdown()
         return
     prepare(os.environ)
-    folder = tempfile.mkdtemp(prefix="cd-", dir="/tmp" if os.path.isdir("/tmp") else None)  # noqa: PTH112
+    with ray_folder() as folder:
+        try:
+            _start(folder, namespace, settings.ray_object_store_mb, cpus)
+            yield _cpus()
+        finally:
+            ray.shutdown()
+
+
+@contextlib.contextmanager
+def ray_folder() -> Iterator[Path]:
+    """Yield a folder for a cluster's files, sockets among them, that only this user can reach; it is removed at the end.
+
+    Ray opens every folder that it makes, and the one that it is given, to all users whatever the umask: so it gets a folder inside one that is closed to
+    others. The names are short, because paths of unix sockets have at most 107 characters.
+    """
+    closed = Path(tempfile.mkdtemp(prefix="cd-", dir="/tmp" if Path("/tmp").is_dir() else None))
     try:
-        _start(folder, namespace, settings.ray_object_store_mb, cpus)
-        yield _cpus()
+        yield closed / "r"
     finally:
-        ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(closed, ignore_errors=True)
 
 
-def _start(folder: str, namespace: str, object_store_mb: int, cpus: int | None) -> None:
+def _start(folder: Path, namespace: str, object_store_mb: int, cpus: int | None) -> None:
     """Start a local cluster; a second time if the machine was too busy for Ray, which gives its own processes 30 s and no setting for it."""
     for attempt in (1, 2):
         try:
@@ -55,7 +68,7 @@ def _start(folder: str, namespace: str, object_store_mb: int, cpus: int | None) 
                 configure_logging=False,
                 object_store_memory=object_store_mb * _MEBIBYTE,
                 namespace=namespace,
-                _temp_dir=folder,
+                _temp_dir=str(folder),
             )
         except Exception as error:
             ray.shutdown()

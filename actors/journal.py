@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
+from engine.folders import make_private
+
 logger = logging.getLogger(__name__)
 
 Entry = dict[str, Any]
@@ -109,7 +111,7 @@ class FileJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         self._file = path.open("ab", buffering=0)
         if path.stat().st_size and not path.read_bytes().endswith(b"\n"):
             self._file.write(b"\n")  # a line torn by the end of the last writer must not swallow the next one

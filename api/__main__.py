@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import re
 import signal
 import socket
 import sys
@@ -13,6 +12,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from api.app import create_app
+from api.log import server_level, set_up
 from api.settings import Settings
 from api.tuning import tune_process
 
@@ -45,22 +45,11 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-class KeysHidden(logging.Filter):
-    """Hides the keys in the addresses of WebSockets, where a browser must put them: a log is read by more people than may know the key."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without its keys."""
-        record.msg, record.args = re.sub(r"([?&]key=)[^&\s\"]+", r"\1***", record.getMessage()), None
-        return True
-
-
 def main() -> int:
     """Read the settings, serve, and return the exit code."""
     try:
         settings = Settings()
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-        logging.getLogger("uvicorn.error").addFilter(KeysHidden())
-        logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # it tells of every request
+        set_up(settings.log_level, settings.secrets)
         listener = bound_socket(settings.api_host, settings.port)
     except ValidationError as error:
         for fault in error.errors():
@@ -73,7 +62,7 @@ def main() -> int:
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
-        log_level=settings.log_level,
+        log_level=server_level(settings.log_level),
         access_log=False,
         ws="websockets-sansio",
         ws_per_message_deflate=False,  # frames are dense already; compressing them for each viewer would cost more than everything else

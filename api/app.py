@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import problems
@@ -25,7 +25,7 @@ from api.metering import Station
 from api.metrics import Metrics, RequestMetrics
 from api.rest import config, deliveries, health, routes, runs, views
 from api.rest.site import Site
-from api.security import SecureOrigin, require_key
+from api.security import SecureOrigin
 from api.settings import Role, Settings
 from api.stores.base import HistoryStore, StateStore
 from api.stores.elastic import ElasticHistory, ElasticOptions, Period
@@ -178,10 +178,11 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
 
 
 def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
-    app.include_router(health.router, responses=problems.problems(401, 403, 422))
+    for router in (health.probes, health.router):
+        app.include_router(router, responses=problems.problems(401, 403, 422))
     if settings.has(Role.REST):
         for router in (routes.router, deliveries.router, runs.router, views.router):
-            app.include_router(router, dependencies=[Depends(require_key)], responses=problems.problems(401, 403, 422))
+            app.include_router(router, responses=problems.problems(401, 403, 422))
         app.include_router(config.router, responses=problems.problems(403))
         app.router.default = Site(settings)
     if settings.has(Role.LIVE):

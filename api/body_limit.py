@@ -1,4 +1,4 @@
-"""A bound on request bodies that holds while they stream in, whether or not they say how long they are."""
+"""A bound on request bodies that holds while they stream in, whether or not they say how long they are, and an end to those that are refused half-way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,11 +15,11 @@ from api.problems import problem_response
 LINGER_S = 5.0
 """How long what still comes after a refusal is thrown away before the connection is closed: closed at once, many clients would see a reset and no answer."""
 
-_CLOSE = {"Connection": "close"}
-
 
 class BodyLimit:
     """Middleware: a body beyond its path's limit is answered with 413 at the limit, and no more of it is kept.
+
+    A refusal that does not wait for the body's end, whatever for, ends the connection: what still comes is thrown away for a while, and then not heard.
 
     Parameters
     ----------
@@ -33,37 +33,41 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._limit_of(scope["method"], scope["path"])
-        body = _Bounded(receive, send, limit)
         headers = Headers(scope=scope)
+        body = _Bounded(receive, send, self._limit_of(scope["method"], scope["path"]), headers)
         declared = headers.get("content-length", "0")
-        if declared.isdecimal() and int(declared) <= limit:
+        if declared.isdecimal() and int(declared) <= body.limit:
             await self._app(scope, body.receive, body.send)
-            return
-        body.is_too_large = "expect" not in headers  # who asks before sending needs no time to stop
-        await problem_response(413, f"{body.bound}, found {declared[:20]}", headers=_CLOSE)(scope, receive, body.send)
+        else:
+            await problem_response(413, f"{body.bound}, found {declared[:20]}")(scope, receive, body.send)
 
 
 class _Bounded:
     """One request's body, and the answer to it."""
 
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
-        self._receive, self._send, self._limit = receive, send, limit
-        self._read = 0
-        self.is_too_large = False
+    def __init__(self, receive: Receive, send: Send, limit: int, headers: Headers) -> None:
+        self._receive, self._send, self.limit = receive, send, limit
         self.bound = f"a body must have at most {limit} bytes"
+        self._read = 0
+        self._is_coming = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+        self._is_awaited = "expect" in headers  # the client asks before it sends
+        self._is_refused = False
 
     async def receive(self) -> Message:
         message = await self._receive()
+        self._is_awaited = False
+        self._is_coming = message.get("more_body", False)
         self._read += len(message.get("body", b""))
-        if self._read > self._limit:
-            self.is_too_large = True
+        if self._read > self.limit:
             # An HTTPException passes through the form parser; anything else would become "400 bad body".
-            raise HTTPException(413, self.bound, _CLOSE)
+            raise HTTPException(413, self.bound)
         return message
 
     async def send(self, message: Message) -> None:
-        if self.is_too_large and message["type"] == "http.response.body" and not message.get("more_body"):
+        if message["type"] == "http.response.start" and message["status"] >= 400 and self._is_coming:
+            self._is_refused = True
+            MutableHeaders(scope=message)["Connection"] = "close"
+        elif message["type"] == "http.response.body" and not message.get("more_body") and self._is_refused and not self._is_awaited:
             await self._send({**message, "more_body": True})
             await self._discard()
             message = {"type": "http.response.body", "body": b""}

@@ -6,22 +6,24 @@ name that is made to point at 127.0.0.1 is of no use) and the Origin of what cha
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends
+from fastapi import APIRouter, Depends
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from api.errors import Refused
+from api.key import KEY_HEADER, is_right
 from api.problems import problem_response
 from api.settings import is_loopback
 
-KEY_HEADER = "X-API-Key"
 _key_scheme = APIKeyHeader(name=KEY_HEADER, auto_error=False, description="needed only where the server was started with API_KEY")
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -50,11 +52,24 @@ _HEADERS = {
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-async def require_key(request: Request, given: str | None = Depends(_key_scheme)) -> None:
-    """Refuse a request without the right key, where one is set."""
-    expected: str | None = request.app.state.settings.key
-    if expected is not None and not hmac.compare_digest((given or request.query_params.get("key", "")).encode(), expected.encode()):
-        raise Refused(401, f"this server needs the header {KEY_HEADER} with its API key")
+def keyed_router(**options: Any) -> APIRouter:
+    """Return a router whose endpoints are for callers with the key, where one is set, and are described so."""
+    return APIRouter(route_class=_KeyedRoute, dependencies=[Depends(_key_scheme)], **options)
+
+
+class _KeyedRoute(APIRoute):
+    """An endpoint that looks at the key before it reads any of the body, which a dependency would not: the framework reads the body first."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def answer_to_key(request: Request) -> Response:
+            expected: str | None = request.app.state.settings.key
+            if expected is not None and not is_right(request.headers.get(KEY_HEADER), expected):
+                raise Refused(401, f"this server needs the header {KEY_HEADER} with its API key")
+            return await answer(request)
+
+        return answer_to_key
 
 
 class SecureOrigin:

@@ -43,6 +43,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.key import ApiKey
+from engine.address import HOST, HOW_TO_ENCODE, IDENTITY
 from engine.data import NETWORKS
 from engine.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection, SaslMechanism, SecurityProtocol
 
@@ -64,7 +66,9 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-_HTTP = re.compile(r"https?://([^/@\s]+@)?[^/@\s:]+:\d{1,5}(/\S*)?")
+_PORT = r":\d{1,5}"
+_HTTP = re.compile(rf"https?://{IDENTITY}{HOST}{_PORT}(/[^\s?#@]*)?")
+_MONGODB = re.compile(rf"mongodb(\+srv)?://{IDENTITY}{HOST}({_PORT})?(,{HOST}({_PORT})?)*(/[^\s?#@]*)?(\?[^\s#@]*)?")
 Words = Annotated[frozenset[str], NoDecode]
 
 
@@ -75,7 +79,7 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
-    api_key: SecretStr | None = Field(default=None, min_length=8)
+    api_key: ApiKey | None = None
     api_roles: Annotated[frozenset[Role], NoDecode] = frozenset(Role)
     allowed_hosts: Words = frozenset()
     kafka_bootstrap: str = "127.0.0.1:9092"
@@ -125,6 +129,8 @@ class Settings(BaseSettings):
     def _is_mongodb(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
             raise ValueError("MONGODB_URL must begin with mongodb:// or mongodb+srv://")  # and is not shown: it may hold a password
+        if value is not None and not _MONGODB.fullmatch(value.get_secret_value()):
+            raise ValueError(f"MONGODB_URL must be mongodb://name:password@host:port/database?options, the first and the last parts as needed; {HOW_TO_ENCODE}")
         return value
 
     @field_validator("elasticsearch_url")
@@ -132,7 +138,7 @@ class Settings(BaseSettings):
     def _is_elasticsearch(cls, value: SecretStr | None) -> SecretStr | None:
         for url in [] if value is None else value.get_secret_value().split(","):
             if not _HTTP.fullmatch(url.strip()):
-                raise ValueError("ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between")  # and is not shown
+                raise ValueError(f"ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; {HOW_TO_ENCODE}")  # and is not shown
         return value
 
     @field_validator("basemap")
@@ -151,6 +157,12 @@ class Settings(BaseSettings):
     def key(self) -> str | None:
         """The API key as a text; None if none is asked for."""
         return None if self.api_key is None else self.api_key.get_secret_value()
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Keys and passwords, as texts that no log may hold; those in addresses are not among them."""
+        given = (self.api_key, self.kafka_sasl_password, self.elasticsearch_api_key)
+        return frozenset(secret.get_secret_value() for secret in given if secret)
 
     def has(self, role: Role) -> bool:
         """Return whether a part runs in this process."""

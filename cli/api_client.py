@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 import httpx
 
+from api.key import KEY_HEADER, checked_key
+from cli.http_address import checked_address
 from cli.ledger_table import LedgerSummary
+from engine.address import without_identity
 
 
 class ApiError(RuntimeError):
@@ -22,11 +25,19 @@ class ApiClient:
     ----------
     url : address of the API, without a path.
     key : API key, if the API wants one.
+
+    Attributes
+    ----------
+    url : the address as it may be shown.
+
+    Raises
+    ------
+    InvalidInput : no address of an HTTP server, or a key that is none.
     """
 
     def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout_s, headers={"X-API-Key": key} if key else {}, trust_env=False)
-        self.url = url
+        self._client = httpx.Client(base_url=checked_address(url), timeout=timeout_s, headers={KEY_HEADER: checked_key(key)} if key else {}, trust_env=False)
+        self.url = without_identity(url)
 
     def is_ready(self) -> bool:
         """Return whether the API takes requests and its consumers read."""

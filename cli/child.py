@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from engine.folders import make_private
+
 
 class ChildDied(RuntimeError):
     """A part of the stack ended by itself; the message ends with the last lines of its log."""
@@ -38,7 +40,7 @@ class Child:
 
     def start(self) -> None:
         """Start the process."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self.log.parent)
         with self.log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(

@@ -11,6 +11,9 @@ from urllib.parse import quote
 
 import httpx
 
+from cli.http_address import checked_address
+from engine.address import without_identities, without_identity
+
 REBALANCE_S = 60.0
 """How long a worker that is sharing its work out anew (409), or that cannot answer a question just then (5xx), is asked again."""
 
@@ -65,11 +68,19 @@ class ConnectApi:
     ----------
     url : address of a worker, without a path.
     rebalance_s : how long a worker that shares its work out anew, or that fails to answer a question, is asked again.
+
+    Attributes
+    ----------
+    url : the address as it may be shown.
+
+    Raises
+    ------
+    InvalidInput : no address of an HTTP server.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 30.0, rebalance_s: float = REBALANCE_S, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.url = url.rstrip("/")
-        self._client = httpx.Client(base_url=self.url, timeout=timeout_s, trust_env=False)
+        self.url = without_identity(checked_address(url))
+        self._client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
         self._rebalance_s, self._sleep = rebalance_s, sleep
 
     def plugins(self) -> list[str]:
@@ -88,7 +99,7 @@ class ConnectApi:
         for one in answer.get("configs", []):
             key, value = one["value"]["name"], one["value"].get("value")
             is_secret = one.get("definition", {}).get("type") == "PASSWORD"
-            found += [f"{key} = {'(hidden)' if is_secret else value}: {message}" for message in one["value"].get("errors", [])]
+            found += [without_identities(f"{key} = {'(hidden)' if is_secret else value}: {message}") for message in one["value"].get("errors", [])]
         return found
 
     def put(self, name: str, config: Mapping[str, str]) -> bool:
@@ -141,7 +152,7 @@ def in_short(trace: str) -> str:
     """Return the first line of a Java trace and its last cause, which is where it began."""
     lines = [line.strip() for line in trace.splitlines() if line.strip() and not re.match(r"\s+(at |\.\.\. )", line)]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    return " <- ".join(dict.fromkeys(lines[:1] + causes[-1:]))
+    return without_identities(" <- ".join(dict.fromkeys(lines[:1] + causes[-1:])))
 
 
 def _is_passing(method: str, answer: httpx.Response) -> bool:
@@ -151,6 +162,6 @@ def _is_passing(method: str, answer: httpx.Response) -> bool:
 
 def _reason(answer: httpx.Response) -> str:
     try:
-        return " ".join(str(answer.json()["message"]).split())
+        return without_identities(" ".join(str(answer.json()["message"]).split()))
     except (ValueError, KeyError, TypeError):
-        return answer.text[:200] or answer.reason_phrase
+        return without_identities(answer.text[:200]) or answer.reason_phrase

@@ -6,20 +6,24 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from engine.errors import InvalidInput
+from engine.folders import make_private
 
 
-def writable_folder(path: Path, name: str) -> Path:
+def writable_folder(path: Path, name: str, *, is_private: bool = False) -> Path:
     """Make a folder unless it is there, and return it.
 
     Parameters
     ----------
     name : the setting or the option that names it, for the message.
+    is_private : one that is made is for this user alone.
 
     Raises
     ------
     InvalidInput : it cannot be made, or takes no file.
     """
     try:
+        if is_private:
+            make_private(path)
         path.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path):
             return path

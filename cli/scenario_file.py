@@ -41,7 +41,7 @@ def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
     """
     run_id = make_run_id(scenario, datetime.now(UTC))
     for folder in (data_dir, data_dir / "logs", data_dir / "runs"):
-        writable_folder(folder, "DATA_DIR")
+        writable_folder(folder, "DATA_DIR", is_private=True)
     path = data_dir / "runs" / f"{run_id}.toml"
     path.write_text(scenario.to_toml(), encoding="utf-8")
     return run_id, path

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.key import ApiKey
 from engine.errors import InvalidInput
 
 
@@ -43,7 +45,7 @@ class UpSettings(BaseSettings):
     profile: Profile = Profile.EMBEDDED
     services_dir: Path | None = None
     api_host: str = "127.0.0.1"
-    api_key: str | None = None
+    api_key: ApiKey | None = None
 
     @property
     def url(self) -> str:
@@ -55,16 +57,26 @@ class UpSettings(BaseSettings):
         """Folder of the local services."""
         return self.services_dir or self.data_dir / "services"
 
+    @property
+    def key(self) -> str | None:
+        """The API key as a text; None if none is asked for."""
+        return None if self.api_key is None else self.api_key.get_secret_value()
+
 
 def settings_from(**options: Any) -> UpSettings:
     """Return the settings of the environment, options that were given winning over it.
 
     Raises
     ------
-    InvalidInput : a setting that is none; the message names the variable and the value.
+    InvalidInput : a setting that is none; the message names the variable, and the value if that is no secret.
     """
     try:
         return UpSettings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}, found {fault['input']!r}" for fault in error.errors())
-        raise InvalidInput(faults) from None
+        raise InvalidInput("; ".join(map(_told, error.errors()))) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    name = ".".join(map(str, fault["loc"])).upper()
+    found = "" if name == "API_KEY" else f", found {fault['input']!r}"
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}{found}"

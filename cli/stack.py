@@ -61,7 +61,7 @@ class Stack:
 
     def __init__(self, settings: UpSettings, scenario: Scenario, path: Path, run_id: str, *, once: bool = False) -> None:
         self.settings, self.run_id = settings, run_id
-        self.client = ApiClient(settings.url, settings.api_key)
+        self.client = ApiClient(settings.url, settings.key)
         self._path, self._once = path, once
         self.backing = backing_of(settings, scenario)
         self.bootstrap = ""

@@ -82,6 +82,9 @@ class KafkaConnection:
         return {"KAFKA_SSL_CA": self.ssl_ca, "KAFKA_SSL_CERTIFICATE": self.ssl_certificate, "KAFKA_SSL_KEY": self.ssl_key}
 
     def _faults_of_address(self) -> Iterator[str]:
+        if "@" in self.bootstrap:
+            yield "KAFKA_BOOTSTRAP must hold no name and password: give them as KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+            return  # without the address: a password may hold a comma, and look like a server
         for server in self.bootstrap.split(","):
             found = _SERVER.fullmatch(server.strip())
             if found is None or not 0 < int(found["port"] or 9092) < 65536:

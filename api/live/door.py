@@ -5,13 +5,13 @@ A browser lets any page open a WebSocket to any server, so Host and Origin are l
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket
 
+from api.key import KEY_HEADER, is_right
 from api.settings import is_loopback
 
 
@@ -36,8 +36,8 @@ class Door:
         if self.api_key is None:
             # A name that was made to point at 127.0.0.1 would be its own page's origin.
             return None if self._is_ours(host) else f"this server answers to its loopback names only, found Host {host[:100]!r}"
-        given = websocket.query_params.get("key") or websocket.headers.get("x-api-key") or ""
-        return None if hmac.compare_digest(given.encode(), self.api_key.encode()) else "the API key is missing or wrong"
+        given = websocket.query_params.get("key") or websocket.headers.get(KEY_HEADER)
+        return None if is_right(given, self.api_key) else "the API key is missing or wrong"
 
     def _is_ours(self, netloc: str) -> bool:
         try:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import orjson
-from fastapi import APIRouter, Query, Response
 from fastapi import Path as PathParameter
+from fastapi import Query, Response
 
 from api.bus import Record
 from api.deps import BusDep, CatalogueDep, HistoryDep, StateDep
@@ -15,12 +15,13 @@ from api.errors import Refused
 from api.problems import problems
 from api.rest.starting import start_deliveries
 from api.schemas import Accepted, Delivery, DeliveryPage, Id, StartAnswer, StartRequest
+from api.security import keyed_router
 from api.stores.base import MAX_PAGE, DeliveryQuery, DeliverySort, Track
 from api.stores.model import DeliveryPhase
 from engine.messages import FINAL_KINDS, ControlAction, ControlRun
 from engine.vehicle import VehicleClass
 
-router = APIRouter(prefix="/deliveries", tags=["deliveries"])
+router = keyed_router(prefix="/deliveries", tags=["deliveries"])
 
 DeliveryId = Annotated[Id, PathParameter(description="id of a delivery")]
 _SORTS = sorted([sort.value for sort in DeliverySort] + [f"-{sort.value}" for sort in DeliverySort])

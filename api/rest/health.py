@@ -6,26 +6,29 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from api.deps import Services, ServicesDep
 from api.errors import ApiError
 from api.schemas import Health, PartHealth
-from api.security import require_key
+from api.security import keyed_router
 
-router = APIRouter(tags=["health"])
+probes = APIRouter(tags=["health"])
+"""For a supervisor, open to all: whether to start the process again, and whether to send requests here."""
+
+router = keyed_router(tags=["health"])
 
 PART_TIMEOUT_S = 3.0
 _FAILING: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "a part fails"}}
 
 
-@router.get("/health/live", operation_id="isAlive", summary="Whether the process lives")
+@probes.get("/health/live", operation_id="isAlive", summary="Whether the process lives")
 async def is_alive() -> dict[str, str]:
     """Answer; a process that does not is to be restarted."""
     return {"status": "ok"}
 
 
-@router.get("/health/ready", operation_id="isReady", summary="Whether the service can serve", responses=_FAILING)
+@probes.get("/health/ready", operation_id="isReady", summary="Whether the service can serve", responses=_FAILING)
 async def is_ready(response: Response, found: ServicesDep) -> Health:
     """Answer 200 once the stores answer, the consumers read and the routes are announced; 503 before."""
     parts = await _stores(found) | _readers(found)
@@ -34,14 +37,14 @@ async def is_ready(response: Response, found: ServicesDep) -> Health:
     return _judged(parts, response, found)
 
 
-@router.get("/health", operation_id="getHealth", summary="How each part is", responses=_FAILING, dependencies=[Depends(require_key)])
+@router.get("/health", operation_id="getHealth", summary="How each part is", responses=_FAILING)
 async def health(response: Response, found: ServicesDep) -> Health:
     """Ask every part, Kafka too."""
     kafka, stores = await asyncio.gather(_asked(found.bus.ping()), _stores(found))
     return _judged({"kafka": kafka} | stores | _readers(found), response, found)
 
 
-@router.get("/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response, dependencies=[Depends(require_key)])
+@router.get("/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response)
 async def metrics(found: ServicesDep) -> Response:
     """Return all metrics."""
     return Response(found.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

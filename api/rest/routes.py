@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, File, Header, Query, Response, UploadFile
+from fastapi import File, Header, Query, Response, UploadFile
 from fastapi import Path as PathParameter
 
 from api.deps import BusDep, CatalogueDep, StateDep
@@ -13,12 +13,13 @@ from api.errors import Refused
 from api.problems import problems
 from api.rest.starting import CLIENT_ID, start_deliveries
 from api.schemas import AncestorStart, Id, ImportAnswer, LineString, RouteDetail, RouteStop, RouteSummary, StartRequest
+from api.security import keyed_router
 from api.stores.model import StoredRoute
 from engine.errors import EngineError
 from engine.polylines import decode_polyline
 from engine.roads import load_routes
 
-router = APIRouter(prefix="/routes", tags=["routes"])
+router = keyed_router(prefix="/routes", tags=["routes"])
 
 RouteId = Annotated[Id, PathParameter(description="id of a route", examples=["1"])]
 

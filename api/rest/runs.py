@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from fastapi import Path as PathParameter
 
 from api.accounting import account_of
@@ -13,10 +12,11 @@ from api.deps import BusDep, ServicesDep, StateDep
 from api.errors import Refused
 from api.problems import problems
 from api.schemas import Accepted, FleetRequest, Id, Ledger, Run, ScaleRequest
+from api.security import keyed_router
 from api.stores.base import StateStore
 from engine.messages import ControlAction, ControlRun, RunEvent, RunState
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = keyed_router(prefix="/runs", tags=["runs"])
 
 RunId = Annotated[Id, PathParameter(description="id of a run")]
 _CONTROLLED = problems(404, 409, 503)

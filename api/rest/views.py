@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi import Path as PathParameter
 
 from api.deps import StateDep
 from api.errors import Refused
 from api.problems import problems
 from api.schemas import Id, SavedView, ViewRequest
+from api.security import keyed_router
 from api.stores.model import View
 
-router = APIRouter(prefix="/views", tags=["views"])
+router = keyed_router(prefix="/views", tags=["views"])
 
 ViewId = Annotated[Id, PathParameter(description="id of a view, chosen by whoever keeps it", examples=["vaduz-vans"])]
 

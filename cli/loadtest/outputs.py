@@ -33,9 +33,9 @@ class Outputs:
         ------
         InvalidInput : one cannot be made or takes no file, or the file is none; the message names the option.
         """
-        writable_folder(self._data_dir, "DATA_DIR")
+        writable_folder(self._data_dir, "DATA_DIR", is_private=True)
         if self._out is None:
-            writable_folder(self._data_dir / "reports", "DATA_DIR")
+            writable_folder(self._data_dir / "reports", "DATA_DIR", is_private=True)
         else:
             for number in range(runs):
                 writable_folder(self._numbered(self._out, number, runs), "--out")

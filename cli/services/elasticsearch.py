@@ -71,6 +71,7 @@ class Elasticsearch(Service):
         (config / "jvm.options").write_text(self.jvm_options((program / "config" / "jvm.options").read_text(), jvm, quick=self.place.quick))
         for folder in (config, scratch, home / "logs"):
             give_to_unprivileged(folder)
+        home.chmod(0o700)
         if runs_as_root():
             shutil.chown(home, UNPRIVILEGED)
             shutil.chown(home / "data", UNPRIVILEGED)

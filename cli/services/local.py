@@ -79,7 +79,7 @@ class Services:
         ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s` seconds; see `cli.services.errors`.
         """
         wanted = ordered(names)
-        writable_folder(self.folder, "SERVICES_DIR")
+        writable_folder(self.folder, "SERVICES_DIR", is_private=True)
         with locked(self.folder / ".lock"):
             for name in wanted:
                 self[name].fetch(tell)

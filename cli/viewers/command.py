@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from engine.address import without_identity
 from engine.errors import InvalidInput
 
 POLL_S = 0.5
@@ -78,7 +79,7 @@ def viewers(
     except ViewersFailed as error:
         raise InvalidInput(str(error)) from None
     if as_json:
-        print(json.dumps({"url": url, **figures}))  # noqa: T201 - the command's output
+        print(json.dumps({"url": without_identity(url), **figures}))  # noqa: T201 - the command's output
         return
     console.print(table_of(figures))
     for note in notes_on(figures):

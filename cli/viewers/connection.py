@@ -11,7 +11,6 @@ import ssl
 import time
 from collections.abc import Callable
 from typing import Protocol, cast
-from urllib.parse import urlsplit
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus
@@ -20,7 +19,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
-from engine.errors import InvalidInput
+from cli.http_address import checked_address
 
 GOING_AWAY = 1001
 NO_CLOSE_FRAME = 1006
@@ -67,10 +66,7 @@ def live_address(url: str) -> WebSocketURI:
     ------
     InvalidInput : no address of an HTTP server.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(f"url must be http://host:port or https://host:port, found {url!r}")
-    return parse_uri(f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{parts.path.rstrip('/')}{LIVE_PATH}")
+    return parse_uri(f"ws{checked_address(url).removeprefix('http')}{LIVE_PATH}")
 
 
 def _wall_ms() -> float:

@@ -9,8 +9,10 @@ from typing import Any, Self
 
 import httpx
 
+from cli.http_address import checked_address
 from cli.viewers.plan import CrowdPlan, Storm
 from cli.viewers.viewport import Bounds
+from engine.address import without_identities, without_identity
 from engine.errors import InvalidInput
 
 PROCESS_VIEWERS = 1000
@@ -124,12 +126,13 @@ def bounds_of(text: str | None, url: str, api_key: str | None = None) -> Bounds:
         except ValueError:
             raise InvalidInput(f"bounds must be west,south,east,north in degrees, found {text!r}") from None
         return Bounds.of_degrees(west, south, east, north)
+    shown = without_identity(url)
     try:
-        answer = httpx.get(f"{url.rstrip('/')}/config.json", timeout=10.0, trust_env=False, headers={"X-API-Key": api_key} if api_key else {})
+        answer = httpx.get(f"{checked_address(url)}/config.json", timeout=10.0, trust_env=False, headers={"X-API-Key": api_key} if api_key else {})
         answer.raise_for_status()
         found = answer.json().get("bounds")
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise InvalidInput(f"{url} does not tell where its map is ({error}): give --bounds west,south,east,north") from None
+    except (httpx.HTTPError, ValueError) as error:
+        raise InvalidInput(f"{shown} does not tell where its map is ({without_identities(str(error))}): give --bounds west,south,east,north") from None
     if not found:
-        raise InvalidInput(f"{url} has no base map: give --bounds west,south,east,north")
+        raise InvalidInput(f"{shown} has no base map: give --bounds west,south,east,north")
     return Bounds.of_degrees(*found)

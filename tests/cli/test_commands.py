@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import __version__
+from cli.api_client import ApiClient
 from cli.doctor import examine
 from cli.main import app, main, settings_from
 from cli.scenario_file import effective_scenario, write_run
@@ -144,6 +145,23 @@ def test_the_doctor_says_what_is_taken_and_how_to_mend_it(tmp_path: Path) -> Non
 def test_settings_that_are_wrong_say_so() -> None:
     with pytest.raises(InvalidInput, match="PORT"):
         settings_from(port=99_999)
+
+
+@pytest.mark.parametrize("key", ["S3CRET", "S3CRET-key\n", " S3CRET-key", "S3CRET-clé", "S3CRET\tkey", " " * 8])
+def test_a_key_that_no_header_can_carry_is_refused_before_anything_starts_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", key)
+    with pytest.raises(InvalidInput) as refused:
+        settings_from()
+    assert str(refused.value) == ("API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends")
+    with pytest.raises(InvalidInput, match="8 or more characters") as refused:
+        ApiClient("http://127.0.0.1:8000", key)
+    assert "S3CRET" not in str(refused.value)
+
+
+def test_the_key_of_a_stack_is_not_shown_by_accident(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEY", "correct horse")
+    assert settings_from().key == "correct horse"
+    assert "correct horse" not in repr(settings_from())
 
 
 def test_a_module_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:

@@ -126,6 +126,16 @@ def test_what_validation_finds_is_told_with_key_and_value(worker: FakeConnect, m
     assert worker.connectors == {}
 
 
+def test_an_address_that_a_worker_refuses_is_shown_without_its_password(
+    worker: FakeConnect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker.faults = {"connection.url": "Invalid value http://u:my-secret@es.lan:9200 for configuration connection.url"}
+    monkeypatch.setenv("ELASTICSEARCH_URL", "http://u:my-secret@es.lan:9200")
+    told = _refused(monkeypatch, capsys, "apply", "--no-templates")
+    assert "connection.url = http://es.lan:9200: Invalid value http://es.lan:9200 for configuration connection.url" in told
+    assert "my-secret" not in told
+
+
 def test_an_elasticsearch_that_is_away_is_told(worker: FakeConnect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:1")
     monkeypatch.setitem(ElasticHistory.__init__.__kwdefaults__, "open_s", 0.1)

@@ -69,9 +69,9 @@ def api() -> Iterator[FakeApi]:
     ],
 )
 def test_what_is_asked_goes_to_the_api_and_is_told_in_a_line(api: FakeApi, arguments: list[str], path: str, body: Any, told: str) -> None:
-    done = runner.invoke(app, ["control", "demo", *arguments, "--url", api.url, "--key", "secret"])
+    done = runner.invoke(app, ["control", "demo", *arguments, "--url", api.url, "--key", "correct horse"])
     assert (done.exit_code, done.output) == (0, f"run demo: {told}\n")
-    assert api.asked == [(path, "secret", body)]
+    assert api.asked == [(path, "correct horse", body)]
 
 
 def test_the_answer_can_be_json(api: FakeApi) -> None:

@@ -27,6 +27,7 @@ from actors.placement import Placement
 from actors.plan import RunPlan
 from actors.settings import Settings
 from actors.summary import Summary
+from cli.services.folders import is_reachable
 from engine.errors import InvalidRoute, MessageError, RouteFileError
 from engine.ledger import SeqLedger
 from engine.messages import ControlRun, StartDelivery, Topic
@@ -181,6 +182,12 @@ def send(bootstrap: str, *messages: tuple[str, bytes, bytes | None]) -> None:
 
 def finals(topics: Topics) -> int:
     return len(topics.events("delivered"))
+
+
+def test_others_cannot_reach_the_files_and_sockets_of_a_local_cluster(cluster: None) -> None:
+    session = Path(ray._private.worker.global_worker.node.get_session_dir_path())
+    assert (session / "sockets" / "raylet").is_socket()
+    assert not is_reachable(session)
 
 
 def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_after_a_kill(

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from elastic_transport import OrjsonSerializer
 from elasticsearch import AsyncElasticsearch
 
 from api.errors import StoreError, StoreUnavailable
 from api.stores.elastic.errors import asking
+from engine.address import without_identity
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Server:
 
     def __init__(self, url: str, api_key: str | None) -> None:
         self._urls, self._api_key = [one.strip() for one in url.split(",") if one.strip()], api_key
-        self.place = f"Elasticsearch at {', '.join(map(_shown, self._urls))}"
+        self.place = f"Elasticsearch at {', '.join(map(without_identity, self._urls))}"
         self._client: AsyncElasticsearch | None = None
 
     @property
@@ -89,8 +89,3 @@ class Server:
         if self._client is not None:
             await self._client.close()
             self._client = None
-
-
-def _shown(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port}"

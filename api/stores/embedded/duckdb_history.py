@@ -25,6 +25,7 @@ from api.stores.base import Holding, PositionColumns, Track, Written
 from api.stores.embedded.threads import StoreThreads
 from engine.codec import PositionBatch
 from engine.faults import Label, labels_of
+from engine.folders import make_private
 from engine.messages import DeliveryEvent
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ class DuckDbHistory:
     # -- inside the threads ----------------------------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         # One thread of DuckDB's own: the drivers and the map need the cores more than a query does.
         self._connection = duckdb.connect(str(self._path), config={"threads": 1, "memory_limit": self._memory_limit})
         self._connection.execute(_TABLES)

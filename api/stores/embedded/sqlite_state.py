@@ -20,6 +20,7 @@ from api.stores.embedded import sqlite_schema as sql
 from api.stores.embedded.threads import StoreThreads
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, newest_rows, phase_after, state_seq
 from engine.codec import PositionBatch
+from engine.folders import make_private
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent
 
 T = TypeVar("T")
@@ -145,7 +146,7 @@ class SqliteState:
     # -- inside the threads ----------------------------------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         connection = self._connection()
         [(version,)] = connection.execute("PRAGMA user_version").fetchall()
         if not 0 <= version <= sql.VERSION:

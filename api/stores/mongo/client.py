@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import IndexModel, UpdateOne
@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from api.errors import StoreUnavailable
 from api.stores.mongo.calls import called, called_once, refused_as_known
 from api.stores.mongo.protocol import Collection, Database, Document, Filter, Order
+from engine.address import hosts_of
 
 OPTIONS: dict[str, Any] = {
     "appname": "code-delivery",
@@ -34,13 +35,13 @@ OPTIONS: dict[str, Any] = {
 
 def options_for(url: str) -> dict[str, Any]:
     """Return those of `OPTIONS` that an address leaves open."""
-    told = {name.lower() for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    told = {name.lower() for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
     return {name: value for name, value in OPTIONS.items() if name.lower() not in told}
 
 
 def place_of(url: str) -> str:
     """Return what may be told of an address: its hosts, without name and password."""
-    return f"MongoDB at {urlsplit(url).netloc.rpartition('@')[2]}"
+    return f"MongoDB at {hosts_of(url)}"
 
 
 def connect(url: str, database: str) -> Database:

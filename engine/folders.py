@@ -1,0 +1,11 @@
+"""Folders for what is not everybody's to read: positions, logs, decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone whatever the umask; one that is there keeps its rights."""
+    for path in (*reversed(folder.parents), folder):
+        path.mkdir(mode=0o700, exist_ok=True)
