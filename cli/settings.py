@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from actors.patience import END_WAIT_S
+from api.bounds import DRAIN_S
 from engine.errors import InvalidInput
 
 
@@ -30,6 +32,8 @@ class UpSettings(BaseSettings):
     data_dir : DATA_DIR, folder of the embedded stores and the logs.
     profile : PROFILE, what stands behind the chain.
     api_key : API_KEY, handed on to the API.
+    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; handed on to the simulation.
+    drain_seconds : DRAIN_SECONDS, handed on to the API.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -40,6 +44,8 @@ class UpSettings(BaseSettings):
     data_dir: Path = Path(".data")
     profile: Profile = Profile.EMBEDDED
     api_key: str | None = None
+    end_wait_s: float = Field(default=END_WAIT_S, gt=0, le=3600)
+    drain_seconds: float = Field(default=DRAIN_S, ge=0, le=600)
 
     @property
     def url(self) -> str:
