@@ -214,7 +214,7 @@ class DispatchLoop:
             if host.status is None or not host.has_caught_up:
                 logger.error("%s did not come back; its deliveries have no final event", name)
             else:
-                logger.error("%s did not end: %d records are not acknowledged and may be lost", name, host.status.unacknowledged)
+                logger.error("%s did not end; %d records are not acknowledged and may be lost, and final events", name, host.status.unacknowledged)
         self._do(self._dispatcher.finish(self._now_ms(), ends=False))
         self._facts.flush(_FLUSH_S)
         if self._dispatcher.has_begun:

@@ -93,7 +93,7 @@ def run_plan(
                 raise RunRefused(progress.refusal)
             if progress is not None and (progress.is_over or (once and progress.is_exhausted)):
                 break
-        return _end(dispatcher, plan.run_id, settings.end_wait_s, on_wait)
+        return _end(dispatcher, plan, settings.end_wait_s, on_wait)
     finally:
         with contextlib.suppress(ValueError):  # the cluster has gone before us
             ray.kill(dispatcher, no_restart=True)
@@ -119,7 +119,7 @@ def _ask(question: Any) -> Progress | None:
     return answer
 
 
-def _end(dispatcher: Any, run_id: str, end_wait_s: float, on_wait: Callable[[str], None]) -> Summary:
+def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[str], None]) -> Summary:
     """End the run and return its totals: wait as long as it gets on, and `end_wait_s` more; then give up what has not arrived.
 
     The dispatcher is asked again and again, because the one that Ray starts in the place of one that died does not know that the run ends.
@@ -132,15 +132,15 @@ def _end(dispatcher: Any, run_id: str, end_wait_s: float, on_wait: Callable[[str
         if progress is not None and progress.summary is not None:
             return progress.summary
         left = None if progress is None else progress.left
-        sentence = "waiting for the dispatcher" if left is None else left.sentence
+        sentence = "waiting for the dispatcher" if progress is None else said if left is None else left.sentence
         if sentence != said:
             said = sentence
             on_wait(sentence)
         if patience.is_over(() if left is None else left.measures, time.monotonic()):
             if gives_up:
                 break
-            logger.error("run %s gives up after %g s without progress, while %s", run_id, end_wait_s, sentence)
+            logger.error("run %s gives up after %g s without progress, while %s", plan.run_id, end_wait_s, sentence)
             patience, gives_up = Patience(LAST_WORDS_S, time.monotonic()), True
         time.sleep(_PROGRESS_S)
-    logger.error("run %s did not end in time; its last positions may be missing", run_id)
-    return Summary(run_id)
+    logger.error("run %s did not end in time; its last positions may be missing", plan.run_id)
+    return Summary(plan.run_id, unended=plan.placement.actors)

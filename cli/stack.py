@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,10 @@ class Stack:
             tell("stopping the API")
             self._api.stop(longest_end_s(self.settings.drain_seconds))
         self.client.close()
-        return ending
+        summary = self.summary()
+        if not summary and not ending.fault and self._simulation is not None:
+            ending = replace(ending, fault=f"the simulation did not come to its end; its log is {self._simulation.log}")
+        return replace(ending, unended=summary.get("unended", 0), unacknowledged=summary.get("unacknowledged", 0))
 
     def _end_simulation(self, simulation: Child, tell: Callable[[str], None]) -> None:
         """End the simulation, which gives up by itself when nothing gets on; a line for each thing that it waits for shows that it lives."""

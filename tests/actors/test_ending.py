@@ -6,6 +6,7 @@ import pytest
 
 from actors.ending import Left
 from actors.patience import Patience
+from actors.summary import Summary
 from engine.messages import RunEvent, RunState
 
 World = type  # the class that the fixture `make_world` gives; see conftest.py
@@ -112,7 +113,9 @@ def test_what_is_given_up_is_named_and_the_run_can_be_ended_later(make_world: Wo
     left = world.dispatcher.left.unacknowledged
     world.loop.stop()
     world.loop.abandon()
-    assert f"driver-0 did not end: {left} records are not acknowledged and may be lost" in caplog.messages
+    assert f"driver-0 did not end; {left} records are not acknowledged and may be lost, and final events" in caplog.messages
+    summary = Summary.of(world.dispatcher)
+    assert (summary.unended, summary.unacknowledged) == (1, left)
     assert "run run stops before all of its actors have ended; start it again to end it" in caplog.messages
     for name in world.plan.actors:
         world.crew.restart(name)

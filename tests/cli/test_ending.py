@@ -89,12 +89,15 @@ def test_no_ledger_is_said_with_its_reason() -> None:
     refused = "http://127.0.0.1:8000/runs/r/ledger answered 503: history.duckdb: database has been invalidated"
     assert Ending().sentences() == ["no ledger: the run ended before the API had heard of it"]
     assert Ending(fault=refused).sentences() == [f"no ledger: {refused}"]
+    assert not Ending(ledger(), {}, refused).is_clean
     assert Ending(ledger(8), {}, refused).sentences() == [f"the ledger is not the last word: {refused}"]
-    assert Ending(fault=refused).to_json() == {"waiting": {}, "clean": False, "fault": refused}
+    assert Ending(fault=refused).to_json() == {"waiting": {}, "unended": 0, "unacknowledged": 0, "clean": False, "fault": refused}
 
 
-def test_positions_that_kafka_never_acknowledged_are_counted() -> None:
-    assert Ending(ledger(7, acked=7), NONE_WAITS).sentences() == ["2 positions were not acknowledged by Kafka; simulation.log says whose"]
+def test_what_the_simulation_gave_up_is_counted_and_the_run_is_not_clean() -> None:
+    ending = Ending(ledger(), NONE_WAITS, unended=2, unacknowledged=64)
+    assert ending.sentences() == ["given up: 2 driver actors did not end, 64 records were not acknowledged; simulation.log names them"]
+    assert not ending.is_clean
 
 
 @pytest.mark.parametrize(("ending", "code"), [(Ending(ledger(), NONE_WAITS), 0), (Ending(ledger(), {"state": 1}), 1), (Ending(), 1), (Ending(ledger(8)), 1)])
@@ -152,6 +155,15 @@ def test_an_api_that_died_is_the_reason_and_is_not_waited_for(stack: Stack, tmp_
 
     answering(stack, refuse)
     assert stack.end_parts(lambda _: None) == Ending(fault=f"the API ended with exit code -9; its log is {tmp_path / 'api.log'}")
+
+
+def test_a_simulation_that_was_killed_is_the_reason_whatever_the_ledger_says(stack: Stack, tmp_path: Path) -> None:
+    clean = {**ledger().to_json(), "deadLettered": 0}
+    answering(stack, lambda request: httpx.Response(200, text="" if request.url.path == "/metrics" else None, json=clean))
+    stack._simulation = DeadChild(tmp_path / "simulation.log")
+    ending = stack.end_parts(lambda _: None)
+    assert ending.sentences() == [f"the ledger is not the last word: the simulation did not come to its end; its log is {tmp_path / 'simulation.log'}"]
+    assert not ending.is_clean
 
 
 def test_what_a_store_refuses_is_the_reason(stack: Stack) -> None:
