@@ -109,6 +109,8 @@ class DriverStatus:
     counts, lateness : since the process began; counted are different positions, those included that are left out on purpose.
     finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
     figures : how the producer did in its last period; None unless KAFKA_STATISTICS_S asks for it.
+    unacknowledged : records of any kind that are with the producer and have not arrived.
+    has_ended : it was drained, and everything has arrived.
     """
 
     name: str
@@ -123,3 +125,5 @@ class DriverStatus:
     finished_from: int
     finished: tuple[Finished, ...]
     figures: ProducerFigures | None = None
+    unacknowledged: int = 0
+    has_ended: bool = False

@@ -1,4 +1,4 @@
-"""The crew: a run's driver actors on a Ray cluster. It starts them in waves, passes orders on and collects answers; it waits for nobody until the end."""
+"""The crew: a run's driver actors on a Ray cluster. It starts them in waves, passes orders on and collects answers; it waits for nobody."""
 
 from __future__ import annotations
 
@@ -25,9 +25,6 @@ NO_TASK_EVENTS = {"enable_task_events": False}
 """For actors that are called several times a second: Ray keeps an event of every call, up to 100,000 of them, and these would only fill its memory."""
 
 STATUS_PERIOD_S = 0.25
-
-#: Time left for the rest of an actor's end, when it is told how long it may flush.
-_END_SLACK_S = 1.0
 
 
 class RayCrew:
@@ -115,15 +112,9 @@ class RayCrew:
         found, self._answers = [*self._answers, *found], []
         return found
 
-    def drain(self, timeout_s: float) -> list[DriverStatus]:
-        """End the actors and return their last statuses."""
-        orders = {name: self._handles[name].drain.remote(timeout_s) for name in self._heard}
-        done, late = ray.wait(list(orders.values()), num_returns=len(orders), timeout=timeout_s + _END_SLACK_S) if orders else ([], [])
-        if late:
-            logger.error("%d of %d actors did not end in time; their deliveries have no final event", len(late), len(orders))
-        statuses = [answer for order in done if isinstance(answer := _answer(order), DriverStatus)]
-        self.dismiss()
-        return statuses
+    def drain(self, actor: str) -> None:
+        """Have an actor end."""
+        self._orders.append(self._handles[actor].drain.remote())
 
     def dismiss(self) -> None:
         """End the actors at once, whatever they have under way."""

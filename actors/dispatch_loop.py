@@ -60,8 +60,8 @@ class Crew(Protocol):
     def steered(self) -> list[tuple[Steering, int | None]]:
         """Return for each steering that was done since the last call the virtual instant from which it holds; None if it changed nothing."""
 
-    def drain(self, timeout_s: float) -> list[DriverStatus]:
-        """End the actors and return their last statuses; waits, but not longer than given."""
+    def drain(self, actor: str) -> None:
+        """Have an actor end: it stops its drivers, says how far they came and flushes; its statuses say when it has. A second call changes nothing."""
 
 
 class Requests(Protocol):
@@ -92,6 +92,8 @@ class DispatchLoop:
         self._dispatcher, self._requests, self._crew, self._journal, self._facts, self._now_ms = dispatcher, requests, crew, journal, facts, now_ms
 
         self._stopping = False
+        self._is_ending = False
+        self._drained: set[tuple[str, str]] = set()
 
     def open(self, table: Table) -> None:
         """Take over what there is: the routes on Kafka, and an earlier dispatcher's decisions, as the journal gave them."""
@@ -113,13 +115,19 @@ class DispatchLoop:
                 self._facts.bury(received)
             else:
                 instructions += self._decide(received)
+        instructions += self._hear()
+        instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
+        self._do(instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found))
+        self._requests.commit()
+
+    def _hear(self) -> list[Instruction]:
+        """Take note of what the actors have said since the last round."""
+        instructions: list[Instruction] = []
         for status in self._crew.statuses({name: host.finished_seen for name, host in self._dispatcher.hosts.items()}):
             instructions += self._dispatcher.report(status)
         for steering, at_ms in self._crew.steered():
             instructions += self._dispatcher.steered(steering, at_ms)
-        instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
-        self._do(instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found))
-        self._requests.commit()
+        return instructions
 
     def _decide(self, received: Received) -> list[Instruction]:
         match received.wish:
@@ -169,19 +177,45 @@ class DispatchLoop:
             case Publish(RunEvent() as event):
                 self._facts.tell(event)
 
-    def drain(self, timeout_s: float) -> None:
-        """End the run: the actors say how far each delivery came, then the run says that it has ended.
+    def end_step(self) -> bool:
+        """Do one round of the run's end, and return whether it is over. It waits for nothing but a broker that is to take what must be kept.
 
-        The journal notes first that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended. A run that was
-        gone on with and is ended before its actors are there stays unended: who starts it again can end it.
+        1. Actors that are being restarted make again what was sent before; until then they would say too little of their deliveries.
+        2. The journal notes that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended.
+        3. Each actor is drained. One that dies meanwhile comes back, is told everything, and is drained again.
+        4. The run says that it has ended, and the journal forgets it.
         """
-        ends = self._dispatcher.has_begun and self._dispatcher.can_end
-        if ends:
+        self._do([*self._hear(), *self._dispatcher.report_run(self._now_ms())])
+        if not self._is_ending and not self._dispatcher.can_end and self._dispatcher.has_begun:
+            return False
+        if not self._is_ending and self._dispatcher.has_begun:
             self._keep([(ENDED, {"state": "ending"})])
-        statuses = self._crew.drain(timeout_s)
-        self._do(self._dispatcher.finish(statuses, self._now_ms()))
-        self._facts.flush(timeout_s)
-        if not ends and self._dispatcher.has_begun:
-            logger.error("run %s stops before all of its actors were there; start it again to end it", self._dispatcher.plan.run_id)
-        if ends and not self._stopping:
+        self._is_ending = True
+        for name in self._dispatcher.can_drain:
+            drained = (name, self._dispatcher.hosts[name].incarnation)
+            if drained not in self._drained:
+                self._drained.add(drained)
+                self._crew.drain(name)
+        if self._dispatcher.unended:
+            return False
+        self._conclude()
+        return True
+
+    def _conclude(self) -> None:
+        self._do(self._dispatcher.finish(self._now_ms(), ends=True))
+        while self._facts.flush(_FLUSH_S) and not self._stopping:
+            logger.warning("the broker takes nothing; the end of the run waits")
+        if self._dispatcher.has_begun and not self._stopping:
             self._journal.conclude(ENDED, {"state": "ended", "deliveries": self._dispatcher.deliveries})
+
+    def abandon(self) -> None:
+        """Say what is lost of a run whose end is given up, after `stop`. The journal keeps the run, so it can be started again to end it."""
+        for name, host in self._dispatcher.unended.items():
+            if host.status is None or not host.has_caught_up:
+                logger.error("%s did not come back; its deliveries have no final event", name)
+            else:
+                logger.error("%s did not end; %d records are not acknowledged and may be lost, and final events", name, host.status.unacknowledged)
+        self._do(self._dispatcher.finish(self._now_ms(), ends=False))
+        self._facts.flush(_FLUSH_S)
+        if self._dispatcher.has_begun:
+            logger.error("run %s stops before all of its actors have ended; start it again to end it", self._dispatcher.plan.run_id)

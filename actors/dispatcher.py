@@ -18,7 +18,9 @@ from actors.assignment import DriverStatus, Steering
 from actors.book import Placed
 from actors.course import Course
 from actors.desk import Desk, Waiting
+from actors.ending import Left
 from actors.fleet_feed import FleetFeed
+from actors.hosts import Host
 from actors.instructions import Instruction, Publish, Record
 from actors.journal import Table
 from actors.placement import least_loaded
@@ -107,7 +109,29 @@ class Dispatcher:
     @property
     def can_end(self) -> bool:
         """Whether every actor with deliveries can say how far they came: it has made again what an actor before it may have sent."""
-        return all(host.has_caught_up or not self._roster.book.loads[name] for name, host in self.hosts.items())
+        return not self._away
+
+    @property
+    def _away(self) -> list[str]:
+        """The actors that cannot say yet how far their deliveries came."""
+        return [name for name, host in self.hosts.items() if not host.has_caught_up and self._roster.book.loads[name]]
+
+    @property
+    def unended(self) -> dict[str, Host]:
+        """The actors that have not ended; of those that have not been heard of only the ones with deliveries."""
+        away = self._away
+        return {name: host for name, host in self.hosts.items() if name in away or not (host.status is None or host.status.has_ended)}
+
+    @property
+    def can_drain(self) -> list[str]:
+        """The actors that can be ended, because they can say how far their deliveries came."""
+        away = self._away
+        return [name for name in self.unended if name not in away]
+
+    @property
+    def left(self) -> Left:
+        """What the end of the run waits for."""
+        return Left.of(self.unended, len(self._away), self.hosts.totals.acked)
 
     # Requests and facts
 
@@ -200,19 +224,20 @@ class Dispatcher:
         if now_ms - self._checkpointed_ms >= CHECKPOINT_PERIOD_MS:
             self._checkpointed_ms = now_ms
             instructions += self._roster.checkpoints()
-        if now_ms - self._reporter.reported_ms >= REPORT_PERIOD_MS:
-            instructions.append(self._run_event(now_ms))
-        return instructions
+        return [*instructions, *self.report_run(now_ms)]
 
-    def finish(self, statuses: Iterable[DriverStatus], now_ms: float) -> list[Instruction]:
-        """End the run with its actors' last statuses. One that cannot end yet is left as it is, to be gone on with."""
-        ends = self.can_end
-        instructions = [instruction for status in statuses if not self.hosts[status.name].is_new(status) for instruction in self.report(status)]
-        if self._course.clock is None:
-            return instructions
+    def report_run(self, now_ms: float) -> list[Instruction]:
+        """Say how the run stands, once a second."""
+        is_due = self.has_begun and now_ms - self._reporter.reported_ms >= REPORT_PERIOD_MS
+        return [self._run_event(now_ms)] if is_due else []
+
+    def finish(self, now_ms: float, *, ends: bool) -> list[Instruction]:
+        """Say how the run stands at its end. One that does not end is left as it is, to be gone on with."""
+        if not self.has_begun:
+            return []
         if ends:
             self._course.end()
-        return [*instructions, self._run_event(now_ms)]
+        return [self._run_event(now_ms)]
 
     # How
 

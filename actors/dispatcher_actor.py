@@ -15,6 +15,7 @@ from actors.course import resumed_plan
 from actors.crew import RayCrew
 from actors.dispatch_loop import DispatchLoop
 from actors.dispatcher import Dispatcher
+from actors.ending import Left
 from actors.facts import KafkaFacts
 from actors.journal import FileJournal, Journal, JournalClosed, NoPlace, Superseded
 from actors.kafka import consumer_options, producer_options
@@ -30,7 +31,6 @@ from engine.scenario import Scenario
 logger = logging.getLogger(__name__)
 
 _STEP_WAIT_S = 0.03
-_STOP_S = 1.0
 
 JOURNAL_GROUP = "code-delivery-journal"
 """A consumer must name a group; this one commits nothing."""
@@ -49,15 +49,17 @@ class Progress:
     ----------
     is_exhausted : nothing is on the road and nothing will be, unless somebody asks for it.
     is_over : the run has come to the end of its duration.
-    can_end : every driver actor can say how far its deliveries came; an end before that leaves the run unended.
     refusal : why the run cannot be, or cannot be here any more; empty if it can.
+    left : what its end waits for; None before its end.
+    summary : its totals once it has ended; None before.
     """
 
     pid: int
     is_exhausted: bool = False
     is_over: bool = False
-    can_end: bool = True
     refusal: str = ""
+    left: Left | None = None
+    summary: Summary | None = None
 
 
 class Dispatching:
@@ -76,26 +78,41 @@ class Dispatching:
         self._loop: DispatchLoop | None = None
         #: Taken between two steps: in the midst of one, a delivery may have left the fleet and not yet be on the road.
         self._progress = Progress(os.getpid())
-        self._stopping, self._opened = threading.Event(), threading.Event()
+        self._stopping, self._giving_up = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            loop, dispatcher = self._open()
-            self._loop, self._dispatcher = loop, dispatcher
-            self._opened.set()
+            self._loop, self._dispatcher = loop, dispatcher = self._open()
             while not self._stopping.is_set():
                 loop.step(_STEP_WAIT_S)
-                self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over, dispatcher.can_end or not dispatcher.has_begun)
+                self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over)
+            self._end(loop, dispatcher)
         except JournalClosed:
             logger.error("the run ends while the broker is away; its journal does not say so")
+            self._let_go()
         except (RunRefused, Superseded, NoPlace) as error:
             self._refuse(str(error))
         except Exception:
             # A new process that replays the journal is surer than one that goes on in an unknown state.
             logger.exception("the dispatcher failed; its process ends and is restarted")
             os._exit(1)
+
+    def _end(self, loop: DispatchLoop, dispatcher: Dispatcher) -> None:
+        """End the run: drivers say how far each delivery came, everything is flushed, actors end."""
+        while not loop.end_step():
+            self._progress = Progress(os.getpid(), left=dispatcher.left)
+            if self._giving_up.wait(_STEP_WAIT_S):
+                loop.abandon()
+                break
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._crew is not None:
+            self._crew.dismiss()
+        summary = Summary(self._plan.run_id) if self._dispatcher is None else Summary.of(self._dispatcher)
+        self._progress = Progress(os.getpid(), summary=summary)
 
     def _open(self) -> tuple[DispatchLoop, Dispatcher]:
         # The journal first: it knows where the drivers sat, and it keeps an earlier dispatcher that still lives from acting.
@@ -122,38 +139,24 @@ class Dispatching:
         if self._crew is not None:
             self._crew.dismiss()
         self._progress = Progress(os.getpid(), refusal=reason)
-        self._opened.set()
 
     def progress(self) -> Progress:
         """Return how far the run has come."""
         return self._progress
 
-    def drain(self, timeout_s: float) -> Summary:
-        """End the run: drivers say how far each delivery came, everything is flushed, actors end. Returns the totals.
+    def end(self, *, give_up: bool) -> Progress:
+        """Have the run end, and return how far it has come; returns at once, and a second call changes nothing.
 
-        Raises
-        ------
-        RunRefused : the run goes on elsewhere.
+        Parameters
+        ----------
+        give_up : wait no longer for what has not arrived.
         """
-        self._opened.wait(timeout_s)
         self._stopping.set()
-        self._thread.join(_STOP_S)
-        if self._loop is not None and self._thread.is_alive():
-            self._loop.stop()
-            self._thread.join(_STOP_S)
-        if self._loop is None or self._dispatcher is None or self._progress.refusal:
-            return self._undrained()
-        try:
-            self._loop.drain(timeout_s)
-        except Superseded as error:
-            self._refuse(str(error))
-            return self._undrained()
-        return Summary.of(self._dispatcher)
-
-    def _undrained(self) -> Summary:
-        if self._progress.refusal:
-            raise RunRefused(self._progress.refusal)
-        return Summary(self._plan.run_id)
+        if give_up and not self._giving_up.is_set():
+            self._giving_up.set()
+            if self._loop is not None:
+                self._loop.stop()
+        return self._progress
 
 
 def open_journal(run_id: str, settings: Settings) -> Journal:

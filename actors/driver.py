@@ -73,7 +73,7 @@ class DriverHost:
         self._finished_from = 0
         self._unsent = self._unsent_settled = 0
         self._lateness = Lateness()
-        self._stopped = False
+        self._stopped = self._has_told_last = self._has_ended = False
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
         """Go by another clock from its own wall instant on; until then by the one before. Nothing is sent that is due after `end_ms` (virtual epoch ms)."""
@@ -216,17 +216,18 @@ class DriverHost:
                 finished_from=self._finished_from,
                 finished=tuple(self._finished),
                 figures=self._publisher.figures,
+                unacknowledged=self._publisher.unacknowledged,
+                has_ended=self._has_ended,
             )
 
     def stop(self) -> None:
         """Let `tick` do nothing more; a tick under way ends after its current piece."""
         self._stopped = True
 
-    def suspend(self, timeout_s: float) -> int:
-        """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, flush, and return how many records are lost.
+    def suspend(self) -> None:
+        """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, and of the run what was measured.
 
-        What is measured is told before the flush, and what the flush has shown to have arrived after it, in a short one of its own.
-        Called by the thread that ticks, or once that one has ended. A host that never came up to the clock says nothing of its deliveries: an incarnation
+        Called by the thread that ticks, which goes on with `flush`. A host that never came up to the clock says nothing of its deliveries: an incarnation
         before it may have sent more of them than it knows.
         """
         with self._lock:
@@ -234,9 +235,17 @@ class DriverHost:
         number = self._publisher.publish(EncodedRecords(), events)
         self._on_the_way.append(_Sent(number, None, self._ended(events)))
         self._metering.tell(self._now_ms(), len(events))
-        left = self._publisher.flush(timeout_s)
+
+    def flush(self, wait_s: float) -> bool:
+        """After `suspend`: wait a while for acknowledgements, and return whether everything has arrived. Called by the thread that ticks, until it has.
+
+        What the last acknowledgements have shown is measured too; it is told once they are there, and waited for as well.
+        """
+        left = self._publisher.flush(wait_s)
         self._note_settled()
-        if left:
-            return left
-        self._metering.tell(self._now_ms(), 0)
-        return self._publisher.flush(timeout_s)
+        if not left and not self._has_told_last:
+            self._has_told_last = True
+            self._metering.tell(self._now_ms(), 0)
+            left = self._publisher.flush(wait_s)
+        self._has_ended = not left
+        return self._has_ended

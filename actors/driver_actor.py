@@ -13,14 +13,14 @@ from actors.assignment import Batch, DriverStatus, Steering
 from actors.driver import DriverHost
 from actors.open_publisher import open_publisher
 from actors.pacing import delay_ms
-from actors.publisher import ProducerFailed
 from actors.settings import Settings
 from engine.clock import RunClock
 from engine.simulation import FleetSimulation
 
 logger = logging.getLogger(__name__)
 
-_STOP_S = 1.0
+_FLUSH_S = 0.25
+"""One wait for acknowledgements at the end; it is begun again until the last one is there, for it is the dispatcher that knows how long to wait."""
 
 SETTLE_S = 0.01
 """Between two ticks the producer is asked so often what has arrived, while something is on the way: an acknowledgement is noticed about so late at most."""
@@ -58,9 +58,12 @@ class TickingDriver:
         try:
             while self._rest():
                 self._host.tick()
+            self._host.suspend()
+            while not self._host.flush(_FLUSH_S):
+                pass
         except Exception:
             # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged ones, is sure to have no gap.
-            logger.exception("a tick failed; the process ends and is restarted")
+            logger.exception("a tick or the end failed; the process ends and is restarted")
             os._exit(1)
 
     def _rest(self) -> bool:
@@ -92,26 +95,13 @@ class TickingDriver:
         """See `DriverHost.status`."""
         return self._host.status(finished_seen)
 
-    def drain(self, timeout_s: float) -> DriverStatus:
-        """Stop ticking, send the final events, flush, and return the last status. A second call changes nothing.
+    def drain(self) -> None:
+        """Stop ticking, send the final events, and flush until everything has arrived; returns at once, and `status` says how far it is.
 
-        A Ray actor is not told when its node goes, so whoever ends a run calls this.
+        A Ray actor is not told when its node goes, so the dispatcher that ends a run calls this. A second call changes nothing.
         """
-        if not self._stopping.is_set():
-            self._stopping.set()
-            self._host.stop()
-            self._thread.join(_STOP_S)
-            if self._thread.is_alive():
-                logger.error("the broker takes nothing; what is still queued is lost")
-            else:
-                try:
-                    left = self._host.suspend(timeout_s)
-                except ProducerFailed as error:
-                    logger.error("the producer has failed; what is still queued is lost: %s", error)
-                    return self._host.status()
-                if left:
-                    logger.error("%d records were not acknowledged within %g s and are lost", left, timeout_s)
-        return self._host.status()
+        self._stopping.set()
+        self._host.stop()
 
 
 DriverActor = ray.remote(max_restarts=-1, max_task_retries=0)(TickingDriver)

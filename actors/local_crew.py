@@ -27,6 +27,7 @@ class LocalCrew:
         self._publishers: dict[str, MemoryPublisher] = {}
         self._hosts: dict[str, DriverHost] = {}
         self._steered: list[tuple[Steering, int | None]] = []
+        self._drained: set[str] = set()
         #: They take over what they are given at once; a test may say that they do not.
         self.untaken = 0
         for name in plan.actors:
@@ -35,6 +36,7 @@ class LocalCrew:
     def restart(self, name: str) -> None:
         """Kill a host, if there is one, with all it knows, and put a new one in its place; what it has published stays published."""
         self._past += [self._publishers[name]] if name in self._publishers else []
+        self._drained.discard(name)
         self._publishers[name] = MemoryPublisher()
         self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self._publishers[name], self._now_ms)
 
@@ -48,14 +50,17 @@ class LocalCrew:
         """All events that were ever published."""
         return [event for publisher in [*self._past, *self._publishers.values()] for event in publisher.events]
 
-    def hold(self, name: str) -> None:
-        """Acknowledge nothing any more to a host."""
-        self._publishers[name].holding = True
+    def hold(self, name: str, *, holding: bool = True) -> None:
+        """Acknowledge nothing any more to a host, or everything again."""
+        self._publishers[name].holding = holding
 
     def tick(self) -> None:
-        """Let every host tick once."""
-        for host in self._hosts.values():
-            host.tick()
+        """Let every host tick once, or flush if it was drained."""
+        for name, host in self._hosts.items():
+            if name in self._drained:
+                host.flush(0.0)
+            else:
+                host.tick()
 
     def add(self, actor: str, batch: Batch) -> None:
         """Give a host some deliveries, in small parts, as a driver actor takes over a large batch."""
@@ -79,9 +84,9 @@ class LocalCrew:
         done, self._steered = self._steered, []
         return done
 
-    def drain(self, timeout_s: float) -> list[DriverStatus]:
-        """End every host and return their last statuses."""
-        for host in self._hosts.values():
-            host.stop()
-            host.suspend(timeout_s)
-        return [host.status() for host in self._hosts.values()]
+    def drain(self, actor: str) -> None:
+        """Have a host end."""
+        if actor not in self._drained:
+            self._drained.add(actor)
+            self._hosts[actor].stop()
+            self._hosts[actor].suspend()

@@ -16,6 +16,7 @@ from ray.exceptions import GetTimeoutError, RayActorError
 from actors.cluster import ray_cluster
 from actors.crew import NO_TASK_EVENTS
 from actors.dispatcher_actor import DispatcherActor, Progress
+from actors.patience import LAST_WORDS_S, Patience
 from actors.plan import RunPlan, RunRefused, make_run_id, plan_run
 from actors.settings import Settings
 from actors.summary import Summary
@@ -23,15 +24,10 @@ from engine.scenario import Scenario
 
 logger = logging.getLogger(__name__)
 
-FLUSH_S = 1.5
-"""Time for the producers to bring home what is under way when a run ends; the whole end takes less than 5 s."""
-
 NAMESPACE = "code-delivery"
 """Of everything in the cluster that is ours; a run's actors are in a namespace that begins with it."""
 
-_DRAIN_S = 3.2
 _NAME_S = 15.0
-_RETURN_S = 15.0
 _PROGRESS_S = 0.25
 _DISPATCHER_CPUS = 0.05
 
@@ -45,6 +41,7 @@ def run(
     start_ms: int | None = None,
     stop: threading.Event | None = None,
     on_start: Callable[[], None] = lambda: None,
+    on_wait: Callable[[str], None] = lambda _: None,
 ) -> Summary:
     """Run a scenario until `stop` is set or it has come to its end, and return its totals.
 
@@ -54,6 +51,7 @@ def run(
     once : end as well when no delivery is on the road and the fleet has no more; otherwise the run goes on serving requests.
     start_ms : virtual epoch ms at which the run begins; the present if absent.
     on_start : called when the cluster is up. Ray sets signal handlers of its own, so this is the time to set others.
+    on_wait : given a sentence each time that the end of the run waits for something else.
 
     Raises
     ------
@@ -65,10 +63,19 @@ def run(
     with ray_cluster(settings, NAMESPACE) as cpus:
         on_start()
         plan = plan_run(scenario, run_id, cpus, actor_cpus=settings.actor_cpus, start_ms=start_ms)
-        return run_plan(settings, scenario, plan, cpus=cpus, once=once, stop=stop or threading.Event())
+        return run_plan(settings, scenario, plan, cpus=cpus, once=once, stop=stop or threading.Event(), on_wait=on_wait)
 
 
-def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, cpus: float, once: bool, stop: threading.Event) -> Summary:
+def run_plan(
+    settings: Settings,
+    scenario: Scenario,
+    plan: RunPlan,
+    *,
+    cpus: float,
+    once: bool,
+    stop: threading.Event,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> Summary:
     """Run a plan on the cluster that this process is connected to, with so many CPUs; see `run`.
 
     A run that an earlier process has begun is gone on with: its drivers, if they live, are taken over, and otherwise made again.
@@ -86,8 +93,7 @@ def run_plan(settings: Settings, scenario: Scenario, plan: RunPlan, *, cpus: flo
                 raise RunRefused(progress.refusal)
             if progress is not None and (progress.is_over or (once and progress.is_exhausted)):
                 break
-        _wait_for_drivers(dispatcher)
-        return _drain(dispatcher, plan.run_id)
+        return _end(dispatcher, plan, settings.end_wait_s, on_wait)
     finally:
         with contextlib.suppress(ValueError):  # the cluster has gone before us
             ray.kill(dispatcher, no_restart=True)
@@ -113,26 +119,28 @@ def _ask(question: Any) -> Progress | None:
     return answer
 
 
-def _wait_for_drivers(dispatcher: Any) -> None:
-    """Give drivers that are being restarted the time to make again what was sent before; until then they would say too little of their deliveries."""
-    deadline = time.monotonic() + _RETURN_S
-    while time.monotonic() < deadline:
-        progress = _ask(dispatcher.progress.remote())
-        if progress is not None and (progress.can_end or progress.refusal):
-            return
+def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[str], None]) -> Summary:
+    """End the run and return its totals: wait as long as it gets on, and `end_wait_s` more; then give up what has not arrived.
+
+    The dispatcher is asked again and again, because the one that Ray starts in the place of one that died does not know that the run ends.
+    """
+    patience, gives_up, said = Patience(end_wait_s, time.monotonic()), False, ""
+    while True:
+        progress = _ask(dispatcher.end.remote(give_up=gives_up))
+        if progress is not None and progress.refusal:
+            raise RunRefused(progress.refusal)
+        if progress is not None and progress.summary is not None:
+            return progress.summary
+        left = None if progress is None else progress.left
+        sentence = "waiting for the dispatcher" if progress is None else said if left is None else left.sentence
+        if sentence != said:
+            said = sentence
+            on_wait(sentence)
+        if patience.is_over(() if left is None else left.measures, time.monotonic()):
+            if gives_up:
+                break
+            logger.error("run %s gives up after %g s without progress, while %s", plan.run_id, end_wait_s, sentence)
+            patience, gives_up = Patience(LAST_WORDS_S, time.monotonic()), True
         time.sleep(_PROGRESS_S)
-
-
-def _drain(dispatcher: Any, run_id: str) -> Summary:
-    deadline = time.monotonic() + _DRAIN_S
-    while (left_s := deadline - time.monotonic()) > 0:
-        try:
-            summary: Summary = ray.get(dispatcher.drain.remote(min(FLUSH_S, left_s)), timeout=left_s)
-        except GetTimeoutError:
-            break
-        except RayActorError:
-            time.sleep(0.1)  # it has just died; the one that Ray starts in its place drains
-        else:
-            return summary
-    logger.error("run %s did not end in time; its last positions may be missing", run_id)
-    return Summary(run_id)
+    logger.error("run %s did not end in time; its last positions may be missing", plan.run_id)
+    return Summary(plan.run_id, unended=plan.placement.actors)

@@ -82,6 +82,11 @@ class NativePublisher:
         return self._on_the_way[0].number - 1 if self._on_the_way else self._number
 
     @property
+    def unacknowledged(self) -> int:
+        """Records that have not arrived."""
+        return self._pending
+
+    @property
     def figures(self) -> ProducerFigures | None:
         """How the producer did lately."""
         return self._figures

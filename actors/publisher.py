@@ -62,7 +62,7 @@ class Message(Protocol):
 
 
 class Publisher(Protocol):
-    """Where a tick's facts go. Used by one thread; any thread may ask for `counts` and `figures`."""
+    """Where a tick's facts go. Used by one thread; any thread may ask for `counts`, `unacknowledged` and `figures`."""
 
     @property
     def counts(self) -> Counts:
@@ -75,6 +75,10 @@ class Publisher(Protocol):
     @property
     def settled(self) -> int:
         """Newest number given by `publish` up to which everything has arrived; 0 at first."""
+
+    @property
+    def unacknowledged(self) -> int:
+        """Records of any kind that were handed over and have not arrived."""
 
     @property
     def figures(self) -> ProducerFigures | None:
@@ -164,6 +168,11 @@ class MemoryPublisher:
         return self._settled
 
     @property
+    def unacknowledged(self) -> int:
+        """Positions that have not arrived."""
+        return len(self.positions) - self._acked
+
+    @property
     def figures(self) -> ProducerFigures | None:
         """None: there is no producer."""
         return None
@@ -187,4 +196,4 @@ class MemoryPublisher:
     def flush(self, timeout_s: float) -> int:  # noqa: ARG002
         """Acknowledge everything, unless `holding`, and return how many positions are not."""
         self.poll()
-        return len(self.positions) - self._acked
+        return self.unacknowledged

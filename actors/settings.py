@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from actors.patience import END_WAIT_S
 from engine.codec import KeyField
 from engine.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection, SaslMechanism, SecurityProtocol
 
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     ray_address: str = Field(default="", description="address of a running Ray cluster; empty: a local one is started and ended with the run")
     ray_object_store_mb: int = Field(default=256, ge=80, le=1_000_000, description="memory for Ray's object store, MiB; positions never pass through it")
     actor_cpus: float | None = Field(default=None, gt=0, le=64, description="CPUs that Ray reserves for one driver actor; empty: the cluster's CPUs shared out")
+    end_wait_s: float = Field(default=END_WAIT_S, gt=0, le=3600, description="how long the end of a run waits while nothing more is acknowledged or stored, s")
     tick_ms: int = Field(default=50, ge=5, le=1000, description="wall time between two ticks of a driver actor, ms")
 
     @model_validator(mode="after")

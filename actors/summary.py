@@ -16,6 +16,7 @@ class Summary:
     ----------
     deliveries : how many were started.
     produced, acked, failed : positions handed to Kafka, acknowledged by it, refused by it for good.
+    unended, unacknowledged : driver actors whose end was given up, and records of any kind, final events too, that they had not got acknowledged by then.
     lateness_p50_ms, lateness_p99_ms, lateness_max_ms : wall time of producing minus wall time at which a position was due; None without positions.
     """
 
@@ -24,6 +25,8 @@ class Summary:
     produced: int = 0
     acked: int = 0
     failed: int = 0
+    unended: int = 0
+    unacknowledged: int = 0
     lateness_p50_ms: float | None = None
     lateness_p99_ms: float | None = None
     lateness_max_ms: float | None = None
@@ -31,7 +34,7 @@ class Summary:
     @classmethod
     def of(cls, dispatcher: Dispatcher) -> Summary:
         """Return the totals of a dispatcher's run."""
-        totals, lateness = dispatcher.hosts.totals, dispatcher.hosts.lateness()
+        totals, lateness, left = dispatcher.hosts.totals, dispatcher.hosts.lateness(), dispatcher.left
         p50 = lateness.percentile(50)
         return cls(
             run_id=dispatcher.plan.run_id,
@@ -39,6 +42,8 @@ class Summary:
             produced=totals.produced,
             acked=totals.acked,
             failed=totals.failed,
+            unended=left.unended,
+            unacknowledged=left.unacknowledged,
             lateness_p50_ms=p50,
             lateness_p99_ms=lateness.percentile(99),
             lateness_max_ms=None if p50 is None else round(lateness.max_ms, 1),

@@ -12,12 +12,10 @@ import uvicorn
 from pydantic import ValidationError
 
 from api.app import create_app
+from api.bounds import GRACE_S
 from api.log import server_level, set_up
 from api.settings import Settings
 from api.tuning import tune_process
-
-GRACE_S = 1
-"""How long open requests may take once the end has been asked for; live sockets are closed at once."""
 
 
 class PortTaken(RuntimeError):

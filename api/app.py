@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -14,12 +13,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import problems
-from api.accounting import account_of
 from api.basemap import Basemap
 from api.body_limit import BodyLimit
 from api.bus import Bus, KafkaBus
 from api.catalogue import Catalogue
 from api.deps import Services, Stores
+from api.ending import end
 from api.live import Hub, live_router
 from api.metering import Station
 from api.metrics import Metrics, RequestMetrics
@@ -38,7 +37,6 @@ from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
 from api.stream.tally import Tally
 from api.telling import Telling
 from engine.errors import EngineError
-from engine.ledger import Account
 from engine.messages import Worker
 from engine.meter import Segment
 
@@ -46,11 +44,6 @@ logger = logging.getLogger(__name__)
 
 JSON_LIMIT_BYTES = 1024 * 1024
 """Largest body of a request that uploads no file."""
-
-STOP_S = 1.0
-DRAIN_POLL_S = 0.05
-QUIET_S = 1.0
-"""When nothing has arrived for so long, what is missing will not come."""
 
 _DESCRIPTION = "Live, measured, large-scale simulation of delivery fleets. SI units; times are virtual epoch milliseconds; errors are problem+json."
 _TAGS = [
@@ -95,7 +88,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
             yield
         finally:
             warming.cancel()
-            await _end(parts)
+            await end(parts)
 
     app = FastAPI(
         title="Code Delivery",
@@ -209,40 +202,3 @@ async def _warm_up(parts: Services) -> None:
         await parts.basemap.streets()
     except EngineError as error:
         logger.error("there is no base map: %s", error)
-
-
-async def _end(parts: Services) -> None:
-    """End in the order in which nothing is lost: read to the end, store, commit, tell what was measured, let go."""
-    await _drain(parts)
-    await asyncio.gather(*(asyncio.to_thread(reader.stop, STOP_S) for reader in parts.readers))
-    await parts.telling.end(STOP_S)
-    for run_id in parts.tally.heard_of():
-        account = await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally)
-        if account is not None:
-            logger.info("run %s: %s", run_id, account.to_json())
-    await parts.bus.close()
-    await parts.stores.state.close()
-    await parts.stores.history.close()
-
-
-async def _drain(parts: Services) -> None:
-    """Go on until every run that has ended is stored whole, while something still arrives, at most DRAIN_SECONDS.
-
-    A run that still goes on has no end to wait for.
-    """
-    if not any(reader.role == Role.HISTORY for reader in parts.readers):
-        return
-    began = changed = time.monotonic()
-    before: list[Account] = []
-    while unsettled := await _unsettled(parts):
-        now = time.monotonic()
-        if unsettled != before:
-            before, changed = unsettled, now
-        if now - began > parts.settings.drain_seconds or now - changed > QUIET_S:
-            return
-        await asyncio.sleep(DRAIN_POLL_S)
-
-
-async def _unsettled(parts: Services) -> list[Account]:
-    accounts = [await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally) for run_id in parts.tally.heard_of()]
-    return [account for account in accounts if account is not None and account.missing > 0]

@@ -43,6 +43,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.bounds import DRAIN_S
 from api.key import ApiKey
 from engine.address import HOST, HOW_TO_ENCODE, IDENTITY
 from engine.data import NETWORKS
@@ -105,7 +106,7 @@ class Settings(BaseSettings):
     ui_dir: Path | None = None
     basemap: str = "liechtenstein"
     upload_limit_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
-    drain_seconds: float = Field(default=3.0, ge=0, le=600)
+    drain_seconds: float = Field(default=DRAIN_S, ge=0, le=600)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("api_roles", "allowed_hosts", mode="before")

@@ -7,11 +7,14 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from api.key import KEY_HEADER, checked_key
 from cli.http_address import checked_address
 from cli.ledger_table import LedgerSummary
 from engine.address import without_identity
+
+_WAITING = frozenset({"delivery_consumer_lag_records", "delivery_sink_waiting_positions"})
 
 
 class ApiError(RuntimeError):
@@ -59,10 +62,18 @@ class ApiClient:
         """Ask something of a run, as ``POST /runs/{id}/{action}``, and return what was accepted."""
         return dict(self._request("POST", f"/runs/{quote(run_id, safe='')}/{action}", json=body))
 
-    def ledger(self, run_id: str) -> LedgerSummary | None:
-        """Return a run's ledger, or None while the API has not heard of the run."""
-        answer = self._request("GET", f"/runs/{run_id}/ledger", missing_ok=True)
+    def ledger(self, run_id: str, timeout_s: float) -> LedgerSummary | None:
+        """Return a run's ledger, or None while the API has not heard of the run; a store with many positions may count for long."""
+        answer = self._request("GET", f"/runs/{run_id}/ledger", missing_ok=True, timeout=timeout_s)
         return None if answer is None else LedgerSummary.from_json(answer)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many records each store's reader has still to read from Kafka or to store, by the store's name."""
+        found: dict[str, int] = {}
+        for family in text_string_to_metric_families(self._answer("GET", "/metrics").text):
+            for sample in family.samples if family.name in _WAITING else ():
+                found[sample.labels["role"]] = found.get(sample.labels["role"], 0) + int(sample.value)
+        return found
 
     def upload_routes(self, path: Path, *, skip_invalid: bool, file_format: str | None) -> dict[str, Any]:
         """Upload a route file and return what the API made of it: ``{"routes": [...], "skipped": [...]}``."""
@@ -75,14 +86,16 @@ class ApiClient:
         self._client.close()
 
     def _request(self, method: str, path: str, *, missing_ok: bool = False, **arguments: Any) -> Any:
+        answer = self._answer(method, path, missing_ok=missing_ok, **arguments)
+        return None if answer.status_code == 404 else answer.json()
+
+    def _answer(self, method: str, path: str, *, missing_ok: bool = False, **arguments: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **arguments)
         except httpx.TransportError as error:
             raise ApiError(f"{self.url}{path} does not answer: {error}") from error
-        if answer.status_code == 404 and missing_ok:
-            return None
-        if answer.is_error:
+        if answer.is_error and not (answer.status_code == 404 and missing_ok):
             problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
             reason = problem.get("detail") or problem.get("title") or answer.reason_phrase
             raise ApiError(f"{self.url}{path} answered {answer.status_code}: {reason}")
-        return answer.json()
+        return answer

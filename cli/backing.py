@@ -21,10 +21,12 @@ class Backing(Protocol):
     ----------
     title : what a person is told of the broker.
     settle_s : how long the stores may take from a run's last record until a reader sees it.
+    keeps_records : whether what waits in Kafka is there after `stop` and a new start.
     """
 
     title: str
     settle_s: float
+    keeps_records: bool
 
     def start(self, tell: Tell) -> Mapping[str, str]:
         """Start what does not run, and return the settings by which the API and the simulation find it; `tell` is given a line for each step."""
@@ -43,6 +45,7 @@ class Embedded:
 
     title = "embedded"
     settle_s = 10.0
+    keeps_records = False
 
     def __init__(self, positions_per_s: float) -> None:
         self._broker = EmbeddedBroker(positions_per_s)
@@ -69,6 +72,7 @@ class LocalServices:
 
     title = "Apache Kafka, a local process"
     settle_s = 30.0
+    keeps_records = True
 
     def __init__(self, folder: Path) -> None:
         from cli.services import Services  # only this profile waits for it

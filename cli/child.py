@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from engine.folders import make_private
+
+_POLL_S = 0.1
+
+_TAIL_BYTES = 64 * 1024
+"""As much of a log's end is looked at for its last lines."""
 
 
 class ChildDied(RuntimeError):
@@ -65,30 +72,48 @@ class Child:
     def last_words(self, lines: int = 15) -> str:
         """Return the last lines that this process wrote."""
         with self.log.open("rb") as file:
-            file.seek(self._log_start)
+            file.seek(max(self._log_start, self.log.stat().st_size - _TAIL_BYTES))
             return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+
+    def said(self) -> dict[str, Any]:
+        """Return the newest of the JSON objects that this process wrote for us, one a line; empty if there is none among its last lines."""
+        lines = [line for line in self.last_words().splitlines() if line.startswith("{") and line.endswith("}")]
+        return dict(json.loads(lines[-1])) if lines else {}
 
     def terminate(self) -> None:
         """Ask the process to end (SIGTERM); returns at once."""
         if self.pid is not None and self._process is not None:
             self._process.terminate()
 
-    def stop(self, timeout_s: float) -> bool:
-        """End the process and all it started; return whether it ended in time by itself."""
+    def stop(self, timeout_s: float, has_moved: Callable[[], bool] = lambda: False) -> bool:
+        """End the process and all it started; return whether it ended in time by itself.
+
+        Parameters
+        ----------
+        has_moved : asked again and again; where its end got on, the time begins anew.
+        """
         if self._process is None:
             return True
         descendants = self._descendants()
         self.terminate()
-        try:
-            self._process.wait(timeout_s)
-            in_time = True
-        except subprocess.TimeoutExpired:
+        in_time = self._has_ended(timeout_s, has_moved)
+        if not in_time:
             descendants += self._descendants()
             self._process.kill()
             self._process.wait()
-            in_time = False
         _end(descendants)
         return in_time
+
+    def _has_ended(self, timeout_s: float, has_moved: Callable[[], bool]) -> bool:
+        """Wait for the process's end, and return whether it came in time."""
+        deadline = time.monotonic() + timeout_s
+        while self.exit_code is None:
+            if has_moved():
+                deadline = time.monotonic() + timeout_s
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
 
     def _descendants(self) -> list[psutil.Process]:
         if self.pid is None:

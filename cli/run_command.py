@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.scenario_file import effective_scenario, write_run
@@ -44,5 +45,5 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
                         progress.update(task, completed=(run["eventTime"] - began_ms) / 1000, told=told)
         finally:
             with console.status("stopping") as status:
-                ledger = stack.stop(lambda step: status.update(step))
-    return report(console, run_id, ledger, stack.summary(), as_json=as_json)
+                ending = stack.stop(lambda step: status.update(escape(step)))
+    return report(console, run_id, ending, stack.summary(), as_json=as_json)

@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from actors.patience import END_WAIT_S
+from api.bounds import DRAIN_S
 from api.key import ApiKey
 from engine.errors import InvalidInput
 
@@ -34,6 +36,8 @@ class UpSettings(BaseSettings):
     services_dir : SERVICES_DIR, folder of the local services; ``services`` in the data folder if absent.
     api_host : API_HOST, address on which the API serves.
     api_key : API_KEY, handed on to the API.
+    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; handed on to the simulation.
+    drain_seconds : DRAIN_SECONDS, handed on to the API.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -46,6 +50,8 @@ class UpSettings(BaseSettings):
     services_dir: Path | None = None
     api_host: str = "127.0.0.1"
     api_key: ApiKey | None = None
+    end_wait_s: float = Field(default=END_WAIT_S, gt=0, le=3600)
+    drain_seconds: float = Field(default=DRAIN_S, ge=0, le=600)
 
     @property
     def url(self) -> str:

@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
-from cli.ledger_table import LedgerSummary, ledger_table
+from cli.ending import Ending
+from cli.ledger_table import ledger_table
 from cli.scenario_file import effective_scenario, write_run
 from cli.settings import UpSettings
 from cli.stack import Stack
@@ -40,19 +43,18 @@ def ended_by_signals() -> Iterator[threading.Event]:
 LATENESS = ("latenessP50Ms", "latenessP99Ms", "latenessMaxMs")
 
 
-def report(console: Console, run_id: str, ledger: LedgerSummary | None, summary: Mapping[str, Any], *, as_json: bool) -> int:
-    """Print the ledger and the lateness, and return the exit code: 0 only if every position is accounted for."""
-    if ledger is None:
-        console.print("[bold red]no ledger:[/] the run ended before the API had heard of it")
-        return 1
+def report(console: Console, run_id: str, ending: Ending, summary: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print the ledger, the lateness and what waits, and return the exit code: 0 only if every position is accounted for and none waits for a store."""
     if as_json:
-        print(json.dumps({"runId": run_id, **ledger.to_json(), **{name: summary.get(name) for name in LATENESS}}))  # noqa: T201 - the command's output
-    else:
-        console.print(ledger_table(run_id, ledger))
+        print(json.dumps({"runId": run_id, **ending.to_json(), **{name: summary.get(name) for name in LATENESS}}))  # noqa: T201 - the command's output
+    elif ending.ledger is not None:
+        console.print(ledger_table(run_id, ending.ledger))
         if summary.get("latenessP99Ms") is not None:
             p50, p99, most = (summary[name] for name in LATENESS)
             console.print(f"positions were sent {p50:.0f} ms after they were due (median), {p99:.0f} ms (p99), {most:.0f} ms at most", highlight=False)
-    return 0 if ledger.is_clean else 1
+    for sentence in ending.sentences():
+        console.print(Text(sentence, "bold red"))
+    return 0 if ending.is_clean else 1
 
 
 def up_live(settings: UpSettings, *, as_json: bool) -> int:
@@ -78,5 +80,5 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
                 stack.check()
         finally:
             with console.status("stopping") as status:
-                ledger = stack.stop(lambda step: status.update(step))
-    return report(console, run_id, ledger, stack.summary(), as_json=as_json)
+                ending = stack.stop(lambda step: status.update(escape(step)))
+    return report(console, run_id, ending, stack.summary(), as_json=as_json)

@@ -22,6 +22,7 @@ from concurrent.futures import Future, wait
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.metrics import Metrics
 from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
@@ -38,8 +39,8 @@ logger = logging.getLogger(__name__)
 
 COMMIT_S = 1.0
 RETRY_S = 1.0
-REVOKE_S = 5.0
-"""How long a rebalance waits for what is being stored; later it is stored all the same, and read again by the next owner."""
+COMMITTED_S = 2.0
+"""How long Kafka may take to say where the group has come to; it is asked again at the next commit."""
 
 
 class SinkLoop:
@@ -67,6 +68,8 @@ class SinkLoop:
         self._turns, self._room = Turns(sink.linger_s, sink.rest, sink.capacity), Room(sink.capacity)
         self._retry_at, self._refusals = 0.0, 0
         self._offsets = Offsets()
+        #: The first offset to read, by partition, of what this loop was given.
+        self._begins: dict[Partition, int] = {}
         self._committed_at = 0.0
         self._paused = False
         self._held, self._lag_records, self._write_s = 0, 0, 0.0
@@ -223,6 +226,7 @@ class SinkLoop:
                 consumer.commit(offsets=offsets, asynchronous=False)
             elif offsets:
                 consumer.commit(offsets=offsets)
+            self._learn_begins(consumer)
             self._lag_records = self._lag(consumer)
             self._metrics.lag.labels(self.role).set(self._lag_records)
         except KafkaException as error:
@@ -239,8 +243,16 @@ class SinkLoop:
         lag = 0
         for position in consumer.position(consumer.assignment()):
             low, high = consumer.get_watermark_offsets(position, cached=True)
-            lag += max(0, high - max(position.offset, low, 0)) if high > 0 else 0
+            begin = position.offset if position.offset >= 0 else self._begins.get((position.topic, position.partition), 0)
+            lag += max(0, high - max(begin, low, 0)) if high > 0 else 0
         return lag
+
+    def _learn_begins(self, consumer: Consumer) -> None:
+        """Ask where the group has come to in partitions of which nothing was read yet: what is before that is not waiting."""
+        known = self._begins.keys()
+        unread = [one for one in consumer.position(consumer.assignment()) if one.offset < 0 and (one.topic, one.partition) not in known]
+        for one in consumer.committed(unread, timeout=COMMITTED_S) if unread else ():
+            self._begins[one.topic, one.partition] = max(one.offset, 0)
 
     # -- rebalances, called within a poll --------------------------------------------------------------------------------------------------------------
 
@@ -258,6 +270,7 @@ class SinkLoop:
         logger.info("the %s consumer gave up %d partitions", self.role, len(partitions))
 
     def _disown(self, partitions: list[Partition]) -> None:
+        self._begins = {partition: begin for partition, begin in self._begins.items() if partition not in partitions}
         under_way = [*self._waiting, *([self._writing[0]] if self._writing else [])]
         self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from cli.child import Child
+from cli.ending import Ending
 from cli.ledger_table import LedgerSummary
 from cli.loadtest.disturbing import Disturber, Done
 from cli.loadtest.reader import MetricsReader
@@ -63,7 +64,7 @@ class LoadResult:
 
     Attributes
     ----------
-    ledger : None if the API did not live to tell it.
+    ending : what became of its positions.
     broker : what stood behind the chain, in words.
     summary : what the simulation said at its end.
     faults : how many faults on purpose were told, by kind.
@@ -73,12 +74,17 @@ class LoadResult:
     scenario: Scenario
     load: MeasuredLoad
     verdict: Verdict
-    ledger: LedgerSummary | None
+    ending: Ending
     broker: str
     summary: dict[str, Any] = field(default_factory=dict)
     done: Sequence[Done] = ()
     faults: dict[str, int] = field(default_factory=dict)
     ended: Ended = Ended.FINISHED
+
+    @property
+    def ledger(self) -> LedgerSummary | None:
+        """What the API accounted for; None if it did not."""
+        return self.ending.ledger
 
 
 class LoadRun:
@@ -107,7 +113,6 @@ class LoadRun:
         ------
         StackError, ChildDied, BrokerError, ServicesError : it could not run, or a part of it died.
         """
-        ledger = None
         try:
             self._stack.start(self._tell, asked, self._start_viewers)
             self._reader = MetricsReader(KafkaConnection(self._stack.bootstrap), self.run_id, self._collector)
@@ -117,14 +122,14 @@ class LoadRun:
             if self._viewers is not None:
                 self._viewers.stop(VIEWERS_STOP_S)
             try:
-                ledger = self._stack.end_parts(self._tell)
+                ending = self._stack.end_parts(self._tell)
                 if self._reader is not None:
                     self._tell("reading what was measured last")
                     self._reader.read_the_rest()
                     self._reader.close()
             finally:
                 self._stack.backing.stop(self._tell)
-        return self._result(ledger)
+        return self._result(ending)
 
     def _tell(self, step: str) -> None:
         self._watch(View(step, self.run_id, self._settings.url, done=self._disturber.done))
@@ -169,10 +174,10 @@ class LoadRun:
             self._aborting = verdict
         self._watch(View("running", self.run_id, self._settings.url, load, verdict, self._disturber.done))
 
-    def _result(self, ledger: LedgerSummary | None) -> LoadResult:
-        if ledger is not None:
+    def _result(self, ending: Ending) -> LoadResult:
+        if ending.ledger is not None:
             twice = self._reader.faults[FaultKind.DUPLICATED] if self._reader is not None else 0
-            self._collector.on_ledger(ledger, duplicated_on_purpose=twice)
+            self._collector.on_ledger(ending.ledger, duplicated_on_purpose=twice)
         load = self._collector.load(time.time() * 1000)
         ended = self._ended(load)
         verdict = judge(load, self._scenario.thresholds, interrupted=ended in (Ended.INTERRUPTED, Ended.CANCELLED))
@@ -183,7 +188,7 @@ class LoadRun:
             scenario=self._scenario,
             load=load,
             verdict=verdict,
-            ledger=ledger,
+            ending=ending,
             broker=self._stack.backing.title,
             summary=self._stack.summary(),
             done=tuple(self._disturber.done),

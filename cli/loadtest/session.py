@@ -174,6 +174,8 @@ class Session:
         self._console.print(closing(result.load, result.verdict, result.done))
         if result.ledger is not None:
             self._console.print(ledger_table(result.run_id, result.ledger))
+        for sentence in result.ending.sentences():
+            self._console.print(Text(sentence, "bold red"))
 
     def _tell_progress(self, progress: Progress) -> None:
         known = f"held {progress.highest:,}" + (f", not held {progress.lowest_failed:,}" if progress.lowest_failed else "")

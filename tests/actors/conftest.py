@@ -133,6 +133,15 @@ class World:
             self.crew.tick()
             self.now += step_ms
 
+    def end(self, rounds: int = 20) -> bool:
+        """End the run, as far as it comes in some rounds; return whether it is over."""
+        for _ in range(rounds):
+            if self.loop.end_step():
+                return True
+            self.crew.tick()
+            self.now += 100
+        return False
+
     def records(self) -> dict[bytes, set[bytes]]:
         """The distinct positions of each delivery."""
         found: dict[bytes, set[bytes]] = {}

@@ -27,7 +27,7 @@ def test_a_run_starts_when_all_actors_are_there_and_ends_when_all_has_arrived(ma
     world = make_world(drivers=4, actors=2)
     world.run(250)
     assert world.dispatcher.is_exhausted
-    world.loop.drain(1.0)
+    assert world.end()
     assert world.ledger().missing() == []
     assert world.ledger().summary().duplicated == 0
     last = run_events(world)[-1]
@@ -280,7 +280,7 @@ def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world) -> N
     assert [fact.reason for fact in world.facts.told if isinstance(fact, DeliveryEvent)] == ["run run is cancelled"]
     world.restart_dispatcher()
     world.run(300)
-    world.loop.drain(1.0)
+    assert world.end()
     assert run_events(world)[-1].state == RunState.CANCELLED
     assert world.dispatcher.deliveries == 4
 
@@ -288,7 +288,7 @@ def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world) -> N
 def test_draining_says_how_far_each_delivery_came(make_world) -> None:
     world = make_world(drivers=4)
     world.run(20)
-    world.loop.drain(1.0)
+    assert world.end()
     assert world.ledger().missing() == []
     assert {event.kind for event in world.crew.events} == {EventKind.STARTED, EventKind.SUSPENDED}
     assert run_events(world)[-1].state == RunState.FINISHED
@@ -332,6 +332,6 @@ def test_offsets_are_committed_after_the_decisions_are_journaled(make_world) -> 
 def test_a_gap_would_be_named(make_world) -> None:
     world = make_world(drivers=1, actors=1)
     world.run(20)
-    world.loop.drain(1.0)
+    assert world.end()
     del world.crew._publishers["driver-0"].positions[7]
     assert world.ledger().missing() == [Gap("run-0-0", 7, 7)]

@@ -66,7 +66,7 @@ def second(world) -> int:
 
 
 def ledger(world) -> SeqLedger:
-    world.loop.drain(1.0)
+    assert world.end()
     return world.ledger()
 
 

@@ -153,13 +153,13 @@ def test_a_journal_holds_what_is_going_on_and_not_what_was(make_world: World) ->
     marks = {key for key, _ in world.journal.lines if key.startswith("delivery/")}
     assert marks == {"delivery/early", "delivery/asked"}
     assert {key for key, _ in world.journal.lines} - marks == {"run", "clock", "fleet", "fleet/0", "actor/driver-0", "actor/driver-1", "requests"}
-    world.loop.drain(1.0)
+    assert world.end()
     assert set(world.journal.read()) == {"ended"}
 
 
 def test_a_run_that_has_ended_is_refused(make_world: World) -> None:
     world, _ = live(make_world, set())
-    world.loop.drain(1.0)
+    assert world.end()
     with pytest.raises(RunRefused, match="run run has ended and cannot be started again; give another run id"):
         world.restart_dispatcher()
 
@@ -171,7 +171,7 @@ def test_a_run_that_died_while_it_ended_is_ended(make_world: World) -> None:
     world.restart_dispatcher()
     world.run(1)
     assert world.dispatcher.is_over
-    world.loop.drain(1.0)
+    assert world.end()
     assert world.journal.read()["ended"]["state"] == "ended"
     assert [fact.state for fact in world.facts.told if isinstance(fact, RunEvent)][-1] == "finished"
 
@@ -182,16 +182,17 @@ def test_a_run_that_is_stopped_before_its_actors_are_there_can_be_gone_on_with(m
     world.run(3)
     world.restart_dispatcher()
     world.crew.statuses = lambda _: []
-    world.crew.drain = lambda _: []
     world.run(1)
-    world.loop.drain(1.0)
+    assert not world.end()
+    world.loop.stop()
+    world.loop.abandon()
     assert "ended" not in world.journal.read()
-    del world.crew.statuses, world.crew.drain
+    del world.crew.statuses
     for name in world.plan.actors:
         world.crew.restart(name)
     world.restart_dispatcher()
     world.run(STEPS / 10)
-    world.loop.drain(1.0)
+    assert world.end()
     assert world.records() == whole.records()
     assert set(world.journal.read()) == {"ended"}
 
@@ -206,7 +207,9 @@ def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_th
     for _ in range(3):
         world.loop.step(0.0)  # they are told what to do, and have not done it yet
     assert not world.dispatcher.can_end
-    world.loop.drain(1.0)
+    assert not world.loop.end_step()
+    world.loop.stop()
+    world.loop.abandon()
     assert not [event for event in world.crew.events if event.kind == EventKind.SUSPENDED]
     assert "ended" not in world.journal.read()
     for name in world.plan.actors:
@@ -214,7 +217,7 @@ def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_th
     world.restart_dispatcher()
     world.run(STEPS / 10)
     assert world.dispatcher.can_end
-    world.loop.drain(1.0)
+    assert world.end()
     assert world.records() == whole.records()
     assert world.ledger().missing() == []
 

@@ -97,7 +97,7 @@ def test_the_api_is_served_where_api_host_says(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("cli.stack.check_port_is_free", lambda _: None)
     for name, value in {"API_HOST": "0.0.0.0", "API_KEY": "a-long-key"}.items():
         monkeypatch.setenv(name, value)
-    stack = Stack(stack_settings(data_dir=tmp_path), tmp_path / "scenario.toml", "r")
+    stack = Stack(stack_settings(data_dir=tmp_path), load_scenario("liechtenstein"), tmp_path / "scenario.toml", "r")
     monkeypatch.setattr(stack.backing, "start", lambda _: {"KAFKA_BOOTSTRAP": "127.0.0.1:1"})
     with pytest.raises(InterruptedError):
         stack.start(lambda _: None, None)  # type: ignore[arg-type]  # it does not come so far
@@ -107,7 +107,7 @@ def test_the_api_is_served_where_api_host_says(tmp_path: Path, monkeypatch: pyte
 def test_local_services_lie_in_services_dir_or_else_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert UpSettings(data_dir=tmp_path).services_folder == tmp_path / "services"
     monkeypatch.setenv("SERVICES_DIR", str(tmp_path / "shared"))
-    stack = Stack(stack_settings(data_dir=tmp_path, profile="services"), tmp_path / "scenario.toml", "r")
+    stack = Stack(stack_settings(data_dir=tmp_path, profile="services"), load_scenario("liechtenstein"), tmp_path / "scenario.toml", "r")
     assert isinstance(stack.backing, LocalServices)
     assert stack.backing.folder == tmp_path / "shared"
 
