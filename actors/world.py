@@ -43,7 +43,7 @@ def traces_of(scenario: Scenario) -> list[Trace]:
     wanted = scenario.traces
     if wanted is None:
         return []
-    traces = [trace for path in wanted.files for trace in load_traces(path)]
+    traces = [trace for path in wanted.files for trace in load_traces(path).traces]
     if len({trace.id for trace in traces}) < len(traces):
         raise ScenarioError(f"{scenario.name}: traces.files must have names of their own, found {', '.join(path.name for path in wanted.files)}")
     return with_clones(traces, wanted.clones, scenario.seed, offset_m=wanted.offset_m, retime=wanted.retime)

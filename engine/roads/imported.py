@@ -25,14 +25,22 @@ MAX_ROUTES = 100_000
 MAX_LINE_POINTS = 10 * MAX_POINTS  # many of them may be repeated, and so be dropped
 _MAX_LISTED = 1000
 _MAX_ID = 80  # of 96: room for a suffix
+_LEAP, _LEAP_M = 1000.0, 1000.0  # times the median leg, and metres: a gap in a recording of centimetres is no leap
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Routes of a file, and what was left out, each as ``<path> <place>: <reason>``."""
+    """Routes of a file.
+
+    Attributes
+    ----------
+    skipped : what was left out, each as ``<path> <place>: <reason>``.
+    notices : what was read in a way that may not be meant, in the same form.
+    """
 
     routes: list[Route]
     skipped: list[str]
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -49,6 +57,7 @@ class Collector:
     skip_invalid: bool = False
     routes: dict[str, Route] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     n_skipped: int = 0
     name_counts: Counter[str] = field(default_factory=Counter)
 
@@ -72,6 +81,11 @@ class Collector:
         self.n_skipped += 1
         if self.n_skipped <= _MAX_LISTED:
             self.skipped.append(f"{self.path} {place}: {reason}")
+
+    def note(self, place: str, text: str) -> None:
+        """Note that something was read in a way that may not be meant."""
+        if len(self.notices) < _MAX_LISTED:
+            self.notices.append(f"{self.path} {place}: {text}")
 
     def add(
         self,
@@ -108,6 +122,8 @@ class Collector:
             else:
                 self.damaged(place, reason)
             return
+        if leap := leap_of(route):
+            self.note(place, leap)
         self.routes[route_id] = route
 
     def finished(self) -> Imported:
@@ -123,7 +139,7 @@ class Collector:
         unlisted = self.n_skipped - len(self.skipped)
         if unlisted:
             self.skipped.append(f"{self.path}: and {unlisted} more")
-        return Imported(list(self.routes.values()), self.skipped)
+        return Imported(list(self.routes.values()), self.skipped, self.notices)
 
     def _good_points(self, lat: npt.NDArray[np.float64], lng: npt.NDArray[np.float64], point_place: Callable[[int], str]) -> npt.NDArray[np.bool_]:
         good = (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
@@ -138,6 +154,15 @@ class Collector:
             self.name_counts[wanted] += 1
             route_id = f"{wanted}-{self.name_counts[wanted] + 1}"
         return route_id
+
+
+def leap_of(route: Route) -> str:
+    """Return what to say of a leg so much longer than the others that it may lead from one track to another; empty if there is none."""
+    legs_m = np.diff(route.cumulative_m[route.given])
+    longest_m = float(legs_m.max())
+    if longest_m < _LEAP_M or longest_m < _LEAP * (median_m := float(np.median(legs_m))):
+        return ""
+    return f"has a leg of {longest_m / 1000:,.1f} km, {longest_m / median_m:,.0f} times its median leg: are these several tracks?"
 
 
 def shown(text: str) -> str:
