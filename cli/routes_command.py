@@ -17,6 +17,11 @@ routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
 
 NETWORK_SUFFIXES = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 
+_FORMAT_HELP = (
+    "The file's format, if its name does not tell: text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. Plain polyline takes precision 6 for the "
+    "whole file if a line would leave the Earth with 5, and else 5: near latitude and longitude 0 say polyline5 or polyline6, or name the file so."
+)
+
 
 @routes_app.callback()
 def _routes() -> None:
@@ -27,7 +32,7 @@ def _routes() -> None:
 def import_routes(
     file: Annotated[Path, typer.Argument(help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), or an OSM extract (.osm.pbf, .osm).")],
     skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and say what was left out.")] = False,
-    file_format: Annotated[str | None, typer.Option("--format", help="The file's format, if its name does not tell.")] = None,
+    file_format: Annotated[str | None, typer.Option("--format", help=_FORMAT_HELP)] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the file and show what is in it.")] = False,
     url: Annotated[str, typer.Option(help="The API that gets the routes.")] = "http://127.0.0.1:8000",
     key: Annotated[str | None, typer.Option(help="API key.", envvar="API_KEY")] = None,

@@ -16,9 +16,14 @@ from api.schemas import AncestorStart, Id, ImportAnswer, LineString, RouteDetail
 from api.stores.model import StoredRoute
 from engine.errors import EngineError
 from engine.polylines import decode_polyline
-from engine.roads import load_routes
+from engine.roads import FORMATS, load_routes
 
 router = APIRouter(prefix="/routes", tags=["routes"])
+
+_FORMAT = (
+    f"{', '.join(FORMATS)}, if the file's name does not tell; polyline takes precision 6 for the whole file if a line would leave the Earth with 5, "
+    "and else 5: near latitude and longitude 0 say polyline5 or polyline6"
+)
 
 RouteId = Annotated[Id, PathParameter(description="id of a route", examples=["1"])]
 
@@ -57,9 +62,7 @@ async def import_routes(
     file: Annotated[UploadFile, File(description="ancestor text, GeoJSON, GPX, encoded polyline, CSV or zipped GTFS")],
     catalogue: CatalogueDep,
     skip_invalid: Annotated[bool, Query(alias="skipInvalid", description="leave out what is damaged instead of refusing the file")] = False,
-    format: Annotated[  # noqa: A002 - the parameter's name
-        str | None, Query(max_length=20, description="text, geojson, gpx, polyline, csv or gtfs, if the file's name does not tell")
-    ] = None,
+    format: Annotated[str | None, Query(max_length=20, description=_FORMAT)] = None,  # noqa: A002 - the parameter's name
 ) -> ImportAnswer:
     """Import routes; a route whose id is there already is replaced. The answer says what was left out."""
     content, name = await file.read(), file.filename or "upload"

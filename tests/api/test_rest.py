@@ -13,6 +13,7 @@ from api.bus import MemoryBus
 from api.deps import Stores
 from engine.codec import PositionBatch
 from engine.messages import ControlRun, DeliveryEvent, RouteDefined, RunEvent, StartDelivery, Topic
+from engine.roads import FORMATS
 
 T0 = 1_700_000_000_000
 GOOD = b"47.14,9.52\n47.15,9.52\n47.16,9.53\n"
@@ -115,6 +116,12 @@ async def test_a_file_without_a_drivable_route_is_refused_with_its_name(client: 
 async def test_an_upload_without_a_file_or_of_unknown_format_is_refused(client: AsyncClient) -> None:
     assert (await client.post("/routes")).status_code == 422
     assert (await upload(client, GOOD, format="klingon")).status_code == 422
+
+
+async def test_the_description_of_an_upload_lists_every_format(client: AsyncClient) -> None:
+    described = (await client.get("/openapi.json")).json()["paths"]["/routes"]["post"]["parameters"]
+    [text] = [one["description"] for one in described if one["name"] == "format"]
+    assert text.startswith(", ".join(FORMATS))
 
 
 async def test_a_route_too_large_for_a_message_is_refused(client: AsyncClient, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from cli.main import app, main, settings_from
 from cli.scenario_file import effective_scenario, write_run
 from cli.settings import UpSettings
 from engine.errors import InvalidInput, ScenarioError
+from engine.roads import FORMATS
 from engine.scenario import load_scenario
 
 runner = CliRunner()
@@ -94,6 +96,11 @@ def test_a_damaged_route_file_is_refused_with_its_line(tmp_path: Path, monkeypat
     assert 'line 2: expected "lat,lng", found "47.15,9.53-47.16,9.54"' in said
     told = runner.invoke(app, ["routes", "import", str(path), "--check", "--json", "--skip-invalid"])
     assert len(json.loads(told.output)["skipped"]) == 1
+
+
+def test_the_help_of_an_import_lists_every_format() -> None:
+    told = " ".join(runner.invoke(app, ["routes", "import", "--help"]).output.replace("│", " ").split())
+    assert [name for name in FORMATS if not re.search(rf"\b{name}\b", told)] == []
 
 
 def test_an_api_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

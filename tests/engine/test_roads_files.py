@@ -7,12 +7,14 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import roads
 from engine.errors import InvalidInput, RouteFileError
+from engine.polylines import encode_polyline
 from engine.roads import FORMATS, load_routes
 from engine.roads.imported import Imported
 
@@ -210,6 +212,43 @@ def test_a_zip_damaged_inside_is_refused():
     content[60] ^= 0xFF
     with pytest.raises(RouteFileError, match="archive: damaged zip: Bad CRC-32"):
         load(bytes(content), "feed.zip")
+
+
+LAGOS, KANO, ABUJA = "_tthK_b|mE_pR_pR", "_ol{U_s_gO_pR_pR", "_i~gP_|chM_pR_pR"
+BY_LINE_2 = "t.polyline file: read with precision 6, because line 2 leaves the Earth with 5; the formats polyline5 and polyline6 say which it is"
+BY_DEFAULT = "t.polyline file: read with precision 5, though every line fits 6 as well; the formats polyline5 and polyline6 say which it is"
+
+
+@pytest.mark.parametrize(
+    ("lines", "starts", "notices"),
+    [
+        ([LAGOS, KANO, ABUJA], [(6.45, 3.39), (12.0, 8.52), (9.06, 7.49)], [BY_LINE_2]),
+        ([LAGOS], [(64.5, 33.9)], [BY_DEFAULT]),
+        (["_uz}G_y|u@gEgEgEfE"], [(47.0, 9.0)], [BY_DEFAULT]),
+    ],
+)
+def test_encoded_polylines_of_one_file_have_one_precision(lines, starts, notices):
+    imported = load("\n".join(lines), "t.polyline")
+    assert [points[0] for points in points_of(imported)] == starts
+    assert imported.notices == notices
+
+
+def test_a_precision_that_is_named_needs_no_notice():
+    named = load(LAGOS, "t.polyline6"), load(LAGOS, "t.polyline", format="polyline6")
+    assert [(points_of(imported)[0][0], imported.notices) for imported in named] == [((6.45, 3.39), [])] * 2
+
+
+def test_a_damaged_line_does_not_say_the_precision():
+    assert load(f"{LAGOS}\n{LAGOS[:-1]}_\n", "t.polyline", skip_invalid=True).notices == [BY_DEFAULT]
+
+
+@given(st.lists(st.tuples(st.floats(-89, 89), st.floats(-179, 179)), min_size=1, max_size=5), st.sampled_from([5, 6]))
+def test_the_lines_of_a_file_are_all_or_none_of_precision_6(starts, precision):
+    steps = np.array([0.0, 0.001])
+    lines = [encode_polyline(lat + steps, lng + steps, precision) for lat, lng in starts]
+    found = [points[0] for points in points_of(load("\n".join(lines), "t.polyline"))]
+    factor = 10 if precision == 6 and all(abs(lat) <= 8.99 and abs(lng) <= 17.99 for lat, lng in starts) else 1
+    assert np.allclose(found, np.array(starts) * factor, atol=2e-4)
 
 
 def test_a_missing_file_is_named(tmp_path):
