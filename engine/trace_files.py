@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,6 +14,7 @@ from gpxpy.gpx import GPXException
 from engine.errors import InvalidInput, RouteFileError
 from engine.roads.column_names import LATITUDE, LONGITUDE, TIME, Header, TrackKey, cell_of, track_names
 from engine.roads.imported import leap_of
+from engine.roads.route_ids import id_of
 from engine.time_column import TimeColumn
 from engine.traces import Trace
 
@@ -54,10 +54,10 @@ def load_traces(path: Path) -> Recorded:
 def _trace(path: Path, number: int, name: str, fixes: list[_Fix], notices: list[str]) -> Trace:
     ordered = sorted(fixes, key=lambda fix: fix[1])
     kept = [fix for i, fix in enumerate(ordered) if i == 0 or fix[1] > ordered[i - 1][1]]
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).strip("-")[:60] or "trace"
+    trace_id = f"{id_of(path.stem, 'trace', 60)}-{number}"
     place = f"{kept[0][0]} to {kept[-1][0]}"
     try:
-        trace = Trace.from_fixes(f"{stem}-{number}", name, *([fix[column] for fix in kept] for column in (1, 2, 3)), source=path.name)
+        trace = Trace.from_fixes(trace_id, name, *([fix[column] for fix in kept] for column in (1, 2, 3)), source=path.name)
     except InvalidInput as error:
         raise RouteFileError(str(path), place, str(error)) from None
     if leap := leap_of(trace):

@@ -6,7 +6,6 @@ place, or with `skip_invalid` left out and listed.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +17,13 @@ import numpy.typing as npt
 
 from engine.errors import InvalidRoute, RouteFileError
 from engine.geodesy import coordinate_fault
+from engine.roads.route_ids import free_id, id_of
 from engine.route import MAX_POINTS, Route
 
 MAX_FILE_BYTES = 256 << 20
 MAX_ROUTES = 100_000
 MAX_LINE_POINTS = 10 * MAX_POINTS  # many of them may be repeated, and so be dropped
 _MAX_LISTED = 1000
-_MAX_ID = 80  # of 96: room for a suffix
 _LEAP, _LEAP_M = 1000.0, 1000.0  # times the median leg, and metres: a gap in a recording of centimetres is no leap
 
 
@@ -104,7 +103,7 @@ class Collector:
         ----------
         place : of the line in the file, such as ``feature 3``.
         point_place : place of the point of an index.
-        name : becomes the id, if the file has one.
+        name : what the id follows from, if the file has one.
         limit_mps : speed limit from each point on, infinite where unknown.
         """
         lat, lng = np.array(lat_deg, dtype=np.float64), np.array(lng_deg, dtype=np.float64)
@@ -112,7 +111,7 @@ class Collector:
         limit = None if limit_mps is None else np.array(limit_mps, dtype=np.float64)[good][:-1]
         if len(self.routes) >= MAX_ROUTES:
             self.refuse(place, f"more than {MAX_ROUTES} routes in one file")
-        route_id = self._free_id(name)
+        route_id = free_id(id_of(name or self.stem), self.routes, self.name_counts)
         try:
             route = Route.from_points(route_id, title or name or self.stem, lat[good], lng[good], limit_mps=limit, source=PurePath(self.path).name)
         except InvalidRoute as error:
@@ -146,14 +145,6 @@ class Collector:
         for index in np.flatnonzero(~good):
             self.damaged(point_place(int(index)), coordinate_fault(float(lat[index]), float(lng[index])))
         return good
-
-    def _free_id(self, name: str) -> str:
-        wanted = re.sub(r"[^A-Za-z0-9._:\-]+", "-", name or self.stem)[:_MAX_ID].strip("-") or "route"
-        route_id = wanted
-        while route_id in self.routes:
-            self.name_counts[wanted] += 1
-            route_id = f"{wanted}-{self.name_counts[wanted] + 1}"
-        return route_id
 
 
 def leap_of(route: Route) -> str:
