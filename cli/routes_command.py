@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,15 +51,17 @@ def import_routes(
     # Read here first: a damaged file gets its message with line and element before anything is sent.
     with Console(stderr=True).status(f"reading {file}"):
         found = load_routes(file, skip_invalid=skip_invalid, format=file_format)
+    replaced: list[str] = []
     if not check:
         client = ApiClient(url, key)
         try:
-            client.upload_routes(file, skip_invalid=skip_invalid, file_format=file_format)
+            replaced = client.upload_routes(file, skip_invalid=skip_invalid, file_format=file_format).get("replaced", [])
         finally:
             client.close()
     rows = [{"id": r.id, "title": r.title, "points": len(r.lat_deg), "lengthM": round(r.length_m, 1), "source": r.source} for r in found.routes]
     if as_json:
-        print(json.dumps({"routes": rows, "skipped": found.skipped, "imported": not check}))  # noqa: T201 - the command's output
+        told = {"routes": rows, "skipped": found.skipped, "notices": found.notices, "replaced": replaced, "imported": not check}
+        print(json.dumps(told))  # noqa: T201 - the command's output
         return
     table = Table(title=f"{len(rows)} routes {'read from' if check else 'imported from'} {file}", title_justify="left")
     for heading in ("id", "title", "points", "length"):
@@ -67,10 +70,16 @@ def import_routes(
         table.add_row(str(row["id"]), str(row["title"]), f"{row['points']:,}", f"{float(str(row['lengthM'])) / 1000:,.2f} km")
     console = Console()
     console.print(table)
-    if found.skipped:
-        console.print(f"[yellow]{len(found.skipped)} left out:[/]")
-        for line in found.skipped:
-            console.print(f"  {line}", highlight=False)
+    _print_lines(console, f"{len(replaced)} were there already and are replaced:", replaced)
+    _print_lines(console, f"{len(found.skipped)} left out:", found.skipped)
+    _print_lines(console, "Please note:", found.notices)
+
+
+def _print_lines(console: Console, heading: str, lines: Sequence[str]) -> None:
+    if lines:
+        console.print(heading, style="yellow", highlight=False)
+        for line in lines:
+            console.print(f"  {line}", markup=False, highlight=False)
 
 
 def _import_network(file: Path, out: Path | None, *, as_json: bool) -> None:

@@ -64,16 +64,16 @@ async def import_routes(
     skip_invalid: Annotated[bool, Query(alias="skipInvalid", description="leave out what is damaged instead of refusing the file")] = False,
     format: Annotated[str | None, Query(max_length=20, description=_FORMAT)] = None,  # noqa: A002 - the parameter's name
 ) -> ImportAnswer:
-    """Import routes; a route whose id is there already is replaced. The answer says what was left out."""
+    """Import routes; a route whose id is there already is replaced. The answer says what was replaced and what was left out."""
     content, name = await file.read(), file.filename or "upload"
-    routes, skipped = await asyncio.to_thread(_read, content, name, skip_invalid, format)
+    routes, skipped, notices = await asyncio.to_thread(_read, content, name, skip_invalid, format)
     if not routes:
         raise Refused(422, f"{name} holds no route that can be driven", skipped[:100])
-    await catalogue.put(routes)
-    return ImportAnswer(routes=[RouteSummary.of(route) for route in routes], skipped=skipped)
+    replaced = await catalogue.put(routes)
+    return ImportAnswer(routes=[RouteSummary.of(route) for route in routes], skipped=skipped, notices=notices, replaced=replaced)
 
 
-def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None) -> tuple[list[StoredRoute], list[str]]:
+def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None) -> tuple[list[StoredRoute], list[str], list[str]]:
     imported = load_routes((content, name), skip_invalid=skip_invalid, format=file_format)
     routes, skipped = [], list(imported.skipped)
     for route in imported.routes:
@@ -84,7 +84,7 @@ def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None
             if not skip_invalid:
                 raise
             skipped.append(str(error))
-    return routes, skipped
+    return routes, skipped, imported.notices
 
 
 @router.delete("/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404, 503))

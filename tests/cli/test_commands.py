@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import __version__
+from cli.api_client import ApiClient
 from cli.doctor import examine
 from cli.main import app, main, settings_from
 from cli.scenario_file import effective_scenario, write_run
@@ -96,6 +97,20 @@ def test_a_damaged_route_file_is_refused_with_its_line(tmp_path: Path, monkeypat
     assert 'line 2: expected "lat,lng", found "47.15,9.53-47.16,9.54"' in said
     told = runner.invoke(app, ["routes", "import", str(path), "--check", "--json", "--skip-invalid"])
     assert len(json.loads(told.output)["skipped"]) == 1
+
+
+def test_an_import_says_what_it_replaced_and_what_may_not_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("name,lat,lng,[/b]\nt,47.14,9.52,1\nt,47.15,9.53,1\n")
+    monkeypatch.setattr(ApiClient, "upload_routes", lambda *_args, **_options: {"routes": [], "skipped": [], "notices": [], "replaced": ["t"]})
+    notices = [f"{path} line 1: columns not used: [/b]"]
+    told = json.loads(runner.invoke(app, ["routes", "import", str(path), "--json"]).output)
+    assert (told["replaced"], told["notices"], told["imported"]) == (["t"], notices, True)
+    printed = runner.invoke(app, ["routes", "import", str(path)])
+    assert printed.exit_code == 0
+    assert "1 were there already and are replaced:\n  t\nPlease note:\n" in printed.output
+    assert "columns not used: [/b]" in " ".join(printed.output.split())
+    assert json.loads(runner.invoke(app, ["routes", "import", str(path), "--check", "--json"]).output)["replaced"] == []
 
 
 def test_the_help_of_an_import_lists_every_format() -> None:
