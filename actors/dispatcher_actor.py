@@ -24,6 +24,7 @@ from actors.requests import GROUP, RequestReader
 from actors.settings import Settings
 from actors.summary import Summary
 from actors.world import fleet_of, offered_routes, routes_of
+from engine.errors import EngineError
 from engine.load.stage_table import stages_of
 from engine.scenario import Scenario
 
@@ -82,7 +83,7 @@ class Dispatching:
 
     def _run(self) -> None:
         try:
-            loop, dispatcher = self._open()
+            loop, dispatcher = self._opened_loop()
             self._loop, self._dispatcher = loop, dispatcher
             self._opened.set()
             while not self._stopping.is_set():
@@ -96,6 +97,12 @@ class Dispatching:
             # A new process that replays the journal is surer than one that goes on in an unknown state.
             logger.exception("the dispatcher failed; its process ends and is restarted")
             os._exit(1)
+
+    def _opened_loop(self) -> tuple[DispatchLoop, Dispatcher]:
+        try:
+            return self._open()
+        except EngineError as error:  # a file that cannot be read, or roads without a way: a new process would find the same
+            raise RunRefused(str(error)) from error
 
     def _open(self) -> tuple[DispatchLoop, Dispatcher]:
         # The journal first: it knows where the drivers sat, and it keeps an earlier dispatcher that still lives from acting.

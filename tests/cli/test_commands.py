@@ -64,6 +64,18 @@ def test_a_scenario_with_a_fault_is_refused_before_anything_starts(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_that_cannot_be_read_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "jump.csv").write_text("time,lat,lng\n0,47,9\n1,47.1,9\n")
+    path = tmp_path / "scenario.toml"
+    path.write_text('duration_s = 60\n[traces]\nfiles = ["jump.csv"]\n')
+    for command in (["run", str(path)], ["up", "--scenario", str(path)]):
+        said = _refused(monkeypatch, capsys, *command, "--data-dir", str(tmp_path / "data"))
+        assert f"{tmp_path / 'jump.csv'} line 2 to line 3: trace jump-0 fix 1: 11117" in said
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_scenario_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no-such.toml" in _refused(monkeypatch, capsys, "up", "--scenario", "no-such.toml")
 
