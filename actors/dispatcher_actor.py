@@ -25,6 +25,7 @@ from actors.requests import GROUP, RequestReader
 from actors.settings import Settings
 from actors.summary import Summary
 from actors.world import fleet_of, offered_routes, routes_of
+from engine.errors import EngineError
 from engine.load.stage_table import stages_of
 from engine.scenario import Scenario
 
@@ -84,7 +85,7 @@ class Dispatching:
 
     def _run(self) -> None:
         try:
-            self._loop, self._dispatcher = loop, dispatcher = self._open()
+            self._loop, self._dispatcher = loop, dispatcher = self._opened_loop()
             while not self._stopping.is_set():
                 loop.step(_STEP_WAIT_S)
                 self._progress = Progress(os.getpid(), dispatcher.is_exhausted, dispatcher.is_over)
@@ -113,6 +114,12 @@ class Dispatching:
             self._crew.dismiss()
         summary = Summary(self._plan.run_id) if self._dispatcher is None else Summary.of(self._dispatcher)
         self._progress = Progress(os.getpid(), summary=summary)
+
+    def _opened_loop(self) -> tuple[DispatchLoop, Dispatcher]:
+        try:
+            return self._open()
+        except EngineError as error:  # a file that cannot be read, or roads without a way: a new process would find the same
+            raise RunRefused(str(error)) from error
 
     def _open(self) -> tuple[DispatchLoop, Dispatcher]:
         # The journal first: it knows where the drivers sat, and it keeps an earlier dispatcher that still lives from acting.

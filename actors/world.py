@@ -2,20 +2,77 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from engine.delivery import DeliverySpec
 from engine.demand import PlanDurations, deliveries
-from engine.errors import ScenarioError
 from engine.roads import RoadNetwork, ancestor_routes, load_routes, read_osm, shipped_network
+from engine.roads.route_ids import free_id
 from engine.route import Route, RouteTable
 from engine.scenario import NetworkSource, Scenario
 from engine.trace_files import load_traces
 from engine.traces import Trace, with_clones
 
+logger = logging.getLogger(__name__)
+
+_R = TypeVar("_R", bound=Route)
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What a scenario's files hold; each route and trace has an id of its own.
+
+    Attributes
+    ----------
+    routes : from files, then the ancestor's.
+    traces : without their clones.
+    notices : what was left out, or read in a way that may not be meant, each as ``<path> <place>: <what>``.
+    """
+
+    routes: list[Route]
+    traces: list[Trace]
+    notices: list[str]
+
+
+def read_files(scenario: Scenario, taken: Iterable[str] = ()) -> FileContent:
+    """Read a scenario's files of routes and traces.
+
+    The ancestor's routes keep their ids; of other routes of one id the later ones get a number, as in one file.
+
+    Parameters
+    ----------
+    taken : ids of other routes of the scenario.
+
+    Raises
+    ------
+    RouteFileError : a file cannot be read.
+    """
+    ancestor = ancestor_routes() if scenario.routes is not None and scenario.routes.ancestor else []
+    ids, counts = {*taken, *(route.id for route in ancestor)}, Counter[str]()
+
+    def own(route: _R) -> _R:
+        route_id = free_id(route.id, ids, counts)
+        ids.add(route_id)
+        return route if route_id == route.id else replace(route, id=route_id)
+
+    routes, traces, notices = [], [], []
+    for path in scenario.routes.files if scenario.routes is not None else ():
+        imported = load_routes(path)
+        routes += [own(route) for route in imported.routes]
+        notices += [*imported.skipped, *imported.notices]
+    for path in scenario.traces.files if scenario.traces is not None else ():
+        recorded = load_traces(path)
+        traces += [own(trace) for trace in recorded.traces]
+        notices += recorded.notices
+    return FileContent([*routes, *ancestor], traces, notices)
+
 
 def routes_of(scenario: Scenario) -> list[Route]:
-    """Return the routes of a scenario's pool.
+    """Return the routes of a scenario's pool, its traces and their clones.
 
     Raises
     ------
@@ -25,28 +82,13 @@ def routes_of(scenario: Scenario) -> list[Route]:
     if scenario.network is not None:
         source = scenario.network
         routes += network_of(source).random_routes(source.routes, scenario.seed, min_length_m=source.min_length_m, max_length_m=source.max_length_m)
-    if scenario.routes is not None:
-        for path in scenario.routes.files:
-            routes += load_routes(path).routes
-        if scenario.routes.ancestor:
-            routes += ancestor_routes()
-    return [*routes, *traces_of(scenario)]
-
-
-def traces_of(scenario: Scenario) -> list[Trace]:
-    """Return a scenario's recorded drives and their clones.
-
-    Raises
-    ------
-    RouteFileError, ScenarioError : a file cannot be read; two files of one name.
-    """
-    wanted = scenario.traces
-    if wanted is None:
-        return []
-    traces = [trace for path in wanted.files for trace in load_traces(path)]
-    if len({trace.id for trace in traces}) < len(traces):
-        raise ScenarioError(f"{scenario.name}: traces.files must have names of their own, found {', '.join(path.name for path in wanted.files)}")
-    return with_clones(traces, wanted.clones, scenario.seed, offset_m=wanted.offset_m, retime=wanted.retime)
+    read = read_files(scenario, [route.id for route in routes])
+    for notice in read.notices:
+        logger.info("%s", notice)
+    routes += read.routes
+    if scenario.traces is not None:
+        routes += with_clones(read.traces, scenario.traces.clones, scenario.seed, offset_m=scenario.traces.offset_m, retime=scenario.traces.retime)
+    return routes
 
 
 def network_of(source: NetworkSource) -> RoadNetwork:

@@ -46,8 +46,8 @@ class Catalogue:
         await self._publish(route for route in await self._state.kept_routes() if route.id not in self._published)
         self.announced.set()
 
-    async def put(self, routes: Sequence[StoredRoute]) -> None:
-        """Publish routes, then store them.
+    async def put(self, routes: Sequence[StoredRoute]) -> list[str]:
+        """Publish routes, then store them, and return the ids of those that were there already and are replaced.
 
         Raises
         ------
@@ -56,8 +56,10 @@ class Catalogue:
         for route in routes:
             if len(route.definition) > MAX_ROUTE_BYTES:
                 raise Refused(422, f"route {route.id} of {route.points} points is too large: {len(route.definition)} bytes, at most {MAX_ROUTE_BYTES}")
+        there = set(await self._state.route_ids())
         await self._publish(routes)
         await self._state.put_routes(routes)
+        return [route.id for route in routes if route.id in there]
 
     async def remove(self, route_id: str) -> bool:
         """Take a route out and say so on Kafka; False if there is none."""

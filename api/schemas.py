@@ -81,6 +81,10 @@ class ImportAnswer(Schema):
 
     routes: list[RouteSummary]
     skipped: list[str] = Field(description="what was left out, each with file, place and reason", examples=[['1.txt line 189: expected "lat,lng"']])
+    notices: list[str] = Field(
+        description="what was read in a way that may not be meant, each with file and place", examples=[["rides.csv line 1: columns not used: ele"]]
+    )
+    replaced: list[str] = Field(description="ids of the routes that were there already, and are these now", examples=[["1"]])
 
 
 class Delivery(Schema):

@@ -76,7 +76,7 @@ class ApiClient:
         return found
 
     def upload_routes(self, path: Path, *, skip_invalid: bool, file_format: str | None) -> dict[str, Any]:
-        """Upload a route file and return what the API made of it: ``{"routes": [...], "skipped": [...]}``."""
+        """Upload a route file and return what the API made of it: ``{"routes": [...], "skipped": [...], "notices": [...], "replaced": [...]}``."""
         params = {"skipInvalid": str(skip_invalid).lower()} | ({"format": file_format} if file_format else {})
         with path.open("rb") as file:
             return dict(self._request("POST", "/routes", params=params, files={"file": (path.name, file)}))

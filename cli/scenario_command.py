@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.load_chart import arrivals_chart, chart_columns, clock, fleet_chart, short, stage_table
-from engine.errors import ScenarioError
+from engine.errors import InvalidInput, ScenarioError
 from engine.load.plan import LoadPlan, load_plan
 from engine.scenario import Scenario, load_scenario
 
@@ -33,20 +33,28 @@ def _scenario() -> None:
 
 @scenario_app.command()
 def check(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Read a scenario and list everything that is wrong with it. Exit code 0 if nothing is, else 2."""
+    """Read a scenario and the files that it names, and list everything that is wrong with them. Exit code 0 if nothing is, else 2."""
+    from actors.world import network_of, read_files
+
     try:
         scenario = load_scenario(file)
-    except ScenarioError as error:
-        faults = [_fault(line) for line in str(error).splitlines()]
+        if scenario.network is not None:
+            network_of(scenario.network)
+        notices = read_files(scenario).notices
+    except InvalidInput as error:
+        faults = [_fault(line) for line in str(error).splitlines()] if isinstance(error, ScenarioError) else [_no_line(str(error))]
         if as_json:
             print(json.dumps({"ok": False, "source": file, "faults": faults}))  # noqa: T201 - the command's output
         else:
             _print_faults(file, faults)
         raise typer.Exit(REFUSED) from None
     if as_json:
-        print(json.dumps({"ok": True, "source": file, "name": scenario.name, "faults": []}))  # noqa: T201 - the command's output
+        print(json.dumps({"ok": True, "source": file, "name": scenario.name, "faults": [], "notices": notices}))  # noqa: T201 - the command's output
     else:
-        Console().print(Text("ok ", "bold green").append(f"{file}: {headline(scenario)}", "default"), soft_wrap=True)
+        console = Console()
+        console.print(Text("ok ", "bold green").append(f"{file}: {headline(scenario)}", "default"), soft_wrap=True)
+        for notice in notices:
+            console.print(Text("note ", "yellow").append(notice, "default"), soft_wrap=True)
 
 
 @scenario_app.command()
@@ -132,7 +140,11 @@ def _notes(scenario: Scenario, plan: LoadPlan) -> list[Text]:
 
 def _fault(line: str) -> dict[str, object]:
     found = _FAULT.match(line)
-    return {"line": int(found["line"]), "message": found["what"]} if found else {"line": None, "message": line}
+    return {"line": int(found["line"]), "message": found["what"]} if found else _no_line(line)
+
+
+def _no_line(what: str) -> dict[str, object]:
+    return {"line": None, "message": what}
 
 
 def _print_faults(file: str, faults: list[dict[str, object]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from actors.plan import make_run_id
+from actors.world import read_files
 from cli.folder import writable_folder
 from cli.settings import UpSettings
 from engine.scenario import SHIPPED, Scenario, check_memory, load_scenario
@@ -20,6 +21,7 @@ def effective_scenario(settings: UpSettings, duration_s: float | None = None) ->
     Raises
     ------
     ScenarioError : no such scenario, faults in it, or a fleet too large for this machine's memory.
+    RouteFileError : a file of routes or traces that it names cannot be read.
     """
     named = settings.scenario
     # Absolute, so that files named in the scenario are found from wherever it is read again.
@@ -29,6 +31,7 @@ def effective_scenario(settings: UpSettings, duration_s: float | None = None) ->
     if duration_s is not None:
         scenario = replace(scenario, duration_s=duration_s)
     check_memory(scenario, psutil.virtual_memory().available)
+    read_files(scenario)  # the dispatcher reads them again; what it could not read is refused before anything starts
     return scenario
 
 

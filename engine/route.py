@@ -78,7 +78,7 @@ class Route:
 
         Parameters
         ----------
-        id : 1 to 96 characters of ``A-Z a-z 0-9 . _ : -``.
+        id : 1 to 96 characters of ``A-Z a-z 0-9 . _ : -``, neither ``.`` nor ``..``.
         lat_deg, lng_deg : n points, longitudes -180 to 180.
         limit_mps : n-1 speed limits > 0, infinite where unknown; None if all are unknown.
         stops : in the order of the road.
@@ -177,9 +177,12 @@ class Route:
 
 def _checked_route_id(route_id: str) -> str:
     try:
-        return checked_id(route_id, "route id")
+        checked_id(route_id, "route id")
     except MessageError as error:
         raise InvalidRoute(str(error)) from None
+    if route_id in (".", ".."):  # a client takes them out of a URL's path, so the route could neither be read nor deleted
+        raise InvalidRoute(f'route id must not be "." or "..", found {route_id!r}')
+    return route_id
 
 
 def _checked_limits(limit_mps: npt.ArrayLike | None, segments: int, place: str) -> Floats:

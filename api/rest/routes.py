@@ -17,9 +17,14 @@ from api.security import keyed_router
 from api.stores.model import StoredRoute
 from engine.errors import EngineError
 from engine.polylines import decode_polyline
-from engine.roads import load_routes
+from engine.roads import FORMATS, load_routes
 
 router = keyed_router(prefix="/routes", tags=["routes"])
+
+_FORMAT = (
+    f"{', '.join(FORMATS)}, if the file's name does not tell; polyline takes precision 6 for the whole file if a line would leave the Earth with 5, "
+    "and else 5: near latitude and longitude 0 say polyline5 or polyline6"
+)
 
 RouteId = Annotated[Id, PathParameter(description="id of a route", examples=["1"])]
 
@@ -58,20 +63,18 @@ async def import_routes(
     file: Annotated[UploadFile, File(description="ancestor text, GeoJSON, GPX, encoded polyline, CSV or zipped GTFS")],
     catalogue: CatalogueDep,
     skip_invalid: Annotated[bool, Query(alias="skipInvalid", description="leave out what is damaged instead of refusing the file")] = False,
-    format: Annotated[  # noqa: A002 - the parameter's name
-        str | None, Query(max_length=20, description="text, geojson, gpx, polyline, csv or gtfs, if the file's name does not tell")
-    ] = None,
+    format: Annotated[str | None, Query(max_length=20, description=_FORMAT)] = None,  # noqa: A002 - the parameter's name
 ) -> ImportAnswer:
-    """Import routes; a route whose id is there already is replaced. The answer says what was left out."""
+    """Import routes; a route whose id is there already is replaced. The answer says what was replaced and what was left out."""
     content, name = await file.read(), file.filename or "upload"
-    routes, skipped = await asyncio.to_thread(_read, content, name, skip_invalid, format)
+    routes, skipped, notices = await asyncio.to_thread(_read, content, name, skip_invalid, format)
     if not routes:
         raise Refused(422, f"{name} holds no route that can be driven", skipped[:100])
-    await catalogue.put(routes)
-    return ImportAnswer(routes=[RouteSummary.of(route) for route in routes], skipped=skipped)
+    replaced = await catalogue.put(routes)
+    return ImportAnswer(routes=[RouteSummary.of(route) for route in routes], skipped=skipped, notices=notices, replaced=replaced)
 
 
-def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None) -> tuple[list[StoredRoute], list[str]]:
+def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None) -> tuple[list[StoredRoute], list[str], list[str]]:
     imported = load_routes((content, name), skip_invalid=skip_invalid, format=file_format)
     routes, skipped = [], list(imported.skipped)
     for route in imported.routes:
@@ -82,7 +85,7 @@ def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None
             if not skip_invalid:
                 raise
             skipped.append(str(error))
-    return routes, skipped
+    return routes, skipped, imported.notices
 
 
 @router.delete("/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404, 503))

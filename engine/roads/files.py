@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from engine.errors import InvalidInput
-from engine.roads.delimited import is_table, read_csv, read_shapes
+from engine.roads.delimited import is_table, read_csv
 from engine.roads.encoded import read_polylines
 from engine.roads.geojson import read_geojson
 from engine.roads.gpx import read_gpx
@@ -26,7 +26,7 @@ _READERS: Mapping[str, Callable[[str, Collector], None]] = {
     "polyline5": partial(read_polylines, precision=5),
     "polyline6": partial(read_polylines, precision=6),
     "csv": read_csv,
-    "gtfs": read_shapes,
+    "gtfs": read_csv,
 }
 
 FORMATS = tuple(_READERS)

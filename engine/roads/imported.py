@@ -6,7 +6,6 @@ place, or with `skip_invalid` left out and listed.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,21 +17,29 @@ import numpy.typing as npt
 
 from engine.errors import InvalidRoute, RouteFileError
 from engine.geodesy import coordinate_fault
+from engine.roads.route_ids import free_id, id_of
 from engine.route import MAX_POINTS, Route
 
 MAX_FILE_BYTES = 256 << 20
 MAX_ROUTES = 100_000
 MAX_LINE_POINTS = 10 * MAX_POINTS  # many of them may be repeated, and so be dropped
 _MAX_LISTED = 1000
-_MAX_ID = 80  # of 96: room for a suffix
+_LEAP, _LEAP_M = 1000.0, 1000.0  # times the median leg, and metres: a gap in a recording of centimetres is no leap
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Routes of a file, and what was left out, each as ``<path> <place>: <reason>``."""
+    """Routes of a file.
+
+    Attributes
+    ----------
+    skipped : what was left out, each as ``<path> <place>: <reason>``.
+    notices : what was read in a way that may not be meant, in the same form.
+    """
 
     routes: list[Route]
     skipped: list[str]
+    notices: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -49,6 +56,7 @@ class Collector:
     skip_invalid: bool = False
     routes: dict[str, Route] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     n_skipped: int = 0
     name_counts: Counter[str] = field(default_factory=Counter)
 
@@ -73,6 +81,11 @@ class Collector:
         if self.n_skipped <= _MAX_LISTED:
             self.skipped.append(f"{self.path} {place}: {reason}")
 
+    def note(self, place: str, text: str) -> None:
+        """Note that something was read in a way that may not be meant."""
+        if len(self.notices) < _MAX_LISTED:
+            self.notices.append(f"{self.path} {place}: {text}")
+
     def add(
         self,
         place: str,
@@ -90,7 +103,7 @@ class Collector:
         ----------
         place : of the line in the file, such as ``feature 3``.
         point_place : place of the point of an index.
-        name : becomes the id, if the file has one.
+        name : what the id follows from, if the file has one.
         limit_mps : speed limit from each point on, infinite where unknown.
         """
         lat, lng = np.array(lat_deg, dtype=np.float64), np.array(lng_deg, dtype=np.float64)
@@ -98,7 +111,7 @@ class Collector:
         limit = None if limit_mps is None else np.array(limit_mps, dtype=np.float64)[good][:-1]
         if len(self.routes) >= MAX_ROUTES:
             self.refuse(place, f"more than {MAX_ROUTES} routes in one file")
-        route_id = self._free_id(name)
+        route_id = free_id(id_of(name or self.stem), self.routes, self.name_counts)
         try:
             route = Route.from_points(route_id, title or name or self.stem, lat[good], lng[good], limit_mps=limit, source=PurePath(self.path).name)
         except InvalidRoute as error:
@@ -108,6 +121,8 @@ class Collector:
             else:
                 self.damaged(place, reason)
             return
+        if leap := leap_of(route):
+            self.note(place, leap)
         self.routes[route_id] = route
 
     def finished(self) -> Imported:
@@ -123,7 +138,7 @@ class Collector:
         unlisted = self.n_skipped - len(self.skipped)
         if unlisted:
             self.skipped.append(f"{self.path}: and {unlisted} more")
-        return Imported(list(self.routes.values()), self.skipped)
+        return Imported(list(self.routes.values()), self.skipped, self.notices)
 
     def _good_points(self, lat: npt.NDArray[np.float64], lng: npt.NDArray[np.float64], point_place: Callable[[int], str]) -> npt.NDArray[np.bool_]:
         good = (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
@@ -131,13 +146,14 @@ class Collector:
             self.damaged(point_place(int(index)), coordinate_fault(float(lat[index]), float(lng[index])))
         return good
 
-    def _free_id(self, name: str) -> str:
-        wanted = re.sub(r"[^A-Za-z0-9._:\-]+", "-", name or self.stem)[:_MAX_ID].strip("-") or "route"
-        route_id = wanted
-        while route_id in self.routes:
-            self.name_counts[wanted] += 1
-            route_id = f"{wanted}-{self.name_counts[wanted] + 1}"
-        return route_id
+
+def leap_of(route: Route) -> str:
+    """Return what to say of a leg so much longer than the others that it may lead from one track to another; empty if there is none."""
+    legs_m = np.diff(route.cumulative_m[route.given])
+    longest_m = float(legs_m.max())
+    if longest_m < _LEAP_M or longest_m < _LEAP * (median_m := float(np.median(legs_m))):
+        return ""
+    return f"has a leg of {longest_m / 1000:,.1f} km, {longest_m / median_m:,.0f} times its median leg: are these several tracks?"
 
 
 def shown(text: str) -> str:

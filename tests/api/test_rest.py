@@ -13,6 +13,7 @@ from api.bus import MemoryBus
 from api.deps import Stores
 from engine.codec import PositionBatch
 from engine.messages import ControlRun, DeliveryEvent, RouteDefined, RunEvent, StartDelivery, Topic
+from engine.roads import FORMATS
 
 T0 = 1_700_000_000_000
 GOOD = b"47.14,9.52\n47.15,9.52\n47.16,9.53\n"
@@ -69,6 +70,31 @@ async def test_an_uploaded_route_is_stored_and_published(client: AsyncClient, bu
     assert (published.route_id, published.deleted) == (route["_id"], False)
 
 
+async def test_an_upload_says_what_it_replaces_and_what_may_not_be_meant(client: AsyncClient) -> None:
+    table = "name,lat,lng,traj_nr\n北京,{0},9.52,1\n北京,{0}5,9.52,1\n"
+    first, second = await upload(client, table.format(47.1).encode(), "北京.csv"), await upload(client, table.format(47.2).encode(), "北京.csv")
+    assert [route["_id"] for route in second.json()["routes"]] == ["route-68c77e15"]
+    assert [answer.json()["replaced"] for answer in (first, second)] == [[], ["route-68c77e15"]]
+    assert second.json()["notices"] == ["北京.csv line 1: columns not used: traj_nr"]
+    assert (await upload(client, GOOD, "1.txt")).json()["replaced"] == ["1"]
+
+
+async def test_files_and_ids_of_any_script_are_routes_of_their_own(client: AsyncClient) -> None:
+    before = int((await client.get("/routes")).headers["x-total-count"])
+    for name in ("北京", "上海", "Москва", "Depot A/1", "Depot A 1", "Depot-A-1"):
+        table = f"route_id,lat,lng\n{name},47,9\n{name},47.001,9\n"
+        assert (await upload(client, table.encode(), "k.csv")).json()["replaced"] == []
+    for name in ("утро.txt", "朝.txt"):
+        assert (await upload(client, GOOD, name)).json()["replaced"] == []
+    assert int((await client.get("/routes")).headers["x-total-count"]) == before + 8
+
+
+async def test_an_id_that_a_url_path_loses_becomes_another(client: AsyncClient) -> None:
+    line = {"type": "Feature", "id": "..", "geometry": {"type": "LineString", "coordinates": [[9, 47], [9, 47.1]]}}
+    [route] = (await upload(client, json.dumps(line).encode(), "x.geojson")).json()["routes"]
+    assert (route["_id"], (await client.delete(f"/routes/{route['_id']}")).status_code) == ("route-5ec1f7e7", 204)
+
+
 async def test_a_damaged_file_is_refused_with_its_line_and_taken_without_it_on_demand(client: AsyncClient) -> None:
     damaged = GOOD + b"47.17,9.53-47.18,9.54\n" + b"47.19,9.54\n"
     refused = await upload(client, damaged)
@@ -115,6 +141,12 @@ async def test_a_file_without_a_drivable_route_is_refused_with_its_name(client: 
 async def test_an_upload_without_a_file_or_of_unknown_format_is_refused(client: AsyncClient) -> None:
     assert (await client.post("/routes")).status_code == 422
     assert (await upload(client, GOOD, format="klingon")).status_code == 422
+
+
+async def test_the_description_of_an_upload_lists_every_format(client: AsyncClient) -> None:
+    described = (await client.get("/openapi.json")).json()["paths"]["/routes"]["post"]["parameters"]
+    [text] = [one["description"] for one in described if one["name"] == "format"]
+    assert text.startswith(", ".join(FORMATS))
 
 
 async def test_a_route_too_large_for_a_message_is_refused(client: AsyncClient, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from cli.main import app, main, settings_from
 from cli.scenario_file import effective_scenario, write_run
 from cli.settings import UpSettings
 from engine.errors import InvalidInput, ScenarioError
+from engine.roads import FORMATS
 from engine.scenario import load_scenario
 
 runner = CliRunner()
@@ -62,6 +64,18 @@ def test_a_scenario_with_a_fault_is_refused_before_anything_starts(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_file_that_cannot_be_read_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "jump.csv").write_text("time,lat,lng\n0,47,9\n1,47.1,9\n")
+    path = tmp_path / "scenario.toml"
+    path.write_text('duration_s = 60\n[traces]\nfiles = ["jump.csv"]\n')
+    for command in (["run", str(path)], ["up", "--scenario", str(path)]):
+        said = _refused(monkeypatch, capsys, *command, "--data-dir", str(tmp_path / "data"))
+        assert f"{tmp_path / 'jump.csv'} line 2 to line 3: trace jump-0 fix 1: 11117" in said
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_scenario_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no-such.toml" in _refused(monkeypatch, capsys, "up", "--scenario", "no-such.toml")
 
@@ -95,6 +109,25 @@ def test_a_damaged_route_file_is_refused_with_its_line(tmp_path: Path, monkeypat
     assert 'line 2: expected "lat,lng", found "47.15,9.53-47.16,9.54"' in said
     told = runner.invoke(app, ["routes", "import", str(path), "--check", "--json", "--skip-invalid"])
     assert len(json.loads(told.output)["skipped"]) == 1
+
+
+def test_an_import_says_what_it_replaced_and_what_may_not_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("name,lat,lng,[/b]\nt,47.14,9.52,1\nt,47.15,9.53,1\n")
+    monkeypatch.setattr(ApiClient, "upload_routes", lambda *_args, **_options: {"routes": [], "skipped": [], "notices": [], "replaced": ["t"]})
+    notices = [f"{path} line 1: columns not used: [/b]"]
+    told = json.loads(runner.invoke(app, ["routes", "import", str(path), "--json"]).output)
+    assert (told["replaced"], told["notices"], told["imported"]) == (["t"], notices, True)
+    printed = runner.invoke(app, ["routes", "import", str(path)])
+    assert printed.exit_code == 0
+    assert "1 were there already and are replaced:\n  t\nPlease note:\n" in printed.output
+    assert "columns not used: [/b]" in " ".join(printed.output.split())
+    assert json.loads(runner.invoke(app, ["routes", "import", str(path), "--check", "--json"]).output)["replaced"] == []
+
+
+def test_the_help_of_an_import_lists_every_format() -> None:
+    told = " ".join(runner.invoke(app, ["routes", "import", "--help"]).output.replace("│", " ").split())
+    assert [name for name in FORMATS if not re.search(rf"\b{name}\b", told)] == []
 
 
 def test_an_api_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,37 @@ def test_every_fault_is_told_with_its_line_and_the_exit_code_is_2(tmp_path: Path
     ]
 
 
+BAD_POINT = '<gpx><trk><trkseg><trkpt lat="47" lon="9"/><trkpt lat="nan" lon="9"/></trkseg></trk></gpx>'
+UNREADABLE = {
+    "nan.gpx": ('[routes]\nfiles = ["nan.gpx"]', BAD_POINT, "track 0 segment 0 point 1: "),
+    "roads.osm.pbf": ('[routes]\nfiles = ["roads.osm.pbf"]', "abc", "file: is a road network, not a file of routes"),
+    "jump.csv": ('[traces]\nfiles = ["jump.csv"]', "time,lat,lng\n0,47,9\n1,47.1,9\n", "line 2 to line 3: trace jump-0 fix 1: 11117"),
+    "broken.npz": ('[network]\nfile = "broken.npz"', "x", "content: no readable arrays: "),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_a_fault(name: str, tmp_path: Path) -> None:
+    scenario, content, fault = UNREADABLE[name]
+    (tmp_path / name).write_text(content)
+    path = tmp_path / "s.toml"
+    path.write_text(f"{scenario}\n[fleet]\nsize = 1\n")
+    told = runner.invoke(app, ["scenario", "check", str(path), "--json"])
+    assert told.exit_code == 2
+    [found] = json.loads(told.stdout)["faults"]
+    assert (found["line"], found["message"][: len(f"{tmp_path / name} {fault}")]) == (None, f"{tmp_path / name} {fault}")
+    assert runner.invoke(app, ["scenario", "check", str(path)]).stderr.splitlines()[0] == f"{path}: 1 fault"
+
+
+def test_what_files_have_to_say_stands_after_the_ok(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("time,lat,lng,who\n0,47,9,A\n60,47.001,9,A\n")
+    path = tmp_path / "s.toml"
+    path.write_text('duration_s = 60\n[traces]\nfiles = ["t.csv"]\n')
+    notice = f"{tmp_path / 't.csv'} line 1: columns not used: who"
+    assert runner.invoke(app, ["scenario", "check", str(path)]).stdout.splitlines()[1:] == [f"note {notice}"]
+    assert json.loads(runner.invoke(app, ["scenario", "check", str(path), "--json"]).stdout)["notices"] == [notice]
+
+
 def test_a_file_that_is_not_there_is_one_fault() -> None:
     told = runner.invoke(app, ["scenario", "check", "gone.toml", "--json"])
     assert (told.exit_code, json.loads(told.stdout)["faults"][0]["line"]) == (2, None)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import roads
 from engine.errors import InvalidInput, RouteFileError
+from engine.messages import checked_id
+from engine.polylines import encode_polyline
 from engine.roads import FORMATS, load_routes
 from engine.roads.imported import Imported
+from engine.roads.route_ids import id_of
 
 POINTS = [(47.0, 9.0), (47.001, 9.001), (47.002, 9.0)]
 LINE = {"type": "LineString", "coordinates": [[lng, lat] for lat, lng in POINTS]}
@@ -89,9 +94,46 @@ def test_ids_and_titles_come_from_the_file_or_its_name():
     several = {"type": "MultiLineString", "coordinates": [LINE["coordinates"], LINE["coordinates"][::-1]]}
     collection = {"type": "FeatureCollection", "features": [feature, {"type": "Feature", "properties": {"id": "é x"}, "geometry": several}, feature]}
     routes = load(json.dumps(collection), "some trip.geojson").routes
-    assert [(r.id, r.title) for r in routes] == [("7", "Höhenweg"), ("x", "é x"), ("x-2", "é x-2"), ("7-2", "Höhenweg")]
-    assert [(r.id, r.title) for r in load(TEXT, "Ålesund trip.v2.txt").routes] == [("lesund-trip.v2", "Ålesund trip.v2")]
+    assert [(r.id, r.title) for r in routes] == [
+        ("7", "Höhenweg"),
+        ("e-x-e51aaab7", "é x"),
+        ("e-x-2-274e3a00", "é x-2"),
+        ("7-2", "Höhenweg"),
+    ]
+    assert [(r.id, r.title) for r in load(TEXT, "Ålesund trip.v2.txt").routes] == [("Alesund-trip.v2-e5d4fb8c", "Ålesund trip.v2")]
     assert load(TRACK, "x.gpx").routes[0].title == "T"
+
+
+@given(st.sets(st.text(min_size=1, max_size=100).map(str.strip).filter(bool), max_size=20))
+def test_different_names_get_different_ids_that_urls_keep(names):
+    ids = {id_of(unicodedata.normalize("NFC", name)) for name in names}
+    assert len(ids) == len({unicodedata.normalize("NFC", name) for name in names})
+    assert all(checked_id(route_id, "id") == route_id and route_id not in (".", "..") and len(route_id) <= 80 for route_id in ids)
+
+
+@pytest.mark.parametrize(
+    ("name", "route_id"),
+    [
+        ("北京", "route-68c77e15"),
+        ("上海", "route-4906a49a"),
+        ("Москва", "route-eb63f79a"),
+        ("утро", "route-9208235e"),
+        ("朝", "route-419c7453"),
+        ("Depot A/1", "Depot-A-1-26ff40ea"),
+        ("Depot A 1", "Depot-A-1-1d29dcce"),
+        ("Depot-A-1", "Depot-A-1"),
+        (".", "route-cdb4ee2a"),
+        ("..", "route-5ec1f7e7"),
+        ("...", "..."),
+        ("a" * 80, "a" * 80),
+        ("a" * 81, "a" * 71 + "-8c48280d"),
+        (unicodedata.normalize("NFD", "Zürich"), id_of("Zürich")),
+    ],
+)
+def test_an_id_keeps_what_it_can_of_a_name_and_says_by_digits_what_it_cannot(name, route_id):
+    assert [route.id for route in load(f"route_id,lat,lng\n{name},47,9\n{name},47.001,9\n", "t.csv").routes] == [route_id]
+    if "/" not in name and name.strip("."):
+        assert [route.id for route in load(TEXT, f"{name}.txt").routes] == [route_id]
 
 
 def test_a_table_may_name_routes_titles_and_limits():
@@ -210,6 +252,43 @@ def test_a_zip_damaged_inside_is_refused():
     content[60] ^= 0xFF
     with pytest.raises(RouteFileError, match="archive: damaged zip: Bad CRC-32"):
         load(bytes(content), "feed.zip")
+
+
+LAGOS, KANO, ABUJA = "_tthK_b|mE_pR_pR", "_ol{U_s_gO_pR_pR", "_i~gP_|chM_pR_pR"
+BY_LINE_2 = "t.polyline file: read with precision 6, because line 2 leaves the Earth with 5; the formats polyline5 and polyline6 say which it is"
+BY_DEFAULT = "t.polyline file: read with precision 5, though every line fits 6 as well; the formats polyline5 and polyline6 say which it is"
+
+
+@pytest.mark.parametrize(
+    ("lines", "starts", "notices"),
+    [
+        ([LAGOS, KANO, ABUJA], [(6.45, 3.39), (12.0, 8.52), (9.06, 7.49)], [BY_LINE_2]),
+        ([LAGOS], [(64.5, 33.9)], [BY_DEFAULT]),
+        (["_uz}G_y|u@gEgEgEfE"], [(47.0, 9.0)], [BY_DEFAULT]),
+    ],
+)
+def test_encoded_polylines_of_one_file_have_one_precision(lines, starts, notices):
+    imported = load("\n".join(lines), "t.polyline")
+    assert [points[0] for points in points_of(imported)] == starts
+    assert imported.notices == notices
+
+
+def test_a_precision_that_is_named_needs_no_notice():
+    named = load(LAGOS, "t.polyline6"), load(LAGOS, "t.polyline", format="polyline6")
+    assert [(points_of(imported)[0][0], imported.notices) for imported in named] == [((6.45, 3.39), [])] * 2
+
+
+def test_a_damaged_line_does_not_say_the_precision():
+    assert load(f"{LAGOS}\n{LAGOS[:-1]}_\n", "t.polyline", skip_invalid=True).notices == [BY_DEFAULT]
+
+
+@given(st.lists(st.tuples(st.floats(-89, 89), st.floats(-179, 179)), min_size=1, max_size=5), st.sampled_from([5, 6]))
+def test_the_lines_of_a_file_are_all_or_none_of_precision_6(starts, precision):
+    steps = np.array([0.0, 0.001])
+    lines = [encode_polyline(lat + steps, lng + steps, precision) for lat, lng in starts]
+    found = [points[0] for points in points_of(load("\n".join(lines), "t.polyline"))]
+    factor = 10 if precision == 6 and all(abs(lat) <= 8.99 and abs(lng) <= 17.99 for lat, lng in starts) else 1
+    assert np.allclose(found, np.array(starts) * factor, atol=2e-4)
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -192,3 +192,10 @@ def test_a_table_refuses_two_routes_of_one_id_and_names_an_unknown_one():
         RouteTable.from_routes([route(), route()])
     with pytest.raises(InvalidRoute, match="route 'x' is unknown; the table has 1 routes"):
         RouteTable.from_routes([route()]).index_of("x")
+
+
+@pytest.mark.parametrize("route_id", [".", ".."])
+def test_an_id_that_a_url_path_loses_is_refused(route_id):
+    with pytest.raises(InvalidRoute, match=r'route id must not be "\." or "\.\.", found'):
+        Route.from_points(route_id, "", [47.0, 47.1], [9.0, 9.0])
+    assert Route.from_points("...", "", [47.0, 47.1], [9.0, 9.0]).id == "..."

@@ -61,7 +61,12 @@ export interface StartResponse {
 
 export interface ImportResponse {
   routes: RouteSummary[]
+  /** What was left out, each with file and place. */
   skipped: string[]
+  /** What was read in a way that may not be meant. */
+  notices: string[]
+  /** Ids of the routes that were there already. */
+  replaced: string[]
 }
 
 /** A named address of the map. */

@@ -102,6 +102,8 @@ export const en = {
   'import.submit': 'Import',
   'import.doneOne': '1 route imported',
   'import.done': '{count} routes imported',
+  'import.replaced': 'Were there already and are replaced: {count}',
+  'import.notices': 'Please note:',
   'import.skipped': 'Left out: {count}',
   'import.failed': 'Nothing was imported',
   'notice.delivered': 'Delivered: {title}',

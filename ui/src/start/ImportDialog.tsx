@@ -19,7 +19,19 @@ import { UploadIcon } from '../app/icons'
 import { useImportRoutes } from '../api/queries'
 import { useText } from '../i18n/language'
 
-const SHOWN_SKIPS = 20
+const SHOWN_LINES = 20
+
+function Lines({ heading, lines }: { heading: string; lines: string[] }): JSX.Element | null {
+  if (lines.length === 0) return null
+  return (
+    <>
+      {heading}
+      {lines.slice(0, SHOWN_LINES).map((line) => (
+        <div key={line}>{line}</div>
+      ))}
+    </>
+  )
+}
 
 export default function ImportDialog({ onClose }: { onClose: () => void }): JSX.Element {
   const { text, format } = useText()
@@ -62,10 +74,9 @@ export default function ImportDialog({ onClose }: { onClose: () => void }): JSX.
           {upload.isSuccess && (
             <Alert severity="success" sx={{ overflowWrap: 'anywhere' }}>
               <AlertTitle>{text(upload.data.routes.length === 1 ? 'import.doneOne' : 'import.done', { count: format.count(upload.data.routes.length) })}</AlertTitle>
-              {upload.data.skipped.length > 0 && text('import.skipped', { count: format.count(upload.data.skipped.length) })}
-              {upload.data.skipped.slice(0, SHOWN_SKIPS).map((line) => (
-                <div key={line}>{line}</div>
-              ))}
+              <Lines heading={text('import.replaced', { count: format.count(upload.data.replaced.length) })} lines={upload.data.replaced} />
+              <Lines heading={text('import.skipped', { count: format.count(upload.data.skipped.length) })} lines={upload.data.skipped} />
+              <Lines heading={text('import.notices')} lines={upload.data.notices} />
             </Alert>
           )}
         </Stack>
