@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 COMMIT_S = 1.0
 RETRY_S = 1.0
+REFUSALS = 2
+"""Attempts in a row after which a store does not take what it is given; a store that is busy for a moment does."""
 REVOKE_S = 5.0
 """How long a rebalance waits for what is being stored; later it is stored all the same, and read again by the next owner."""
 
@@ -65,7 +67,7 @@ class SinkLoop:
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
         self._turns, self._room = Turns(sink.linger_s, sink.rest, sink.capacity), Room(sink.capacity)
-        self._retry_at, self._refusals = 0.0, 0
+        self._retry_at, self._refusals, self._why = 0.0, 0, ""
         self._offsets = Offsets()
         self._committed_at = 0.0
         self._paused = False
@@ -78,6 +80,11 @@ class SinkLoop:
     def is_assigned(self) -> bool:
         """Whether the group has given this loop partitions to read."""
         return bool(self._offsets.owned) and self._thread.is_alive()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the store takes nothing, attempt after attempt; None if it does."""
+        return self._why if self._refusals >= REFUSALS else None
 
     def gauges(self) -> dict[str, float]:
         """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
@@ -179,6 +186,7 @@ class SinkLoop:
         self._retry_at = now + (error.retry_after if isinstance(error, StoreBackpressure) else RETRY_S)
         self._metrics.retries.labels(self.role).inc()
         self._refusals += 1
+        self._why = str(error)
         if isinstance(error, ApiError):
             if self._refusals == 1:
                 logger.warning("the %s sink waits and tries again: %s", self.role, error)
