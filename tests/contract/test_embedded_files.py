@@ -73,6 +73,22 @@ async def test_a_state_opened_again_still_prefers_the_newest(tmp_path: Path) -> 
         await state.close()
 
 
+async def test_a_state_keeps_no_delivery_in_memory_that_has_ended_and_a_late_position_changes_nothing(tmp_path: Path) -> None:
+    def position(seq: int, finished: bool) -> PositionBatch:
+        return PositionBatch.of([(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, finished, seq, 1000 + seq, 1.0, 2.0, 3.0)])
+
+    state = SqliteState(tmp_path / "state.sqlite3")
+    await state.open()
+    for number in range(3):
+        await state.apply_positions(position(number, False))
+    await state.apply_positions(position(3, True))
+    assert state._numbers == {}
+    ended = await state.delivery("d")
+    await state.apply_positions(position(1, False))
+    assert await state.delivery("d") == ended
+    await state.close()
+
+
 async def test_another_process_may_read_the_state_while_it_is_written(tmp_path: Path) -> None:
     state = SqliteState(tmp_path / "state.sqlite3")
     await state.open()

@@ -1,4 +1,4 @@
-"""What an embedded history holds of each delivery, in memory: some 150 bytes for each delivery in the file."""
+"""What an embedded history holds of each delivery, in memory: some 200 bytes for each delivery in the file."""
 
 from __future__ import annotations
 
