@@ -35,6 +35,10 @@ class Reader(Protocol):
     def is_assigned(self) -> bool:
         """Whether it reads; asked by the readiness endpoint."""
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing of what it reads is stored, None if it is; asked by the health endpoint."""
+
     def start(self) -> None:
         """Begin; called once, at the start."""
 

@@ -39,9 +39,10 @@ async def is_ready(response: Response, found: ServicesDep) -> Health:
 
 @router.get("/health", operation_id="getHealth", summary="How each part is", responses=_FAILING)
 async def health(response: Response, found: ServicesDep) -> Health:
-    """Ask every part, Kafka too."""
+    """Ask every part, Kafka too, and whether what is read is stored."""
     kafka, stores = await asyncio.gather(_asked(found.bus.ping()), _stores(found))
-    return _judged({"kafka": kafka} | stores | _readers(found), response, found)
+    refusals = {f"{reader.role} consumer": PartHealth(ok=False, detail=f"not stored: {reader.refusal}") for reader in found.readers if reader.refusal}
+    return _judged({"kafka": kafka} | stores | _readers(found) | refusals, response, found)
 
 
 @router.get("/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response)

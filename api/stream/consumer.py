@@ -42,6 +42,9 @@ RETRY_S = 1.0
 COMMITTED_S = 2.0
 """How long Kafka may take to say where the group has come to; it is asked again at the next commit."""
 
+REFUSALS = 2
+"""Attempts in a row after which a store does not take what it is given; a store that is busy for a moment does."""
+
 
 class SinkLoop:
     """A thread that feeds one sink from one consumer group.
@@ -66,7 +69,7 @@ class SinkLoop:
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
         self._turns, self._room = Turns(sink.linger_s, sink.rest, sink.capacity), Room(sink.capacity)
-        self._retry_at, self._refusals = 0.0, 0
+        self._retry_at, self._refusals, self._why = 0.0, 0, ""
         self._offsets = Offsets()
         #: The first offset to read, by partition, of what this loop was given.
         self._begins: dict[Partition, int] = {}
@@ -81,6 +84,11 @@ class SinkLoop:
     def is_assigned(self) -> bool:
         """Whether the group has given this loop partitions to read."""
         return bool(self._offsets.owned) and self._thread.is_alive()
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the store takes nothing, attempt after attempt; None if it does."""
+        return self._why if self._refusals >= REFUSALS else None
 
     def gauges(self) -> dict[str, float]:
         """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
@@ -182,6 +190,7 @@ class SinkLoop:
         self._retry_at = now + (error.retry_after if isinstance(error, StoreBackpressure) else RETRY_S)
         self._metrics.retries.labels(self.role).inc()
         self._refusals += 1
+        self._why = str(error)
         if isinstance(error, ApiError):
             if self._refusals == 1:
                 logger.warning("the %s sink waits and tries again: %s", self.role, error)

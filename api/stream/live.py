@@ -49,6 +49,7 @@ class LiveLoop:
     """A thread that feeds the hub, in the event loop, a batch at a time."""
 
     role = "live"
+    refusal = None
 
     def __init__(self, kafka: KafkaConnection, hub: LiveHub, metrics: Metrics, loop: asyncio.AbstractEventLoop) -> None:
         self._kafka, self._hub, self._metrics, self._loop = kafka, hub, metrics, loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,31 @@ async def test_health_tells_each_part(client: AsyncClient) -> None:
     ready = await client.get("/health/ready")
     assert (ready.status_code, ready.json()["parts"]["routes"]) == (200, {"ok": True, "detail": None})
     assert set((await client.get("/health")).json()["parts"]) == {"kafka", "state store", "history store"}
+
+
+@dataclass
+class RefusedReader:
+    """A reader whose store takes nothing."""
+
+    role: str = "history"
+    is_assigned: bool = True
+    refusal: str | None = "history.duckdb: No space left on device"
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float) -> None: ...
+
+
+async def test_a_reader_whose_store_refuses_everything_fails_with_the_reason_and_the_service_still_serves(app_of) -> None:
+    async with app_of() as app, AsyncClient(transport=ASGITransport(app), base_url="http://localhost") as client:
+        app.state.services.readers.append(RefusedReader())
+        answer = await client.get("/health")
+        assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+        assert answer.json()["parts"]["history consumer"] == {"ok": False, "detail": "not stored: history.duckdb: No space left on device"}
+        assert (await client.get("/health/ready")).status_code == 200
+        app.state.services.readers[:] = [RefusedReader(refusal=None)]
+        assert (await client.get("/health")).json()["parts"]["history consumer"] == {"ok": True, "detail": None}
+        app.state.services.readers.clear()
 
 
 class BrokenState(MemoryState):

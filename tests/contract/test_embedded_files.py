@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from api.errors import StoreUnavailable
@@ -12,6 +13,7 @@ from api.stores.base import Holding, Written
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.model import View
 from engine.codec import PositionBatch
+from engine.faults import FaultKind, Label
 from engine.messages import DeliveryEvent
 
 
@@ -30,6 +32,36 @@ async def test_a_history_opened_again_still_keeps_every_position_once(tmp_path: 
     await history.close()
 
 
+async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path, old = tmp_path / "history.duckdb", DuckDbHistory(tmp_path / "history.duckdb")
+    await old.open()
+    await old.write_positions(batch(range(5)))
+    await old.close()
+    events = [
+        DeliveryEvent("d", "run", "r", "c", "x", "car", "started", 0, 1),
+        DeliveryEvent("d", "run", "r", "c", "x", "car", "fault", 1, 2, fault="lost", from_seq=7, to_seq=7),
+        DeliveryEvent("alone", "run", "r2", "c2", "x2", "car", "fault", 0, 3, fault="lost", from_seq=1, to_seq=2),
+    ]
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP TABLE delivery_events")
+        connection.execute(
+            "CREATE TABLE events (delivery_id VARCHAR, seq BIGINT, run_id VARCHAR, kind VARCHAR, event_time_ms BIGINT, event VARCHAR,"
+            " PRIMARY KEY (delivery_id, seq))"
+        )
+        rows = [(event.delivery_id, event.seq, event.run_id, event.kind, event.event_time, event.to_json().decode()) for event in events]
+        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
+    for opened in range(2):
+        history = DuckDbHistory(path)
+        await history.open()
+        assert await history.events("d") == events[:2]
+        assert await history.events("alone") == events[2:]
+        assert await history.faults("run") == {"d": [Label(FaultKind.LOST, 7, 7)], "alone": [Label(FaultKind.LOST, 1, 2)]}
+        assert await history.write_events(events) == Written(0, 3)
+        assert await history.holdings("run") == {"d": Holding(5 + opened, 4 + opened)}
+        assert await history.write_positions(batch(range(6 + opened))) == Written(1, 5 + opened)
+        await history.close()
+
+
 async def test_a_state_opened_again_still_prefers_the_newest(tmp_path: Path) -> None:
     for seqs in (range(5, 9), range(3)):
         state = SqliteState(tmp_path / "deep" / "state.sqlite3")
@@ -39,6 +71,22 @@ async def test_a_state_opened_again_still_prefers_the_newest(tmp_path: Path) -> 
         assert found is not None
         assert found.seq == 8
         await state.close()
+
+
+async def test_a_state_keeps_no_delivery_in_memory_that_has_ended_and_a_late_position_changes_nothing(tmp_path: Path) -> None:
+    def position(seq: int, finished: bool) -> PositionBatch:
+        return PositionBatch.of([(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, finished, seq, 1000 + seq, 1.0, 2.0, 3.0)])
+
+    state = SqliteState(tmp_path / "state.sqlite3")
+    await state.open()
+    for number in range(3):
+        await state.apply_positions(position(number, False))
+    await state.apply_positions(position(3, True))
+    assert state._numbers == {}
+    ended = await state.delivery("d")
+    await state.apply_positions(position(1, False))
+    assert await state.delivery("d") == ended
+    await state.close()
 
 
 async def test_another_process_may_read_the_state_while_it_is_written(tmp_path: Path) -> None:

@@ -315,6 +315,12 @@ async def test_a_full_store_stops_the_reading_and_nothing_is_lost(broker: str, t
             return history.refused > 0 and 'delivery_sink_paused{role="history"} 1.0' in (await client.get("/metrics")).text
 
         await until(is_paused, "a pause")
+
+        async def is_told() -> bool:
+            return (await client.get("/health")).json()["parts"]["history consumer"] == {"ok": False, "detail": "not stored: full"}
+
+        await until(is_told, "the refusal in the health of the parts")
+        assert (await client.get("/health/ready")).status_code == 200
         simulation.run("running", 1)
 
         async def others_go_on() -> bool:
@@ -325,6 +331,7 @@ async def test_a_full_store_stops_the_reading_and_nothing_is_lost(broker: str, t
         simulation.run("finished", 2)
         ledger = await settled(client, "run", simulation.sent)
         assert (ledger["missing"], ledger["duplicated"]) == (0, 0)
+        assert (await client.get("/health")).json()["status"] == "ok"
 
 
 def free_port() -> int:

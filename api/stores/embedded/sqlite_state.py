@@ -42,7 +42,7 @@ class SqliteState:
         self._threads = StoreThreads("state", self._translated)
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[bytes, int] = {}  # of the deliveries that are on their way
 
     async def open(self) -> None:
         await self._threads.write(self._create)
@@ -181,6 +181,8 @@ class SqliteState:
         numbers = [self._numbers[delivery_id] for delivery_id in newest.delivery_id.tolist()]
         names = ("seq", "event_time_ms", "lat_deg", "lng_deg", "speed_mps", "bearing_deg", "distance_m", "finished")
         self._write_many(sql.APPLY_POSITION, list(zip(numbers, *(getattr(newest, name).tolist() for name in names), strict=True)))
+        for delivery_id in newest.delivery_id[newest.finished].tolist():
+            del self._numbers[delivery_id]
 
     def _number(self, batch: PositionBatch) -> None:
         """Learn the row numbers of the batch's deliveries; those that no event has told of are put in."""
