@@ -43,6 +43,7 @@ async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_dat
         DeliveryEvent("alone", "run", "r2", "c2", "x2", "car", "fault", 0, 3, fault="lost", from_seq=1, to_seq=2),
     ]
     with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP VIEW events")
         connection.execute("DROP TABLE delivery_events")
         connection.execute(
             "CREATE TABLE events (delivery_id VARCHAR, seq BIGINT, run_id VARCHAR, kind VARCHAR, event_time_ms BIGINT, event VARCHAR,"
@@ -60,6 +61,9 @@ async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_dat
         assert await history.holdings("run") == {"d": Holding(5 + opened, 4 + opened)}
         assert await history.write_positions(batch(range(6 + opened))) == Written(1, 5 + opened)
         await history.close()
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = connection.execute("SELECT delivery_id, seq, run_id, kind, event_time_ms, event FROM events ORDER BY event_time_ms").fetchall()
+    assert found == rows
 
 
 async def test_a_state_opened_again_still_prefers_the_newest(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ class DuckDbHistory:
             connection.execute(sql.TABLES)
             if connection.execute(sql.HAS_OLD_EVENTS).fetchall() != [(0,)]:
                 connection.execute(sql.MOVE_OLD_EVENTS)
+            connection.execute(sql.EVENTS_VIEW)
         self._known = KnownDeliveries(self._file.fetch(sql.KNOWN))
 
     def _store(self, given: _Rows) -> Written:

@@ -28,6 +28,12 @@ DROP TABLE events;
 """
 """For a file whose events carried their deliveries' ids, under a primary key."""
 
+EVENTS_VIEW = """
+CREATE VIEW IF NOT EXISTS events AS
+    SELECT d.delivery_id, e.seq, d.run_id, e.kind, e.event_time_ms, e.event FROM delivery_events e JOIN deliveries d ON d.no = e.delivery
+"""
+"""For people's own queries: events with their deliveries' ids."""
+
 KNOWN = """
 SELECT d.delivery_id, d.run_id, coalesce(p.held, 0) AS held, coalesce(p.last_seq, -1) AS positions, coalesce(e.last_seq, -1) AS delivery_events
 FROM deliveries d
