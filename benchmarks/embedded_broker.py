@@ -1,0 +1,130 @@
+"""What the embedded broker costs once it has run for a while: its processor time while 300 couriers report, after ten minutes of their positions.
+
+Three readers follow the newest positions, as the stores and the live map do. The rival is the same broker with 64 partitions and two driver actors: nearly
+every record is then a batch of its own, and the broker finds an offset by walking the batches of a partition from the oldest on. The ten minutes are produced
+as fast as they are acknowledged, tick by tick, so that the batches are those of a run.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+from confluent_kafka import OFFSET_END, TopicPartition
+
+from actors.open_publisher import open_publisher
+from actors.placement import place
+from actors.publisher import Publisher
+from actors.settings import Settings
+from api.stream.client import MAX_POLL, POLL_S, lone_consumer
+from benchmarks.produce_fleet import START_MS, routes
+from cli.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker
+from engine.delivery import make_spec
+from engine.kafka_connection import KafkaConnection
+from engine.messages import Topic
+from engine.route import Route
+from engine.simulation import FleetSimulation
+
+COURIERS, CPUS = 300, 2
+FILLED_S, SETTLE_S, MEASURED_S = 600, 2, 20
+FLUSH_S = 10.0
+READERS = ("state", "history", "live")
+
+
+class Actor:
+    """Some of the couriers at 1 Hz, and their producer: a driver actor without Ray."""
+
+    def __init__(self, publisher: Publisher, roads: Sequence[Route], couriers: Sequence[int]) -> None:
+        self._publisher, self._simulation = publisher, FleetSimulation("bench")
+        self._simulation.define_routes(roads)
+        self._simulation.add(
+            make_spec(
+                delivery_id=f"bench-car-{i:05d}-1",
+                driver_id=f"car-{i:05d}",
+                client_id="scenario",
+                run_id="bench",
+                route_id=roads[i % len(roads)].id,
+                depart_ms=START_MS + i * 1000 // COURIERS,
+                period_ms=1000,
+                seed=1,
+            )
+            for i in couriers
+        )
+
+    def tick(self, until_ms: int, *, at_once: bool) -> None:
+        """Send what is due by an instant; `at_once` waits until it has arrived."""
+        tick = self._simulation.advance(until_ms)
+        self._publisher.publish(tick.records, tick.events)
+        if not at_once:
+            self._publisher.poll()
+        elif self._publisher.flush(FLUSH_S):
+            raise RuntimeError(f"the broker acknowledged too little within {FLUSH_S:g} s")
+
+
+@contextmanager
+def _readers(bootstrap: str) -> Iterator[None]:
+    """Let three readers follow the newest positions."""
+    stopping = threading.Event()
+
+    def read(role: str) -> None:
+        consumer = lone_consumer(KafkaConnection(bootstrap), role)
+        partitions = consumer.list_topics(Topic.NEW_POSITION, timeout=FLUSH_S).topics[Topic.NEW_POSITION].partitions
+        consumer.assign([TopicPartition(Topic.NEW_POSITION, partition, OFFSET_END) for partition in partitions])
+        while not stopping.is_set():
+            consumer.consume(MAX_POLL, POLL_S)
+        consumer.close()
+
+    threads = [threading.Thread(target=read, args=(role,)) for role in READERS]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+def _cost(positions_per_s: float, actors: int) -> float:
+    """Return the processor time, % of a core, of a broker made for a load, with so many driver actors."""
+    with EmbeddedBroker(positions_per_s) as broker:
+        settings, roads = Settings(kafka_bootstrap=broker.bootstrap), routes()
+        tick_ms = settings.tick_ms
+        crew = [Actor(open_publisher(settings), roads, range(number, COURIERS, actors)) for number in range(actors)]
+        now_ms = START_MS
+        while now_ms < START_MS + FILLED_S * 1000:
+            now_ms += tick_ms
+            for actor in crew:
+                actor.tick(now_ms, at_once=True)
+        process, begun, spent_s = psutil.Process(broker.pid), time.monotonic(), 0.0
+        with _readers(broker.bootstrap):
+            for number in range((SETTLE_S + MEASURED_S) * 1000 // tick_ms):
+                if number == SETTLE_S * 1000 // tick_ms:
+                    spent_s = sum(process.cpu_times()[:2])
+                now_ms += tick_ms
+                for actor in crew:
+                    actor.tick(now_ms, at_once=False)
+                time.sleep(max(0.0, begun + (number + 1) * tick_ms / 1000 - time.monotonic()))
+            spent_s = sum(process.cpu_times()[:2]) - spent_s
+    print(f"  {actors} actors: {100 * spent_s / MEASURED_S:.1f} % of a core", file=sys.stderr)
+    return 100 * spent_s / MEASURED_S
+
+
+def run() -> list[dict[str, Any]]:
+    """Return what the broker costs beside its rival."""
+    ours, rival = _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors), _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS)
+    return [
+        {
+            "name": "embedded_broker",
+            "value": ours,
+            "unit": f"% of a core with {COURIERS} couriers, after {FILLED_S // 60} minutes of their positions",
+            "rival": f"{MAX_PARTITIONS} partitions, a driver actor a core",
+            "rival_value": rival,
+            "ratio": rival / ours,
+        }
+    ]
