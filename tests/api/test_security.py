@@ -26,6 +26,7 @@ class Caller:
 
     async def ask(self, app: FastAPI, method: str, path: str) -> int:
         scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http"}
+        scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}  # with an older one, a page asks for more of a request to see that its client is still there
         await app(scope | {"headers": self._headers, "http_version": "1.1", "server": ("localhost", 80)}, self._receive, self._send)
         return int(self.answer[0]["status"])
 

@@ -19,6 +19,7 @@ from cli.settings import UpSettings
 from cli.stack import Stack
 from cli.storing import Answer, Storing
 from cli.up_command import report
+from engine.scenario import load_scenario
 
 SETTLE_S, END_WAIT_S = 10.0, 30.0
 NONE_WAITS = {"history": 0, "state": 0}
@@ -144,7 +145,7 @@ class DeadChild(Child):
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    stack = Stack(UpSettings(data_dir=tmp_path), tmp_path / "s.toml", "run-1")
+    stack = Stack(UpSettings(data_dir=tmp_path), load_scenario("liechtenstein"), tmp_path / "s.toml", "run-1")
     stack._api, stack._was_ready = DeadChild(tmp_path / "api.log"), True
     return stack
 

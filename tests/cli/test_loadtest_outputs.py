@@ -14,6 +14,7 @@ import pytest
 from load_reports import sample_report
 from rich.console import Console
 
+from cli.ending import Ending
 from cli.ledger_table import LedgerSummary
 from cli.loadtest.outputs import Outputs
 from cli.loadtest.reader import Listener
@@ -105,7 +106,7 @@ class Runs:
 def result(outcome: Outcome, *, interrupted: bool = False) -> LoadResult:
     load = MeasuredLoad("r", "short", 1e12, state="finished")
     ended = Ended.INTERRUPTED if interrupted else Ended.FINISHED
-    return LoadResult("r", SCENARIO, load, Verdict(outcome, is_interrupted=interrupted), LedgerSummary(), "embedded", ended=ended)
+    return LoadResult("r", SCENARIO, load, Verdict(outcome, is_interrupted=interrupted), Ending(LedgerSummary()), "embedded", ended=ended)
 
 
 def session(folder: Path, monkeypatch: pytest.MonkeyPatch, runs: Runs, junit: Path | None = None) -> Session:
@@ -180,8 +181,9 @@ class EndingStack:
     def check(self) -> None:
         """Find nothing wrong."""
 
-    def end_parts(self, _tell: object) -> None:
+    def end_parts(self, _tell: object) -> Ending:
         """End nothing; there is no ledger."""
+        return Ending()
 
     def summary(self) -> dict[str, object]:
         return {}
