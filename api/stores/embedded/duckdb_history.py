@@ -32,8 +32,11 @@ T = TypeVar("T")
 CHUNK_ROWS = 1_000_000
 """Positions that are read at a time when a run is verified: some 30 MB."""
 
-MEMORY_LIMIT = "64MB"
+MEMORY_LIMIT = "48MB"
 """What DuckDB may use for itself. It keeps what it has written in memory until then, and nothing reads that again but a track asked for."""
+
+MOVE_MEMORY_LIMIT = "1GB"
+"""The same while a file of an earlier version is brought up to date, in one transaction."""
 
 CHECKPOINT_THRESHOLD = "4MB"
 """How much is written beside the file before it is put into it; until then it is in memory too."""
@@ -138,7 +141,9 @@ class DuckDbHistory:
         with self._file.transaction() as connection:
             connection.execute(sql.TABLES)
             if connection.execute(sql.HAS_OLD_EVENTS).fetchall() != [(0,)]:
+                connection.execute(f"SET memory_limit = '{MOVE_MEMORY_LIMIT}'")
                 connection.execute(sql.MOVE_OLD_EVENTS)
+                connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute(sql.EVENTS_VIEW)
         self._known = KnownDeliveries(self._file.fetch(sql.KNOWN))
 
