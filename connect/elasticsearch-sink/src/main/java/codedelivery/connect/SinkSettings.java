@@ -17,7 +17,7 @@ import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.types.Password;
 
-/** What can be set, with bounds. A refusal names the key and the value. */
+/** What can be set, with bounds. A refusal names the key and the value. Addresses may hold a password: no log has them, and a refusal shows them without it. */
 final class SinkSettings extends AbstractConfig {
     static final String URL = "connection.url";
     static final String API_KEY = "connection.api.key";
@@ -34,6 +34,8 @@ final class SinkSettings extends AbstractConfig {
     static final String BACKOFF = "retry.backoff.ms";
     static final String MALFORMED = "behavior.on.malformed";
 
+    private static final Pattern ADDRESS = Pattern.compile("https?://([^\\s/?#@]*@)?(\\[[0-9A-Fa-f:.]+]|[^\\s/?#@:\\[\\]]+)(:\\d{1,5})?(/[^\\s@]*)?");
+    private static final Pattern IDENTITY = Pattern.compile("^([A-Za-z][A-Za-z0-9+.-]*://)?.*@");
     private static final Pattern INDEX_NAME = Pattern.compile("[a-z0-9][a-z0-9_.-]{0,99}");
     private static final String CONNECTION = "Connection";
     private static final String DOCUMENTS = "Documents";
@@ -41,7 +43,7 @@ final class SinkSettings extends AbstractConfig {
     private static final String FAILURES = "Failures";
 
     static final ConfigDef DEFINITION = new ConfigDef()
-        .define(URL, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, validator(SinkSettings::checkUrls, "http(s)://host:port, ..."), Importance.HIGH,
+        .define(URL, Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, validator(SinkSettings::checkUrls, "http(s)://host:port, ..."), Importance.HIGH,
             "Addresses of one cluster, separated by commas; http://user:password@host:port if it wants that. The next one is used when one cannot be reached.", CONNECTION, 1, Width.LONG, "Addresses")
         .define(API_KEY, Type.PASSWORD, null, Importance.MEDIUM,
             "API key (encoded form) for the header 'Authorization: ApiKey ...'; none if absent.", CONNECTION, 2, Width.LONG, "API key")
@@ -83,7 +85,11 @@ final class SinkSettings extends AbstractConfig {
     }
 
     List<URI> urls() {
-        return getList(URL).stream().map(URI::create).toList();
+        return addresses(getPassword(URL)).stream().map(URI::create).toList();
+    }
+
+    private static List<String> addresses(Password urls) {
+        return Pattern.compile(",").splitAsStream(urls.value()).map(String::strip).filter(url -> !url.isEmpty()).toList();
     }
 
     /** The API key, or null. */
@@ -101,23 +107,24 @@ final class SinkSettings extends AbstractConfig {
     }
 
     private static void checkUrls(String key, Object value) {
-        List<?> urls = (List<?>) value;
-        if (urls == null || urls.isEmpty()) {
-            throw new ConfigException(key, value, "at least one address is needed");
+        List<String> urls = value == null ? List.of() : addresses((Password) value);
+        if (urls.isEmpty()) {
+            throw new ConfigException(key + " needs at least one address");
         }
-        urls.forEach(url -> checkUrl(key, (String) url));
+        for (String url : urls) {
+            if (!isAddress(url)) {
+                throw new ConfigException(key + " must be an address like http://127.0.0.1:9200, or several with commas, each with a percent-encoded password if any; found "
+                    + IDENTITY.matcher(url).replaceFirst("$1"));
+            }
+        }
     }
 
-    private static void checkUrl(String key, String url) {
+    private static boolean isAddress(String url) {
         try {
-            URI uri = URI.create(url);
-            if (uri.getHost() != null && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()))) {
-                return;
-            }
+            return ADDRESS.matcher(url).matches() && URI.create(url).getHost() != null;
         } catch (IllegalArgumentException error) {
-            // told below
+            return false;
         }
-        throw new ConfigException(key, url, "must be an address like http://127.0.0.1:9200");
     }
 
     private static void checkPrefix(String key, Object value) {

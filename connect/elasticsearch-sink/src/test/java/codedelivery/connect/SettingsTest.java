@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.net.URI;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.apache.kafka.connect.sink.SinkConnector;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SettingsTest {
     private static final Map<String, String> GOOD = Map.of("connection.url", "http://a:9200, https://b");
@@ -31,6 +33,22 @@ class SettingsTest {
         String told = assertThrows(ConfigException.class, () -> new SinkSettings(settings)).getMessage();
         assertTrue(told.contains(key.equals("topic.events") ? "topic.positions" : key), told);
         assertTrue(told.contains(value), told);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"http://u:S3CRET/PW@h:9200", "http://u:S3CRET?PW@h:9200", "http://u:S3CRET#PW@h:9200", "http://u:1/S3CRET@h:9200", "ftp://u:S3CRET@h", "u:S3CRET@h"})
+    void aRefusedAddressIsShownWithoutItsPassword(String url) {
+        String told = assertThrows(ConfigException.class, () -> new SinkSettings(Map.of("connection.url", url))).getMessage();
+        assertFalse(told.contains("S3CRET") || told.contains("PW"), told);
+        assertTrue(told.contains("connection.url") && told.endsWith(url.substring(url.indexOf('@') + 1)), told);
+    }
+
+    @Test
+    void addressesAreInNoLog() {
+        SinkSettings found = new SinkSettings(Map.of("connection.url", "http://u:S3CRET%2FPW@a:9200, https://b,http://[::1]:9200/es"));
+        assertEquals(List.of("a", "b", "[::1]"), found.urls().stream().map(URI::getHost).toList());
+        assertEquals("u:S3CRET/PW", found.urls().get(0).getUserInfo());
+        assertFalse(found.values().toString().contains("S3CRET"));
     }
 
     @Test
