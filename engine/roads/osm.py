@@ -7,7 +7,6 @@ uploaded them, or on the ways themselves. All are read. Points without any are c
 from __future__ import annotations
 
 import logging
-import re
 from array import array
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from engine.errors import RouteFileError
 from engine.geodesy import Floats
 from engine.roads.network import RoadNetwork
 from engine.roads.paths import Ints
+from engine.roads.route_ids import id_of
 from engine.roads.rules import is_barrier, road_of
 
 logger = logging.getLogger(__name__)
@@ -141,7 +141,8 @@ def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: boo
     Parameters
     ----------
     path : a file that libosmium reads: ``.osm.pbf``, ``.osm``, ``.osm.gz``, ``.osm.bz2``.
-    name : name of the network, the file's name up to its first dot if None; becomes part of ids, so other characters than letters and digits turn to ``-``.
+    name : name of the network, the file's name up to its first dot if None; becomes part of ids, so a name that cannot be one is changed, see
+        `engine.roads.route_ids`.
     skip_invalid : leave out road points without a location however many they are.
 
     Raises
@@ -157,7 +158,7 @@ def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: boo
     except (RuntimeError, ValueError, OSError) as error:  # what libosmium raises for damaged files
         raise RouteFileError(str(path), "content", f"no readable OpenStreetMap data: {error}") from error
     n_points, n_lost = len(roads.ref), int(np.count_nonzero(~roads.located()))
-    network = roads.network(re.sub(r"[^A-Za-z0-9_-]+", "-", name or path.name.split(".")[0])[:_MAX_NAME], blocked)
+    network = roads.network(id_of(name or path.name.split(".")[0], "network", _MAX_NAME), blocked)
     if n_lost and (network is None or (n_lost > max(_LOST_POINTS, _LOST_SHARE * n_points) and not skip_invalid)):
         found = f"{100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost:,} of {n_points:,}, at most {100 * _LOST_SHARE:.0f} % may"
         raise RouteFileError(str(path), "ways", f"{found}; {_REMEDY}" + (", or import with --skip-invalid" if network else ""))

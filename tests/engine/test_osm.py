@@ -96,9 +96,18 @@ def test_a_town_becomes_its_directed_edges(town):
     assert set(town.street_names) == {"", "Sidestreet", "L1"}
 
 
-def test_the_name_of_any_file_gives_ids_of_routes(tmp_path):
-    (tmp_path / "São Tomé (2).osm").write_text(osm_xml())
-    assert read_osm(tmp_path / "São Tomé (2).osm").shortest_route(0, 1).id == "S-o-Tom-2--0-1"
+@pytest.mark.parametrize(
+    ("name", "route_id"),
+    [
+        ("São Tomé (2)", "Sao-Tome-2-da76946f-0-1"),
+        ("北京", "network-68c77e15-0-1"),
+        ("上海", "network-4906a49a-0-1"),
+        ("town-1", "town-1-0-1"),
+    ],
+)
+def test_the_name_of_any_file_gives_routes_ids_of_their_own(tmp_path, name, route_id):
+    (tmp_path / f"{name}.osm").write_text(osm_xml())
+    assert read_osm(tmp_path / f"{name}.osm").shortest_route(0, 1).id == route_id
 
 
 def test_the_largest_component_leaves_the_rest_out(town):
