@@ -102,7 +102,7 @@ export const en = {
   'import.submit': 'Import',
   'import.doneOne': '1 route imported',
   'import.done': '{count} routes imported',
-  'import.replaced': 'Were there already and are replaced: {count}',
+  'import.replaced': 'Replaced routes with the same id: {count}',
   'import.notices': 'Please note:',
   'import.skipped': 'Left out: {count}',
   'import.failed': 'Nothing was imported',

@@ -104,7 +104,7 @@ export const pt: Record<TextKey, string> = {
   'import.submit': 'Importar',
   'import.doneOne': '1 rota importada',
   'import.done': '{count} rotas importadas',
-  'import.replaced': 'Já existiam e foram substituídas: {count}',
+  'import.replaced': 'Rotas substituídas com o mesmo id: {count}',
   'import.notices': 'Observe:',
   'import.skipped': 'Deixadas de fora: {count}',
   'import.failed': 'Nada foi importado',
