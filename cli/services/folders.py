@@ -38,8 +38,11 @@ def is_reachable(path: Path) -> bool:
 
 
 def unprivileged_home(folder: Path) -> Path:
-    """Return where the data of a process of `nobody` can lie: the folder itself, or if nobody else can enter it one below /var/lib named after it."""
-    if not runs_as_root() or is_reachable(folder):
+    """Return where the data of a process of `nobody`, who is to own them, can lie: the folder itself, or one below /var/lib named after it.
+
+    The second if a folder above it lets only its owner pass. What the folder itself lets others do does not count: it is closed to them once it is in use.
+    """
+    if not runs_as_root() or is_reachable(folder.parent):
         return folder
     return Path("/var/lib/code-delivery") / f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -223,6 +224,17 @@ def test_a_folder_that_nobody_else_can_enter_is_seen(tmp_path: Path, monkeypatch
     assert unprivileged_home(private / "elasticsearch").parts[:3] == ("/", "var", "lib")
     monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: False)
     assert unprivileged_home(private / "elasticsearch") == private / "elasticsearch"
+
+
+def test_a_service_finds_its_data_again_once_its_folder_is_closed_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: True)
+    with TemporaryDirectory() as folder:  # tmp_path is closed to others as a whole
+        Path(folder).chmod(0o755)
+        home = Path(folder) / "elasticsearch"
+        homes = [unprivileged_home(home)]
+        home.mkdir(mode=0o700)
+        homes.append(unprivileged_home(home))
+    assert homes == [home, home]
 
 
 def test_root_keeps_packages_where_others_can_read_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
