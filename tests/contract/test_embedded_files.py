@@ -32,6 +32,20 @@ async def test_a_history_opened_again_still_keeps_every_position_once(tmp_path: 
     await history.close()
 
 
+async def test_a_history_of_many_days_is_opened_whatever_little_memory_it_takes_afterwards(tmp_path: Path) -> None:
+    path, deliveries = tmp_path / "history.duckdb", 600_000
+    await (made := DuckDbHistory(path)).open()
+    await made.close()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"INSERT INTO deliveries SELECT i, 'run-20260131t120000-' || i, 'run' || i % 2, 'r', 'c', 'x' FROM range({deliveries}) t(i)")
+        connection.execute(f"INSERT INTO positions SELECT i % {deliveries}, i // {deliveries}, i, 47, 9, 1, 2, i, false FROM range({2 * deliveries}) t(i)")
+    history = DuckDbHistory(path)
+    await history.open()
+    assert len(await history.holdings("run1")) == deliveries // 2
+    assert await history.write_positions(batch(range(3))) == Written(3, 0)
+    await history.close()
+
+
 async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
     path, old = tmp_path / "history.duckdb", DuckDbHistory(tmp_path / "history.duckdb")
     await old.open()

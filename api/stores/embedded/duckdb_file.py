@@ -55,6 +55,10 @@ class DuckDbFile:
             self._connection = connection
         self.is_invalid = False
 
+    def limit_memory(self, limit: str) -> None:
+        """Bound what DuckDB may use for itself, until the file is opened again; called by the writing thread."""
+        self._opened().execute(f"SET memory_limit = '{limit}'")
+
     def close(self) -> None:
         """Close the file if it is open, once no reader is busy with it: opened again beside them, one file would have two databases."""
         with self._changed:

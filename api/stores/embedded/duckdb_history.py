@@ -32,11 +32,11 @@ T = TypeVar("T")
 CHUNK_ROWS = 1_000_000
 """Positions that are read at a time when a run is verified: some 30 MB."""
 
-MEMORY_LIMIT = "48MB"
-"""What DuckDB may use for itself. It keeps what it has written in memory until then, and nothing reads that again but a track asked for."""
+OPEN_MEMORY_LIMIT = "1GB"
+"""What DuckDB may use for itself while a file is opened: a file of an earlier version is brought up to date, and every delivery in it is counted."""
 
-MOVE_MEMORY_LIMIT = "1GB"
-"""The same while a file of an earlier version is brought up to date, in one transaction."""
+MEMORY_LIMIT = "32MB"
+"""The same from then on. It keeps what it has written in memory until then, and nothing reads that again but a track asked for."""
 
 CHECKPOINT_THRESHOLD = "4MB"
 """How much is written beside the file before it is put into it; until then it is in memory too."""
@@ -69,7 +69,7 @@ class DuckDbHistory:
 
     def __init__(self, path: Path) -> None:
         # One thread of DuckDB's own: the drivers and the map need the cores more than a query does.
-        self._file = DuckDbFile(path, {"threads": 1, "memory_limit": MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_THRESHOLD})
+        self._file = DuckDbFile(path, {"threads": 1, "memory_limit": OPEN_MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_THRESHOLD})
         self._threads = StoreThreads("history", self._file.translated)
         self._known: KnownDeliveries
 
@@ -141,11 +141,10 @@ class DuckDbHistory:
         with self._file.transaction() as connection:
             connection.execute(sql.TABLES)
             if connection.execute(sql.HAS_OLD_EVENTS).fetchall() != [(0,)]:
-                connection.execute(f"SET memory_limit = '{MOVE_MEMORY_LIMIT}'")
                 connection.execute(sql.MOVE_OLD_EVENTS)
-                connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
             connection.execute(sql.EVENTS_VIEW)
         self._known = KnownDeliveries(self._file.fetch(sql.KNOWN))
+        self._file.limit_memory(MEMORY_LIMIT)
 
     def _store(self, given: _Rows) -> Written:
         """Store the rows that a table lacks, each (delivery, seq) once, and with them the deliveries that no row has named before."""
