@@ -61,9 +61,11 @@ class Soak:
 
 def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
     """Return for each fleet the broker's processor time early and late, the API's memory, the ledger, and the age of positions at the viewer."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for couriers, share in FLEETS:
-        rows += _rows(_soak(couriers, minutes * share), minutes * share)
+        found = _rows(_soak(couriers, minutes * share), minutes * share)
+        print("\n".join(f"  {row['name']}: {row['value']:,.4g} {row['unit']}" for row in found), file=sys.stderr, flush=True)
+        rows += found
     rows[0] = {**rows[0], "name": "soak_embedded"}
     return rows
 

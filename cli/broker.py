@@ -32,7 +32,10 @@ from typing import Self
 from actors.wheel_library import LibraryUnusable, library_path
 from engine.messages import Topic
 
-_FEW: dict[Topic, int] = {
+MAX_PARTITIONS = 64
+
+_OTHERS: dict[Topic, int] = {
+    Topic.DELIVERY_EVENT: MAX_PARTITIONS,  # nearly each is a batch of its own, however few partitions there are: the more of them, the fewer batches each holds
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
@@ -41,12 +44,10 @@ _FEW: dict[Topic, int] = {
     Topic.RUN_JOURNAL: 4,
     Topic.DEAD_LETTER: 4,
 }
-"""Partitions of the topics whose load does not follow the fleet."""
+"""Partitions of the topics that hold no positions."""
 
 POSITIONS_PER_PARTITION = 1_250.0
 """Positions a second that one partition takes: its 5 MiB hold about a minute of them, at some 60 bytes each under lz4."""
-
-MAX_PARTITIONS = 64
 
 
 def partitions_for(positions_per_s: float) -> dict[Topic, int]:
@@ -57,7 +58,7 @@ def partitions_for(positions_per_s: float) -> dict[Topic, int]:
     stays the same from the time when the partition is full.
     """
     count = min(MAX_PARTITIONS, max(1, math.ceil(positions_per_s / POSITIONS_PER_PARTITION)))
-    return {Topic.NEW_POSITION: count, Topic.DELIVERY_EVENT: count, **_FEW}
+    return {Topic.NEW_POSITION: count, **_OTHERS}
 
 
 HEARTBEAT_MS = 300

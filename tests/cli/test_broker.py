@@ -36,7 +36,6 @@ def test_every_topic_of_the_contract_has_partitions() -> None:
 def test_partitions_follow_the_fleet() -> None:
     found = {rate: partitions_for(rate)[Topic.NEW_POSITION] for rate in (0.0, 300.0, 1250.0, 1251.0, 5000.0, 10_000.0, 1e9)}
     assert found == {0.0: 1, 300.0: 1, 1250.0: 1, 1251.0: 2, 5000.0: 4, 10_000.0: 8, 1e9: MAX_PARTITIONS}
-    assert partitions_for(5000.0)[Topic.DELIVERY_EVENT] == 4
 
 
 @pytest.mark.parametrize("drivers", [300, 1_250, 5_000, 10_000, 50_000])

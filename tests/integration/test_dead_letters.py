@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from large_fleet import LARGE_FLEET
 from services import running_services
 from typer.testing import CliRunner
 
@@ -67,7 +68,7 @@ def services() -> Iterator[Services]:
 def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
     """A desk on either broker."""
     if request.param == "embedded":
-        with EmbeddedBroker() as broker:
+        with EmbeddedBroker(LARGE_FLEET) as broker:
             yield Desk(broker.bootstrap, "route.dead-letter", "route.new-position")
         return
     bootstrap = request.getfixturevalue("services").kafka.address
