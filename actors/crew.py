@@ -1,4 +1,4 @@
-"""The crew: a run's driver actors on a Ray cluster. It starts them in waves, passes orders on and collects answers; it waits for nobody."""
+"""The crew: a run's driver actors on a Ray cluster. It starts them in waves, passes orders on and collects answers; it never waits."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ class DispatchLoop:
 
         1. Actors that are being restarted make again what was sent before; until then they would say too little of their deliveries.
         2. The journal notes that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended.
-        3. Each actor is drained. One that dies meanwhile comes back, is told everything, and is drained again.
+        3. Each actor is drained. One that dies meanwhile comes back, is sent everything, and is drained again.
         4. The run says that it has ended, and the journal forgets it.
         """
         self._do([*self._hear(), *self._dispatcher.report_run(self._now_ms())])

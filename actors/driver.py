@@ -227,7 +227,7 @@ class DriverHost:
     def suspend(self) -> None:
         """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, and of the run what was measured.
 
-        Called by the thread that ticks, which goes on with `flush`. A host that never came up to the clock says nothing of its deliveries: an incarnation
+        Called by the thread that ticks, which then calls `flush`. A host that never came up to the clock says nothing of its deliveries: an incarnation
         before it may have sent more of them than it knows.
         """
         with self._lock:
@@ -239,7 +239,7 @@ class DriverHost:
     def flush(self, wait_s: float) -> bool:
         """After `suspend`: wait a while for acknowledgements, and return whether everything has arrived. Called by the thread that ticks, until it has.
 
-        What the last acknowledgements have shown is measured too; it is told once they are there, and waited for as well.
+        What the last acknowledgements have shown is measured too; it is reported once they are there, and waited for as well.
         """
         left = self._publisher.flush(wait_s)
         self._note_settled()

@@ -93,7 +93,7 @@ def _readers(bootstrap: str) -> Iterator[None]:
 
 
 def _cost(positions_per_s: float, actors: int) -> float:
-    """Return the processor time, % of a core, of a broker made for a load, with so many driver actors."""
+    """Return the processor time, % of a core, of a broker made for a load, with that number of driver actors."""
     with EmbeddedBroker(positions_per_s) as broker:
         settings, roads = Settings(kafka_bootstrap=broker.bootstrap), routes()
         tick_ms = settings.tick_ms

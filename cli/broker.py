@@ -51,7 +51,7 @@ POSITIONS_PER_PARTITION = 1_250.0
 
 
 def partitions_for(positions_per_s: float) -> dict[Topic, int]:
-    """Return how many partitions each topic has, for a fleet that makes so many positions a second at its largest.
+    """Return how many partitions each topic has, for a fleet that makes `positions_per_s` at its largest.
 
     A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that the partition holds, so its processor
     time grows with the square of the batches a second. With few partitions a batch is some kilobytes: the 5 MiB of a partition are few batches, and the cost
