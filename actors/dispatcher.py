@@ -232,7 +232,7 @@ class Dispatcher:
         return [self._run_event(now_ms)] if is_due else []
 
     def finish(self, now_ms: float, *, ends: bool) -> list[Instruction]:
-        """Say how the run stands at its end. One that does not end is left as it is, to be gone on with."""
+        """Say how the run stands at its end. One that does not end is left as it is, to be resumed."""
         if not self.has_begun:
             return []
         if ends:
