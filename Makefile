@@ -35,7 +35,7 @@ check: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m engine.json_schema --check connect/schemas
+	$(BIN)/python -m engine.contract.json_schema --check connect/schemas
 	cd ui && npm run check
 
 bench: setup-dev

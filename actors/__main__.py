@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from actors.ray_environment import prepare
 from actors.settings import Settings, faults_of
 from engine.errors import EngineError
-from engine.scenario import check_memory, load_scenario
+from engine.scenario.scenario import check_memory, load_scenario
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from engine.load.curve import FleetChange
 from engine.messages import DeliveryEvent, EventKind, RunEvent, StartDelivery
 
 StageTable = Callable[[int, int | None, Sequence[FleetChange]], list[list[Any]]]
-"""Given a run's first and last virtual instants (epoch ms; None if it is endless) and the changes of its fleet: its stages (`engine.load.stage_table`)."""
+"""Given a run's first and last virtual instants (epoch ms; None if it is endless) and the changes of its fleet: its stages (`engine.demand.stage_table`)."""
 
 
 class RunReporter:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from actors.pacing import Lateness
 from actors.producer_figures import ProducerFigures
 from actors.publisher import Counts
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 from engine.messages import ControlAction
-from engine.route import Route
+from engine.roads.route import Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from actors.assignment import Batch, Checkpoint, Finished, Steering
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 from engine.messages import ControlAction
-from engine.route import Route
+from engine.roads.route import Route
 
 
 @dataclass(slots=True)

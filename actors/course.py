@@ -7,9 +7,9 @@ import math
 from actors.fleet_changes import noted_changes
 from actors.journal import Change, Table
 from actors.plan import RunPlan, RunRefused
-from engine.clock import RunClock
 from engine.load.curve import FleetChange
 from engine.messages import ControlAction, RunState
+from engine.motion.clock import RunClock
 
 STEERING_LEAD_MS = 150.0
 """What is asked for takes effect this much later, so that it is at its actor before positions past that instant are made."""

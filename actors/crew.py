@@ -14,7 +14,7 @@ from actors.assignment import Batch, DriverStatus, Steering
 from actors.driver_actor import DriverActor
 from actors.plan import RunPlan
 from actors.settings import Settings
-from engine.clock import RunClock
+from engine.motion.clock import RunClock
 
 logger = logging.getLogger(__name__)
 

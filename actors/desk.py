@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 
 from actors.book import Placed
 from actors.journal import Change, Entry, Table
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 from engine.messages import StartDelivery
 
 _KEY = "delivery/"

@@ -25,9 +25,9 @@ from actors.facts import Facts
 from actors.instructions import Instruction, Publish, Record, SendBatch, SendClock, SendSteering, joined
 from actors.journal import Change, Journal, Table
 from actors.requests import Offsets, Received, RouteGone
-from engine.clock import RunClock
 from engine.messages import ControlRun, DeadLetter, DeliveryEvent, RunEvent, StartDelivery
-from engine.route import Route
+from engine.motion.clock import RunClock
+from engine.roads.route import Route
 
 logger = logging.getLogger(__name__)
 

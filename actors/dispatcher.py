@@ -26,10 +26,10 @@ from actors.journal import Table
 from actors.placement import least_loaded
 from actors.plan import FLEET_HORIZON_MS, RunPlan
 from actors.roster import Roster
-from engine.delivery import DeliverySpec, make_spec
+from engine.delivery.spec import DeliverySpec, make_spec
 from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
-from engine.route import Route
-from engine.traces import Trace
+from engine.motion.traces import Trace
+from engine.roads.route import Route
 
 logger = logging.getLogger(__name__)
 

@@ -25,9 +25,9 @@ from actors.requests import GROUP, RequestReader
 from actors.settings import Settings
 from actors.summary import Summary
 from actors.world import fleet_of, offered_routes, routes_of
+from engine.demand.stage_table import stages_of
 from engine.errors import EngineError
-from engine.load.stage_table import stages_of
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 logger = logging.getLogger(__name__)
 

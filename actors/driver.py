@@ -21,10 +21,10 @@ from actors.charges import Charges
 from actors.metering import Due, Metering, due_by
 from actors.pacing import Lateness
 from actors.publisher import Counts, Publisher
-from engine.clock import RunClock
 from engine.codec import EncodedRecords
+from engine.delivery.simulation import FleetSimulation, Tick
 from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
-from engine.simulation import FleetSimulation, Tick
+from engine.motion.clock import RunClock
 
 MAX_TICK_RECORDS = 20_000
 """Positions made under one hold of the lock; a long catch-up is cut in pieces, so that questions are answered meanwhile."""

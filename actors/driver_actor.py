@@ -14,8 +14,8 @@ from actors.driver import DriverHost
 from actors.open_publisher import open_publisher
 from actors.pacing import delay_ms
 from actors.settings import Settings
-from engine.clock import RunClock
-from engine.simulation import FleetSimulation
+from engine.delivery.simulation import FleetSimulation
+from engine.motion.clock import RunClock
 
 logger = logging.getLogger(__name__)
 

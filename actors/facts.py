@@ -8,8 +8,8 @@ from typing import Protocol
 from confluent_kafka import KafkaError, Message, Producer
 
 from actors.kafka import Options
+from engine.contract.topics import TOPICS
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
-from engine.topics import TOPICS
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from actors.book import Placed
 from actors.fleet_changes import noted, noted_changes
 from actors.journal import Change, Table
 from actors.plan import RunPlan
-from engine.delivery import DeliverySpec
-from engine.demand import Demand
+from engine.delivery.spec import DeliverySpec
+from engine.demand.demand import Demand
+from engine.demand.orders import courier_delivery
 from engine.load.curve import FleetChange
-from engine.orders import courier_delivery
 
 BLOCK = 256
 """So many deliveries share an entry of the journal, which is written again when one of them finishes."""

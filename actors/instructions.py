@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from actors.assignment import Batch, Steering
 from actors.journal import Entry
-from engine.clock import RunClock
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent
+from engine.motion.clock import RunClock
 
 
 @dataclass(frozen=True, slots=True)

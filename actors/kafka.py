@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from actors.settings import Settings
-from engine.kafka_connection import ConnectionTrouble
+from engine.contract.kafka_connection import ConnectionTrouble
 
 Options = dict[str, object]
 

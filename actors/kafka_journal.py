@@ -18,8 +18,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from actors.journal import Change, Entry, JournalClosed, JournalError, NoPlace, Superseded, Table, reduced
 from actors.kafka import Options, topic_metadata
+from engine.contract.topics import TOPICS
 from engine.messages import Topic
-from engine.topics import TOPICS
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from actors.assignment import Batch, DriverStatus, Steering
 from actors.driver import DriverHost
 from actors.plan import RunPlan
 from actors.publisher import MemoryPublisher
-from engine.clock import RunClock
+from engine.delivery.simulation import FleetSimulation
 from engine.messages import DeliveryEvent
-from engine.simulation import FleetSimulation
+from engine.motion.clock import RunClock
 
 
 class LocalCrew:

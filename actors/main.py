@@ -20,7 +20,7 @@ from actors.patience import LAST_WORDS_S, Patience
 from actors.plan import RunPlan, RunRefused, make_run_id, plan_run
 from actors.settings import Settings
 from actors.summary import Summary
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,10 @@ import numpy as np
 import psutil
 
 from actors.publisher import Publisher
-from engine.clock import RunClock
+from engine.latency.meter import Floats, Meter, Segment, due_wall_ms
 from engine.messages import RunMetrics, Worker
-from engine.meter import Floats, Meter, Segment, due_wall_ms
-from engine.plans import Indices
+from engine.motion.clock import RunClock
+from engine.motion.plans import Indices
 
 TELL_PERIOD_MS = 1_000.0
 

@@ -22,8 +22,8 @@ from actors.native_producer import ClientError, Messages, NativeProducer, Refuse
 from actors.producer_figures import ProducerFigures
 from actors.publisher import WAIT_S, Counts, Message, ProducerFailed, Refusals, Tally
 from engine.codec import EncodedRecords, EncodedRows
+from engine.codec.partition_hash import partitions_of
 from engine.messages import DeliveryEvent, Topic
-from engine.partition_hash import partitions_of
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._FATAL)
 _HURRY_S = 0.02

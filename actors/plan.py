@@ -13,7 +13,7 @@ from typing import Any
 from actors.placement import Placement, place
 from engine.errors import InvalidInput, MessageError
 from engine.messages import MAX_FLEET, checked_id
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 MAX_RUN_ID = 64
 

@@ -16,8 +16,8 @@ from actors.kafka import Options, topic_metadata
 from engine.codec import BOUNDS
 from engine.errors import InvalidInput
 from engine.messages import ControlRun, DeadLetter, RouteDefined, StartDelivery, Topic
-from engine.route import Route
-from engine.vehicle import VehicleClass
+from engine.motion.vehicle import VehicleClass
+from engine.roads.route import Route
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,9 @@ from actors.hosts import Coverage, Hosts, checkpoint_of
 from actors.instructions import Instruction, Record, SendBatch, SendClock, SendSteering
 from actors.journal import Change, Table
 from actors.plan import RunPlan
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 from engine.messages import ControlAction
-from engine.route import Route
+from engine.roads.route import Route
 
 logger = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from engine.delivery import DeliverySpec
-from engine.demand import PlanDurations, deliveries
+from engine.delivery.spec import DeliverySpec
+from engine.demand.demand import PlanDurations, deliveries
+from engine.demand.trace_files import load_traces
+from engine.motion.traces import Trace, with_clones
 from engine.roads import RoadNetwork, ancestor_routes, load_routes, read_osm, shipped_network
+from engine.roads.route import Route, RouteTable
 from engine.roads.route_ids import free_id
-from engine.route import Route, RouteTable
-from engine.scenario import NetworkSource, Scenario
-from engine.trace_files import load_traces
-from engine.traces import Trace, with_clones
+from engine.scenario.scenario import NetworkSource, Scenario
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from api.stores.base import HistoryStore, StateStore
 from api.stream.tally import Tally
-from engine.faults import Label, missing_on_purpose
-from engine.ledger import Account, Gap, SeqLedger
+from engine.accounting.ledger import Account, Gap, SeqLedger
+from engine.delivery.faults import Label, missing_on_purpose
 from engine.messages import RunState
 
 MAX_GAPS = 100

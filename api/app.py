@@ -37,8 +37,8 @@ from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
 from api.stream.tally import Tally
 from api.telling import Telling
 from engine.errors import EngineError
+from engine.latency.meter import Segment
 from engine.messages import Worker
-from engine.meter import Segment
 
 logger = logging.getLogger(__name__)
 

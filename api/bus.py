@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from api.errors import BusUnavailable
 from api.stream.client import TroubleLog, connection_options
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import ControlRun, RouteDefined, RunMetrics, StartDelivery
 
 ACK_TIMEOUT_S = 10.0

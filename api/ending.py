@@ -12,7 +12,7 @@ from api.bounds import ACCOUNT_S, STORE_S, TELL_S
 from api.deps import Services
 from api.errors import ApiError
 from api.settings import Role
-from engine.ledger import Account
+from engine.accounting.ledger import Account
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable
 
-from engine.address import without_identities
+from engine.contract.address import without_identities
 
 _FORM = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
 _KEY_IN_ADDRESS = re.compile(r"([?&]key=)[^&\s\"']+")

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.stores.model import is_newer
-from engine.clock import RunClock
+from engine.latency.meter import Measured, Meter, Segment, due_wall_ms
 from engine.messages import RunEvent, RunMetrics, RunState, Worker
-from engine.meter import Measured, Meter, Segment, due_wall_ms
+from engine.motion.clock import RunClock
 
 HEARD_MS = 10_000
 """A run that nothing was heard of for so long, wall ms, is taken for ended, whatever it said last; it speaks once a second while it lives."""

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic.alias_generators import to_camel
 
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
-from engine.ledger import Account
+from engine.accounting.ledger import Account
 from engine.messages import MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, RunEvent, RunState
-from engine.vehicle import VehicleClass
+from engine.motion.vehicle import VehicleClass
 
 MAX_STARTED = 10_000
 """Most deliveries that one request may start."""

@@ -45,9 +45,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.bounds import DRAIN_S
 from api.key import ApiKey
-from engine.address import HOST, HOW_TO_ENCODE, IDENTITY
+from engine.contract.address import HOST, HOW_TO_ENCODE, IDENTITY
+from engine.contract.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection, SaslMechanism, SecurityProtocol
 from engine.data import NETWORKS
-from engine.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection, SaslMechanism, SecurityProtocol
 
 
 class Role(StrEnum):

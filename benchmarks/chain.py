@@ -16,8 +16,8 @@ from cli.child import Child
 from cli.ledger_table import LedgerSummary
 from cli.services import Services
 from cli.topic_reader import TopicReader
-from engine.histogram import Histogram
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
+from engine.latency.histogram import Histogram
 from engine.messages import RunMetrics, Topic
 
 _READY_S, _STOP_S = 60.0, 15.0

@@ -30,7 +30,7 @@ from cli.connect_api import ConnectApi
 from cli.connectors import FOLDER, filled, read_connectors
 from cli.services import Services
 from cli.topics import create_topics
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 ROUNDS = 4

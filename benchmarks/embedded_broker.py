@@ -24,11 +24,11 @@ from actors.settings import Settings
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer
 from benchmarks.produce_fleet import START_MS, routes
 from cli.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker
-from engine.delivery import make_spec
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import make_spec
 from engine.messages import Topic
-from engine.route import Route
-from engine.simulation import FleetSimulation
+from engine.roads.route import Route
 
 COURIERS, CPUS = 300, 2
 FILLED_S, SETTLE_S, MEASURED_S = 300, 2, 20

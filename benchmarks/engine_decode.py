@@ -11,8 +11,8 @@ import numpy as np
 import orjson
 
 from benchmarks.engine_encode import best_rates, compared, fleet
+from engine.accounting.interner import Interner
 from engine.codec import decode_positions
-from engine.interner import Interner
 
 
 def run() -> list[dict[str, Any]]:

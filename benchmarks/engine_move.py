@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from statistics import median
 
-from engine.delivery import DeliverySpec, make_spec
-from engine.fleet import Fleet
-from engine.motion import PlanTable, VehicleClass, build_plans
-from engine.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0
+from engine.delivery.fleet import Fleet
+from engine.delivery.spec import DeliverySpec, make_spec
+from engine.motion.building import PlanTable, VehicleClass, build_plans
+from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0
+from engine.roads.route import RouteTable
 from engine.roads.shipped import shipped_network
-from engine.route import RouteTable
 
 DRIVERS, ROUTES, SECONDS = 100_000, 2_000, 30
 RIVAL_DRIVERS, RIVAL_SECONDS = 5_000, 5

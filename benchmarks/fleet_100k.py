@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.chain import latencies
 from benchmarks.simulation import DISPATCHER, DRIVER, Simulation, account_of, environment_of, fleet_scenario, services
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
 
 DRIVERS, FEW = 100_000, 10_000
 RAMP_S, HOLD_S, SHORT_S = 20, 60, 5

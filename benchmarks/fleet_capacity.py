@@ -16,7 +16,7 @@ from benchmarks.chain import latencies
 from benchmarks.simulation import Simulation, environment_of, fleet_scenario, services
 from cli.capacity import Capacity, Outcome, ProbeResult, Search, find_capacity
 from cli.services import Services
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 START, PRECISION, MOST_PROBES = 100_000, 0.15, 8
 RAMP_S, SETTLE_S, HOLD_S = 20, 10, 20

@@ -30,12 +30,12 @@ from api.basemap import Basemap
 from api.live import Hub, live_router
 from api.tuning import tune_process
 from engine.codec import decode_positions
-from engine.demand import PlanDurations, deliveries
+from engine.delivery.simulation import FleetSimulation
+from engine.demand.demand import PlanDurations, deliveries
 from engine.messages import RunEvent, RunState
+from engine.roads.route import Route, RouteTable
 from engine.roads.shipped import shipped_network
-from engine.route import Route, RouteTable
-from engine.scenario import Scenario
-from engine.simulation import FleetSimulation
+from engine.scenario.scenario import Scenario
 
 RUN = "fleet-server"
 UNDER_WAY_S = 240

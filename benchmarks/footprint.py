@@ -27,8 +27,8 @@ from api.stores.elastic import ElasticHistory, ElasticOptions
 from benchmarks.elastic_sides import own_elasticsearch
 from benchmarks.produce_fleet import START_MS, routes
 from engine.codec import PositionBatch, decode_positions
-from engine.delivery import make_spec
-from engine.simulation import FleetSimulation
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import make_spec
 
 FEW, MANY = 20_000, 120_000
 """Memory a driver is the difference between fleets of these sizes, each in a process of its own."""

@@ -18,10 +18,10 @@ from actors.open_publisher import open_publisher
 from actors.publisher import Publisher
 from actors.settings import Settings
 from benchmarks.rivals.counting import CountingSink
-from engine.delivery import make_spec
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import make_spec
 from engine.roads import shipped_network
-from engine.route import Route
-from engine.simulation import FleetSimulation
+from engine.roads.route import Route
 
 DRIVERS = 10_000
 ROUTES = 200

@@ -25,7 +25,7 @@ from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages
 from api.tuning import tune_process
 from engine.codec import PositionEncoder, decode_positions
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 POSITIONS = 3_000_000

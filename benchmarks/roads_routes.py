@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from engine.roads import RoadNetwork, shipped_network
-from engine.route import Route
+from engine.roads.route import Route
 
 ROUTES = 10_000
 SAMPLE = 20

@@ -24,9 +24,9 @@ from cli.child import Child
 from cli.services import Services
 from cli.topic_reader import TopicReader
 from cli.topics import create_topics
+from engine.accounting.ledger import SeqLedger
 from engine.codec import decode_positions
-from engine.kafka_connection import KafkaConnection
-from engine.ledger import SeqLedger
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import FINAL_KINDS, Topic
 
 DRIVER, DISPATCHER = "TickingDriver", "Dispatching"

@@ -16,9 +16,9 @@ from confluent_kafka import Producer, TopicPartition
 
 from api.stream.client import MAX_POLL, lone_consumer, without_errors
 from benchmarks.simulation import Simulation, account_of, environment_of, services
+from engine.accounting.interner import Interner
 from engine.codec import decode_positions
-from engine.interner import Interner
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import StartDelivery, Topic
 
 DELIVERIES, ROUTES, RUNNING = 10_000, 400, 100

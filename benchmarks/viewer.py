@@ -24,7 +24,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 
 from api.live.frames import Frame, decode_frame
-from engine.clock import RunClock
+from engine.motion.clock import RunClock
 
 SUBSCRIPTION = {"t": "sub", "z": 12, "cells": [0, 0, 4095, 4095], "max": 200_000, "hz": 8}
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.key import KEY_HEADER, checked_key
 from cli.http_address import checked_address
 from cli.ledger_table import LedgerSummary
-from engine.address import without_identity
+from engine.contract.address import without_identity
 
 _WAITING = frozenset({"delivery_consumer_lag_records", "delivery_sink_waiting_positions"})
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from api.settings import Settings
+from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import InvalidInput
-from engine.kafka_connection import KafkaConnection
 
 
 def api_settings() -> Settings:

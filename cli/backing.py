@@ -9,7 +9,7 @@ from typing import Protocol
 from cli.broker import EmbeddedBroker
 from cli.settings import Profile, UpSettings
 from cli.topics import create_topics
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 Tell = Callable[[str], None]
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from cli.http_address import checked_address
-from engine.address import without_identities, without_identity
+from engine.contract.address import without_identities, without_identity
 
 REBALANCE_S = 60.0
 """How long a worker that is sharing its work out anew (409), or that cannot answer a question just then (5xx), is asked again."""

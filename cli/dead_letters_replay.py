@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from cli.dead_letters import Letter, Wanted, escaped, refusal
 from cli.dead_letters_topic import Progress, Replay, letter_at, letters
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 
 NAMED = 10
 """Refused letters that are named on the console."""

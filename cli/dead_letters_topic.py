@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from api.stream.client import connection_options
 from cli.dead_letters import REPLAYED_FROM, Letter, Wanted, letter_of
 from cli.topic_reader import ANSWER_S, TopicReader, TopicUnreadable
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 
 FLUSH_S = 30.0
 

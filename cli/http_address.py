@@ -6,7 +6,7 @@ import re
 
 import httpx
 
-from engine.address import HOST, HOW_TO_ENCODE, IDENTITY, without_identity
+from engine.contract.address import HOST, HOW_TO_ENCODE, IDENTITY, without_identity
 from engine.errors import InvalidInput
 
 _HTTP = re.compile(rf"https?://{IDENTITY}{HOST}(:(?P<port>\d{{1,5}}))?(/[^\s?#@]*)?")

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from engine.load.plan import LoadPlan
+from engine.judging.plan import LoadPlan
 
 STAGE_STYLES = ("cyan", "green", "magenta", "yellow", "blue", "red")
 ARRIVAL_STYLE = "bright_blue"

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from cli.load_chart import arrivals_chart, chart_columns, clock, fleet_chart, short, stage_table
 from engine.errors import InvalidInput, ScenarioError
-from engine.load.plan import LoadPlan, load_plan
-from engine.scenario import Scenario, load_scenario
+from engine.judging.plan import LoadPlan, load_plan
+from engine.scenario.scenario import Scenario, load_scenario
 
 scenario_app = typer.Typer(help="Scenarios: check a file, see the load to come.", no_args_is_help=True)
 
@@ -72,7 +72,7 @@ def show(file: FileArgument, as_json: JsonOption = False, columns: Annotated[int
 @scenario_app.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for an editor that checks them while they are written."""
-    from engine.scenario_schema import schema_text
+    from engine.scenario.schema import schema_text
 
     print(schema_text(), end="")  # noqa: T201 - the command's output
 

@@ -12,7 +12,7 @@ from actors.plan import make_run_id
 from actors.world import read_files
 from cli.folder import writable_folder
 from cli.settings import UpSettings
-from engine.scenario import SHIPPED, Scenario, check_memory, load_scenario
+from engine.scenario.scenario import SHIPPED, Scenario, check_memory, load_scenario
 
 
 def effective_scenario(settings: UpSettings, duration_s: float | None = None) -> Scenario:

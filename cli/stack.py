@@ -28,7 +28,7 @@ from cli.ending import Ending
 from cli.port import advice_for_port, fault_of_port
 from cli.settings import UpSettings
 from cli.storing import Answer, Storing
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 START_TIMEOUT_S = 180.0
 RAY_STOP_S = 20.0

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from api.stream.client import MAX_POLL, connection_options
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 
 ANSWER_S = 10.0
 POLL_S = 0.1

@@ -10,8 +10,8 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
+from engine.contract.topics import TOPICS, TopicSpec
 from engine.messages import Topic
-from engine.topics import TOPICS, TopicSpec
 
 TIMEOUT_S = 20.0
 

@@ -22,9 +22,9 @@ from api.live.words import DELIVERED, ON_THE_WIRE, PERIOD_MS, PROTOCOL, STATE_NA
 from api.live.world import World
 from api.metering import Station
 from engine.codec import PositionBatch
+from engine.latency.meter import Segment
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent
-from engine.meter import Segment
-from engine.route import Route
+from engine.roads.route import Route
 
 EVENTS_KEPT = 64
 """Events between two ticks beyond which the oldest are left out; a viewer takes at most 20 a second."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.clock import RunClock
 from engine.messages import RunEvent, RunState
+from engine.motion.clock import RunClock
 
 ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 

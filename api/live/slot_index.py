@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.interner import Ids, Interner
+from engine.accounting.interner import Ids, Interner
 
 _UNKNOWN = -1
 _LEAST_IDS = 4096

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.vehicle import VehicleClass
+from engine.motion.vehicle import VehicleClass
 
 PROTOCOL = "sim.v1"
 PERIOD_MS = 125

@@ -19,7 +19,7 @@ from api.security import keyed_router
 from api.stores.base import MAX_PAGE, DeliveryQuery, DeliverySort, Track
 from api.stores.model import DeliveryPhase
 from engine.messages import FINAL_KINDS, ControlAction, ControlRun
-from engine.vehicle import VehicleClass
+from engine.motion.vehicle import VehicleClass
 
 router = keyed_router(prefix="/deliveries", tags=["deliveries"])
 

@@ -15,8 +15,8 @@ from api.rest.starting import CLIENT_ID, start_deliveries
 from api.schemas import AncestorStart, Id, ImportAnswer, LineString, RouteDetail, RouteStop, RouteSummary, StartRequest
 from api.security import keyed_router
 from api.stores.model import StoredRoute
+from engine.earth.polylines import decode_polyline
 from engine.errors import EngineError
-from engine.polylines import decode_polyline
 from engine.roads import FORMATS, load_routes
 
 router = keyed_router(prefix="/routes", tags=["routes"])

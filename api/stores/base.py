@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
 from engine.codec import PositionBatch
-from engine.faults import Label
+from engine.delivery.faults import Label
 from engine.messages import DeliveryEvent, RunEvent
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import numpy as np
 from api.stores.base import DeliveryQuery, DeliverySort, Holding, Page, PositionColumns, Track, Written
 from api.stores.model import DeliveryRecord, StoredRoute, View, after_event, is_newer, newest_rows
 from engine.codec import PositionBatch
-from engine.faults import Label, labels_of
+from engine.delivery.faults import Label, labels_of
 from engine.messages import DeliveryEvent, EventKind, RunEvent
 
 _SORT_KEYS: dict[DeliverySort, Callable[[DeliveryRecord], Any]] = {

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engine.codec import PositionBatch
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RouteDefined, RunEvent
-from engine.route import Route
+from engine.roads.route import Route
 
 T = TypeVar("T")
 

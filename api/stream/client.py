@@ -8,7 +8,7 @@ from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from engine.kafka_connection import ConnectionTrouble, KafkaConnection
+from engine.contract.kafka_connection import ConnectionTrouble, KafkaConnection
 
 logger = logging.getLogger(__name__)
 

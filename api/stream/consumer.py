@@ -31,7 +31,7 @@ from api.stream.offsets import Offsets, Partition
 from api.stream.room import Room
 from api.stream.sinks import DeadLetters, Sink
 from api.stream.turns import Turns
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from api.metrics import Metrics
 from api.stream.client import MAX_POLL, lone_consumer, without_errors
 from api.stream.intake import Intake, read_messages
 from engine.codec import PositionBatch
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
 
 logger = logging.getLogger(__name__)

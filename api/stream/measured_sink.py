@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from api.metering import Station
 from api.stream.intake import Intake
 from api.stream.sinks import Sink, rows_by_run
+from engine.latency.meter import Segment
 from engine.messages import DeadLetter, Topic
-from engine.meter import Segment
 
 
 class MeasuredSink:

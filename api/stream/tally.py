@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.clock import RunClock
 from engine.messages import RunEvent
+from engine.motion.clock import RunClock
 
 
 @dataclass(slots=True)

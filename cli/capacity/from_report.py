@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cli.capacity.profile import Figure, Profile
 from cli.report.model import LoadReport, WorkerRow
-from engine.meter import Segment
+from engine.latency.meter import Segment
 
 SPREAD = 1.3
 """Figures of one run of one machine differ by so much from the next run's."""

@@ -15,8 +15,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from engine.errors import InvalidInput
-from engine.load.verdict import Outcome
-from engine.scenario_parts import MAX_FLEET
+from engine.judging.verdict import Outcome
+from engine.scenario.parts import MAX_FLEET
 
 __all__ = ["Search", "Probe", "Capacity", "Outcome", "Limit", "Phase"]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from cli.capacity.demand import Demand
 from cli.capacity.estimate import Estimate, estimate, total, whole_number
 from cli.capacity.profile import Figure, Profile
+from engine.contract.topics import TOPICS
 from engine.messages import Topic
-from engine.scenario_parts import MAX_FLEET
-from engine.topics import TOPICS
+from engine.scenario.parts import MAX_FLEET
 
 PARTITION_STEP = 12
 """Partitions come in dozens: 2, 3, 4, 6 or 12 processes share them evenly."""

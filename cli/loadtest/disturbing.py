@@ -14,7 +14,7 @@ from typing import Protocol
 import psutil
 
 from cli.child import Child
-from engine.scenario import Disturbance, DisturbanceKind
+from engine.scenario.scenario import Disturbance, DisturbanceKind
 
 _WORKERS = {DisturbanceKind.KILL_DRIVER: "TickingDriver", DisturbanceKind.KILL_DISPATCHER: "Dispatching"}
 """What Ray calls the processes of our actors: their classes' names."""

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from cli.load_chart import clock, short
 from cli.loadtest.disturbing import Done
-from engine.load.measured import Latencies, MeasuredLoad, SecondLoad, StageLoad
-from engine.load.verdict import Check, Outcome, Verdict
-from engine.meter import Segment
+from engine.judging.measured import Latencies, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.verdict import Check, Outcome, Verdict
+from engine.latency.meter import Segment
 
 RECENT_S = 10
 """So many seconds are "now"; the newest ones, of which not all is told yet, are left out."""

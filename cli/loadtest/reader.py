@@ -9,8 +9,8 @@ from typing import Protocol
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from api.stream.client import connection_options, without_errors
+from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import MessageError
-from engine.kafka_connection import KafkaConnection
 from engine.messages import DeliveryEvent, EventKind, RunEvent, RunMetrics, Topic
 
 logger = logging.getLogger(__name__)

@@ -19,12 +19,12 @@ from cli.settings import UpSettings
 from cli.stack import Stack
 from cli.viewers.area import area_of
 from cli.viewers.options import Options
-from engine.faults import FaultKind
-from engine.kafka_connection import KafkaConnection
-from engine.load.measured import Collector, MeasuredLoad
-from engine.load.verdict import Outcome, Verdict, judge
+from engine.contract.kafka_connection import KafkaConnection
+from engine.delivery.faults import FaultKind
+from engine.judging.measured import Collector, MeasuredLoad
+from engine.judging.verdict import Outcome, Verdict, judge
 from engine.messages import RunState
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 POLL_S = 0.25
 LOOK_S = 1.0

@@ -28,9 +28,9 @@ from cli.settings import Profile, UpSettings
 from cli.stack import StackError
 from cli.up_command import ended_by_signals
 from engine.errors import InvalidInput
-from engine.load.verdict import exit_code
-from engine.meter import Segment
-from engine.scenario import Scenario
+from engine.judging.verdict import exit_code
+from engine.latency.meter import Segment
+from engine.scenario.scenario import Scenario
 
 COULD_NOT_WRITE = 2
 NO_VERDICT = 3

@@ -30,11 +30,11 @@ from cli.report.model import (
     Use,
     WorkerRow,
 )
-from engine.load.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad
-from engine.load.thresholds import Thresholds
-from engine.load.verdict import Outcome, Verdict, exit_code
-from engine.meter import Segment
-from engine.scenario import Scenario
+from engine.judging.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad
+from engine.judging.verdict import Outcome, Verdict, exit_code
+from engine.latency.meter import Segment
+from engine.scenario.scenario import Scenario
+from engine.scenario.thresholds import Thresholds
 
 _ON_A_HOST = re.compile(r"\b([a-z]+)-[A-Za-z0-9._-]+-(\d+:[0-9a-f]+)\b")
 

@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from cli.report.figures import Figure, Value, figures_of
 from cli.report.model import LoadReport
 from cli.report.sentences import no_verdict_reason
-from engine.load.verdict import Outcome
+from engine.judging.verdict import Outcome
 
 CONFIDENCE = 0.99
 """There are tens of figures: at 95 % one or two of them would seem to have changed by chance alone."""

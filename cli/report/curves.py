@@ -11,9 +11,9 @@ from cli.report import shown
 from cli.report.charts import Band, Limit, Line, Picture, Point, chart
 from cli.report.markup import Markup
 from cli.report.model import Capacity, LoadReport, Second, Stage, histogram_of
-from engine.histogram import Histogram
-from engine.load.verdict import Outcome
-from engine.meter import Segment
+from engine.judging.verdict import Outcome
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Segment
 
 MOST_COLUMNS = 400
 """A longer series is drawn in so many columns; of the worst figures the worst of each column is kept."""

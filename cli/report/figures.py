@@ -11,8 +11,8 @@ from scipy.special import stdtrit
 
 from cli.report.loads import Brief, Latency, Second, Stage, cpu_seconds, histogram_of
 from cli.report.model import LoadReport
-from engine.histogram import Histogram
-from engine.meter import Segment
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Segment
 
 RUN = "whole run"
 RATE = "produced positions/s"

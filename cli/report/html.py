@@ -25,8 +25,8 @@ from cli.report.tables import (
     worker_table,
 )
 from cli.report.waterfall import greatest_ms, waterfall
-from engine.load.verdict import Outcome
-from engine.meter import Segment
+from engine.judging.verdict import Outcome
+from engine.latency.meter import Segment
 
 _CLASSES = {Outcome.PASSED: "passed", Outcome.FAILED: "failed", Outcome.NO_VERDICT: "none"}
 _SIGNS = {Outcome.PASSED: "M14 25l8 8 14-17", Outcome.FAILED: "M16 16l16 16M32 16l-16 16", Outcome.NO_VERDICT: "M18 19a6 6 0 1 1 8 6c-2 1-2 2-2 4M24 34v.5"}

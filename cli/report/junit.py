@@ -8,8 +8,8 @@ from xml.etree import ElementTree as Xml
 from cli.report import shown
 from cli.report.model import CheckRow, LoadReport, Stage
 from cli.report.sentences import bound_sentence, check_sentence, no_verdict_reason, verdict_sentence
-from engine.load.verdict import Outcome
-from engine.meter import Segment
+from engine.judging.verdict import Outcome
+from engine.latency.meter import Segment
 
 _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -8,7 +8,7 @@ from typing import Self
 
 from cli.report.form import ReportError
 from engine.errors import InvalidInput
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
 
 
 @dataclass(frozen=True, slots=True)

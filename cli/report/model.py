@@ -12,8 +12,8 @@ from pathlib import Path
 from cli.report.form import ReportError, read, to_json
 from cli.report.loads import Brief, Latency, Second, Stage, Use, WorkerRow, histogram_of
 from cli.report.parts import Capacity, CheckRow, Disturbance, Environment, Judgement, Ledger, Missing, Probe, Repeat, Run, ScenarioText
-from engine.load.verdict import Bound, Outcome
-from engine.meter import Segment
+from engine.judging.verdict import Bound, Outcome
+from engine.latency.meter import Segment
 
 __all__ = [
     "FORMAT",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.load.verdict import Bound, Outcome
+from engine.judging.verdict import Bound, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cli.report import shown
 from cli.report.model import Capacity, CheckRow, LoadReport
-from engine.load.verdict import Outcome
+from engine.judging.verdict import Outcome
 
 WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.NO_VERDICT: "No verdict"}
 

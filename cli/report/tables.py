@@ -11,7 +11,7 @@ from cli.report.markup import Markup, el, table
 from cli.report.model import Capacity, CheckRow, Environment, Ledger, LoadReport, Stage
 from cli.report.sentences import WORDS
 from cli.report.waterfall import WAY
-from engine.load.verdict import Outcome
+from engine.judging.verdict import Outcome
 
 MOST_WORKERS = 200
 """So many workers are listed; report.json has all."""

@@ -17,7 +17,7 @@ from cli.report.compare import Change, Comparison, Noise, Row
 from cli.report.model import Capacity, LoadReport
 from cli.report.sentences import WORDS, bound_sentence, capacity_sentence, verdict_sentence, verdict_word
 from cli.report.waterfall import WAY
-from engine.load.verdict import Outcome
+from engine.judging.verdict import Outcome
 
 WIDTH = 120
 """Characters of a line where nobody says how many there are."""

@@ -6,7 +6,7 @@ from cli.load_chart import nice_top
 from cli.report import shown
 from cli.report.markup import Markup, el, svg
 from cli.report.model import Stage
-from engine.meter import Segment
+from engine.latency.meter import Segment
 
 WIDTH, ROW, TOP = 520.0, 24.0, 40.0
 LEFT, RIGHT = 76.0, 150.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from cli.report.form import ReportError
 from cli.report.html import page
 from cli.report.model import LoadReport
-from engine.meter import Segment
+from engine.latency.meter import Segment
 
 Row = Iterable[object]
 

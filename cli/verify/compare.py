@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.verify.differences import Difference, Kind, Range, count_of, differences_of, elsewhere
-from engine.digest import Digest
-from engine.faults import FaultKind, Label, missing_on_purpose
-from engine.interner import Ids, Ints
+from engine.accounting.digest import Digest
+from engine.accounting.interner import Ids, Ints
+from engine.delivery.faults import FaultKind, Label, missing_on_purpose
 
 HELD_BACK = frozenset({FaultKind.LATE, FaultKind.OUT_OF_ORDER})
 """What these hit comes, but later than what follows it."""

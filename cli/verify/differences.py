@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.digest import Digest, place_text
-from engine.interner import Ints
+from engine.accounting.digest import Digest, place_text
+from engine.accounting.interner import Ints
 
 Range = tuple[int, int]
 """Seqs from the first to the last, both included."""

@@ -11,11 +11,11 @@ from api.stores.base import MAX_PAGE, DeliveryQuery, DeliverySort, PositionColum
 from api.stores.model import DeliveryRecord, is_newer
 from cli.topic_reader import TopicReader
 from cli.verify.compare import Expectation, Newest, Place
+from engine.accounting.digest import DigestBuilder
 from engine.codec import decode_positions
-from engine.digest import DigestBuilder
+from engine.contract.kafka_connection import KafkaConnection
+from engine.delivery.faults import labels_of
 from engine.errors import EngineError
-from engine.faults import labels_of
-from engine.kafka_connection import KafkaConnection
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, RunState, Topic
 
 T = TypeVar("T", DeliveryEvent, RunEvent)

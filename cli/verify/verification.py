@@ -18,7 +18,7 @@ from api.stores.base import PositionColumns, Store
 from cli.topic_reader import TopicUnreadable
 from cli.verify.compare import Expectation, Place, Verdict, compare
 from cli.verify.places import ENDED, Progress, TopicPlace, read_newest, read_positions
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 
 T = TypeVar("T")
 

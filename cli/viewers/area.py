@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from actors.world import network_of, routes_of
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 LEAST_DEG = 1e-3
 

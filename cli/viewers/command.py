@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from engine.address import without_identity
+from engine.contract.address import without_identity
 from engine.errors import InvalidInput
 
 POLL_S = 0.5

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cli.viewers.plan import Manner, Step, Storm, ViewerPlan
 from cli.viewers.tally import READ_ALL, Group, StormTally, Totals, as_array
 from cli.viewers.watcher import Sightings, Surroundings, Watcher
-from engine.meter import Meter, Segment
+from engine.latency.meter import Meter, Segment
 
 ACCOUNT_S = 1.0
 LAG_EVERY_S = 0.05

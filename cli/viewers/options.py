@@ -12,7 +12,7 @@ import httpx
 from cli.http_address import checked_address
 from cli.viewers.plan import CrowdPlan, Storm
 from cli.viewers.viewport import Bounds
-from engine.address import without_identities, without_identity
+from engine.contract.address import without_identities, without_identity
 from engine.errors import InvalidInput
 
 PROCESS_VIEWERS = 1000

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cli.viewers.viewport import LEAST_ZOOM, MOST_ZOOM, Bounds, Viewport
 from engine.errors import InvalidInput
-from engine.scenario_viewers import MAX_VIEWERS
+from engine.scenario.viewers import MAX_VIEWERS
 
 REST_S = (1.0, 3.0)
 """A slow viewer's rest after a frame."""

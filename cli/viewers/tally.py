@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.viewers.plan import Manner
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 READ_ALL = frozenset({Manner.FAST, Manner.RECONNECTING})

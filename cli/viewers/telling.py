@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import psutil
 from confluent_kafka import Producer
 
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
+from engine.latency.meter import Measured
 from engine.messages import RunMetrics, Topic, Worker
-from engine.meter import Measured
 
 FLUSH_S = 5.0
 

@@ -21,8 +21,8 @@ from cli.viewers.glance import News, glance_at
 from cli.viewers.plan import Act, Step, ViewerPlan
 from cli.viewers.tally import Group, StormTally
 from cli.viewers.viewport import Viewport
-from engine.clock import RunClock
-from engine.meter import due_wall_ms
+from engine.latency.meter import due_wall_ms
+from engine.motion.clock import RunClock
 
 FRAMES_HZ = 8
 MOST_VEHICLES = 50_000

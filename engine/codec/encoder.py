@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from engine.codec.digits import Floats, Ints, Numbers, scaled
 from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
+from engine.codec.partition_hash import murmur2
 from engine.codec.records import EncodedRows
 from engine.codec.writer import RowWriter
 from engine.errors import MessageError
 from engine.messages import checked_id
-from engine.partition_hash import murmur2
 
 _IDS = re.compile(r"(?:[A-Za-z0-9._:\-]{1,96}\n)*")
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.codec.layout import padded
+from engine.codec.partition_hash import Hashes
 from engine.codec.writer import row_values
-from engine.partition_hash import Hashes
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,7 +25,7 @@ class EncodedRows:
     matrix : uint8 (k, width): one record a row.
     key_offset : the column at which keys begin.
     key_bytes : int64 (k,): how long each key is.
-    key_hash : uint32 (k,): `engine.partition_hash.murmur2` of each key.
+    key_hash : uint32 (k,): `engine.codec.partition_hash.murmur2` of each key.
     """
 
     index: Ints

@@ -50,7 +50,7 @@ class DeliveryEvent(Message):
     positions : with a final kind: how many positions the delivery has in all, seq 0 to positions - 1.
     stop : with ``arrived_at_stop``: number of the stop on the route, from 0.
     reason : with ``rejected``: why.
-    fault : with ``fault``: what was done on purpose to the delivery's positions, a name of `engine.faults.FaultKind`.
+    fault : with ``fault``: what was done on purpose to the delivery's positions, a name of `engine.delivery.faults.FaultKind`.
     from_seq, to_seq : with ``fault``: the positions that it was done to, both included; the delivery may end before `to_seq`.
     """
 

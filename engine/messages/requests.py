@@ -27,7 +27,7 @@ class StartDelivery(Message):
     Attributes
     ----------
     depart_at : virtual epoch ms; at once if absent.
-    vehicle : a name of `engine.motion.VehicleClass`; car if absent.
+    vehicle : a name of `engine.motion.building.VehicleClass`; car if absent.
     """
 
     TOPIC: ClassVar[Topic] = Topic.NEW_DIRECTION

@@ -30,7 +30,7 @@ class RunEvent(Message):
 
     Attributes
     ----------
-    clock : ``[virtual_ms, wall_ms, scale]``, the `engine.clock.RunClock` in force.
+    clock : ``[virtual_ms, wall_ms, scale]``, the `engine.motion.clock.RunClock` in force.
     produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was sent twice counts once, and one that a
         fault on purpose leaves out counts too. They may fall for a moment when a driver actor has died, by what it had under way.
     failed : positions that Kafka refused for good, since the run began.
@@ -115,7 +115,7 @@ class RunMetrics(Message):
     seq : of the worker's messages, from 0.
     told_ms : wall epoch ms.
     due_s : wall epoch second in which the positions were due that the histograms speak of; absent without any.
-    histograms : by segment (`engine.meter.Segment`): latencies from due, µs, as an encoded HdrHistogram (`engine.histogram`).
+    histograms : by segment (`engine.latency.meter.Segment`): latencies from due, µs, as an encoded HdrHistogram (`engine.latency.histogram`).
     gauges : how the worker stands, by name; sums run since its start.
     """
 

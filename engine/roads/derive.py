@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.errors import InvalidInput
 from engine.roads import load_routes
 from engine.roads.osm import read_osm
-from engine.route import Route
+from engine.roads.route import Route
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ANCESTOR_TITLES = {"1": "Primeiro", "2": "Segundo", "3": "Terceiro"}

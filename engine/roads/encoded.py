@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from engine.earth.geodesy import Floats
+from engine.earth.polylines import decode_polyline
 from engine.errors import MessageError
-from engine.geodesy import Floats
-from engine.polylines import decode_polyline
 from engine.roads.imported import Collector
 
 

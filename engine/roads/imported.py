@@ -15,10 +15,10 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from engine.earth.geodesy import coordinate_fault
 from engine.errors import InvalidRoute, RouteFileError
-from engine.geodesy import coordinate_fault
+from engine.roads.route import MAX_POINTS, Route
 from engine.roads.route_ids import free_id, id_of
-from engine.route import MAX_POINTS, Route
 
 MAX_FILE_BYTES = 256 << 20
 MAX_ROUTES = 100_000

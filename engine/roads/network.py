@@ -13,13 +13,13 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
 
+from engine.earth.geodesy import Floats, check_coordinates, inverse
 from engine.errors import InvalidInput, NoPath, RouteFileError
-from engine.geodesy import Floats, check_coordinates, inverse
 from engine.roads.array_file import read_arrays, write_arrays
 from engine.roads.lines import merged_lines
 from engine.roads.paths import Ints, PathGraph, random_paths
+from engine.roads.route import Route
 from engine.roads.rules import ROAD_CLASSES
-from engine.route import Route
 
 _MIN_EDGE_M = 0.01  # two nodes at one place: an edge of no time would be no edge to scipy
 _FAST_CLASSES = [ROAD_CLASSES.index(name) for name in ("motorway", "motorway_link", "trunk", "trunk_link")]

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import osmium
 
+from engine.earth.geodesy import Floats
 from engine.errors import RouteFileError
-from engine.geodesy import Floats
 from engine.roads.network import RoadNetwork
 from engine.roads.paths import Ints
 from engine.roads.route_ids import id_of

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from engine.earth.geodesy import Floats
 from engine.errors import InvalidInput, NoPath
-from engine.geodesy import Floats
 
 Ints = npt.NDArray[np.int64]
 

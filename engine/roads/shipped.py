@@ -9,7 +9,7 @@ from engine.data import NETWORKS
 from engine.errors import InvalidInput
 from engine.messages import RouteDefined
 from engine.roads.network import RoadNetwork
-from engine.route import Route
+from engine.roads.route import Route
 
 _DATA = files("engine") / "data"
 

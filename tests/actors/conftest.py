@@ -19,10 +19,10 @@ from actors.local_crew import LocalCrew
 from actors.placement import Placement
 from actors.plan import RunPlan
 from actors.requests import Offsets, Received, RouteGone
-from engine.delivery import DeliverySpec, make_spec
-from engine.ledger import SeqLedger
+from engine.accounting.ledger import SeqLedger
+from engine.delivery.spec import DeliverySpec, make_spec
 from engine.messages import ControlRun, DeadLetter, StartDelivery
-from engine.route import Route
+from engine.roads.route import Route
 
 START_MS = 1_700_000_000_000
 

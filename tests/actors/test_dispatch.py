@@ -8,9 +8,9 @@ import pytest
 
 from actors.dispatch_loop import MAX_UNTAKEN
 from actors.requests import RouteGone
-from engine.ledger import Gap
+from engine.accounting.ledger import Gap
 from engine.messages import ControlRun, DeadLetter, DeliveryEvent, EventKind, RunEvent, RunState, StartDelivery
-from engine.route import Route
+from engine.roads.route import Route
 
 World = type  # the class that the fixture `make_world` gives; see conftest.py
 

@@ -11,7 +11,7 @@ from actors.dispatcher_actor import Dispatching
 from actors.journal import FileJournal
 from actors.plan import plan_run
 from actors.settings import Settings
-from engine.scenario import FleetMix, NetworkSource, RouteFiles, Scenario
+from engine.scenario.scenario import FleetMix, NetworkSource, RouteFiles, Scenario
 
 
 class NoCrew:

@@ -8,12 +8,12 @@ import pytest
 from actors.assignment import Batch, Checkpoint, Steering
 from actors.driver import DriverHost
 from actors.publisher import MemoryPublisher
-from engine.clock import RunClock
-from engine.delivery import DeliverySpec
-from engine.faults import Fault, FaultKind, FaultPlan
+from engine.delivery.faults import Fault, FaultKind, FaultPlan
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import DeliverySpec
 from engine.messages import ControlAction, EventKind
-from engine.route import Route
-from engine.simulation import FleetSimulation
+from engine.motion.clock import RunClock
+from engine.roads.route import Route
 
 START_MS = 1_700_000_000_000
 

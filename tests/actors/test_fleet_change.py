@@ -15,12 +15,12 @@ from actors.journal import reduced
 from actors.placement import Placement
 from actors.plan import plan_run
 from actors.world import fleet_of
-from engine.ledger import SeqLedger
+from engine.accounting.ledger import SeqLedger
+from engine.demand.stage_table import stages_of
 from engine.load.curve import FleetChange
-from engine.load.stage_table import stages_of
 from engine.messages import ControlRun, EventKind, RunEvent
-from engine.route import Route
-from engine.scenario import FleetMix, RouteFiles, Sampling, Scenario, Shape, Stage
+from engine.roads.route import Route
+from engine.scenario.scenario import FleetMix, RouteFiles, Sampling, Scenario, Shape, Stage
 
 World = type  # the class that the fixture `make_world` gives; see conftest.py
 

@@ -9,7 +9,7 @@ from actors.fleet_feed import FleetFeed, HandedOut
 from actors.journal import Table, reduced
 from actors.placement import Placement
 from actors.plan import RunPlan
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 
 PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, Placement(3, 1, 0.1))
 

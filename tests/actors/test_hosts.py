@@ -5,7 +5,7 @@ from actors.charges import Charges
 from actors.hosts import Coverage, Hosts
 from actors.pacing import Lateness
 from actors.publisher import Counts
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 from engine.messages import DeliveryEvent, EventKind
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from actors.assignment import Batch, Steering
 from actors.instructions import Instruction, Record, SendBatch, SendClock, SendSteering, joined
-from engine.clock import RunClock
-from engine.delivery import DeliverySpec
+from engine.delivery.spec import DeliverySpec
 from engine.messages import ControlAction
+from engine.motion.clock import RunClock
 
 
 def test_batches_of_one_actor_become_one_as_far_as_the_order_allows(specs: list[DeliverySpec]) -> None:

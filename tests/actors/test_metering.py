@@ -17,16 +17,16 @@ from actors.metering import Metering, due_by
 from actors.placement import Placement
 from actors.plan import RunPlan
 from actors.publisher import Counts, MemoryPublisher
-from engine.clock import RunClock
-from engine.delivery import DeliverySpec
-from engine.histogram import Histogram
-from engine.load.stage_table import stages_of
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import DeliverySpec
+from engine.demand.stage_table import stages_of
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Segment
 from engine.messages import RunMetrics
-from engine.meter import Segment
-from engine.route import Route
-from engine.scenario import NetworkSource, Scenario
-from engine.scenario_load import Shape, Stage
-from engine.simulation import FleetSimulation
+from engine.motion.clock import RunClock
+from engine.roads.route import Route
+from engine.scenario.load import Shape, Stage
+from engine.scenario.scenario import NetworkSource, Scenario
 
 START_MS = 1_700_000_000_000
 START_S = START_MS // 1000

@@ -20,7 +20,7 @@ from actors.publisher import MemoryPublisher, ProducerFailed, Refusals
 from actors.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from actors.wheel_library import LibraryUnusable
-from engine.clock import RunClock
+from engine.motion.clock import RunClock
 
 
 @pytest.fixture(autouse=True)

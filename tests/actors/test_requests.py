@@ -6,7 +6,7 @@ import pytest
 
 from actors.requests import Received, RouteGone, decode
 from engine.messages import MAX_REQUEST_BYTES, ControlRun, DeadLetter, RouteDefined, StartDelivery, Topic
-from engine.route import Route
+from engine.roads.route import Route
 
 
 def test_the_ancestors_request_is_understood() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from actors.world import fleet_of, read_files, routes_of
 from engine.errors import RouteFileError
-from engine.scenario import NetworkSource, RouteFiles, Scenario, Traces
+from engine.scenario.scenario import NetworkSource, RouteFiles, Scenario, Traces
 
 GPX = '<gpx version="1.1"><trk><trkseg><trkpt lat="{0}" lon="9.5"/><trkpt lat="{0}1" lon="9.5"/></trkseg></trk></gpx>'
 RIDE = "time,lat,lng\n0,{0},9.5\n60,{0}1,9.5\n"

@@ -14,7 +14,7 @@ from api.stores.memory import MemoryState
 from api.stream.consumer import SinkLoop
 from api.stream.sinks import DeadLetters, StateSink
 from api.stream.tally import Tally
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 
 TOPIC = "delivery.event"
 

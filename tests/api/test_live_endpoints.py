@@ -20,8 +20,8 @@ from api.live.stream import MAX_DELIVERIES, QUEUE, Stream, Streams
 from api.live.viewer import ACK_TIMEOUT_MS
 from api.metering import Station
 from engine.codec import PositionBatch
+from engine.latency.meter import Segment
 from engine.messages import DeliveryEvent, RunEvent
-from engine.meter import Segment
 
 SUB = json.dumps({"t": "sub", "z": 12, "cells": [0, 0, 4095, 4095]})
 NOW = 1_767_225_600_000

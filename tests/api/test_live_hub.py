@@ -20,7 +20,7 @@ from api.live.words import CANCELLED, CAR, DELIVERED, MOVING, PAUSED, STATES, ST
 from api.live.world import LEAVE_MS, SILENT_MS
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
-from engine.route import Route
+from engine.roads.route import Route
 
 NOW = 1_767_225_600_000
 

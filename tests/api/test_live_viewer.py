@@ -15,7 +15,7 @@ from api.live.viewer import ACK_TIMEOUT_MS, EVENTS_PER_SECOND, WINDOW, Viewer
 from api.live.world import LEAVE_MS
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
-from engine.route import Route
+from engine.roads.route import Route
 
 NOW = 1_767_225_600_000
 SUB = {"t": "sub", "z": 12, "cells": [0, 0, 4095, 4095], "max": 1000, "hz": 4}

@@ -27,9 +27,9 @@ from api.stream.sinks import HistorySink, StateSink
 from api.stream.tally import Tally
 from api.telling import KEEP_MS, Telling
 from engine.codec import PositionBatch
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Measured, Meter, Segment
 from engine.messages import RunEvent, RunMetrics, Topic, Worker, checked_id
-from engine.meter import Measured, Meter, Segment
 
 T0 = 1_700_000_000_000
 

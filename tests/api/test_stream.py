@@ -21,7 +21,7 @@ from api.stream.sinks import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLetters, 
 from api.stream.tally import Tally
 from engine.codec import PositionBatch
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
-from engine.route import Route
+from engine.roads.route import Route
 
 T0 = 1_700_000_000_000
 

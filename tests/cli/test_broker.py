@@ -8,7 +8,7 @@ from actors.placement import place
 from actors.settings import Settings
 from cli.broker import MAX_PARTITIONS, partitions_for
 from engine.messages import Topic
-from engine.scenario import FleetMix, NetworkSource, Scenario
+from engine.scenario.scenario import FleetMix, NetworkSource, Scenario
 
 PARTITION_BYTES = 5 * 2**20
 """What the broker keeps of a partition."""

@@ -29,9 +29,9 @@ from cli.capacity import (
     probe_scenario,
 )
 from engine.errors import InvalidInput
-from engine.load.thresholds import Thresholds
-from engine.scenario import BYTES_PER_DRIVER, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage, needed_bytes
-from engine.scenario_parts import DeliveryMode
+from engine.scenario.parts import DeliveryMode
+from engine.scenario.scenario import BYTES_PER_DRIVER, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage, needed_bytes
+from engine.scenario.thresholds import Thresholds
 
 PASSED, FAILED, NO_VERDICT = Outcome.PASSED, Outcome.FAILED, Outcome.NO_VERDICT
 PLAIN = Scenario(name="plain", routes=RouteFiles(ancestor=True), fleet=FleetMix(size=100))

@@ -21,7 +21,7 @@ from cli.scenario_file import effective_scenario, write_run
 from cli.settings import UpSettings
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
-from engine.scenario import load_scenario
+from engine.scenario.scenario import load_scenario
 
 runner = CliRunner()
 

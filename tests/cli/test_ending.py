@@ -19,7 +19,7 @@ from cli.settings import UpSettings
 from cli.stack import Stack
 from cli.storing import Answer, Storing
 from cli.up_command import report
-from engine.scenario import load_scenario
+from engine.scenario.scenario import load_scenario
 
 SETTLE_S, END_WAIT_S = 10.0, 30.0
 NONE_WAITS = {"history": 0, "state": 0}

@@ -17,7 +17,7 @@ from running_stack import until
 import cli
 from cli.child import Child
 from cli.loadtest.disturbing import Disturber
-from engine.scenario import Disturbance, DisturbanceKind
+from engine.scenario.scenario import Disturbance, DisturbanceKind
 
 SUPPORT = Path(__file__).parents[1] / "support"
 
@@ -87,7 +87,7 @@ KILLED_IN_A_PAUSE = """
 import os, signal, sys
 from types import SimpleNamespace
 from cli.loadtest import disturbing
-from engine.scenario import Disturbance, DisturbanceKind
+from engine.scenario.scenario import Disturbance, DisturbanceKind
 disturbing.WAKE_AFTER_S = 2.0
 parts = SimpleNamespace(simulation=None, api=SimpleNamespace(pid=int(sys.argv[1])))
 disturbing.Disturber([Disturbance(DisturbanceKind.PAUSE_CONSUMERS, 0.0, 0.5)], parts).act(1.0)

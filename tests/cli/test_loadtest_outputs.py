@@ -23,12 +23,12 @@ from cli.loadtest.session import SearchOptions, Session
 from cli.main import main
 from cli.report.model import load_report
 from cli.settings import UpSettings
-from engine.load.figures import MeasuredLoad
-from engine.load.thresholds import Thresholds
-from engine.load.verdict import Outcome, Verdict
+from engine.judging.figures import MeasuredLoad
+from engine.judging.verdict import Outcome, Verdict
 from engine.messages import RunEvent
-from engine.scenario import Scenario
-from engine.scenario_parts import FleetMix, RouteFiles
+from engine.scenario.parts import FleetMix, RouteFiles
+from engine.scenario.scenario import Scenario
+from engine.scenario.thresholds import Thresholds
 
 SCENARIO = Scenario(name="short", routes=RouteFiles(ancestor=True), fleet=FleetMix(size=2), duration_s=5.0, thresholds=Thresholds(lost=0))
 SEARCH = SearchOptions(start=10, ceiling=10, precision=0.1, hold_s=1.0, cool_down_s=0.0)

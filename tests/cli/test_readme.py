@@ -10,7 +10,7 @@ from api.settings import Settings as ApiSettings
 from cli.main import app
 from cli.settings import UpSettings
 from cli.stack_settings import faults_of_stack
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 
 def _blocks(repository: Path, language: str) -> list[str]:

@@ -9,15 +9,15 @@ from load_reports import MACHINE
 from cli.capacity.search import Capacity, Limit, Probe
 from cli.report.assembly import capacity_of, report_of
 from cli.report.model import Brief, CheckRow, Latency, LoadReport, Missing, histogram_of
-from engine.histogram import Histogram
-from engine.load.figures import Brief as BriefUs
-from engine.load.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
-from engine.load.thresholds import Thresholds
-from engine.load.verdict import Bound, Check, Outcome, Verdict
-from engine.meter import Segment
-from engine.scenario import Scenario
-from engine.scenario_load import Shape, Stage
-from engine.scenario_parts import FleetMix, RouteFiles
+from engine.judging.figures import Brief as BriefUs
+from engine.judging.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
+from engine.judging.verdict import Bound, Check, Outcome, Verdict
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Segment
+from engine.scenario.load import Shape, Stage
+from engine.scenario.parts import FleetMix, RouteFiles
+from engine.scenario.scenario import Scenario
+from engine.scenario.thresholds import Thresholds
 
 BEGIN_S = 1_800_000_000
 VIRTUAL_MS = 1_700_000_000_000

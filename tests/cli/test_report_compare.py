@@ -17,7 +17,7 @@ from cli.report.compare import Change, Noise, Row, compare
 from cli.report.figures import RUN, Figure, figures_of, percentile_interval_us, plain_figures
 from cli.report.model import LoadReport, Outcome, Repeat
 from engine.errors import InvalidInput
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
 
 FORMER = [sample_report(seed, run_id=f"former-{seed}") for seed in (1, 2, 3)]
 SLOWER = [sample_report(seed, slower=1.5, run_id=f"latter-{seed}") for seed in (4, 5, 6)]

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from cli.load_chart import clock, nice_top, short
 from cli.main import app
-from engine.scenario import SHIPPED
-from engine.scenario_schema import schema_text
+from engine.scenario.scenario import SHIPPED
+from engine.scenario.schema import schema_text
 
 runner = CliRunner()
 

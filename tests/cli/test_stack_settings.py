@@ -15,7 +15,7 @@ from cli.settings import UpSettings
 from cli.stack import Stack
 from cli.stack_settings import faults_of_stack, stack_settings
 from engine.errors import InvalidInput
-from engine.scenario import load_scenario
+from engine.scenario.scenario import load_scenario
 
 BROKER = "is set, but this command starts a Kafka broker of its own: unset it, or run python -m api and python -m actors, which obey it"
 STORE = "of its own: unset it, or run python -m api and python -m actors, which obey it"

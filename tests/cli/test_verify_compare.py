@@ -9,8 +9,8 @@ import pytest
 
 from cli.verify.compare import Expectation, Newest, Place, compare
 from cli.verify.differences import Difference, Kind, ranges_of
-from engine.digest import Digest, DigestBuilder
-from engine.faults import FaultKind, Label
+from engine.accounting.digest import Digest, DigestBuilder
+from engine.delivery.faults import FaultKind, Label
 
 Row = tuple[str, int, float, float]
 

@@ -29,8 +29,8 @@ from cli.viewers.viewport import Bounds
 from cli.viewers.watcher import Surroundings
 from engine.codec import PositionBatch
 from engine.errors import InvalidInput
+from engine.latency.meter import Segment
 from engine.messages import RunEvent, RunState
-from engine.meter import Segment
 
 VEHICLES = 500
 LATE_MS = 700.0

@@ -18,10 +18,10 @@ from cli.viewers.tally import Group, StormTally, Totals
 from cli.viewers.telling import reports
 from cli.viewers.viewport import LEAST_ZOOM, MOST_ZOOM, Bounds, Viewport
 from engine.errors import InvalidInput
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Meter, Segment
 from engine.messages import RunMetrics, Worker
-from engine.meter import Meter, Segment
-from engine.scenario import load_scenario
+from engine.scenario.scenario import load_scenario
 
 LIECHTENSTEIN = Bounds.of_degrees(9.4779, 47.0547, 9.6174, 47.2547)
 

@@ -13,7 +13,7 @@ from api.stores.base import Holding, Written
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.model import View
 from engine.codec import PositionBatch
-from engine.faults import FaultKind, Label
+from engine.delivery.faults import FaultKind, Label
 from engine.messages import DeliveryEvent
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from api.stores.base import HistoryStore, Holding, Written
 from engine.codec import PositionBatch
-from engine.faults import FaultKind, Label
+from engine.delivery.faults import FaultKind, Label
 from engine.messages import DeliveryEvent
 
 T0 = 1_700_000_000_000

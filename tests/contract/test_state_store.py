@@ -17,7 +17,7 @@ from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View, a
 from engine.codec import PositionBatch
 from engine.codec.batch import PositionRecord
 from engine.messages import DeliveryEvent, RunEvent
-from engine.route import Route
+from engine.roads.route import Route
 
 T0 = 1_700_000_000_000
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.address import hosts_of, without_identities, without_identity
+from engine.contract.address import hosts_of, without_identities, without_identity
 
 PASSWORDS = st.text(st.one_of(st.sampled_from("/?#@:%[]+&= ,."), st.characters(codec="utf-8")), min_size=1, max_size=20)
 """Whatever a person may choose, and more often than by chance what means something in an address."""

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.delivery import DeliverySpec
-from engine.demand import PlanDurations, deliveries
+from engine.delivery.spec import DeliverySpec
+from engine.demand.demand import PlanDurations, deliveries
 from engine.errors import ScenarioError
 from engine.load import Intensity, arrival_times
-from engine.route import Route, RouteTable
-from engine.scenario import Scenario
+from engine.roads.route import Route, RouteTable
+from engine.scenario.scenario import Scenario
 
 START_MS = 1_700_000_000_000
 TABLE = RouteTable.from_routes([Route.from_points(f"{name}-{i}", "", [47.0, 47.001 + i / 1000], [9.5, 9.5]) for i in range(3) for name in ("north", "south")])

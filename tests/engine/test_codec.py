@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from engine.codec import BOUNDS, MAX_RECORD_BYTES, EncodedRecords, KeyField, PositionBatch, PositionEncoder, decode_positions
 from engine.codec.decoder import MIN_ROWS
+from engine.codec.partition_hash import murmur2
 from engine.codec.record import decode_record
 from engine.errors import MessageError
-from engine.partition_hash import murmur2
 
 GOLDEN = Path(__file__).parent / "golden" / "route.new-position.jsonl"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.demand.trace_files import load_traces
 from engine.roads import load_routes
 from engine.roads.column_names import MOVERS, TIME, TRACKS, WORDS, Header, plain, track_names
-from engine.trace_files import load_traces
 
 SPELLINGS = [
     *("route_id", "routeid", "trajectory_id", "shape_id", "trip_id", "track_id", "route", "track", "trip", "id", "trace_id", "driver_id", "vehicle_id"),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.delivery import DeliverySpec, make_spec, seeded_unit
+from engine.delivery.spec import DeliverySpec, make_spec, seeded_unit
 from engine.errors import InvalidInput
-from engine.motion import VehicleClass
+from engine.motion.building import VehicleClass
 
 WORDS: dict[str, Any] = {"delivery_id": "d", "driver_id": "v", "client_id": "c", "run_id": "r", "route_id": "1"}
 

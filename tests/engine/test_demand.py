@@ -8,12 +8,12 @@ from itertools import islice, pairwise
 
 import pytest
 
-from engine.delivery import DeliverySpec
-from engine.demand import PlanDurations, deliveries
+from engine.delivery.spec import DeliverySpec
+from engine.demand.demand import PlanDurations, deliveries
 from engine.errors import ScenarioError
-from engine.motion import build_plans
-from engine.route import Route, RouteTable
-from engine.scenario import Scenario
+from engine.motion.building import build_plans
+from engine.roads.route import Route, RouteTable
+from engine.scenario.scenario import Scenario
 
 START_MS = 1_700_000_000_000
 ROUTES = RouteTable.from_routes([Route.from_points(f"r{i}", "", [47.0, 47.003 + i / 1000], [9.5, 9.5]) for i in range(6)])

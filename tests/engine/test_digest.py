@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.digest import Digest, DigestBuilder, place_text, places_of
-from engine.ledger import Gap
+from engine.accounting.digest import Digest, DigestBuilder, place_text, places_of
+from engine.accounting.ledger import Gap
 
 GRID = 10_000_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import ScenarioError
-from engine.scenario import Disturbance, DisturbanceKind, FleetMix, RouteFiles, Scenario
+from engine.scenario.scenario import Disturbance, DisturbanceKind, FleetMix, RouteFiles, Scenario
 
 BASE = "duration_s = 60\n[routes]\nancestor = true\n[fleet]\nsize = 3\n"
 

@@ -11,17 +11,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import engine.simulation
-from engine.delivery import DeliverySpec, make_spec
-from engine.demand import PlanDurations, deliveries
+import engine.delivery.simulation
+from engine.accounting.ledger import SeqLedger
+from engine.delivery.faults import Fault, FaultKind, FaultPlan, Label, hits_of, missing_on_purpose
+from engine.delivery.simulation import FleetSimulation, Tick
+from engine.delivery.spec import DeliverySpec, make_spec
+from engine.demand.demand import PlanDurations, deliveries
+from engine.earth.geodesy import inverse
 from engine.errors import MessageError, ScenarioError
-from engine.faults import Fault, FaultKind, FaultPlan, Label, hits_of, missing_on_purpose
-from engine.geodesy import inverse
-from engine.ledger import SeqLedger
 from engine.messages import DeliveryEvent
-from engine.route import Route, RouteTable, Stop
-from engine.scenario import FleetMix, RouteFiles, Scenario
-from engine.simulation import FleetSimulation, Tick
+from engine.roads.route import Route, RouteTable, Stop
+from engine.scenario.scenario import FleetMix, RouteFiles, Scenario
 
 BEGIN_MS = 1_700_000_000_000
 ROUTES = [
@@ -158,7 +158,7 @@ def test_a_restart_loses_nothing_that_was_held_back_and_tells_the_same_labels(re
 
 
 def test_ended_deliveries_take_their_faults_with_them(reference: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.simulation, "_MIN_ENDED", 0)
+    monkeypatch.setattr(engine.delivery.simulation, "_MIN_ENDED", 0)
     heard = run(simulation(specs()), Heard())
     assert heard.records == reference.records
     assert heard.events == reference.events

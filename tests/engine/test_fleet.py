@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.delivery import DeliverySpec
+from engine.delivery.fleet import Fleet, Positions
+from engine.delivery.spec import DeliverySpec
 from engine.errors import InvalidInstant
-from engine.fleet import Fleet, Positions
-from engine.motion import PlanTable, VehicleClass, build_plans
-from engine.route import Route, RouteTable, Stop
+from engine.motion.building import PlanTable, VehicleClass, build_plans
+from engine.roads.route import Route, RouteTable, Stop
 
 BEGIN_MS = 1_700_000_000_000
 ROUTES = [

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.delivery import DeliverySpec
-from engine.demand import Demand, PlanDurations, deliveries
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import DeliverySpec
+from engine.demand.demand import Demand, PlanDurations, deliveries
+from engine.demand.orders import courier_number
 from engine.load.presence import Presence
-from engine.orders import courier_number
-from engine.route import Route, RouteTable
-from engine.scenario import ArrivalProcess, Arrivals, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
-from engine.simulation import FleetSimulation
+from engine.roads.route import Route, RouteTable
+from engine.scenario.scenario import ArrivalProcess, Arrivals, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
 
 START_MS = 1_700_000_000_000
 ROADS = [Route.from_points(f"r{i}", "", [47.0, 47.001 + i / 2000], [9.5, 9.5]) for i in range(5)]

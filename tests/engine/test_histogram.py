@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InvalidInput
-from engine.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
+from engine.latency.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
 
 PERCENTILES = (0.0, 1.0, 25.0, 50.0, 90.0, 95.0, 99.0, 99.9, 99.99, 100.0)
 

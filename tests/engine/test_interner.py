@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.interner import Interner
+from engine.accounting.interner import Interner
 
 BATCHES = st.lists(st.lists(st.text("ab01-", max_size=30), max_size=60), max_size=6)
 

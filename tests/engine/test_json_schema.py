@@ -14,8 +14,8 @@ from jsonschema.validators import extend
 
 from engine import messages
 from engine.codec.record import decode_record
+from engine.contract.json_schema import differing, main, schemas, write
 from engine.errors import MessageError
-from engine.json_schema import differing, main, schemas, write
 from engine.messages import Topic
 
 GOLDEN = Path(__file__).parent / "golden"

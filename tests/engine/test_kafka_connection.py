@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.contract.kafka_connection import ConnectionTrouble, KafkaConnection
 from engine.errors import InvalidInput
-from engine.kafka_connection import ConnectionTrouble, KafkaConnection
 
 SASL = {"security_protocol": "sasl_ssl", "sasl_username": "fleet", "sasl_password": "correct horse"}
 

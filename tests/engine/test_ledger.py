@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.accounting.ledger import Account, Counted, Gap, SeqLedger, Summary
 from engine.errors import InvalidInput
-from engine.ledger import Account, Counted, Gap, SeqLedger, Summary
 
 POSITION = st.tuples(st.sampled_from("abcd"), st.integers(0, 40))
 RANGE = st.tuples(st.sampled_from("abcd"), st.integers(0, 40), st.integers(0, 20))

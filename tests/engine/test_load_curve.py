@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.delivery import DeliverySpec, make_spec
-from engine.demand import PlanDurations, deliveries
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import DeliverySpec, make_spec
+from engine.demand.demand import PlanDurations, deliveries
 from engine.errors import InvalidInstant
 from engine.load import FleetCurve, SamplingMix
 from engine.messages import DeliveryEvent
-from engine.route import Route, RouteTable
-from engine.scenario import Scenario
-from engine.simulation import FleetSimulation
+from engine.roads.route import Route, RouteTable
+from engine.scenario.scenario import Scenario
 
 START_MS = 1_700_000_000_000
 ROUTES = [Route.from_points(f"r{i}", "", [47.0, 47.001 + i / 1000], [9.5, 9.5]) for i in range(4)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.load.plan import load_plan
-from engine.scenario import Scenario, load_scenario
+from engine.judging.plan import load_plan
+from engine.scenario.scenario import Scenario, load_scenario
 
 HEAD = "[routes]\nancestor = true\n"
 

@@ -11,18 +11,18 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.clock import RunClock
-from engine.faults import Fault, FaultKind
-from engine.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
-from engine.ledger import Account
-from engine.load.due import DuePositions, fleet_changes
-from engine.load.figures import LedgerTotals, MeasuredLoad, WorkerUse
-from engine.load.measured import Collector
-from engine.load.run_time import RunTime, StageSpan
-from engine.load.stage_table import FleetChange, stages_of
+from engine.accounting.ledger import Account
+from engine.delivery.faults import Fault, FaultKind
+from engine.demand.stage_table import FleetChange, stages_of
+from engine.judging.due import DuePositions, fleet_changes
+from engine.judging.figures import LedgerTotals, MeasuredLoad, WorkerUse
+from engine.judging.measured import Collector
+from engine.judging.run_time import RunTime, StageSpan
+from engine.latency.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
+from engine.latency.meter import Meter, Segment
 from engine.messages import RunEvent, RunMetrics, RunState
-from engine.meter import Meter, Segment
-from engine.scenario import Arrivals, FleetMix, RouteFiles, Scenario, Stage
+from engine.motion.clock import RunClock
+from engine.scenario.scenario import Arrivals, FleetMix, RouteFiles, Scenario, Stage
 
 BEGIN_S = 1_700_000_000
 BEGIN_MS = BEGIN_S * 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.clock import RunClock
-from engine.meter import MAX_SECONDS, Meter, Segment, due_wall_ms
+from engine.latency.meter import MAX_SECONDS, Meter, Segment, due_wall_ms
+from engine.motion.clock import RunClock
 
 
 def test_latency_is_counted_from_due_in_the_second_of_the_due_instant() -> None:

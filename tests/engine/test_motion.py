@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.motion import CHORD_S, MODELS, VehicleClass, build_plans
-from engine.plans import D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, PlanTable
-from engine.route import Route, RouteTable, Stop
+from engine.motion.building import CHORD_S, MODELS, VehicleClass, build_plans
+from engine.motion.plans import D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, PlanTable
+from engine.roads.route import Route, RouteTable, Stop
 
 _SNAP_MPS = 0.1  # a phase of less than a millimetre is left to its neighbour
 
@@ -118,7 +118,7 @@ def test_many_plans_are_built_in_chunks_with_the_same_values(monkeypatch: pytest
     routes = RouteTable.from_routes([Route.from_points(f"r{i}", "", [47.0, 47.01 + i / 1000], [9.5, 9.5]) for i in range(7)])
     pairs = [(i, VehicleClass.VAN) for i in range(7)]
     whole = build_plans(routes, pairs)
-    monkeypatch.setattr("engine.motion._POINTS_AT_ONCE", 5)
+    monkeypatch.setattr("engine.motion.building._POINTS_AT_ONCE", 5)
     chunked = build_plans(routes, pairs)
     assert chunked.pieces.tobytes() == whole.pieces.tobytes()
     assert chunked.offsets.tolist() == whole.offsets.tolist()

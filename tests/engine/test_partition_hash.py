@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.partition_hash import murmur2, partitions_of
+from engine.codec.partition_hash import murmur2, partitions_of
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import pytest
 
 import engine.codec.decoder
 from engine.codec import MAX_RECORD_BYTES, decode_positions
-from engine.delivery import MAX_PAYLOAD_BYTES, DeliverySpec
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import MAX_PAYLOAD_BYTES, DeliverySpec
 from engine.errors import InvalidInput
-from engine.route import Route
-from engine.scenario import Scenario
-from engine.simulation import FleetSimulation
-from engine.vehicle import VehicleClass
+from engine.motion.vehicle import VehicleClass
+from engine.roads.route import Route
+from engine.scenario.scenario import Scenario
 
 ROUTE = Route.from_points("a", "", [47.0, 47.004], [9.5, 9.5])
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.earth.polylines import decode_polyline, encode_polyline
 from engine.errors import MessageError
-from engine.polylines import decode_polyline, encode_polyline
 
 POINTS = st.lists(st.tuples(st.floats(-90, 90), st.floats(-180, 180)), max_size=20)
 

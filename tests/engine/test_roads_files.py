@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import roads
+from engine.earth.polylines import encode_polyline
 from engine.errors import InvalidInput, RouteFileError
 from engine.messages import checked_id
-from engine.polylines import encode_polyline
 from engine.roads import FORMATS, load_routes
 from engine.roads.imported import Imported
 from engine.roads.route_ids import id_of

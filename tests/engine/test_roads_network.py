@@ -18,7 +18,7 @@ from engine.roads import RoadNetwork, ancestor_routes, shipped_network
 from engine.roads.array_file import write_arrays
 from engine.roads.derive import derive_ancestor, derive_network, main
 from engine.roads.lines import merged_lines
-from engine.route import Route
+from engine.roads.route import Route
 
 
 @pytest.fixture(scope="module")

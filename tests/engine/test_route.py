@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.earth.geodesy import inverse
 from engine.errors import InvalidCoordinate, InvalidRoute, MessageError
-from engine.geodesy import inverse
 from engine.messages import RouteDefined
-from engine.route import MAX_POINTS, Route, RouteTable, Stop
+from engine.roads.route import MAX_POINTS, Route, RouteTable, Stop
 
 ON_GRID = st.tuples(st.integers(-90_000_000, 90_000_000), st.integers(-180_000_000, 180_000_000))
 NEAR = st.lists(st.tuples(st.integers(-9_000, 9_000), st.integers(-9_000, 9_000)), min_size=2, max_size=30)

@@ -9,10 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.declared.toml_lines import key_lines
 from engine.errors import ScenarioError
-from engine.scenario import SHIPPED, DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles, Scenario, check_memory, load_scenario, needed_bytes
-from engine.toml_lines import key_lines
-from engine.vehicle import VehicleClass
+from engine.motion.vehicle import VehicleClass
+from engine.scenario.scenario import (
+    SHIPPED,
+    DeliveryMode,
+    DeliveryPattern,
+    FleetMix,
+    NetworkSource,
+    RouteFiles,
+    Scenario,
+    check_memory,
+    load_scenario,
+    needed_bytes,
+)
 
 SMALL = """
 [routes]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ScenarioError
-from engine.scenario import (
+from engine.motion.vehicle import VehicleClass
+from engine.scenario.scenario import (
     ArrivalProcess,
     Arrivals,
     DeliveryMode,
@@ -22,7 +23,6 @@ from engine.scenario import (
     Shape,
     Stage,
 )
-from engine.vehicle import VehicleClass
 
 ROADS = "[routes]\nancestor = true\n"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import ScenarioError
-from engine.scenario import FleetMix, RouteFiles, Scenario, Viewers
+from engine.scenario.scenario import FleetMix, RouteFiles, Scenario, Viewers
 
 ROADS = "[routes]\nancestor = true\n[fleet]\nsize = 5\n"
 

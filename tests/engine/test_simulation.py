@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine.simulation
+import engine.delivery.simulation
 from engine.codec import decode_positions
-from engine.delivery import DeliverySpec, make_spec
+from engine.delivery.simulation import FleetSimulation, Tick
+from engine.delivery.spec import DeliverySpec, make_spec
 from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
 from engine.messages import DeliveryEvent
-from engine.motion import VehicleClass, build_plans
-from engine.route import Route, RouteTable, Stop
-from engine.simulation import FleetSimulation, Tick
+from engine.motion.building import VehicleClass, build_plans
+from engine.roads.route import Route, RouteTable, Stop
 
 BEGIN_MS = 1_700_000_000_000
 ROUTES = [
@@ -318,9 +318,9 @@ def test_a_late_delivery_is_caught_up(reference: Told) -> None:
 
 
 def test_ended_deliveries_leave_no_trace_but_a_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.simulation, "REMEMBERED", 30)
-    monkeypatch.setattr(engine.simulation, "_MIN_ENDED", 4)
-    monkeypatch.setattr("engine.planbook._KEPT_PIECES", 0)
+    monkeypatch.setattr(engine.delivery.simulation, "REMEMBERED", 30)
+    monkeypatch.setattr(engine.delivery.simulation, "_MIN_ENDED", 4)
+    monkeypatch.setattr("engine.motion.planbook._KEPT_PIECES", 0)
     told, alone, made = Told(), Told(), simulation()
     specs = [spec(number) for number in range(120)]
     for one in specs:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.load.stage_table import FleetChange, stages_of
-from engine.scenario import FleetMix, RouteFiles, Scenario, Shape, Stage
+from engine.demand.stage_table import FleetChange, stages_of
+from engine.scenario.scenario import FleetMix, RouteFiles, Scenario, Shape, Stage
 
 STAGES = (Stage(Shape.RAMP, 10.0, drivers=20, name="up"), Stage(Shape.HOLD, 20.0, name="peak"), Stage(Shape.RAMP, 5.0, drivers=0, name="down"))
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.errors import ScenarioError
-from engine.load.thresholds import RUN_LIMITS, STAGE_LIMITS, Thresholds, latency_of
-from engine.scenario import Arrivals, DeliveryMode, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
-from engine.scenario_viewers import Viewers
+from engine.scenario.scenario import Arrivals, DeliveryMode, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
+from engine.scenario.thresholds import RUN_LIMITS, STAGE_LIMITS, Thresholds, latency_of
+from engine.scenario.viewers import Viewers
 
 STAGES = """[routes]
 ancestor = true

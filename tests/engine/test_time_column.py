@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.demand.time_column import TimeColumn
+from engine.demand.trace_files import load_traces
 from engine.errors import RouteFileError
-from engine.time_column import TimeColumn
-from engine.trace_files import load_traces
 
 NEW_YEAR_S = 1_577_836_800.0
 PER_S = {"s": 1, "ms": 10**3, "µs": 10**6, "ns": 10**9}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from engine.contract.topics import TOPICS, TopicSpec
 from engine.messages import Topic
-from engine.topics import TOPICS, TopicSpec
 
 
 def test_every_topic_has_its_spec() -> None:

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from actors.world import fleet_of, routes_of
-from engine.delivery import DeliverySpec
+from engine.delivery.fleet import Fleet
+from engine.delivery.simulation import FleetSimulation
+from engine.delivery.spec import DeliverySpec
+from engine.demand.trace_files import load_traces
+from engine.earth.geodesy import inverse
 from engine.errors import InvalidRoute, RouteFileError, ScenarioError
-from engine.fleet import Fleet
-from engine.geodesy import inverse
-from engine.route import Route
-from engine.scenario import RouteFiles, Scenario, Traces
-from engine.simulation import FleetSimulation
-from engine.trace_files import load_traces
-from engine.traces import Trace, clone, trace_plan
-from engine.vehicle import VehicleClass
+from engine.motion.traces import Trace, clone, trace_plan
+from engine.motion.vehicle import VehicleClass
+from engine.roads.route import Route
+from engine.scenario.scenario import RouteFiles, Scenario, Traces
 
 BEGUN_S = 1_700_000_000.0
 START_MS = 1_800_000_000_000

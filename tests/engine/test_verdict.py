@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.histogram import Histogram
-from engine.load.figures import Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerUse
-from engine.load.thresholds import Thresholds
-from engine.load.verdict import Bound, Check, Outcome, exit_code, judge
-from engine.meter import Segment
+from engine.judging.figures import Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerUse
+from engine.judging.verdict import Bound, Check, Outcome, exit_code, judge
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Segment
+from engine.scenario.thresholds import Thresholds
 
 BEGIN_S = 1_700_000_000
 PER_S = 100

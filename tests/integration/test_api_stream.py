@@ -34,9 +34,9 @@ from api.stream.intake import read_messages
 from api.stream.sinks import HistorySink
 from cli.broker import BrokerCluster, EmbeddedBroker, partitions_for
 from engine.codec import PositionBatch
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
 from engine.messages import RouteDefined, RunMetrics, Topic
-from engine.route import Route
+from engine.roads.route import Route
 
 TIMEOUT_S = 90.0
 

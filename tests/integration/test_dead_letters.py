@@ -23,7 +23,7 @@ from cli.broker import EmbeddedBroker
 from cli.main import app
 from cli.services import Services
 from cli.topic_reader import TopicReader
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import DeadLetter
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from running_stack import free_port
 
-from engine.faults import FaultKind
+from engine.delivery.faults import FaultKind
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 

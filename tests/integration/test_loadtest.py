@@ -15,7 +15,7 @@ import pytest
 from running_stack import free_port, own_environment, until
 
 from cli.report.model import load_report
-from engine.meter import Segment
+from engine.latency.meter import Segment
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 

@@ -19,7 +19,7 @@ from actors.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from cli.broker import BrokerCluster
 from engine.codec import EncodedRecords, PositionEncoder
-from engine.histogram import Histogram
+from engine.latency.histogram import Histogram
 from engine.messages import DeliveryEvent, RunMetrics, Topic
 
 Make = Callable[..., Publisher]

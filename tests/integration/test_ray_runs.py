@@ -28,10 +28,10 @@ from actors.plan import RunPlan
 from actors.settings import Settings
 from actors.summary import Summary
 from cli.services.folders import is_reachable
+from engine.accounting.ledger import SeqLedger
 from engine.errors import InvalidRoute, MessageError, RouteFileError
-from engine.ledger import SeqLedger
 from engine.messages import ControlRun, StartDelivery, Topic
-from engine.scenario import Scenario
+from engine.scenario.scenario import Scenario
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 

@@ -15,7 +15,7 @@ from cli.main import app
 from cli.topic_reader import TopicReader, TopicUnreadable
 from cli.verify.compare import compare
 from cli.verify.places import TopicPlace
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 

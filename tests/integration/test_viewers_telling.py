@@ -9,10 +9,10 @@ import numpy as np
 from confluent_kafka import Consumer
 
 from cli.viewers.telling import Teller
-from engine.histogram import Histogram
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
+from engine.latency.histogram import Histogram
+from engine.latency.meter import Meter, Segment
 from engine.messages import RunMetrics, Topic, Worker
-from engine.meter import Meter, Segment
 
 WAIT_S = 60.0
 

@@ -25,8 +25,8 @@ from cli.report.model import (
     Use,
     WorkerRow,
 )
-from engine.histogram import Histogram
-from engine.load.verdict import Bound, Outcome
+from engine.judging.verdict import Bound, Outcome
+from engine.latency.histogram import Histogram
 
 WAY_MS = {"produced": 1.5, "acked": 6.0, "consumed": 14.0, "pushed": 22.0, "stored": 55.0, "indexed": 160.0}
 """Medians of what each segment adds to the one that it follows."""

@@ -28,7 +28,7 @@ from api.stores.elastic.names import END_MS, FIRST_MS, Kind, Names, Period
 from api.stores.elastic.server import Server
 from api.stores.elastic.templates import put_templates
 from engine.codec import PositionBatch
-from engine.faults import Label
+from engine.delivery.faults import Label
 from engine.messages import DeliveryEvent
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from elasticsearch import AsyncElasticsearch
 
 from api.errors import StoreUnavailable
 from api.stores.base import Holding, PositionColumns, Track
-from engine.faults import Label, labels_of
+from engine.delivery.faults import Label, labels_of
 from engine.messages import DeliveryEvent
 
 PAGE = 10_000

@@ -12,7 +12,7 @@ from elasticsearch import AsyncElasticsearch
 
 from api.errors import StoreError, StoreUnavailable
 from api.stores.elastic.errors import asking
-from engine.address import without_identity
+from engine.contract.address import without_identity
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from api.stores.embedded.duckdb_file import DuckDbFile, insert, texts
 from api.stores.embedded.duckdb_known import KnownDeliveries
 from api.stores.embedded.threads import StoreThreads
 from engine.codec import PositionBatch
-from engine.faults import Label, labels_of
+from engine.delivery.faults import Label, labels_of
 from engine.messages import DeliveryEvent
 
 T = TypeVar("T")

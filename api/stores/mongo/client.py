@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from api.errors import StoreUnavailable
 from api.stores.mongo.calls import called, called_once, refused_as_known
 from api.stores.mongo.protocol import Collection, Database, Document, Filter, Order
-from engine.address import hosts_of
+from engine.contract.address import hosts_of
 
 OPTIONS: dict[str, Any] = {
     "appname": "code-delivery",

@@ -16,7 +16,7 @@ from actors.kafka import consumer_options, producer_options
 from actors.kafka_journal import KafkaJournal, partition_of
 from actors.settings import Settings
 from cli.services import Services
-from engine.topics import TOPICS, Topic
+from engine.contract.topics import TOPICS, Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 

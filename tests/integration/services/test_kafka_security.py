@@ -29,7 +29,7 @@ from cli.services import Kafka, Services
 from cli.services.tools import java
 from cli.topics import create_topics
 from engine.codec import EncodedRecords, PositionEncoder
-from engine.kafka_connection import KafkaConnection, SaslMechanism
+from engine.contract.kafka_connection import KafkaConnection, SaslMechanism
 from engine.messages import RouteDefined, StartDelivery, Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]

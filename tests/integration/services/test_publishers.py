@@ -21,8 +21,8 @@ from actors.settings import Settings
 from cli.services import Kafka, Services
 from cli.topics import create_topics
 from engine.codec import EncodedRecords, KeyField, PositionEncoder
+from engine.codec.partition_hash import murmur2, partitions_of
 from engine.messages import DeliveryEvent, Topic
-from engine.partition_hash import murmur2, partitions_of
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 

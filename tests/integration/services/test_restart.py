@@ -28,8 +28,8 @@ from api.stream.intake import read_messages
 from api.stream.tally import Tally
 from cli.ledger_table import LedgerSummary
 from cli.services import Services
+from engine.contract.topics import TOPICS
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, StartDelivery, Topic
-from engine.topics import TOPICS
 
 pytestmark = [pytest.mark.services, pytest.mark.ray, pytest.mark.timeout(400)]
 

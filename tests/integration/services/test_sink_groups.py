@@ -33,7 +33,7 @@ from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink
 from api.stream.tally import Tally
 from cli.services import Services
 from engine.codec import PositionBatch
-from engine.kafka_connection import KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]

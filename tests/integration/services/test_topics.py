@@ -14,8 +14,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from cli.services import Services
 from cli.topics import TopicsError, create_topics
+from engine.contract.topics import TOPICS
 from engine.messages import Topic
-from engine.topics import TOPICS
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(120)]
 

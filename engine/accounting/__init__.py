@@ -1,0 +1,1 @@
+"""Is every position there, once and unchanged?"""

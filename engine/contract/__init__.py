@@ -1,0 +1,1 @@
+"""Topics, JSON Schemas, how a Kafka is reached."""

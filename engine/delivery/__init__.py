@@ -1,0 +1,1 @@
+"""A fleet's deliveries, sampled: the positions and events that are due."""

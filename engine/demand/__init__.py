@@ -1,0 +1,1 @@
+"""Who departs when, and where to."""

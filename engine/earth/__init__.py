@@ -1,0 +1,1 @@
+"""Distances, bearings and lines on the globe."""

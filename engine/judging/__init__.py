@@ -1,0 +1,1 @@
+"""What a run's load was, and whether it holds."""

@@ -1,0 +1,1 @@
+"""Histograms that add up."""

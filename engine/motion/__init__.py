@@ -1,0 +1,1 @@
+"""Where a vehicle is after t seconds on a route."""

@@ -1,0 +1,98 @@
+"""The sections of a scenario that say how heavy it is: stages, arrivals, sampling. What each key means, its bounds and defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from engine.declared.kinds import Choice, Files, Number, Numbers, Text, Whole
+from engine.messages import MAX_RATE
+from engine.scenario.parts import MAX_FLEET
+
+MAX_STAGE_S = 366 * 86_400.0
+
+
+WHOLE_RUN = "run"
+"""Name of the one stage of a run whose scenario has none."""
+
+
+class Shape(StrEnum):
+    """How the fleet's size goes through a stage, from where the stage before it ended.
+
+    ramp: straight to the target. hold: at the target at once, and there to the end; without a target it stays where it is. soak: a hold that is long, and
+    is told apart so that a judge may ask for flat memory. spike: at the target at once, and back to where it was with the stage's end.
+    """
+
+    RAMP = "ramp"
+    HOLD = "hold"
+    SPIKE = "spike"
+    SOAK = "soak"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stretch of a run's load. A target is a fleet's size or a rate of positions, not both."""
+
+    shape: Annotated[Shape, Choice(tuple(Shape), Shape), "how the fleet's size goes: ramp, hold, spike or soak"]
+    duration_s: Annotated[float, Number(0.1, MAX_STAGE_S), "how long the stage lasts, s"]
+    drivers: Annotated[int | None, Whole(0, MAX_FLEET), "target: drivers on the road"] = None
+    rate: Annotated[float | None, Number(0.0, MAX_RATE), "target: positions a second; so many drivers as make them"] = None
+    name: Annotated[str, Text(), "what reports call the stage; its shape and number if absent"] = ""
+
+    @property
+    def has_target(self) -> bool:
+        """Whether a size or a rate is given."""
+        return self.drivers is not None or self.rate is not None
+
+
+class ArrivalProcess(StrEnum):
+    """When deliveries are asked for.
+
+    constant: at equal distances. poisson: independently of each other, gaps are exponential. histogram: as poisson, with an intensity by time of day.
+    """
+
+    CONSTANT = "constant"
+    POISSON = "poisson"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Deliveries that come by themselves, however many are on the road: each by a driver of its own, who leaves the road with it."""
+
+    process: Annotated[ArrivalProcess, Choice(tuple(ArrivalProcess), ArrivalProcess), "when deliveries come: constant, poisson or histogram"]
+    per_second: Annotated[float | None, Number(1e-6, 1e6), "new deliveries a second, on average"] = None
+    per_hour: Annotated[float | None, Number(1e-3, 3.6e9), "new deliveries an hour, on average over a day"] = None
+    histogram: Annotated[tuple[float, ...], Numbers(0.0, 1e9, 1, 1440), "relative intensities of equal parts of a day, from midnight on"] = ()
+    from_hour: Annotated[float, Number(0.0, 24.0), "the time of day at which the run begins, hours after midnight"] = 0.0
+
+    @property
+    def mean_per_s(self) -> float:
+        """New deliveries a second, on average over a day."""
+        return self.per_second if self.per_second is not None else (self.per_hour or 0.0) / 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """A share of the drivers that tells its position at its own rate."""
+
+    hz: Annotated[float, Number(0.1, 10.0), "positions a second and driver"]
+    share: Annotated[float, Number(0.0, 1e9), "share of the drivers, of any sum"] = 1.0
+
+    @property
+    def period_ms(self) -> int:
+        """Virtual ms from one sample to the next, to the nearest whole one."""
+        return round(1000 / self.hz)
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Recorded drives that are driven again as they were, beside the fleet; the one that began first begins with the run."""
+
+    files: Annotated[tuple[Path, ...], Files(), "GPX tracks with times, or CSV with time, lat, lng and perhaps id; relative to the scenario"]
+    clones: Annotated[int, Whole(0, MAX_FLEET), "so many drivers beside each trace that are statistically like it"] = 0
+    shift_s: Annotated[float, Number(0.0, 7 * 86_400.0), "a clone begins up to so much later than its trace, s"] = 60.0
+    retime: Annotated[float, Number(0.0, 0.5), "a clone is up to this share faster or slower than its trace"] = 0.1
+    offset_m: Annotated[float, Number(0.0, 1e6), "a clone begins up to so far from where its trace does, m"] = 1000.0

@@ -1,0 +1,75 @@
+"""The sections of a scenario that say what the world is: roads, drivers, deliveries. What each key means, its bounds and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from engine.data import NETWORKS
+from engine.declared.kinds import Choice, File, Files, Number, Shares, Span, Truth, Whole
+from engine.delivery.spec import DEFAULT_PACE_SPREAD
+from engine.messages import MAX_FLEET as MAX_FLEET
+from engine.motion.vehicle import VehicleClass
+
+MAX_ROUTES = 1_000_000
+
+_CARS: Mapping[VehicleClass, float] = MappingProxyType({VehicleClass.CAR: 1.0})
+
+
+class DeliveryMode(StrEnum):
+    """What a driver does after a delivery."""
+
+    CONTINUOUS = "continuous"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSource:
+    """Routes between random places of a road network: a shipped one, or a file."""
+
+    extract: Annotated[str | None, Choice(NETWORKS), "a road network that is shipped"] = None
+    file: Annotated[Path | None, File((".npz", ".osm.pbf")), "a road network of one's own; relative to the scenario"] = None
+    routes: Annotated[int, Whole(1, MAX_ROUTES), "how many routes"] = 400
+    min_length_m: Annotated[float, Number(1.0, 1e6), "shortest route, m"] = 500.0
+    max_length_m: Annotated[float, Number(1.0, 1e6), "longest route, m"] = 30_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFiles:
+    """Routes from files, and the ancestor's three if `ancestor`."""
+
+    files: Annotated[tuple[Path, ...], Files(), "files of routes in any known format, relative to the scenario"] = ()
+    ancestor: Annotated[bool, Truth(), "the three routes that are shipped"] = False
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMix:
+    """The drivers. With stages the size follows from them; 0 is for a run that only serves requests or arrivals."""
+
+    size: Annotated[int, Whole(0, MAX_FLEET), "drivers"] = 0
+    mix: Annotated[
+        Mapping[VehicleClass, float],
+        Shares(tuple(VehicleClass), VehicleClass, whole=True),
+        "share of each vehicle class, of any sum; all are cars if absent",
+    ] = field(default_factory=lambda: _CARS)
+    pace_spread: Annotated[float, Number(0.0, 0.9), "paces are spread over (1 - pace_spread, 1] of what the vehicle can"] = DEFAULT_PACE_SPREAD
+
+    def __post_init__(self) -> None:
+        if isinstance(self.mix, Mapping) and not self.mix:
+            object.__setattr__(self, "mix", _CARS)
+
+    def __reduce__(self) -> tuple[type[FleetMix], tuple[Any, ...]]:
+        return type(self), (self.size, dict(self.mix), self.pace_spread)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPattern:
+    """When deliveries depart."""
+
+    mode: Annotated[DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver goes on with a next delivery"] = DeliveryMode.CONTINUOUS
+    start_spread_s: Annotated[float, Number(0.0, 86_400.0), "first departures are spread over this time, s"] = 0.0
+    pause_s: Annotated[tuple[float, float], Span(0.0, 86_400.0), "least and greatest rest between two deliveries of a driver, s"] = (0.0, 0.0)

@@ -1,0 +1,233 @@
+"""What a load test must keep: the section [thresholds] of a scenario, as a file and in code.
+
+    [thresholds]
+    e2e_p99_ms = 300          # latency from due: a segment of the way, a percentile, ms
+    lost = 0                  # positions of the whole run; also: duplicated, failed
+    produced_rate = 0.99      # share of the planned positions; or produced_per_s = 900
+    window_s = 10             # latencies must hold in every window of so many seconds; absent: over each stage
+    abort = true              # the first failure ends the run
+    [thresholds.stages.peak]  # what holds in one stage instead
+    e2e_p99_ms = 500
+
+In code: ``Thresholds(e2e_p99_ms=300, lost=0, stages={"peak": {"e2e_p99_ms": 500}})``. It only says what must hold; `engine.judging.verdict` judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from engine.declared.kinds import HERE, Fault, Kind, Number, Place, TableKind, Truth, Whole, did_you_mean, key_written
+from engine.errors import shown
+from engine.latency.meter import Segment
+
+E2E = "e2e"
+LATENESS = "lateness"
+
+PERCENTILES: Mapping[str, float] = MappingProxyType({"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "max": 100.0})
+
+PRODUCED_RATE = "produced_rate"
+PRODUCED_PER_S = "produced_per_s"
+
+MAX_MS = 3_600_000.0
+"""Latencies are counted up to an hour."""
+
+_WAYS: Mapping[str, str] = MappingProxyType(
+    {
+        E2E: "its viewer: a simulated one if there are any, else the live map",
+        LATENESS: "its being produced",
+        Segment.PRODUCED: "its being handed to the producer",
+        Segment.ACKED: "Kafka's acknowledgement",
+        Segment.CONSUMED: "its being read by a sink",
+        Segment.PUSHED: "its being on the live map, ready for viewers",
+        Segment.STORED: "its being in the state store",
+        Segment.INDEXED: "its being in the history store",
+        Segment.VIEWED: "a simulated viewer",
+    }
+)
+
+_IN_WORDS: Mapping[str, str] = MappingProxyType({"p50": "half", "p90": "90 %", "p95": "95 %", "p99": "99 %", "p999": "99.9 %", "max": "all"})
+
+
+def _latency_limits() -> Iterator[tuple[str, tuple[Kind, str]]]:
+    for way, what in _WAYS.items():
+        for short, words in _IN_WORDS.items():
+            yield f"{way}_{short}_ms", (Number(0.0, MAX_MS), f"so many ms at most from a position's due instant to {what}, for {words} of the positions")
+
+
+STAGE_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
+    dict(_latency_limits())
+    | {
+        PRODUCED_RATE: (Number(0.0, 1.0), "least share of the planned positions that is produced"),
+        PRODUCED_PER_S: (Number(0.0, 1e8), "least number of positions produced a wall second, on average over a stage"),
+    }
+)
+"""Thresholds that hold in each stage, by name: which values they may have, and what they mean."""
+
+RUN_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
+    {
+        "lost": (Whole(0, 10**12), "most positions that Kafka has acknowledged and no store has; those that a fault on purpose left out are not lost"),
+        "duplicated": (Whole(0, 10**12), "most positions that were read although they were stored already"),
+        "failed": (Whole(0, 10**12), "most positions that Kafka refuses for good"),
+    }
+)
+"""Thresholds that hold over the whole run."""
+
+_LIMITS = {**STAGE_LIMITS, **RUN_LIMITS}
+
+_OTHERS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
+    {
+        "window_s": (Whole(1, 86_400), "latencies must hold in every window of so many wall seconds; over each stage if absent"),
+        "abort": (Truth(), "whether the first failure ends the run"),
+    }
+)
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Thresholds:
+    """What a load test must keep.
+
+    Attributes
+    ----------
+    limits : by name (`STAGE_LIMITS`, `RUN_LIMITS`), in the unit that the name ends with.
+    stages : by a stage's name, what holds in it instead; names of `STAGE_LIMITS`.
+    window_s : latencies must hold in every window of so many wall seconds; over each stage if None.
+    abort : whether the first failure ends the run.
+    """
+
+    limits: Mapping[str, float]
+    stages: Mapping[str, Mapping[str, float]]
+    window_s: int | None
+    abort: bool
+
+    def __init__(
+        self,
+        limits: Mapping[str, float] = _NOTHING,
+        stages: Mapping[str, Mapping[str, float]] = _NOTHING,
+        window_s: int | None = None,
+        abort: bool = False,
+        **named: float,
+    ) -> None:
+        for name, value in (("limits", MappingProxyType({**limits, **named})), ("stages", stages), ("window_s", window_s), ("abort", abort)):
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[type[Thresholds], tuple[Any, ...]]:
+        return type(self), (dict(self.limits), {name: dict(limits) for name, limits in self.stages.items()}, self.window_s, self.abort)
+
+    def of_stage(self, name: str) -> dict[str, float]:
+        """Return what holds in a stage."""
+        return {threshold: limit for threshold, limit in self.limits.items() if threshold in STAGE_LIMITS} | dict(self.stages.get(name, _NOTHING))
+
+    @property
+    def of_run(self) -> dict[str, float]:
+        """What holds over the whole run."""
+        return {threshold: limit for threshold, limit in self.limits.items() if threshold in RUN_LIMITS}
+
+    @property
+    def names(self) -> set[str]:
+        """Every threshold that holds anywhere."""
+        return {*self.limits, *(name for limits in self.stages.values() for name in limits)}
+
+    def scaled(self, factor: float) -> Thresholds:
+        """Return what a fleet of another size must keep: positions a second grow with it, shares and latencies stay."""
+
+        def of(limits: Mapping[str, float]) -> dict[str, float]:
+            return {name: limit * factor if name == PRODUCED_PER_S else limit for name, limit in limits.items()}
+
+        return Thresholds(of(self.limits), {name: of(limits) for name, limits in self.stages.items()}, self.window_s, self.abort)
+
+    def renamed(self, stage: str, new: str) -> Thresholds:
+        """Return the same with another name for a stage."""
+        return Thresholds(self.limits, {new if name == stage else name: limits for name, limits in self.stages.items()}, self.window_s, self.abort)
+
+
+def latency_of(threshold: str) -> tuple[str, float] | None:
+    """Return what a latency threshold bounds: the segment's name (or `E2E`, `LATENESS`) and the percentile; None of one that bounds something else."""
+    way, _, rest = threshold.partition("_")
+    short = rest.removesuffix("_ms")
+    return (way, PERCENTILES[short]) if way in _WAYS and rest.endswith("_ms") and short in PERCENTILES else None
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdTable(TableKind):
+    """The table [thresholds] of a file, or `Thresholds` in code."""
+
+    def fault(self, value: object, folder: Path) -> str | None:
+        return next((what for _, what in self.faults(value, (), folder)), None)
+
+    def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        table = _as_table(value)
+        if table is None:
+            yield place, f"must be a table of thresholds, found {shown(value)}"
+            return
+        stages = table.pop("stages", _NOTHING)
+        yield from _faults(table, {**_LIMITS, **_OTHERS}, place, folder)
+        if not isinstance(stages, Mapping):
+            yield (*place, "stages"), f"must be a table, found {shown(stages)}"
+            stages = _NOTHING
+        for name, limits in stages.items():
+            inner = (*place, "stages", str(name))
+            if isinstance(limits, Mapping):
+                yield from _faults(limits, STAGE_LIMITS, inner, folder)
+            else:
+                yield inner, f"must be a table, found {shown(limits)}"
+        if not table.keys() & _LIMITS.keys() and not any(stages.values()):
+            yield place, "must name a threshold, for example e2e_p99_ms = 300"
+
+    def taken(self, value: Any, folder: Path = HERE) -> Thresholds:
+        table = _as_table(value) or {}
+        stages = {str(name): MappingProxyType(_taken(limits, folder)) for name, limits in table.pop("stages", _NOTHING).items()}
+        window_s, abort = table.pop("window_s", None), table.pop("abort", False)
+        return Thresholds(_taken(table, folder), MappingProxyType(stages), window_s, abort)
+
+    def lines(self, value: Any, place: str) -> Iterator[str]:
+        yield f"\n[{place}]"
+        yield from (f"{name} = {limit!r}" for name, limit in value.limits.items())
+        if value.window_s is not None:
+            yield f"window_s = {value.window_s}"
+        if value.abort:
+            yield "abort = true"
+        for name, limits in value.stages.items():
+            yield f"\n[{place}.stages.{key_written(name)}]"
+            yield from (f"{threshold} = {limit!r}" for threshold, limit in limits.items())
+
+    def schema(self) -> dict[str, Any]:
+        of_stage = {"type": "object", "properties": _properties(STAGE_LIMITS), "additionalProperties": False}
+        stages = {"description": "what holds in a stage instead, by the stage's name", "type": "object", "additionalProperties": of_stage}
+        return {"type": "object", "properties": _properties({**_LIMITS, **_OTHERS}) | {"stages": stages}, "additionalProperties": False}
+
+
+def _as_table(value: object) -> dict[str, Any] | None:
+    """Return thresholds as a file has them; None if they are none."""
+    if isinstance(value, Thresholds):
+        others = {"window_s": value.window_s} if value.window_s is not None else {}
+        return {**value.limits, **others, "abort": value.abort, "stages": value.stages}
+    return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else None
+
+
+def _faults(table: Mapping[str, Any], known: Mapping[str, tuple[Kind, str]], place: Place, folder: Path) -> Iterator[Fault]:
+    for name, value in table.items():
+        if name in known:
+            yield from known[name][0].faults(value, (*place, name), folder)
+        else:
+            yield (*place, str(name)), f"is no key of [{'.'.join(place)}]{did_you_mean(name, list(known))}"
+
+
+def _taken(limits: Mapping[str, Any], folder: Path) -> dict[str, float]:
+    return {name: STAGE_LIMITS[name][0].taken(limit, folder) if name in STAGE_LIMITS else limit for name, limit in limits.items()}
+
+
+def _properties(known: Mapping[str, tuple[Kind, str]]) -> dict[str, Any]:
+    return {name: {"description": doc} | kind.schema() for name, (kind, doc) in known.items()}
+
+
+def unknown_stages(thresholds: Thresholds, names: Sequence[str]) -> Iterator[Fault]:
+    """Yield the stages that thresholds speak of and a scenario does not have."""
+    for name in thresholds.stages:
+        if name not in names:
+            yield ("stages", name), f"is no stage of the scenario; it has {', '.join(names)}{did_you_mean(name, names)}"
