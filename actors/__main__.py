@@ -13,7 +13,7 @@ import threading
 import psutil
 from pydantic import ValidationError
 
-from actors.ray_environment import prepare
+from actors.on_ray.environment import prepare
 from actors.settings import Settings, faults_of
 from engine.errors import EngineError
 from engine.scenario.scenario import check_memory, load_scenario
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if not settings.ray_address:
         prepare(os.environ)
-    from actors.main import run  # now, because Ray reads the environment when it is imported
+    from actors.on_ray.run import run  # now, because Ray reads the environment when it is imported
 
     try:
         scenario = load_scenario(found.scenario)

@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_END, TopicPartition
 
-from actors.open_publisher import open_publisher
-from actors.placement import place
-from actors.publisher import Publisher
+from actors.dispatch.actor_layout import place
+from actors.producing.open_publisher import open_publisher
+from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer
 from benchmarks.produce_fleet import START_MS, routes

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from actors.open_publisher import open_publisher
+from actors.producing.open_publisher import open_publisher
 from actors.settings import Settings
 from api.live import Hub
 from api.stores.elastic import ElasticHistory, ElasticOptions

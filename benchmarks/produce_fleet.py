@@ -13,9 +13,9 @@ import json
 import sys
 import time
 
-from actors.driver import MAX_TICK_RECORDS
-from actors.open_publisher import open_publisher
-from actors.publisher import Publisher
+from actors.driving.host import MAX_TICK_RECORDS
+from actors.producing.open_publisher import open_publisher
+from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from benchmarks.rivals.counting import CountingSink
 from engine.delivery.simulation import FleetSimulation

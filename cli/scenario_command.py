@@ -34,7 +34,7 @@ def _scenario() -> None:
 @scenario_app.command()
 def check(file: FileArgument, as_json: JsonOption = False) -> None:
     """Read a scenario and the files that it names, and list everything that is wrong with them. Exit code 0 if nothing is, else 2."""
-    from actors.world import network_of, read_files
+    from engine.demand.world import network_of, read_files
 
     try:
         scenario = load_scenario(file)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 
-from actors.plan import make_run_id
-from actors.world import read_files
+from actors.dispatch.plan import make_run_id
 from cli.folder import writable_folder
 from cli.settings import UpSettings
+from engine.demand.world import read_files
 from engine.scenario.scenario import SHIPPED, Scenario, check_memory, load_scenario
 
 

@@ -31,7 +31,7 @@ def apply(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Make the topics that are missing, and say how others differ. Exit code 1 if one differs; nothing is ever changed or deleted."""
-    from actors.kafka import producer_options
+    from actors.producing.options import producer_options
     from cli.actor_settings import actor_settings
     from cli.topics import TopicsError, create_topics
 

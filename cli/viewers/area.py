@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from actors.world import network_of, routes_of
+from engine.demand.world import network_of, routes_of
 from engine.scenario.scenario import Scenario
 
 LEAST_DEG = 1e-3

@@ -11,7 +11,7 @@ numpy only. `position` is ``[lat, lng]``, as the ancestor wrote it. Unknown fiel
     route.defined          routeId     RouteDefined        fact, newest wins
     run.event              runId       RunEvent            fact
     run.metrics            runId       RunMetrics          fact: what a worker measured
-    run.journal            see there   what a run's dispatcher has decided (actors.kafka_journal); nobody else's business
+    run.journal            see there   what a run's dispatcher has decided (actors.dispatch.kafka_journal); nobody else's business
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
 """
 

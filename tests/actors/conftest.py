@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import ray
 
-from actors.course import resumed_plan
-from actors.dispatch_loop import DispatchLoop
-from actors.dispatcher import Dispatcher
-from actors.facts import MemoryFacts
-from actors.journal import MemoryJournal
-from actors.local_crew import LocalCrew
-from actors.placement import Placement
-from actors.plan import RunPlan
-from actors.requests import Offsets, Received, RouteGone
+from actors.dispatch.actor_layout import Placement
+from actors.dispatch.dispatcher import Dispatcher
+from actors.dispatch.facts import MemoryFacts
+from actors.dispatch.journal import MemoryJournal
+from actors.dispatch.local_crew import LocalCrew
+from actors.dispatch.loop import DispatchLoop
+from actors.dispatch.plan import RunPlan
+from actors.dispatch.requests import Offsets, Received, RouteGone
+from actors.dispatch.run_lifecycle import resumed_plan
 from engine.accounting.ledger import SeqLedger
 from engine.delivery.spec import DeliverySpec, make_spec
 from engine.messages import ControlRun, DeadLetter, StartDelivery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 
-from actors.cluster import ray_folder
+from actors.on_ray.cluster import ray_folder
 
 LONGEST_SOCKET = "session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store.4294967295"
 """Of those that Ray makes in its folder: time, microseconds and process id at their longest, and a number at the end."""

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from actors.dispatch_loop import MAX_UNTAKEN
-from actors.requests import RouteGone
+from actors.dispatch.loop import MAX_UNTAKEN
+from actors.dispatch.requests import RouteGone
 from engine.accounting.ledger import Gap
 from engine.messages import ControlRun, DeadLetter, DeliveryEvent, EventKind, RunEvent, RunState, StartDelivery
 from engine.roads.route import Route

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from actors import dispatcher_actor
-from actors.dispatcher_actor import Dispatching
-from actors.journal import FileJournal
-from actors.plan import plan_run
+from actors.dispatch.journal import FileJournal
+from actors.dispatch.plan import plan_run
+from actors.on_ray import dispatcher_actor
+from actors.on_ray.dispatcher_actor import Dispatching
 from actors.settings import Settings
 from engine.scenario.scenario import FleetMix, NetworkSource, RouteFiles, Scenario
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from actors.assignment import Batch, Checkpoint, Steering
-from actors.driver import DriverHost
-from actors.publisher import MemoryPublisher
+from actors.driving.assignment import Batch, Checkpoint, Steering
+from actors.driving.host import DriverHost
+from actors.producing.publisher import MemoryPublisher
 from engine.delivery.faults import Fault, FaultKind, FaultPlan
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import DeliverySpec
@@ -231,7 +231,7 @@ def test_a_suspended_host_says_how_many_positions_each_delivery_has(bench: Bench
 
 
 def test_a_long_catch_up_is_cut_in_pieces(monkeypatch: pytest.MonkeyPatch, bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
-    monkeypatch.setattr("actors.driver.MAX_TICK_RECORDS", 7)
+    monkeypatch.setattr("actors.driving.host.MAX_TICK_RECORDS", 7)
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.now += 60_000
     bench.host.tick()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from actors.ending import Left
+from actors.dispatch.ending import Left
+from actors.dispatch.summary import Summary
 from actors.patience import Patience
-from actors.summary import Summary
 from engine.messages import RunEvent, RunState
 
 World = type  # the class that the fixture `make_world` gives; see conftest.py

@@ -9,14 +9,14 @@ from itertools import pairwise
 
 import pytest
 
-from actors.fleet_changes import noted, noted_changes
-from actors.fleet_feed import FleetFeed
-from actors.journal import reduced
-from actors.placement import Placement
-from actors.plan import plan_run
-from actors.world import fleet_of
+from actors.dispatch.actor_layout import Placement
+from actors.dispatch.fleet_changes import noted, noted_changes
+from actors.dispatch.fleet_feed import FleetFeed
+from actors.dispatch.journal import reduced
+from actors.dispatch.plan import plan_run
 from engine.accounting.ledger import SeqLedger
 from engine.demand.stage_table import stages_of
+from engine.demand.world import fleet_of
 from engine.load.curve import FleetChange
 from engine.messages import ControlRun, EventKind, RunEvent
 from engine.roads.route import Route

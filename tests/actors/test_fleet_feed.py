@@ -4,11 +4,11 @@ import tracemalloc
 
 import pytest
 
-import actors.fleet_feed
-from actors.fleet_feed import FleetFeed, HandedOut
-from actors.journal import Table, reduced
-from actors.placement import Placement
-from actors.plan import RunPlan
+import actors.dispatch.fleet_feed
+from actors.dispatch.actor_layout import Placement
+from actors.dispatch.fleet_feed import FleetFeed, HandedOut
+from actors.dispatch.journal import Table, reduced
+from actors.dispatch.plan import RunPlan
 from engine.delivery.spec import DeliverySpec
 
 PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, Placement(3, 1, 0.1))
@@ -20,8 +20,8 @@ def made(start_ms: int) -> list[DeliverySpec]:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actors.fleet_feed, "BLOCK", 4)
-    monkeypatch.setattr(actors.fleet_feed, "_FULL", 0b1111)
+    monkeypatch.setattr(actors.dispatch.fleet_feed, "BLOCK", 4)
+    monkeypatch.setattr(actors.dispatch.fleet_feed, "_FULL", 0b1111)
 
 
 def feed() -> FleetFeed:

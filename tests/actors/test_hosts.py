@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from actors.assignment import Checkpoint, DriverStatus, Finished
-from actors.charges import Charges
-from actors.hosts import Coverage, Hosts
-from actors.pacing import Lateness
-from actors.publisher import Counts
+from actors.dispatch.actor_registry import Coverage, Hosts
+from actors.driving.adopted import Charges
+from actors.driving.assignment import Checkpoint, DriverStatus, Finished
+from actors.driving.pacing import Lateness
+from actors.producing.publisher import Counts
 from engine.delivery.spec import DeliverySpec
 from engine.messages import DeliveryEvent, EventKind
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from actors.assignment import Batch, Steering
-from actors.instructions import Instruction, Record, SendBatch, SendClock, SendSteering, joined
+from actors.dispatch.instructions import Instruction, Record, SendBatch, SendClock, SendSteering, joined
+from actors.driving.assignment import Batch, Steering
 from engine.delivery.spec import DeliverySpec
 from engine.messages import ControlAction
 from engine.motion.clock import RunClock

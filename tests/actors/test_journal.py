@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.journal import Change, FileJournal, Journal, MemoryJournal, reduced
+from actors.dispatch.journal import Change, FileJournal, Journal, MemoryJournal, reduced
 
 CHANGES: list[Change] = [("clock", {"clock": [1.5, 2.0, 1.0]}), ("delivery/a", {"n": 1}), ("clock", {"clock": [3.0, 4.0, 1.0]}), ("delivery/b", {"n": 2})]
 TABLE = {"clock": {"clock": [3.0, 4.0, 1.0]}, "delivery/a": {"n": 1}, "delivery/b": {"n": 2}}

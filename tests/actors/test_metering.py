@@ -8,15 +8,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from actors.announcements import RunReporter
-from actors.assignment import Batch
-from actors.course import Course
-from actors.driver import DriverHost
-from actors.hosts import Hosts
-from actors.metering import Metering, due_by
-from actors.placement import Placement
-from actors.plan import RunPlan
-from actors.publisher import Counts, MemoryPublisher
+from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_registry import Hosts
+from actors.dispatch.announcements import RunReporter
+from actors.dispatch.plan import RunPlan
+from actors.dispatch.run_lifecycle import Course
+from actors.driving.assignment import Batch
+from actors.driving.host import DriverHost
+from actors.driving.metering import Metering, due_by
+from actors.producing.publisher import Counts, MemoryPublisher
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import DeliverySpec
 from engine.demand.stage_table import stages_of

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from confluent_kafka import KafkaError
 
-from actors import librdkafka
-from actors.driver_actor import TickingDriver
-from actors.librdkafka import MESSAGE, gather, open_client
-from actors.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
-from actors.native_publisher import NativePublisher
-from actors.open_publisher import open_publisher
-from actors.producer_figures import ProducerFigures
-from actors.publisher import MemoryPublisher, ProducerFailed, Refusals
-from actors.python_publisher import KafkaPublisher
+from actors.on_ray.driver_actor import TickingDriver
+from actors.producing import librdkafka
+from actors.producing.librdkafka import MESSAGE, gather, open_client
+from actors.producing.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
+from actors.producing.native_publisher import NativePublisher
+from actors.producing.open_publisher import open_publisher
+from actors.producing.producer_figures import ProducerFigures
+from actors.producing.publisher import MemoryPublisher, ProducerFailed, Refusals
+from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.wheel_library import LibraryUnusable
 from actors.settings import Settings
-from actors.wheel_library import LibraryUnusable
 from engine.motion.clock import RunClock
 
 
@@ -119,8 +119,8 @@ class Fatal(MemoryPublisher):
 
 def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     codes: list[int] = []
-    monkeypatch.setattr("actors.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set()))
-    monkeypatch.setattr("actors.driver_actor.open_publisher", lambda _settings: Fatal())
+    monkeypatch.setattr("actors.on_ray.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set()))
+    monkeypatch.setattr("actors.on_ray.driver_actor.open_publisher", lambda _settings: Fatal())
     driver = TickingDriver("driver-0", "run", Settings(tick_ms=5), 0.0)
     driver.set_clock(RunClock(0, 0, 1.0))
     driver._thread.join(20)

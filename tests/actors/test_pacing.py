@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.pacing import BOUNDS_MS, Lateness, delay_ms
+from actors.driving.pacing import BOUNDS_MS, Lateness, delay_ms
 
 
 def test_a_slow_tick_does_not_shift_the_ones_after_it() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.placement import ACTORS_PER_CPU, Placement, least_loaded, place
+from actors.dispatch.actor_layout import ACTORS_PER_CPU, Placement, least_loaded, place
 
 
 def test_a_small_fleet_gets_one_actor_a_driver() -> None:

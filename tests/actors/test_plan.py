@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from actors.dispatcher import start_lead_ms
-from actors.plan import make_run_id, plan_run
-from actors.world import fleet_of, offered_routes, routes_of
+from actors.dispatch.dispatcher import start_lead_ms
+from actors.dispatch.plan import make_run_id, plan_run
+from engine.demand.world import fleet_of, offered_routes, routes_of
 from engine.errors import MessageError
 from engine.messages import checked_id
 from engine.scenario.scenario import load_scenario

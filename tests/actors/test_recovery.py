@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from actors.course import resumed_plan
-from actors.plan import RunRefused
+from actors.dispatch.plan import RunRefused
+from actors.dispatch.run_lifecycle import resumed_plan
 from engine.messages import FINAL_KINDS, ControlRun, DeliveryEvent, EventKind, RunEvent, StartDelivery
 
 World = type  # the class that the fixture `make_world` gives; see conftest.py

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from actors.requests import Received, RouteGone, decode
+from actors.dispatch.requests import Received, RouteGone, decode
 from engine.messages import MAX_REQUEST_BYTES, ControlRun, DeadLetter, RouteDefined, StartDelivery, Topic
 from engine.roads.route import Route
 

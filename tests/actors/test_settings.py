@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from actors.assignment import Batch, Checkpoint, DriverStatus, Steering
-from actors.kafka import connection_options, consumer_options, producer_options
-from actors.pacing import Lateness
-from actors.plan import RunRefused
-from actors.publisher import Counts
-from actors.ray_environment import prepare
+from actors.dispatch.plan import RunRefused
+from actors.dispatch.summary import Summary
+from actors.driving.assignment import Batch, Checkpoint, DriverStatus, Steering
+from actors.driving.pacing import Lateness
+from actors.on_ray.environment import prepare
+from actors.producing.options import connection_options, consumer_options, producer_options
+from actors.producing.publisher import Counts
 from actors.settings import Settings, faults_of
-from actors.summary import Summary
 from engine.errors import MessageError, RouteFileError, ScenarioError
 from engine.messages import ControlAction
 

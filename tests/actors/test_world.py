@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.world import fleet_of, read_files, routes_of
+from engine.demand.world import fleet_of, read_files, routes_of
 from engine.errors import RouteFileError
 from engine.scenario.scenario import NetworkSource, RouteFiles, Scenario, Traces
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.placement import place
+from actors.dispatch.actor_layout import place
 from actors.settings import Settings
 from cli.broker import MAX_PARTITIONS, partitions_for
 from engine.messages import Topic

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.journal import FileJournal
+from actors.dispatch.journal import FileJournal
 from api.stores.embedded import DuckDbHistory, SqliteState
 from cli.child import Child
 from cli.scenario_file import effective_scenario, write_run

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from actors.world import fleet_of, routes_of
 from engine.delivery.fleet import Fleet
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import DeliverySpec
 from engine.demand.trace_files import load_traces
+from engine.demand.world import fleet_of, routes_of
 from engine.earth.geodesy import inverse
 from engine.errors import InvalidRoute, RouteFileError, ScenarioError
 from engine.motion.traces import Trace, clone, trace_plan

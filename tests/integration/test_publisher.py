@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from actors.kafka import producer_options
-from actors.native_publisher import NativePublisher
-from actors.publisher import Counts, MemoryPublisher, ProducerFailed, Publisher
-from actors.python_publisher import KafkaPublisher
+from actors.producing.native_publisher import NativePublisher
+from actors.producing.options import producer_options
+from actors.producing.publisher import Counts, MemoryPublisher, ProducerFailed, Publisher
+from actors.producing.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from cli.broker import BrokerCluster
 from engine.codec import EncodedRecords, PositionEncoder

@@ -21,12 +21,12 @@ import ray
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from processes import is_running
 
-from actors.cluster import ray_cluster
-from actors.main import NAMESPACE, run_plan
-from actors.placement import Placement
-from actors.plan import RunPlan
+from actors.dispatch.actor_layout import Placement
+from actors.dispatch.plan import RunPlan
+from actors.dispatch.summary import Summary
+from actors.on_ray.cluster import ray_cluster
+from actors.on_ray.run import NAMESPACE, run_plan
 from actors.settings import Settings
-from actors.summary import Summary
 from cli.services.folders import is_reachable
 from engine.accounting.ledger import SeqLedger
 from engine.errors import InvalidRoute, MessageError, RouteFileError

@@ -11,9 +11,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from running_stack import until
 
-from actors.journal import Change, JournalClosed, NoPlace, Superseded
-from actors.kafka import consumer_options, producer_options
-from actors.kafka_journal import KafkaJournal, partition_of
+from actors.dispatch.journal import Change, JournalClosed, NoPlace, Superseded
+from actors.dispatch.kafka_journal import KafkaJournal, partition_of
+from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
 from cli.services import Services
 from engine.contract.topics import TOPICS, Topic

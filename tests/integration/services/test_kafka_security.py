@@ -15,12 +15,12 @@ import pytest
 from confluent_kafka import KafkaException
 from services import services_folder
 
-from actors import requests
-from actors.facts import KafkaFacts
-from actors.kafka import connection_options, consumer_options, producer_options
-from actors.native_publisher import NativePublisher
-from actors.python_publisher import KafkaPublisher
-from actors.requests import RequestReader
+from actors.dispatch import requests
+from actors.dispatch.facts import KafkaFacts
+from actors.dispatch.requests import RequestReader
+from actors.producing.native_publisher import NativePublisher
+from actors.producing.options import connection_options, consumer_options, producer_options
+from actors.producing.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable

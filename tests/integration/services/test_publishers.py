@@ -13,10 +13,10 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from services import services_folder
 
-from actors.kafka import producer_options
-from actors.native_publisher import NativePublisher
-from actors.publisher import Counts, Publisher
-from actors.python_publisher import KafkaPublisher
+from actors.producing.native_publisher import NativePublisher
+from actors.producing.options import producer_options
+from actors.producing.publisher import Counts, Publisher
+from actors.producing.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from cli.services import Kafka, Services
 from cli.topics import create_topics

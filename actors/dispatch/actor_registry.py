@@ -1,0 +1,205 @@
+"""What the dispatcher knows of the driver actors: their last statuses, what they had acknowledged, and how many positions there are.
+
+Positions are counted by identity, not by sending: what an actor says it took over, and what it has made since, are different (delivery, seq) each. What a
+killed actor had sent and nobody knows of is made again by the next one and counted there. So the totals are those of the topic without its duplicates; they
+may fall for a moment, by what was under way, when an actor dies.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from actors.dispatch.journal import Change, Entry, Table
+from actors.driving.assignment import Checkpoint, DriverStatus, Finished
+from actors.driving.pacing import Lateness
+from actors.producing.publisher import Counts
+
+_KEY = "actor/"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Everything due up to `until_ms` (virtual epoch ms) has been acknowledged, of the deliveries with lower numbers than these.
+
+    Attributes
+    ----------
+    fleet, requested : numbers of deliveries of the fleet, and of requested ones.
+    """
+
+    until_ms: int = -1
+    fleet: int = 0
+    requested: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """Positions of finished deliveries, and positions that were refused for good."""
+
+    positions: int = 0
+    failed: int = 0
+
+    def plus(self, positions: int, failed: int = 0) -> Toll:
+        """Return it with more."""
+        return Toll(self.positions + positions, self.failed + failed)
+
+
+@dataclass(slots=True)
+class Host:
+    """One driver actor as it was last heard of.
+
+    Attributes
+    ----------
+    incarnation : the newest one known, perhaps by the journal alone.
+    status : None before it has been heard of.
+    routes : ids of the routes it has.
+    unsettled : batches that its checkpoint may not cover, with the numbers that deliveries in them begin with.
+    finished_seen : how many finished deliveries of this incarnation have been noted.
+    coverage : what need not be sent again.
+    before, within : tolls of earlier incarnations and of this one.
+    resumed : positions of deliveries on the road that are known to be acknowledged; for an actor that has not been heard of.
+    reported : lateness up to the last report.
+    """
+
+    incarnation: str = ""
+    status: DriverStatus | None = None
+    routes: set[str] = field(default_factory=set)
+    unsettled: deque[tuple[int, Coverage]] = field(default_factory=deque)
+    finished_seen: int = 0
+    coverage: Coverage = field(default_factory=Coverage)
+    before: Toll = field(default_factory=Toll)
+    within: Toll = field(default_factory=Toll)
+    resumed: int = 0
+    reported: Lateness = field(default_factory=Lateness)
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether it has come up to the run's clock at least once in its present incarnation."""
+        return self.status is not None and self.status.until_ms is not None
+
+    def is_new(self, status: DriverStatus) -> bool:
+        """Return whether an incarnation is heard of for the first time by this dispatcher."""
+        return self.status is None or self.status.incarnation != status.incarnation
+
+    def begin_incarnation(self, incarnation: str) -> None:
+        """Forget what is to be told to an actor, and keep the tolls of an incarnation that is gone."""
+        if incarnation != self.incarnation:
+            if self.status is not None:
+                self.within = Toll(self.within.positions, self.status.counts.failed)
+            self.before, self.within = self.before.plus(self.within.positions, self.within.failed), Toll()
+        self.incarnation = incarnation
+        self.routes, self.finished_seen, self.reported = set(), 0, Lateness()
+        self.unsettled.clear()
+
+    def take(self, status: DriverStatus) -> tuple[Finished, ...]:
+        """Note a status, and return the finished deliveries that are new in it."""
+        self.status = status
+        self.within = Toll(self.within.positions, status.counts.failed)
+        new = status.finished[max(0, self.finished_seen - status.finished_from) :]
+        self.finished_seen = max(self.finished_seen, status.finished_from + len(status.finished))
+        return new
+
+    def cover(self, fleet: int, requested: int) -> None:
+        """Bring `coverage` up to the checkpoint. `fleet` and `requested` are how many deliveries there are."""
+        checkpoint = None if self.status is None else self.status.checkpoint
+        if checkpoint is None:
+            return
+        while self.unsettled and self.unsettled[0][0] <= checkpoint.batch:
+            self.unsettled.popleft()
+        least = self.unsettled[0][1] if self.unsettled else Coverage(-1, fleet, requested)
+        if least.fleet >= self.coverage.fleet and least.requested >= self.coverage.requested and checkpoint.until_ms >= self.coverage.until_ms:
+            self.coverage = Coverage(checkpoint.until_ms, least.fleet, least.requested)
+
+    @property
+    def counts(self) -> Counts:
+        """Different positions of all its incarnations."""
+        failed_before = self.before.failed
+        if self.status is None:
+            known = self.before.positions + self.within.positions + self.resumed
+            failed = failed_before + self.within.failed
+            return Counts(known, known - failed, failed)
+        whole, counts = self.before.positions + self.status.resumed, self.status.counts
+        return Counts(whole + counts.produced, whole + counts.acked - failed_before, failed_before + counts.failed)
+
+    def entry(self) -> Entry:
+        """Return what the journal must know."""
+        coverage = [self.coverage.until_ms, self.coverage.fleet, self.coverage.requested]
+        before, within = ([toll.positions, toll.failed] for toll in (self.before, self.within))
+        return {"incarnation": self.incarnation, "coverage": coverage, "before": before, "within": within}
+
+    def replay(self, entry: Entry) -> None:
+        """Take over what an earlier dispatcher noted."""
+        self.incarnation, self.coverage = entry["incarnation"], Coverage(*entry["coverage"])
+        self.before, self.within = Toll(*entry["before"]), Toll(*entry["within"])
+
+
+class Hosts:
+    """All driver actors of a run, by name."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._hosts = {name: Host() for name in names}
+        self._journaled: Table = {}
+
+    def __getitem__(self, name: str) -> Host:
+        return self._hosts[name]
+
+    def items(self) -> Iterable[tuple[str, Host]]:
+        """Return names and hosts."""
+        return self._hosts.items()
+
+    def changes(self, names: Iterable[str]) -> list[Change]:
+        """Return what has changed of some actors since they were last journaled."""
+        entries = {name: self._hosts[name].entry() for name in names if self._hosts[name].incarnation}
+        changed: list[Change] = [(_KEY + name, entry) for name, entry in entries.items() if self._journaled.get(name) != entry]
+        self._journaled |= entries
+        return changed
+
+    def replay(self, table: Table) -> None:
+        """Take over what an earlier dispatcher noted."""
+        for name, host in self._hosts.items():
+            if _KEY + name in table:
+                self._journaled[name] = table[_KEY + name]
+                host.replay(table[_KEY + name])
+
+    @property
+    def have_all_reported(self) -> bool:
+        """Whether every actor has been heard of."""
+        return all(host.status is not None for host in self._hosts.values())
+
+    def are_past(self, virtual_ms: int) -> bool:
+        """Return whether every actor has made its positions up to an instant."""
+        return all(host.status is not None and host.status.until_ms is not None and host.status.until_ms >= virtual_ms for host in self._hosts.values())
+
+    @property
+    def totals(self) -> Counts:
+        """Different positions of all actors and all their incarnations."""
+        counts = [host.counts for host in self._hosts.values()]
+        return Counts(sum(c.produced for c in counts), sum(c.acked for c in counts), sum(c.failed for c in counts))
+
+    @property
+    def heard_of(self) -> int:
+        """How many actors have been heard of."""
+        return sum(host.status is not None for host in self._hosts.values())
+
+    def lateness_since_last_report(self) -> Lateness:
+        """Return the lateness of all actors since the last call."""
+        window = Lateness()
+        for host in self._hosts.values():
+            if host.status is not None:
+                window = window.plus(host.status.lateness.since(host.reported))
+                host.reported = host.status.lateness
+        return window
+
+    def lateness(self) -> Lateness:
+        """Return the lateness of all actors since they began."""
+        total = Lateness()
+        for host in self._hosts.values():
+            if host.status is not None:
+                total = total.plus(host.status.lateness)
+        return total
+
+
+def checkpoint_of(coverage: Coverage) -> Checkpoint:
+    """Return the checkpoint that a coverage stands for; its batch says nothing."""
+    return Checkpoint(coverage.until_ms, 0)

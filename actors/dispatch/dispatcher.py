@@ -1,0 +1,286 @@
+"""The dispatcher decides: which delivery starts where, what is sent again, what the world is told. Others do it.
+
+Facts and requests go in with the time, instructions come out (`actors.dispatch.instructions`); nothing here looks at a clock, a socket or Ray. A delivery's life:
+
+    requested or drawn from the fleet -> placed on an actor -> on the road -> finished (its last record is acknowledged)
+
+What sits where, and what an actor must be told again, is the roster's (`actors.dispatch.roster`). A dispatcher that starts over replays its journal first.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator
+
+from actors.dispatch.actor_layout import least_loaded
+from actors.dispatch.actor_registry import Host
+from actors.dispatch.announcements import RunReporter, StageTable, rejection
+from actors.dispatch.ending import Left
+from actors.dispatch.fleet_feed import FleetFeed
+from actors.dispatch.instructions import Instruction, Publish, Record
+from actors.dispatch.journal import Table
+from actors.dispatch.placements import Placed
+from actors.dispatch.plan import FLEET_HORIZON_MS, RunPlan
+from actors.dispatch.requested_deliveries import Desk, Waiting
+from actors.dispatch.roster import Roster
+from actors.dispatch.run_lifecycle import Course
+from actors.driving.assignment import DriverStatus, Steering
+from engine.delivery.spec import DeliverySpec, make_spec
+from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
+from engine.motion.traces import Trace
+from engine.roads.route import Route
+
+logger = logging.getLogger(__name__)
+
+START_LEAD_MS = 100.0
+_LEAD_PER_DRIVER_MS, _LEAD_AT_FIRST_MS, _LEAD_PER_PLAN_MS, _PLANS_PER_ROUTE = 0.01, 0.1, 0.5, 4
+
+FLEET_STEP = 5_000
+"""At most so many deliveries of the fleet are handed out in one step, so that requests are served meanwhile."""
+
+ROUTE_PATIENCE_MS = 2_000.0
+"""A request for an unknown route waits this long for the route, which may be on its way on another topic."""
+
+MAX_DEPART_AHEAD_MS = 7 * 86_400_000
+
+REPORT_PERIOD_MS = 1_000.0
+CHECKPOINT_PERIOD_MS = 5_000.0
+
+
+def start_lead_ms(plan: RunPlan, routes: int) -> float:
+    """Return how long after the first deliveries are handed out the run's clock starts, for nobody shall begin late.
+
+    Until then the demand of the whole fleet is drawn, whoever departs at first is handed out, and each actor has made the plans for them: one for each road
+    and vehicle class that is driven. Twice what it takes where actors and dispatcher share two cores.
+    """
+    plans = min(plan.at_first, routes * _PLANS_PER_ROUTE)
+    return START_LEAD_MS + _LEAD_PER_DRIVER_MS * plan.drivers + _LEAD_AT_FIRST_MS * plan.at_first + _LEAD_PER_PLAN_MS * plans
+
+
+class Dispatcher:
+    """Decides for one run.
+
+    Parameters
+    ----------
+    routes : those that the run's fleet drives; others come by `define_route`.
+    fleet : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless.
+    now_ms : wall clock, epoch ms, when this dispatcher was made.
+    stages : of the run, for its events.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        routes: Iterable[Route],
+        fleet: Callable[[int], Iterator[DeliverySpec]],
+        now_ms: float,
+        stages: StageTable | None = None,
+    ) -> None:
+        self.plan = plan
+        self._course = Course(plan, now_ms)
+        self._fleet = FleetFeed(plan, fleet)
+        self._desk = Desk()
+        self._roster = Roster(plan, routes, self._course, self._fleet, self._desk, now_ms)
+        self.hosts = self._roster.hosts
+        self._reporter = RunReporter(plan, self._course, self.hosts, stages)
+        self._checkpointed_ms = -math.inf
+
+    @property
+    def deliveries(self) -> int:
+        """How many deliveries were started."""
+        return self._fleet.count + self._desk.count
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the run's clock has started, under this dispatcher or one before it."""
+        return self._course.clock is not None
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the fleet has no more deliveries, none is on the road, and no request waits."""
+        return self.has_begun and self._fleet.is_exhausted and not len(self._roster.book) and not self._desk.waiting
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every actor has come to the run's end, or the run was being ended when an earlier dispatcher died."""
+        return self._course.is_ending or (self._course.end_ms is not None and self.hosts.are_past(self._course.end_ms))
+
+    @property
+    def can_end(self) -> bool:
+        """Whether every actor with deliveries can say how far they came: it has made again what an actor before it may have sent."""
+        return not self._away
+
+    @property
+    def _away(self) -> list[str]:
+        """The actors that cannot say yet how far their deliveries came."""
+        return [name for name, host in self.hosts.items() if not host.has_caught_up and self._roster.book.loads[name]]
+
+    @property
+    def unended(self) -> dict[str, Host]:
+        """The actors that have not ended; of those that have not been heard of only the ones with deliveries."""
+        away = self._away
+        return {name: host for name, host in self.hosts.items() if name in away or not (host.status is None or host.status.has_ended)}
+
+    @property
+    def can_drain(self) -> list[str]:
+        """The actors that can be ended, because they can say how far their deliveries came."""
+        away = self._away
+        return [name for name in self.unended if name not in away]
+
+    @property
+    def left(self) -> Left:
+        """What the end of the run waits for."""
+        return Left.of(self.unended, len(self._away), self.hosts.totals.acked)
+
+    # Requests and facts
+
+    def replay(self, table: Table) -> None:
+        """Take over what an earlier dispatcher of this run decided. Called once, before anything else."""
+        self._course.replay(table)
+        self._roster.replay(table)
+        if self._course.state == RunState.CANCELLED:
+            self._fleet.stop()
+
+    def define_route(self, route: Route) -> None:
+        """Note a route that deliveries may be requested on."""
+        if not isinstance(self._roster.routes.get(route.id), Trace):  # what comes back from the topic has lost the recording's times
+            self._roster.routes[route.id] = route
+
+    def forget_route(self, route_id: str) -> None:
+        """Note that a route is gone; deliveries on the road go on."""
+        if not any(placed.spec.route_id == route_id for placed in self._roster.book.on_the_road):
+            self._roster.routes.pop(route_id, None)
+
+    def start(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
+        """Decide on a requested delivery; a known `delivery_id` starts nothing."""
+        if delivery_id in self._roster.book or delivery_id in self._desk.waiting or self._fleet.has_handed_out(delivery_id):
+            return []
+        if self._course.clock is None or request.route_id not in self._roster.routes:
+            return [Record(*self._desk.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]
+        return self._decide(request, delivery_id, now_ms)
+
+    def _decide(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
+        """Place or reject a request whose route is known, in a run that has begun."""
+        if self._course.state == RunState.CANCELLED:
+            return self._reject(request, delivery_id, f"run {self.plan.run_id} is cancelled", now_ms)
+        virtual_ms = self._course.virtual_ms(now_ms)
+        if (request.depart_at or 0) > virtual_ms + MAX_DEPART_AHEAD_MS:
+            return self._reject(request, delivery_id, f"departAt {request.depart_at} is more than 7 days after {virtual_ms}", now_ms)
+        spec = make_spec(
+            delivery_id=delivery_id,
+            driver_id=request.driver_id or delivery_id,
+            client_id=request.client_id,
+            run_id=self.plan.run_id,
+            route_id=request.route_id,
+            vehicle=request.vehicle or "car",
+            depart_ms=max(request.depart_at or 0, virtual_ms),
+            period_ms=self.plan.period_ms,
+            seed=self.plan.seed,
+        )
+        placed, change = self._desk.place(spec, least_loaded(self._roster.book.loads))
+        return [Record(*change), *self._roster.place(placed.actor, [placed])]
+
+    def control(self, request: ControlRun, now_ms: float) -> list[Instruction]:
+        """Decide on a request to pause, resume, cancel, scale or resize the fleet; one for another run or for a delivery not on the road changes nothing."""
+        if request.run_id != self.plan.run_id or self._course.clock is None or self._course.state == RunState.CANCELLED:
+            return []
+        action = ControlAction(request.action)
+        if request.delivery_id is not None:
+            return self._roster.steer([request.delivery_id], action, now_ms)
+        if action is ControlAction.CANCEL:
+            return self._cancel_run(now_ms)
+        if action is ControlAction.FLEET:
+            return self._resize(request, now_ms)
+        self._course.control(action, request.time_scale, now_ms)
+        return [Record(*self._course.change()), *self._roster.send_clock(), self._run_event(now_ms)]
+
+    def steered(self, steering: Steering, at_ms: int | None) -> list[Instruction]:
+        """Note from when a steering really holds, as its actor said; None if it changed nothing."""
+        return self._roster.correct(steering, at_ms)
+
+    def report(self, status: DriverStatus) -> list[Instruction]:
+        """Take note of an actor's status; one that this dispatcher has not heard of is told everything."""
+        return self._roster.report(status)
+
+    # Time
+
+    def pass_time(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
+        """Decide what is due by now, and hand out at most `room` deliveries of the fleet. Called every few ten milliseconds."""
+        if self._course.is_ending:
+            return []
+        instructions: list[Instruction] = []
+        if self._course.clock is None:
+            if not self.hosts.have_all_reported:
+                return []
+            begin_ms = math.ceil(now_ms + start_lead_ms(self.plan, len(self._roster.routes)))
+            instructions += [Record(*change) for change in self._course.begin(begin_ms)]
+            self._fleet.begin(self._course.start_ms or 0)
+            # Deliveries first, then the clock: an actor that ticks has everything that is due.
+            instructions += [*self._hand_out_fleet(now_ms, room), *self._roster.send_clock()]
+        else:
+            instructions += self._hand_out_fleet(now_ms, room)
+        instructions += self._retry_waiting(now_ms)
+        if now_ms - self._checkpointed_ms >= CHECKPOINT_PERIOD_MS:
+            self._checkpointed_ms = now_ms
+            instructions += self._roster.checkpoints()
+        return [*instructions, *self.report_run(now_ms)]
+
+    def report_run(self, now_ms: float) -> list[Instruction]:
+        """Say how the run stands, once a second."""
+        is_due = self.has_begun and now_ms - self._reporter.reported_ms >= REPORT_PERIOD_MS
+        return [self._run_event(now_ms)] if is_due else []
+
+    def finish(self, now_ms: float, *, ends: bool) -> list[Instruction]:
+        """Say how the run stands at its end. One that does not end is left as it is, to be resumed."""
+        if not self.has_begun:
+            return []
+        if ends:
+            self._course.end()
+        return [self._run_event(now_ms)]
+
+    # How
+
+    def _hand_out_fleet(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
+        if self._course.clock is None or self._fleet.is_exhausted or room <= 0:
+            return []
+        due: dict[str, list[Placed]] = {}
+        for placed in self._fleet.take(self._course.clock.virtual(now_ms + FLEET_HORIZON_MS), min(room, FLEET_STEP)):
+            due.setdefault(placed.actor, []).append(placed)
+        if not due:
+            return []
+        return [Record(*self._fleet.change()), *(instruction for actor, placed in due.items() for instruction in self._roster.place(actor, placed))]
+
+    def _retry_waiting(self, now_ms: float) -> list[Instruction]:
+        if self._course.clock is None:
+            return []
+        instructions: list[Instruction] = []
+        for waiting in list(self._desk.waiting.values()):
+            if waiting.request.route_id in self._roster.routes:
+                instructions += self._decide(waiting.request, waiting.delivery_id, now_ms)
+            elif now_ms >= waiting.until_ms:
+                instructions += self._reject(waiting.request, waiting.delivery_id, f'route "{waiting.request.route_id}" is unknown', now_ms)
+        return instructions
+
+    def _reject(self, request: StartDelivery, delivery_id: str, reason: str, now_ms: float) -> list[Instruction]:
+        event = rejection(self.plan.run_id, request, delivery_id, reason, self._course.virtual_ms(now_ms))
+        return [Publish(event), *(Record(*change) for change in self._desk.refuse(delivery_id))]
+
+    def _resize(self, request: ControlRun, now_ms: float) -> list[Instruction]:
+        """Change the fleet's size: who leaves is told when, and who comes is handed out with time, as those who were there from the beginning."""
+        drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
+        change = self._course.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
+        if change is None:
+            logger.warning("the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end", self.plan.run_id, drivers)
+            return []
+        noted, leaving = self._fleet.resize(change)
+        return [Record(*noted), *self._roster.leave(leaving, change.at_ms), self._run_event(now_ms)]
+
+    def _cancel_run(self, now_ms: float) -> list[Instruction]:
+        instructions = self._roster.steer([placed.spec.delivery_id for placed in self._roster.book.on_the_road], ControlAction.CANCEL, now_ms)
+        self._fleet.stop()
+        self._course.state = RunState.CANCELLED
+        return [Record(*self._course.change()), *instructions, self._run_event(now_ms)]
+
+    def _run_event(self, now_ms: float) -> Instruction:
+        return Publish(self._reporter.run_event(len(self._roster.book), now_ms))

@@ -1,0 +1,92 @@
+"""A crew in this very process: driver hosts that tick when they are asked, publish to memory, and can be killed. For tests, and to try things without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from actors.dispatch.plan import RunPlan
+from actors.driving.assignment import Batch, DriverStatus, Steering
+from actors.driving.host import DriverHost
+from actors.producing.publisher import MemoryPublisher
+from engine.delivery.simulation import FleetSimulation
+from engine.messages import DeliveryEvent
+from engine.motion.clock import RunClock
+
+
+class LocalCrew:
+    """The driver hosts of one run.
+
+    Parameters
+    ----------
+    now_ms : the wall clock, epoch ms; a test's own.
+    """
+
+    def __init__(self, plan: RunPlan, now_ms: Callable[[], float]) -> None:
+        self._plan, self._now_ms = plan, now_ms
+        self._past: list[MemoryPublisher] = []
+        self._publishers: dict[str, MemoryPublisher] = {}
+        self._hosts: dict[str, DriverHost] = {}
+        self._steered: list[tuple[Steering, int | None]] = []
+        self._drained: set[str] = set()
+        #: They take over what they are given at once; a test may say that they do not.
+        self.untaken = 0
+        for name in plan.actors:
+            self.restart(name)
+
+    def restart(self, name: str) -> None:
+        """Kill a host, if there is one, with all it knows, and put a new one in its place; what it has published stays published."""
+        self._past += [self._publishers[name]] if name in self._publishers else []
+        self._drained.discard(name)
+        self._publishers[name] = MemoryPublisher()
+        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self._publishers[name], self._now_ms)
+
+    @property
+    def positions(self) -> list[tuple[bytes, bytes]]:
+        """Keys and values of all positions that were ever published."""
+        return [record for publisher in [*self._past, *self._publishers.values()] for record in publisher.positions]
+
+    @property
+    def events(self) -> list[DeliveryEvent]:
+        """All events that were ever published."""
+        return [event for publisher in [*self._past, *self._publishers.values()] for event in publisher.events]
+
+    def hold(self, name: str, *, holding: bool = True) -> None:
+        """Acknowledge nothing any more to a host, or everything again."""
+        self._publishers[name].holding = holding
+
+    def tick(self) -> None:
+        """Let every host tick once, or flush if it was drained."""
+        for name, host in self._hosts.items():
+            if name in self._drained:
+                host.flush(0.0)
+            else:
+                host.tick()
+
+    def add(self, actor: str, batch: Batch) -> None:
+        """Give a host some deliveries, in small parts, as a driver actor takes over a large batch."""
+        for part in batch.parts(2):
+            self._steered += self._hosts[actor].add(part)
+
+    def steer(self, actor: str, steering: Steering) -> None:
+        """Have a host pause, resume or cancel a delivery."""
+        self._steered.append((steering, self._hosts[actor].steer(steering)))
+
+    def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
+        """Tell a host the run's clock."""
+        self._hosts[actor].set_clock(clock, end_ms)
+
+    def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
+        """Return how every host stands."""
+        return [host.status(finished_seen.get(name, 0)) for name, host in self._hosts.items()]
+
+    def steered(self) -> list[tuple[Steering, int | None]]:
+        """Return the steerings done since the last call."""
+        done, self._steered = self._steered, []
+        return done
+
+    def drain(self, actor: str) -> None:
+        """Have a host end."""
+        if actor not in self._drained:
+            self._drained.add(actor)
+            self._hosts[actor].stop()
+            self._hosts[actor].suspend()

@@ -1,0 +1,221 @@
+"""The dispatch loop does what the dispatcher decides. It joins requests, crew, journal and facts, and decides nothing itself.
+
+The order of one step is what makes a crash harmless:
+
+1. read requests and statuses, and let the dispatcher decide;
+2. tell what is only told (dead letters, rejections), and wait until it has arrived;
+3. journal the decisions, with the requests that they answer, in one;
+4. act on them: crew and facts;
+5. commit the requests' offsets.
+
+Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is known. The journal says which requests
+have been decided; the committed offsets are for those who watch, and for the next run.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from actors.dispatch.dispatcher import Dispatcher
+from actors.dispatch.facts import Facts
+from actors.dispatch.instructions import Instruction, Publish, Record, SendBatch, SendClock, SendSteering, joined
+from actors.dispatch.journal import Change, Journal, Table
+from actors.dispatch.requests import Offsets, Received, RouteGone
+from actors.dispatch.run_lifecycle import ENDED
+from actors.driving.assignment import Batch, DriverStatus, Steering
+from engine.messages import ControlRun, DeadLetter, DeliveryEvent, RunEvent, StartDelivery
+from engine.motion.clock import RunClock
+from engine.roads.route import Route
+
+logger = logging.getLogger(__name__)
+
+MAX_UNTAKEN = 20_000
+"""While so many deliveries are on their way to the actors, the fleet waits: what they have not taken over yet would only take room, there and in Ray."""
+
+_REQUESTS = "requests"
+_FLUSH_S = 1.0
+
+
+class Crew(Protocol):
+    """The driver actors. Nothing here waits for them."""
+
+    @property
+    def untaken(self) -> int:
+        """How many deliveries they have been given and not taken over yet."""
+
+    def add(self, actor: str, batch: Batch) -> None:
+        """Give an actor some deliveries."""
+
+    def steer(self, actor: str, steering: Steering) -> None:
+        """Have an actor pause, resume or cancel a delivery."""
+
+    def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
+        """Tell an actor the run's clock."""
+
+    def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
+        """Return the statuses that have come in since the last call. Called each step."""
+
+    def steered(self) -> list[tuple[Steering, int | None]]:
+        """Return for each steering that was done since the last call the virtual instant from which it holds; None if it changed nothing."""
+
+    def drain(self, actor: str) -> None:
+        """Have an actor end: it stops its drivers, says how far they came and flushes; its statuses say when it has. A second call changes nothing."""
+
+
+class Requests(Protocol):
+    """Where requests come from."""
+
+    def open(self, decided: Offsets) -> list[Received]:
+        """Return the routes that are there already. Called once, first; `decided` are the first offsets still to be read, where somebody has noted them."""
+
+    def offsets(self) -> Offsets:
+        """Return the first offset not read yet, by topic and partition."""
+
+    def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
+        """Return what has been asked for since the last call, waiting a while if there is nothing."""
+
+    def commit(self) -> None:
+        """Note that everything polled so far has been handled."""
+
+
+class DispatchLoop:
+    """One run's dispatching, step by step.
+
+    Parameters
+    ----------
+    now_ms : the wall clock, epoch ms.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, requests: Requests, crew: Crew, journal: Journal, facts: Facts, now_ms: Callable[[], float]) -> None:
+        self._dispatcher, self._requests, self._crew, self._journal, self._facts, self._now_ms = dispatcher, requests, crew, journal, facts, now_ms
+
+        self._stopping = False
+        self._is_ending = False
+        self._drained: set[tuple[str, str]] = set()
+
+    def open(self, table: Table) -> None:
+        """Take over what there is: the routes on Kafka, and an earlier dispatcher's decisions, as the journal gave them."""
+        for received in self._requests.open(table.get(_REQUESTS, {})):
+            self._decide(received)
+        self._dispatcher.replay(table)
+
+    def stop(self) -> None:
+        """Have a step that waits for the broker give up. Any thread may call it."""
+        self._stopping = True
+        self._journal.close()
+
+    def step(self, wait_s: float) -> None:
+        """Do one round; waits up to `wait_s` for requests, and as long as it takes for the broker to take what must be kept."""
+        instructions: list[Instruction] = []
+        found = self._requests.poll(wait_s)
+        for received in found:
+            if isinstance(received, DeadLetter):
+                self._facts.bury(received)
+            else:
+                instructions += self._decide(received)
+        instructions += self._hear()
+        instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
+        self._do(instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found))
+        self._requests.commit()
+
+    def _hear(self) -> list[Instruction]:
+        """Take note of what the actors have said since the last round."""
+        instructions: list[Instruction] = []
+        for status in self._crew.statuses({name: host.finished_seen for name, host in self._dispatcher.hosts.items()}):
+            instructions += self._dispatcher.report(status)
+        for steering, at_ms in self._crew.steered():
+            instructions += self._dispatcher.steered(steering, at_ms)
+        return instructions
+
+    def _decide(self, received: Received) -> list[Instruction]:
+        match received.wish:
+            case StartDelivery() as request:
+                delivery_id = request.delivery_id or f"{self._dispatcher.plan.run_id}-r{received.partition}-{received.offset}"
+                return self._dispatcher.start(request, delivery_id, self._now_ms())
+            case ControlRun() as request:
+                return self._dispatcher.control(request, self._now_ms())
+            case Route() as route:
+                self._dispatcher.define_route(route)
+            case RouteGone(route_id):
+                self._dispatcher.forget_route(route_id)
+        return []
+
+    def _do(self, instructions: Sequence[Instruction], *, must_arrive: bool = False, has_read: bool = False) -> None:
+        """Do what was decided, in the order that this module tells.
+
+        Parameters
+        ----------
+        must_arrive : facts have been told that must be safe before their requests count as decided.
+        has_read : there were requests.
+        """
+        for instruction in instructions:
+            if isinstance(instruction, Publish) and isinstance(instruction.message, DeliveryEvent):
+                self._facts.tell(instruction.message)
+                must_arrive = True
+        while must_arrive and self._facts.flush(_FLUSH_S) and not self._stopping:
+            logger.warning("the broker takes nothing; requests wait")
+        changes = [(instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)]
+        if changes:
+            self._keep([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
+        for instruction in joined(instructions):
+            self._act(instruction)
+
+    def _keep(self, changes: Sequence[Change]) -> None:
+        if not self._stopping:
+            self._journal.append(changes)
+
+    def _act(self, instruction: Instruction) -> None:
+        match instruction:
+            case SendBatch(actor, batch):
+                self._crew.add(actor, batch)
+            case SendSteering(actor, steering):
+                self._crew.steer(actor, steering)
+            case SendClock(actor, clock, end_ms):
+                self._crew.set_clock(actor, clock, end_ms)
+            case Publish(RunEvent() as event):
+                self._facts.tell(event)
+
+    def end_step(self) -> bool:
+        """Do one round of the run's end, and return whether it is over. It waits for nothing but a broker that is to take what must be kept.
+
+        1. Actors that are being restarted make again what was sent before; until then they would say too little of their deliveries.
+        2. The journal notes that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended.
+        3. Each actor is drained. One that dies meanwhile comes back, is sent everything, and is drained again.
+        4. The run says that it has ended, and the journal forgets it.
+        """
+        self._do([*self._hear(), *self._dispatcher.report_run(self._now_ms())])
+        if not self._is_ending and not self._dispatcher.can_end and self._dispatcher.has_begun:
+            return False
+        if not self._is_ending and self._dispatcher.has_begun:
+            self._keep([(ENDED, {"state": "ending"})])
+        self._is_ending = True
+        for name in self._dispatcher.can_drain:
+            drained = (name, self._dispatcher.hosts[name].incarnation)
+            if drained not in self._drained:
+                self._drained.add(drained)
+                self._crew.drain(name)
+        if self._dispatcher.unended:
+            return False
+        self._conclude()
+        return True
+
+    def _conclude(self) -> None:
+        self._do(self._dispatcher.finish(self._now_ms(), ends=True))
+        while self._facts.flush(_FLUSH_S) and not self._stopping:
+            logger.warning("the broker takes nothing; the end of the run waits")
+        if self._dispatcher.has_begun and not self._stopping:
+            self._journal.conclude(ENDED, {"state": "ended", "deliveries": self._dispatcher.deliveries})
+
+    def abandon(self) -> None:
+        """Say what is lost of a run whose end is given up, after `stop`. The journal keeps the run, so it can be started again to end it."""
+        for name, host in self._dispatcher.unended.items():
+            if host.status is None or not host.has_caught_up:
+                logger.error("%s did not come back; its deliveries have no final event", name)
+            else:
+                logger.error("%s did not end; %d records are not acknowledged and may be lost, and final events", name, host.status.unacknowledged)
+        self._do(self._dispatcher.finish(self._now_ms(), ends=False))
+        self._facts.flush(_FLUSH_S)
+        if self._dispatcher.has_begun:
+            logger.error("run %s stops before all of its actors have ended; start it again to end it", self._dispatcher.plan.run_id)
