@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from api.app import create_app
 from api.bounds import GRACE_S
 from api.log import server_level, set_up
+from api.measuring.tuning import tune_process
 from api.settings import Settings
-from api.tuning import tune_process
 
 
 class PortTaken(RuntimeError):

@@ -12,30 +12,29 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api import problems
-from api.basemap import Basemap
-from api.body_limit import BodyLimit
 from api.bus import Bus, KafkaBus
 from api.catalogue import Catalogue
 from api.deps import Services, Stores
 from api.ending import end
 from api.live import Hub, live_router
-from api.metering import Station
-from api.metrics import Metrics, RequestMetrics
-from api.rest import config, deliveries, health, routes, runs, views
+from api.measuring.metering import Station
+from api.measuring.metrics import Metrics, RequestMetrics
+from api.measuring.metrics_publisher import Telling
+from api.rest import config, deliveries, health, problems, routes, runs, views
+from api.rest.basemap import Basemap
+from api.rest.body_limit import BodyLimit
+from api.rest.security import SecureOrigin
 from api.rest.site import Site
-from api.security import SecureOrigin
 from api.settings import Role, Settings
 from api.stores.base import HistoryStore, StateStore
 from api.stores.elastic import ElasticHistory, ElasticOptions, Period
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
-from api.stream.consumer import SinkLoop
-from api.stream.live import LiveLoop
+from api.stream.live_loop import LiveLoop
 from api.stream.measured_sink import MeasuredSink
+from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
 from api.stream.tally import Tally
-from api.telling import Telling
 from engine.errors import EngineError
 from engine.latency.meter import Segment
 from engine.messages import Worker

@@ -1,7 +1,7 @@
 """Errors of the API. The message holds the value, the bound and the place.
 
 ApiError
-├── Refused                 an answer to the caller: status, title, detail (api.problems makes problem+json of it)
+├── Refused                 an answer to the caller: status, title, detail (api.rest.problems makes problem+json of it)
 ├── StoreError
 │   ├── StoreBackpressure       full or busy: come back after `retry_after` seconds
 │   └── StoreUnavailable        cannot be reached or opened

@@ -18,11 +18,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from api.bus import KafkaBus
-from api.metrics import Metrics
+from api.measuring.metrics import Metrics
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.bulk import MAX_BODY_BYTES, MAX_DOCUMENTS, MAX_REQUESTS
 from api.stream.client import GROUP
-from api.stream.consumer import SinkLoop
+from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, HistorySink
 from api.stream.tally import Tally
 from benchmarks.elastic_sides import POSITIONS, Work, prepared

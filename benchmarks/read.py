@@ -21,9 +21,9 @@ from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from api.live import Hub
+from api.measuring.tuning import tune_process
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages
-from api.tuning import tune_process
 from engine.codec import PositionEncoder, decode_positions
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 MAX_CONTROL_CHARACTERS = 100_000
-"""Room for the ids of `api.live.stream.MAX_DELIVERIES` deliveries."""
+"""Room for the ids of `api.live.json_socket.MAX_DELIVERIES` deliveries."""
 
 
 class ControlError(ValueError):

@@ -20,7 +20,7 @@ from api.live.slots import ALIVE
 from api.live.snapshot import Snapshot
 from api.live.words import DELIVERED, ON_THE_WIRE, PERIOD_MS, PROTOCOL, STATE_NAMES, STATES, VEHICLES
 from api.live.world import World
-from api.metering import Station
+from api.measuring.metering import Station
 from engine.codec import PositionBatch
 from engine.latency.meter import Segment
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent

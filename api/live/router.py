@@ -8,10 +8,10 @@ from collections.abc import Collection
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api.live.door import Door
+from api.live.access import Door
 from api.live.hub import Hub
+from api.live.json_socket import Streams
 from api.live.socket import Audience
-from api.live.stream import Streams
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import gzip
 from fastapi import APIRouter, Request, Response
 
 from api.deps import ServicesDep
-from api.schemas import PageConfig
+from api.rest.schemas import PageConfig
 from engine.errors import EngineError
 
 router = APIRouter(tags=["page"])

@@ -12,10 +12,10 @@ from fastapi import Query, Response
 from api.bus import Record
 from api.deps import BusDep, CatalogueDep, HistoryDep, StateDep
 from api.errors import Refused
-from api.problems import problems
+from api.rest.problems import problems
+from api.rest.schemas import Accepted, Delivery, DeliveryPage, Id, StartAnswer, StartRequest
+from api.rest.security import keyed_router
 from api.rest.starting import start_deliveries
-from api.schemas import Accepted, Delivery, DeliveryPage, Id, StartAnswer, StartRequest
-from api.security import keyed_router
 from api.stores.base import MAX_PAGE, DeliveryQuery, DeliverySort, Track
 from api.stores.model import DeliveryPhase
 from engine.messages import FINAL_KINDS, ControlAction, ControlRun

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Response
 
 from api.deps import Services, ServicesDep
 from api.errors import ApiError
-from api.schemas import Health, PartHealth
-from api.security import keyed_router
+from api.rest.schemas import Health, PartHealth
+from api.rest.security import keyed_router
 
 probes = APIRouter(tags=["health"])
 """For a supervisor, open to all: whether to start the process again, and whether to send requests here."""

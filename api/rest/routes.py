@@ -10,10 +10,10 @@ from fastapi import Path as PathParameter
 
 from api.deps import BusDep, CatalogueDep, StateDep
 from api.errors import Refused
-from api.problems import problems
+from api.rest.problems import problems
+from api.rest.schemas import AncestorStart, Id, ImportAnswer, LineString, RouteDetail, RouteStop, RouteSummary, StartRequest
+from api.rest.security import keyed_router
 from api.rest.starting import CLIENT_ID, start_deliveries
-from api.schemas import AncestorStart, Id, ImportAnswer, LineString, RouteDetail, RouteStop, RouteSummary, StartRequest
-from api.security import keyed_router
 from api.stores.model import StoredRoute
 from engine.earth.polylines import decode_polyline
 from engine.errors import EngineError

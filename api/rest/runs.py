@@ -10,9 +10,9 @@ from api.accounting import account_of
 from api.bus import Bus, Record
 from api.deps import BusDep, ServicesDep, StateDep
 from api.errors import Refused
-from api.problems import problems
-from api.schemas import Accepted, FleetRequest, Id, Ledger, Run, ScaleRequest
-from api.security import keyed_router
+from api.rest.problems import problems
+from api.rest.schemas import Accepted, FleetRequest, Id, Ledger, Run, ScaleRequest
+from api.rest.security import keyed_router
 from api.stores.base import StateStore
 from engine.messages import ControlAction, ControlRun, RunEvent, RunState
 

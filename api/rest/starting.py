@@ -8,7 +8,7 @@ import uuid
 from api.bus import Bus, Record
 from api.catalogue import Catalogue
 from api.errors import Refused
-from api.schemas import StartedDelivery, StartRequest
+from api.rest.schemas import StartedDelivery, StartRequest
 from api.stores.base import StateStore
 from engine.messages import StartDelivery
 

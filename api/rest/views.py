@@ -9,9 +9,9 @@ from fastapi import Path as PathParameter
 
 from api.deps import StateDep
 from api.errors import Refused
-from api.problems import problems
-from api.schemas import Id, SavedView, ViewRequest
-from api.security import keyed_router
+from api.rest.problems import problems
+from api.rest.schemas import Id, SavedView, ViewRequest
+from api.rest.security import keyed_router
 from api.stores.model import View
 
 router = keyed_router(prefix="/views", tags=["views"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from api.metering import Station
+from api.measuring.metering import Station
 from api.stream.intake import Intake
 from api.stream.sinks import Sink, rows_by_run
 from engine.latency.meter import Segment

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from api.bus import Bus, Record
 from api.errors import BusUnavailable
-from api.metrics import Metrics
+from api.measuring.metrics import Metrics
 from api.stores.base import HistoryStore, StateStore, Written
 from api.stream.intake import Inbound, Intake, dead_letter
 from api.stream.tally import Tally

@@ -26,7 +26,7 @@ def verify(
     The stores are those of the API's settings (DATA_DIR, ELASTICSEARCH_URL, MONGODB_URL). Exit code 0 if all are equal and without gaps, 1 if not, 2 if a
     place could not be read.
     """
-    from api.tuning import tune_process
+    from api.measuring.tuning import tune_process
     from cli.api_settings import api_settings, kafka_of
     from cli.verify.report import Shown, show, to_json
     from cli.verify.stores import all_in_state, stores_to_read

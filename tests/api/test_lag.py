@@ -9,9 +9,9 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from api.bus import MemoryBus
-from api.metrics import Metrics
+from api.measuring.metrics import Metrics
 from api.stores.memory import MemoryState
-from api.stream.consumer import SinkLoop
+from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, StateSink
 from api.stream.tally import Tally
 from engine.contract.kafka_connection import KafkaConnection

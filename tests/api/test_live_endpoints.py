@@ -15,10 +15,10 @@ from api.live import Hub, live_router
 from api.live.control import ControlError
 from api.live.conversation import POLICY_VIOLATION, TRY_AGAIN_LATER
 from api.live.frames import decode_frame
+from api.live.json_socket import MAX_DELIVERIES, QUEUE, Stream, Streams
 from api.live.socket import Audience
-from api.live.stream import MAX_DELIVERIES, QUEUE, Stream, Streams
 from api.live.viewer import ACK_TIMEOUT_MS
-from api.metering import Station
+from api.measuring.metering import Station
 from engine.codec import PositionBatch
 from engine.latency.meter import Segment
 from engine.messages import DeliveryEvent, RunEvent

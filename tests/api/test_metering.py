@@ -17,15 +17,15 @@ from api.bus import MemoryBus, Record
 from api.errors import BusUnavailable, StoreUnavailable
 from api.live import Hub
 from api.live.socket import Audience
-from api.metering import HEARD_MS, Station, worker_name
-from api.metrics import Metrics
+from api.measuring.metering import HEARD_MS, Station, worker_name
+from api.measuring.metrics import Metrics
+from api.measuring.metrics_publisher import KEEP_MS, Telling
 from api.stores.base import Refusal, Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sinks import HistorySink, StateSink
 from api.stream.tally import Tally
-from api.telling import KEEP_MS, Telling
 from engine.codec import PositionBatch
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Measured, Meter, Segment
@@ -342,7 +342,7 @@ async def test_what_kafka_does_not_take_is_told_later_and_once(station: Station,
     await telling.tell()
     messages = told(bus)
     assert [(message.seq, message.due_s) for message in messages] == [(n, T0 // 1000 + n) for n in range(3)] + [(3, None), (4, None)]
-    assert [record.levelname for record in caplog.records if record.name == "api.telling"] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if record.name == "api.measuring.metrics_publisher"] == ["WARNING"]
 
 
 async def test_what_could_not_be_told_for_a_minute_is_forgotten(station: Station, watch: Watch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.stream.room import PATIENCE_S, Room
+from api.stream.back_pressure import PATIENCE_S, Room
 
 
 def test_a_sink_is_full_beyond_its_capacity_and_until_half_of_it_is_free() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from api import body_limit
+from api.rest import body_limit
 from api.settings import Settings
 
 KEY = "correct horse"

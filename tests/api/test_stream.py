@@ -12,7 +12,7 @@ import pytest
 
 from api.bus import MemoryBus, Record
 from api.errors import ApiError, BusUnavailable, Refused, StoreBackpressure, StoreUnavailable
-from api.metrics import BatchHistogram, Metrics
+from api.measuring.metrics import BatchHistogram, Metrics
 from api.stores.base import DeliveryQuery, Holding, Refusal, Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake, next_portion, read_messages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.stores.memory import MemoryState
 from api.stream.sinks import HistorySink, StateSink
-from api.stream.turns import MANY, MAX_REST_S, Turns
+from api.stream.write_schedule import MANY, MAX_REST_S, Turns
 
 
 def test_facts_gather_for_a_while_unless_they_are_many() -> None:

@@ -282,7 +282,7 @@ async def test_a_fault_of_ours_while_reading_passes_over_nothing(broker: str, tm
             raise RuntimeError("a fault of ours")
         return read_messages(messages, **more)
 
-    monkeypatch.setattr("api.stream.consumer.read_messages", faulty)
+    monkeypatch.setattr("api.stream.sink_loop.read_messages", faulty)
     simulation.whole(10)
     async with application(broker, tmp_path) as (_, client):
         ledger = await settled(client, "run", 500)

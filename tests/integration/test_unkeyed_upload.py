@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from api import body_limit
 from api.app import create_app
 from api.bus import MemoryBus
 from api.deps import Stores
+from api.rest import body_limit
 from api.settings import Settings
 from api.stores.memory import MemoryHistory, MemoryState
 

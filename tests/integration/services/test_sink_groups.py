@@ -23,12 +23,12 @@ from services import running_services
 
 from api.bus import KafkaBus
 from api.errors import StoreUnavailable
-from api.metrics import Metrics
+from api.measuring.metrics import Metrics
 from api.stores.base import HistoryStore, Holding, Written
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.memory import MemoryHistory
 from api.stream.client import GROUP
-from api.stream.consumer import SinkLoop
+from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink
 from api.stream.tally import Tally
 from cli.services import Services

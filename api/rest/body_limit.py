@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem_response
+from api.rest.problems import problem_response
 
 LINGER_S = 5.0
 """How long what still comes after a refusal is thrown away before the connection is closed: closed at once, many clients would see a reset and no answer."""

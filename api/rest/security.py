@@ -21,7 +21,7 @@ from starlette.websockets import WebSocketClose
 
 from api.errors import Refused
 from api.key import KEY_HEADER, is_right
-from api.problems import problem_response
+from api.rest.problems import problem_response
 from api.settings import is_loopback
 
 _key_scheme = APIKeyHeader(name=KEY_HEADER, auto_error=False, description="needed only where the server was started with API_KEY")

@@ -1,6 +1,6 @@
 """Who may open a live socket: programs and pages of this machine; with an API key set, whoever shows it.
 
-A browser lets any page open a WebSocket to any server, so Host and Origin are looked at as `api.security` does for what changes something.
+A browser lets any page open a WebSocket to any server, so Host and Origin are looked at as `api.rest.security` does for what changes something.
 """
 
 from __future__ import annotations

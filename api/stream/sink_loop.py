@@ -24,13 +24,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
-from api.metrics import Metrics
+from api.measuring.metrics import Metrics
+from api.stream.back_pressure import Room
 from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
 from api.stream.intake import Inbound, Intake, next_portion, read_messages
 from api.stream.offsets import Offsets, Partition
-from api.stream.room import Room
 from api.stream.sinks import DeadLetters, Sink
-from api.stream.turns import Turns
+from api.stream.write_schedule import Turns
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 

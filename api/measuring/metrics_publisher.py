@@ -19,7 +19,7 @@ import psutil
 
 from api.bus import Bus, Record
 from api.errors import BusUnavailable
-from api.metering import Station, Teller, wall_ms, worker_name
+from api.measuring.metering import Station, Teller, wall_ms, worker_name
 from engine.messages import Worker
 
 logger = logging.getLogger(__name__)

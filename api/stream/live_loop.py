@@ -10,7 +10,7 @@ from typing import Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from api.metrics import Metrics
+from api.measuring.metrics import Metrics
 from api.stream.client import MAX_POLL, lone_consumer, without_errors
 from api.stream.intake import Intake, read_messages
 from engine.codec import PositionBatch

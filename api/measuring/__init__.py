@@ -1,0 +1,1 @@
+"""What this service measures of itself, and how it is set up for it."""
