@@ -11,11 +11,11 @@ from pathlib import Path
 import httpx
 
 from benchmarks.simulation import free_port, services
-from cli.api_client import ApiClient, ApiError
-from cli.child import Child
-from cli.ledger_table import LedgerSummary
-from cli.services import Services
-from cli.topic_reader import TopicReader
+from cli.kafka.topic_reader import TopicReader
+from cli.local.api_client import ApiClient, ApiError
+from cli.local.child import Child
+from cli.local.ledger_table import LedgerSummary
+from cli.local.services import Services
 from engine.contract.kafka_connection import KafkaConnection
 from engine.latency.histogram import Histogram
 from engine.messages import RunMetrics, Topic

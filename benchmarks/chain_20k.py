@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.chain import Api, chain, latencies
 from benchmarks.simulation import Simulation, account_of, cores, environment_of, fleet_scenario, sample_of
-from cli.services import Services
+from cli.local.services import Services
 
 DRIVERS, FEWER = 20_000, (15_000, 12_000, 10_000)
 INDEXED_P99_MS, VIEWER_P99_MS = 2_000, 300

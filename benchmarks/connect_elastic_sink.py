@@ -26,10 +26,10 @@ from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, HistorySink
 from api.stream.tally import Tally
 from benchmarks.elastic_sides import POSITIONS, Work, prepared
-from cli.connect_api import ConnectApi
-from cli.connectors import FOLDER, filled, read_connectors
-from cli.services import Services
-from cli.topics import create_topics
+from cli.kafka.connect_api import ConnectApi
+from cli.kafka.connectors import FOLDER, filled, read_connectors
+from cli.kafka.topics import create_topics
+from cli.local.services import Services
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 

@@ -56,7 +56,7 @@ Side = Callable[[Work, Target], Awaitable[None]]
 @contextmanager
 def own_elasticsearch() -> Iterator[str]:
     """Give the address of an Elasticsearch that is ended, with all that it stored, afterwards."""
-    from cli.services import Services
+    from cli.local.services import Services
 
     with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
         Path(folder).chmod(0o755)

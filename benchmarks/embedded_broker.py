@@ -23,7 +23,7 @@ from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer
 from benchmarks.produce_fleet import START_MS, routes
-from cli.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker
+from cli.local.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker
 from engine.contract.kafka_connection import KafkaConnection
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import make_spec

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from benchmarks.viewer import Report, watch
-from cli.broker import EmbeddedBroker
+from cli.local.broker import EmbeddedBroker
 
 DRIVERS = 10_000
 RIVAL_SECONDS = 20

@@ -14,8 +14,8 @@ from typing import Any
 
 from benchmarks.chain import latencies
 from benchmarks.simulation import Simulation, environment_of, fleet_scenario, services
-from cli.capacity import Capacity, Outcome, ProbeResult, Search, find_capacity
-from cli.services import Services
+from cli.load.capacity import Capacity, Outcome, ProbeResult, Search, find_capacity
+from cli.local.services import Services
 from engine.scenario.scenario import Scenario
 
 START, PRECISION, MOST_PROBES = 100_000, 0.15, 8

@@ -1,7 +1,7 @@
 """What a driver and a position take: memory in a driver actor and in the live map, bytes on Kafka's and on Elasticsearch's disk, processor time
 of a process that sends by the clock and of the sink.
 
-There is no rival; `code-delivery size` counts with these figures (`cli/capacity/profile.json`). Positions are those of drivers on real streets, for made-up
+There is no rival; `code-delivery size` counts with these figures (`cli/load/capacity/profile.json`). Positions are those of drivers on real streets, for made-up
 ones compress otherwise. On disk is what the server's own folder and its own account say, without replicas.
 """
 
@@ -132,8 +132,8 @@ class Paced:
 
 def _kafka() -> list[dict[str, Any]]:
     """Send a fleet's positions as a driver actor does, and look at the broker's folder; then a larger fleet's, for the processor."""
-    from cli.services import Services
-    from cli.topics import create_topics
+    from cli.kafka.topics import create_topics
+    from cli.local.services import Services
 
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
         services = Services(Path(folder), free_ports=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.producing import RECORDS, WARMUP, Round, Side, broker, by_turns, compared, measured, ours, perf_test_round
-from cli.services import tools
-from cli.services.fetch import jars
-from cli.services.folders import default_cache
-from cli.services.pins import KAFKA
-from cli.services.service import silent
+from cli.local.services import tools
+from cli.local.services.fetch import jars
+from cli.local.services.folders import default_cache
+from cli.local.services.pins import KAFKA
+from cli.local.services.service import silent
 from engine.messages import Topic
 
 PROPERTIES = ["compression.type=lz4", "linger.ms=5", "batch.size=262144", "acks=all"]

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.services import Services
-from cli.topics import create_topics
+from cli.kafka.topics import create_topics
+from cli.local.services import Services
 
 ROUNDS = 5
 RECORDS = 2_000_000

@@ -39,7 +39,7 @@ TOPIC = Topic.NEW_POSITION.value
 
 def run() -> list[dict[str, Any]]:
     """Return positions/s of our reader and of the plain one, and how long each step of ours takes."""
-    from cli.services import Services
+    from cli.local.services import Services
 
     with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
         Path(folder).chmod(0o755)

@@ -20,10 +20,10 @@ from typing import Any
 import orjson
 import psutil
 
-from cli.child import Child
-from cli.services import Services
-from cli.topic_reader import TopicReader
-from cli.topics import create_topics
+from cli.kafka.topic_reader import TopicReader
+from cli.kafka.topics import create_topics
+from cli.local.child import Child
+from cli.local.services import Services
 from engine.accounting.ledger import SeqLedger
 from engine.codec import decode_positions
 from engine.contract.kafka_connection import KafkaConnection

@@ -19,7 +19,7 @@ from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.mongo import MongoState
 from benchmarks.footprint import START_MS, fleet
 from benchmarks.simulation import sample_of
-from cli.services import Services, elasticsearch
+from cli.local.services import Services, elasticsearch
 from engine.codec import PositionBatch, decode_positions
 
 DELIVERIES = 20_000

@@ -1,7 +1,7 @@
 """A thousand map viewers on one API process, 10,000 movers at 1 Hz: how old is a position when a viewer sees it, and does a stalled tenth change that?
 
 The movers are an engine fleet whose records go through the live hub and the real sockets (`benchmarks.fleet_server`), without Kafka; they drive on roads
-that cover 42 x 67 km. A viewer is one of ``cli.viewers``: a street-level view of 1280 x 720 pixels at zoom 14 to 17 (4.2 to 0.5 km wide), subscribed to as
+that cover 42 x 67 km. A viewer is one of ``cli.load.viewers``: a street-level view of 1280 x 720 pixels at zoom 14 to 17 (4.2 to 0.5 km wide), subscribed to as
 the page does, with a margin of one cell of 6.7 km, so 3 x 3 to 4 x 4 cells with some 1,300 movers, at the page's 8 frames a second; it pans every 5 s. Three
 rounds without and three with a stalled tenth take turns; the fast viewers count, from when all have come and the tenth has stopped reading. The server and
 the viewers share the machine, so what the viewers themselves are late is told beside.
@@ -21,9 +21,9 @@ import httpx
 import psutil
 
 from benchmarks.map_fps import ROOT, _free_port, _wait_for
-from cli.viewers.options import Options
-from cli.viewers.plan import READ_S, Manner
-from cli.viewers.tally import Totals
+from cli.load.viewers.options import Options
+from cli.load.viewers.plan import READ_S, Manner
+from cli.load.viewers.tally import Totals
 
 VIEWERS, DRIVERS = 1000, 10_000
 COME_PER_S = 250.0
@@ -50,7 +50,7 @@ class Round:
 def _round(url: str, server: psutil.Process, stalled: float, seed: int) -> Round:
     come_s = VIEWERS / COME_PER_S + READ_S[1] + 1
     options = Options(url=url, viewers=VIEWERS, stalled=stalled, come_per_s=COME_PER_S, seed=seed, duration=come_s + SECONDS, from_s=come_s)
-    command = [sys.executable, "-m", "cli.viewers", *options.to_arguments()]
+    command = [sys.executable, "-m", "cli.load.viewers", *options.to_arguments()]
     began, cpu = time.monotonic(), sum(server.cpu_times()[:2])
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ROUND_TIMEOUT_S, check=False)
     if done.returncode:

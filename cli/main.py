@@ -19,19 +19,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import __version__
-from cli.capacity.command import size
-from cli.connect_command import connect_app
-from cli.control_command import control
-from cli.dead_letters_command import dead_letters_app
-from cli.loadtest.command import loadtest
-from cli.report.command import report_app
-from cli.routes_command import routes_app
-from cli.scenario_command import scenario_app
-from cli.services.command import services_app
-from cli.settings import settings_from
-from cli.topics_command import topics_app
-from cli.verify.command import verify
-from cli.viewers.command import viewers
+from cli.commands.connect import connect_app
+from cli.commands.control import control
+from cli.commands.dead_letters import dead_letters_app
+from cli.commands.loadtest import loadtest
+from cli.commands.report import report_app
+from cli.commands.routes import routes_app
+from cli.commands.scenario import scenario_app
+from cli.commands.services import services_app
+from cli.commands.size import size
+from cli.commands.topics import topics_app
+from cli.commands.verify import verify
+from cli.commands.viewers import viewers
+from cli.local.settings import settings_from
 from engine.errors import InvalidInput
 
 app = typer.Typer(
@@ -71,8 +71,8 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Start everything on this machine, print the address, and go on until Ctrl-C; then print the ledger."""
-    from cli.stack_settings import stack_settings
-    from cli.up_command import up_live
+    from cli.commands.up import up_live
+    from cli.local.stack_settings import stack_settings
 
     settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     raise typer.Exit(up_live(settings, as_json=as_json))
@@ -88,8 +88,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run a scenario to its end, show its progress, print the ledger. Exit code 0 only if every position is accounted for."""
-    from cli.run_command import run_scenario
-    from cli.stack_settings import stack_settings
+    from cli.commands.run import run_scenario
+    from cli.local.stack_settings import stack_settings
 
     settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     raise typer.Exit(run_scenario(settings, duration_s=duration, as_json=as_json))
@@ -99,8 +99,8 @@ def run(
 def doctor(port: PortOption = None, data_dir: DataOption = None, json_output: JsonOption = False) -> None:
     """Say what this machine has and lacks, and how to get it. Exit code 1 if something required is missing."""
     from api.rest.site import ui_folder
-    from cli.api_settings import api_settings
-    from cli.doctor import as_json, examine
+    from cli.commands.doctor import as_json, examine
+    from cli.kafka.api_settings import api_settings
 
     settings = settings_from(port=port, data_dir=data_dir)
     findings = examine(settings.port, settings.data_dir, ui_folder(api_settings()))
@@ -125,13 +125,13 @@ def version(json_output: JsonOption = False) -> None:
 
 def main() -> None:
     """Entry point: errors that a person can mend are one message, not a traceback."""
-    from cli.api_client import ApiError
-    from cli.broker import BrokerError
-    from cli.child import ChildDied
-    from cli.connect_api import ConnectError
-    from cli.services.errors import ServicesError
-    from cli.stack import StackError
-    from cli.topics import TopicsError
+    from cli.kafka.connect_api import ConnectError
+    from cli.kafka.topics import TopicsError
+    from cli.local.api_client import ApiError
+    from cli.local.broker import BrokerError
+    from cli.local.child import ChildDied
+    from cli.local.services.errors import ServicesError
+    from cli.local.stack import StackError
 
     try:
         app()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from services import running_services
 
-from cli.services import Services
-from cli.services.tools import missing
+from cli.local.services import Services
+from cli.local.services.tools import missing
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -1,6 +1,6 @@
 """How each topic must be on a real broker. Part of the contract, like the topics' names: partitions decide what stays in order, compaction what is kept.
 
-It knows no broker; `cli.topics` makes topics so. The embedded broker has no settings and a table of its own.
+It knows no broker; `cli.kafka.topics` makes topics so. The embedded broker has no settings and a table of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The section of a scenario that says who watches: simulated viewers of the live map, so many and of which manners (`cli.viewers` lets them)."""
+"""The section of a scenario that says who watches: simulated viewers of the live map, so many and of which manners (`cli.load.viewers` lets them)."""
 
 from __future__ import annotations
 

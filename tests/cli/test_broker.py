@@ -6,7 +6,7 @@ import pytest
 
 from actors.dispatch.actor_layout import place
 from actors.settings import Settings
-from cli.broker import MAX_PARTITIONS, partitions_for
+from cli.local.broker import MAX_PARTITIONS, partitions_for
 from engine.messages import Topic
 from engine.scenario.scenario import FleetMix, NetworkSource, Scenario
 

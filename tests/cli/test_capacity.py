@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.capacity import (
+from cli.load.capacity import (
     Capacity,
     CurveRow,
     Limit,

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import __version__
-from cli.api_client import ApiClient
-from cli.doctor import examine
+from cli.commands.doctor import examine
+from cli.local.api_client import ApiClient
+from cli.local.scenario_file import effective_scenario, write_run
+from cli.local.settings import UpSettings
 from cli.main import app, main, settings_from
-from cli.scenario_file import effective_scenario, write_run
-from cli.settings import UpSettings
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
 from engine.scenario.scenario import load_scenario
@@ -200,7 +200,7 @@ def test_the_key_of_a_stack_is_not_shown_by_accident(monkeypatch: pytest.MonkeyP
 def test_a_module_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
     script = (
         "import subprocess, sys, os\n"
-        "child = subprocess.Popen([sys.executable, '-m', 'cli.leash', str(os.getpid()), 'http.server', '0', '--bind', '127.0.0.1'],"
+        "child = subprocess.Popen([sys.executable, '-m', 'cli.local.parent_death', str(os.getpid()), 'http.server', '0', '--bind', '127.0.0.1'],"
         " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
         "print(child.pid, flush=True)\n"
         "sys.stdin.read()\n"

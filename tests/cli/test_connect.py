@@ -13,8 +13,8 @@ from fake_connect import CHECKED, MONGODB, SINK, TRACE, FakeConnect, fake_connec
 from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory
-from cli.connect_api import ConnectApi, ConnectError, in_short
-from cli.connectors import FOLDER, Connector, api_settings, filled, read_connectors, settings_values
+from cli.kafka.connect_api import ConnectApi, ConnectError, in_short
+from cli.kafka.connectors import FOLDER, Connector, api_settings, filled, read_connectors, settings_values
 from cli.main import app, main
 from engine.errors import InvalidInput
 from engine.messages import Topic
@@ -26,9 +26,9 @@ runner = CliRunner()
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeConnect]:
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:9200")
     monkeypatch.setenv("MONGODB_URL", "mongodb://127.0.0.1:27017")
-    monkeypatch.setattr("cli.connect_api.PAUSE_S", 0.0)
-    monkeypatch.setattr("cli.connect_apply.PAUSE_S", 0.01)
-    monkeypatch.setattr("cli.connect_apply.SETTLE_S", 0.05)
+    monkeypatch.setattr("cli.kafka.connect_api.PAUSE_S", 0.0)
+    monkeypatch.setattr("cli.kafka.connect_apply.PAUSE_S", 0.01)
+    monkeypatch.setattr("cli.kafka.connect_apply.SETTLE_S", 0.05)
     with fake_connect() as fake:
         monkeypatch.setenv("CONNECT_URL", fake.url)
         yield fake

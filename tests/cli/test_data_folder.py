@@ -12,11 +12,11 @@ import pytest
 
 from actors.dispatch.journal import FileJournal
 from api.stores.embedded import DuckDbHistory, SqliteState
-from cli.child import Child
-from cli.scenario_file import effective_scenario, write_run
-from cli.services.errors import ServicesError
-from cli.services.local import Services
-from cli.settings import UpSettings
+from cli.local.child import Child
+from cli.local.scenario_file import effective_scenario, write_run
+from cli.local.services.errors import ServicesError
+from cli.local.services.local import Services
+from cli.local.settings import UpSettings
 
 
 @pytest.fixture(autouse=True)

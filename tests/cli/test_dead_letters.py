@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, _record
-from cli.dead_letters import Letter, Wanted, escaped, instant_ms, letter_of, refusal
+from cli.kafka.dead_letters import Letter, Wanted, escaped, instant_ms, letter_of, refusal
 from engine.errors import InvalidInput
 from engine.messages import DeadLetter, Topic
 

@@ -11,14 +11,14 @@ import httpx
 import pytest
 from rich.console import Console
 
-from cli.api_client import ApiClient
-from cli.child import Child
-from cli.ending import Ending
-from cli.ledger_table import LedgerSummary
-from cli.settings import UpSettings
-from cli.stack import Stack
-from cli.storing import Answer, Storing
-from cli.up_command import report
+from cli.commands.up import report
+from cli.local.api_client import ApiClient
+from cli.local.child import Child
+from cli.local.ending import Ending
+from cli.local.ledger_table import LedgerSummary
+from cli.local.settings import UpSettings
+from cli.local.stack import Stack
+from cli.local.storing import Answer, Storing
 from engine.scenario.scenario import load_scenario
 
 SETTLE_S, END_WAIT_S = 10.0, 30.0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from cli.ledger_table import LedgerSummary, ledger_table
+from cli.local.ledger_table import LedgerSummary, ledger_table
 
 CLEAN: dict[str, Any] = {"produced": 9, "acked": 9, "failed": 0, "consumed": 9, "stored": 9, "missing": 0, "duplicated": 0, "deadLettered": 0, "gaps": []}
 CLEAN |= {"lostOnPurpose": 0}

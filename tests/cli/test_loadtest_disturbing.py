@@ -15,8 +15,8 @@ from processes import is_running, title_of
 from running_stack import until
 
 import cli
-from cli.child import Child
-from cli.loadtest.disturbing import Disturber
+from cli.load.disturbances import Disturber
+from cli.local.child import Child
 from engine.scenario.scenario import Disturbance, DisturbanceKind
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -86,7 +86,7 @@ def test_consumers_stand_still_for_as_long_as_asked_and_go_on_also_when_the_run_
 KILLED_IN_A_PAUSE = """
 import os, signal, sys
 from types import SimpleNamespace
-from cli.loadtest import disturbing
+from cli.load import disturbances as disturbing
 from engine.scenario.scenario import Disturbance, DisturbanceKind
 disturbing.WAKE_AFTER_S = 2.0
 parts = SimpleNamespace(simulation=None, api=SimpleNamespace(pid=int(sys.argv[1])))

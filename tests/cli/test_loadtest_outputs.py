@@ -14,15 +14,15 @@ import pytest
 from load_reports import sample_report
 from rich.console import Console
 
-from cli.ending import Ending
-from cli.ledger_table import LedgerSummary
-from cli.loadtest.outputs import Outputs
-from cli.loadtest.reader import Listener
-from cli.loadtest.run import Ended, LoadResult, LoadRun
-from cli.loadtest.session import SearchOptions, Session
+from cli.load.metrics_reader import Listener
+from cli.load.outputs import Outputs
+from cli.load.report.model import load_report
+from cli.load.run import Ended, LoadResult, LoadRun
+from cli.load.session import SearchOptions, Session
+from cli.local.ending import Ending
+from cli.local.ledger_table import LedgerSummary
+from cli.local.settings import UpSettings
 from cli.main import main
-from cli.report.model import load_report
-from cli.settings import UpSettings
 from engine.judging.figures import MeasuredLoad
 from engine.judging.verdict import Outcome, Verdict
 from engine.messages import RunEvent
@@ -59,7 +59,7 @@ def test_what_cannot_be_written_is_refused_before_the_run(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-    monkeypatch.setattr("cli.loadtest.session.LoadRun", None)
+    monkeypatch.setattr("cli.load.session.LoadRun", None)
     monkeypatch.setattr(sys, "argv", ["code-delivery", "loadtest", "ramp-and-spike", *options, *more])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -217,8 +217,8 @@ class SilentReader:
 def test_a_run_is_interrupted_if_it_is_ended_before_its_time(
     finishes: bool, asked_to_end: bool, state: str, ended: Ended, interrupted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.loadtest.run.Stack", EndingStack)
-    monkeypatch.setattr("cli.loadtest.run.MetricsReader", SilentReader)
+    monkeypatch.setattr("cli.load.run.Stack", EndingStack)
+    monkeypatch.setattr("cli.load.run.MetricsReader", SilentReader)
     monkeypatch.setattr(EndingStack, "finishes", finishes)
     monkeypatch.setattr(SilentReader, "state", state)
     asked = threading.Event()

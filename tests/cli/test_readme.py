@@ -7,9 +7,9 @@ from pathlib import Path
 
 from actors.settings import Settings as ActorsSettings
 from api.settings import Settings as ApiSettings
+from cli.local.settings import UpSettings
+from cli.local.stack_settings import faults_of_stack
 from cli.main import app
-from cli.settings import UpSettings
-from cli.stack_settings import faults_of_stack
 from engine.scenario.scenario import Scenario
 
 

@@ -17,16 +17,16 @@ from load_reports import sample_report
 from rich.console import Console
 
 from api.settings import Settings as ApiSettings
-from cli.report.compare import compare
-from cli.report.environment import environment
-from cli.report.form import ReportError
-from cli.report.html import page
-from cli.report.junit import junit
-from cli.report.model import LoadReport, Outcome, histogram_of, load_report
-from cli.report.schema import report_schema, schema_text
-from cli.report.sentences import verdict_sentence
-from cli.report.terminal import show_report
-from cli.report.writing import write_report
+from cli.load.report.compare import compare
+from cli.load.report.environment import environment
+from cli.load.report.form import ReportError
+from cli.load.report.html import page
+from cli.load.report.junit import junit
+from cli.load.report.model import LoadReport, Outcome, histogram_of, load_report
+from cli.load.report.schema import report_schema, schema_text
+from cli.load.report.sentences import verdict_sentence
+from cli.load.report.terminal import show_report
+from cli.load.report.writing import write_report
 
 GOLDEN = Path(__file__).parent / "golden" / "load-report.json"
 SCHEMA = Path(__file__).parents[2] / "docs" / "load-report.schema.json"

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from load_reports import MACHINE
 
-from cli.capacity.search import Capacity, Limit, Probe
-from cli.report.assembly import capacity_of, report_of
-from cli.report.model import Brief, CheckRow, Latency, LoadReport, Missing, histogram_of
+from cli.load.capacity.search import Capacity, Limit, Probe
+from cli.load.report.assembly import capacity_of, report_of
+from cli.load.report.model import Brief, CheckRow, Latency, LoadReport, Missing, histogram_of
 from engine.judging.figures import Brief as BriefUs
 from engine.judging.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
 from engine.judging.verdict import Bound, Check, Outcome, Verdict

@@ -12,10 +12,10 @@ import pytest
 from load_reports import sample_report
 from typer.testing import CliRunner
 
+from cli.load.report.compare import Change, Noise, Row, compare
+from cli.load.report.figures import RUN, Figure, figures_of, percentile_interval_us, plain_figures
+from cli.load.report.model import LoadReport, Outcome, Repeat
 from cli.main import app
-from cli.report.compare import Change, Noise, Row, compare
-from cli.report.figures import RUN, Figure, figures_of, percentile_interval_us, plain_figures
-from cli.report.model import LoadReport, Outcome, Repeat
 from engine.errors import InvalidInput
 from engine.latency.histogram import Histogram
 

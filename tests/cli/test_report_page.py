@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from load_reports import sample_report
 
-from cli.report.html import page
-from cli.report.model import Capacity, Disturbance, LoadReport, Missing, Outcome, ScenarioText
+from cli.load.report.html import page
+from cli.load.report.model import Capacity, Disturbance, LoadReport, Missing, Outcome, ScenarioText
 
 EVIL = '</pre></style><script>alert("x")</script><img src=x onerror=alert(1)>&amp;\'"'
 

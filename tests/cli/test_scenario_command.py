@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.load_chart import clock, nice_top, short
+from cli.load.load_chart import clock, nice_top, short
 from cli.main import app
 from engine.scenario.scenario import SHIPPED
 from engine.scenario.schema import schema_text

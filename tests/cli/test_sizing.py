@@ -11,15 +11,15 @@ import pytest
 from load_reports import sample_report
 from typer.testing import CliRunner
 
-from cli.capacity.command import amount
-from cli.capacity.demand import Demand
-from cli.capacity.estimate import estimate, spread_of, total
-from cli.capacity.from_report import SPREAD, figures_of
-from cli.capacity.profile import Figure, Profile, shipped_profile
-from cli.capacity.sizing import MODEL, Sizing
-from cli.capacity.sizing import size as size_of
+from cli.commands.size import amount
+from cli.load.capacity.demand import Demand
+from cli.load.capacity.estimate import estimate, spread_of, total
+from cli.load.capacity.from_report import SPREAD, figures_of
+from cli.load.capacity.profile import Figure, Profile, shipped_profile
+from cli.load.capacity.sizing import MODEL, Sizing
+from cli.load.capacity.sizing import size as size_of
+from cli.load.report.model import WorkerRow
 from cli.main import app
-from cli.report.model import WorkerRow
 from engine.errors import InvalidInput
 
 PROFILE = Profile.from_json(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.backing import LocalServices
-from cli.folder import writable_folder
+from cli.local.backing import LocalServices
+from cli.local.folder import writable_folder
+from cli.local.scenario_file import write_run
+from cli.local.settings import UpSettings
+from cli.local.stack import Stack
+from cli.local.stack_settings import faults_of_stack, stack_settings
 from cli.main import main
-from cli.scenario_file import write_run
-from cli.settings import UpSettings
-from cli.stack import Stack
-from cli.stack_settings import faults_of_stack, stack_settings
 from engine.errors import InvalidInput
 from engine.scenario.scenario import load_scenario
 
@@ -72,7 +72,7 @@ def test_what_is_as_the_stack_has_it_or_is_handed_on_is_no_fault() -> None:
 
 
 def test_addresses_of_local_services_that_run_are_what_the_stack_uses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.services.Services.environment", lambda _: {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017"})
+    monkeypatch.setattr("cli.local.services.Services.environment", lambda _: {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017"})
     settings = UpSettings(profile="services")
     assert list(faults_of_stack(settings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017/"})) == []
     assert [fault.partition(" ")[0] for fault in faults_of_stack(settings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9093"})] == ["KAFKA_BOOTSTRAP"]
@@ -93,8 +93,8 @@ def test_the_api_is_served_where_api_host_says(tmp_path: Path, monkeypatch: pyte
             environments.append(environment)
             raise InterruptedError
 
-    monkeypatch.setattr("cli.stack.Child", Part)
-    monkeypatch.setattr("cli.stack.check_port_is_free", lambda _: None)
+    monkeypatch.setattr("cli.local.stack.Child", Part)
+    monkeypatch.setattr("cli.local.stack.check_port_is_free", lambda _: None)
     for name, value in {"API_HOST": "0.0.0.0", "API_KEY": "a-long-key"}.items():
         monkeypatch.setenv(name, value)
     stack = Stack(stack_settings(data_dir=tmp_path), load_scenario("liechtenstein"), tmp_path / "scenario.toml", "r")

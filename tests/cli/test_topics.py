@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.topics import faults_of
+from cli.kafka.topics import faults_of
 from engine.contract.topics import TopicSpec
 
 SPEC = TopicSpec(6, compacted=True, max_message_bytes=1000)

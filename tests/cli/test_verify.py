@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from api.deps import Stores
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.memory import MemoryHistory, MemoryState
+from cli.kafka.verify.compare import Verdict
+from cli.kafka.verify.verification import CannotVerify, Silent, verify_run
 from cli.main import app, main
-from cli.verify.compare import Verdict
-from cli.verify.verification import CannotVerify, Silent, verify_run
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, EventKind, RunEvent, RunState
 

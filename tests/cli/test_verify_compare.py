@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from cli.verify.compare import Expectation, Newest, Place, compare
-from cli.verify.differences import Difference, Kind, ranges_of
+from cli.kafka.verify.compare import Expectation, Newest, Place, compare
+from cli.kafka.verify.differences import Difference, Kind, ranges_of
 from engine.accounting.digest import Digest, DigestBuilder
 from engine.delivery.faults import FaultKind, Label
 

@@ -20,13 +20,13 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from api.live import Hub, live_router
+from cli.load.viewers.connection import live_address
+from cli.load.viewers.crowd import Crowd
+from cli.load.viewers.plan import CrowdPlan, Manner, Storm
+from cli.load.viewers.tally import Totals
+from cli.load.viewers.viewport import Bounds
+from cli.load.viewers.watcher import Surroundings
 from cli.main import app as command_line
-from cli.viewers.connection import live_address
-from cli.viewers.crowd import Crowd
-from cli.viewers.plan import CrowdPlan, Manner, Storm
-from cli.viewers.tally import Totals
-from cli.viewers.viewport import Bounds
-from cli.viewers.watcher import Surroundings
 from engine.codec import PositionBatch
 from engine.errors import InvalidInput
 from engine.latency.meter import Segment
@@ -147,7 +147,7 @@ async def test_viewers_that_leave_come_back_and_a_server_that_is_gone_is_sought_
 
 async def test_the_process_ends_in_order_and_its_last_line_is_its_totals(served: Served) -> None:
     arguments = ["--url", served.url, "--viewers", "3", "--duration", "0", "--from-s", "0", "--every-second"]
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "cli.viewers", *arguments, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "cli.load.viewers", *arguments, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     for _ in range(2):
         last = Totals.from_json(json.loads(await process.stdout.readline()))

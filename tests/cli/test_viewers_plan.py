@@ -10,13 +10,13 @@ import pytest
 
 from api.live.cells import CellRect, world_xy
 from api.live.frames import FrameError, FrameHeader, Vehicles, encode_cells
-from cli.viewers.area import area_of
-from cli.viewers.glance import News, glance_at
-from cli.viewers.options import Options
-from cli.viewers.plan import STALL_S, Act, CrowdPlan, Manner, Step, Storm, ViewerPlan
-from cli.viewers.tally import Group, StormTally, Totals
-from cli.viewers.telling import reports
-from cli.viewers.viewport import LEAST_ZOOM, MOST_ZOOM, Bounds, Viewport
+from cli.load.viewers.area import area_of
+from cli.load.viewers.glance import News, glance_at
+from cli.load.viewers.metrics_publisher import reports
+from cli.load.viewers.options import Options
+from cli.load.viewers.plan import STALL_S, Act, CrowdPlan, Manner, Step, Storm, ViewerPlan
+from cli.load.viewers.tally import Group, StormTally, Totals
+from cli.load.viewers.viewport import LEAST_ZOOM, MOST_ZOOM, Bounds, Viewport
 from engine.errors import InvalidInput
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Meter, Segment

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from large_fleet import LARGE_FLEET
 
-from cli.broker import EmbeddedBroker
+from cli.local.broker import EmbeddedBroker
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from api.stores.base import Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import read_messages
 from api.stream.sinks import HistorySink
-from cli.broker import BrokerCluster, EmbeddedBroker, partitions_for
+from cli.local.broker import BrokerCluster, EmbeddedBroker, partitions_for
 from engine.codec import PositionBatch
 from engine.latency.histogram import Histogram
 from engine.messages import RouteDefined, RunMetrics, Topic

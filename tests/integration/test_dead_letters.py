@@ -19,10 +19,10 @@ from large_fleet import LARGE_FLEET
 from services import running_services
 from typer.testing import CliRunner
 
-from cli.broker import EmbeddedBroker
+from cli.kafka.topic_reader import TopicReader
+from cli.local.broker import EmbeddedBroker
+from cli.local.services import Services
 from cli.main import app
-from cli.services import Services
-from cli.topic_reader import TopicReader
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import DeadLetter
 

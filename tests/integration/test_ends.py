@@ -49,7 +49,7 @@ def end_whole(up: Up) -> None:
 
 
 def test_a_broker_that_stands_still_before_ctrl_c_costs_no_position(up: Up) -> None:
-    broker = titled(up, "cli.broker")
+    broker = titled(up, "cli.local.broker")
     assert len(broker) == 1
     send(broker, signal.SIGSTOP)
     up.process.send_signal(signal.SIGINT)

@@ -14,7 +14,7 @@ import pytest
 from running_stack import free_port, own_environment
 from typer.testing import CliRunner
 
-from cli.api_client import ApiClient, ApiError
+from cli.local.api_client import ApiClient, ApiError
 from cli.main import app
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]

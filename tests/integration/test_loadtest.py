@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from running_stack import free_port, own_environment, until
 
-from cli.report.model import load_report
+from cli.load.report.model import load_report
 from engine.latency.meter import Segment
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]

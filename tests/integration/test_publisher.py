@@ -17,7 +17,7 @@ from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, MemoryPublisher, ProducerFailed, Publisher
 from actors.producing.python_publisher import KafkaPublisher
 from actors.settings import Settings
-from cli.broker import BrokerCluster
+from cli.local.broker import BrokerCluster
 from engine.codec import EncodedRecords, PositionEncoder
 from engine.latency.histogram import Histogram
 from engine.messages import DeliveryEvent, RunMetrics, Topic

@@ -27,7 +27,7 @@ from actors.dispatch.summary import Summary
 from actors.on_ray.cluster import ray_cluster
 from actors.on_ray.run import NAMESPACE, run_plan
 from actors.settings import Settings
-from cli.services.folders import is_reachable
+from cli.local.services.folders import is_reachable
 from engine.accounting.ledger import SeqLedger
 from engine.errors import InvalidRoute, MessageError, RouteFileError
 from engine.messages import ControlRun, StartDelivery, Topic

@@ -9,12 +9,12 @@ import pytest
 from produced_facts import Simulation
 from typer.testing import CliRunner
 
-from cli import topic_reader
-from cli.broker import EmbeddedBroker
+from cli.kafka import topic_reader
+from cli.kafka.topic_reader import TopicReader, TopicUnreadable
+from cli.kafka.verify.compare import compare
+from cli.kafka.verify.places import TopicPlace
+from cli.local.broker import EmbeddedBroker
 from cli.main import app
-from cli.topic_reader import TopicReader, TopicUnreadable
-from cli.verify.compare import compare
-from cli.verify.places import TopicPlace
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 

@@ -8,7 +8,7 @@ import uuid
 import numpy as np
 from confluent_kafka import Consumer
 
-from cli.viewers.telling import Teller
+from cli.load.viewers.metrics_publisher import Teller
 from engine.contract.kafka_connection import KafkaConnection
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Meter, Segment

@@ -23,8 +23,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from api.live.frames import decode_frame
-from cli.child import Child
-from cli.services import Services
+from cli.local.child import Child
+from cli.local.services import Services
 from engine.messages import Topic
 
 MIN_RATE = 2_000

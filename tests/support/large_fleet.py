@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cli.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION
+from cli.local.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION
 
 LARGE_FLEET = MAX_PARTITIONS * POSITIONS_PER_PARTITION

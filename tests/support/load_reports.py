@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cli.report.model import (
+from cli.load.report.model import (
     FORMAT,
     Brief,
     Capacity,

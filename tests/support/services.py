@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.services import DEFAULT, Services
-from cli.topics import create_topics
+from cli.kafka.topics import create_topics
+from cli.local.services import DEFAULT, Services
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from chain import MIN_RATE, Chain
 from confluent_kafka import Consumer, TopicPartition
 from produced_facts import Simulation
 
-from cli.services import Services
+from cli.local.services import Services
 from engine.messages import Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]

@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.names import END_MS, FIRST_MS
 from api.stores.mongo import MongoState
+from cli.local.services import NAMES, Services
 from cli.main import app
-from cli.services import NAMES, Services
 from engine.codec import decode_positions
 from engine.errors import MessageError
 from engine.messages import DeliveryEvent, StartDelivery, Topic

@@ -16,8 +16,8 @@ from running_stack import until
 from services import running_services
 from typer.testing import CliRunner
 
+from cli.local.services import NAMES, Services
 from cli.main import app
-from cli.services import NAMES, Services
 
 pytestmark = [pytest.mark.services, pytest.mark.ray, pytest.mark.timeout(600)]
 

@@ -15,7 +15,7 @@ from actors.dispatch.journal import Change, JournalClosed, NoPlace, Superseded
 from actors.dispatch.kafka_journal import KafkaJournal, partition_of
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
-from cli.services import Services
+from cli.local.services import Services
 from engine.contract.topics import TOPICS, Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]

@@ -25,9 +25,9 @@ from actors.settings import Settings
 from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable
 from api.stream.client import group_consumer
-from cli.services import Kafka, Services
-from cli.services.tools import java
-from cli.topics import create_topics
+from cli.kafka.topics import create_topics
+from cli.local.services import Kafka, Services
+from cli.local.services.tools import java
 from engine.codec import EncodedRecords, PositionEncoder
 from engine.contract.kafka_connection import KafkaConnection, SaslMechanism
 from engine.messages import RouteDefined, StartDelivery, Topic

@@ -21,10 +21,10 @@ from running_stack import until
 from services import services_folder
 from typer.testing import CliRunner
 
+from cli.local.services import PortTaken, Services
+from cli.local.services.record import Record
+from cli.local.services.service import STORES_NICE
 from cli.main import app
-from cli.services import PortTaken, Services
-from cli.services.record import Record
-from cli.services.service import STORES_NICE
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -98,7 +98,7 @@ def test_what_up_had_started_when_it_was_killed_is_found_by_the_next_one(folder:
 def test_tied_services_end_with_their_parent_even_the_java_that_elasticsearch_starts_as_another_user(folder: Path) -> None:
     parent = (
         "import pathlib, sys, time\n"
-        "from cli.services import Services\n"
+        "from cli.local.services import Services\n"
         "services = Services(pathlib.Path(sys.argv[1]), free_ports=True, quick=True)\n"
         "print(services.mongodb.launch(), services.elasticsearch.launch(), flush=True)\n"
         "time.sleep(600)\n"

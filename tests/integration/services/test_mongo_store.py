@@ -20,7 +20,7 @@ from api.stores.mongo import client as motor_client
 from api.stores.mongo.calls import refused_as_known
 from api.stores.mongo.protocol import Collection, Database, Document, Filter, Order
 from api.stores.mongo.state import BULK
-from cli.services import Services
+from cli.local.services import Services
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent
 

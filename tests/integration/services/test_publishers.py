@@ -18,8 +18,8 @@ from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, Publisher
 from actors.producing.python_publisher import KafkaPublisher
 from actors.settings import Settings
-from cli.services import Kafka, Services
-from cli.topics import create_topics
+from cli.kafka.topics import create_topics
+from cli.local.services import Kafka, Services
 from engine.codec import EncodedRecords, KeyField, PositionEncoder
 from engine.codec.partition_hash import murmur2, partitions_of
 from engine.messages import DeliveryEvent, Topic

@@ -11,7 +11,7 @@ import pytest
 from elastic_prefixes import prefix_for_a_test
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
-from cli.services import Services
+from cli.local.services import Services
 from engine.codec import PositionBatch
 
 pytestmark = pytest.mark.services

@@ -26,8 +26,8 @@ from api.accounting import account_of
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import read_messages
 from api.stream.tally import Tally
-from cli.ledger_table import LedgerSummary
-from cli.services import Services
+from cli.local.ledger_table import LedgerSummary
+from cli.local.services import Services
 from engine.contract.topics import TOPICS
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, StartDelivery, Topic
 

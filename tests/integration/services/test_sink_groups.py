@@ -31,7 +31,7 @@ from api.stream.client import GROUP
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink
 from api.stream.tally import Tally
-from cli.services import Services
+from cli.local.services import Services
 from engine.codec import PositionBatch
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from cli.services import Services
-from cli.topics import TopicsError, create_topics
+from cli.kafka.topics import TopicsError, create_topics
+from cli.local.services import Services
 from engine.contract.topics import TOPICS
 from engine.messages import Topic
 

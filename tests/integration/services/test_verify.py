@@ -20,7 +20,7 @@ from produced_facts import Simulation
 from pymongo import MongoClient
 from services import running_services
 
-from cli.services import Services
+from cli.local.services import Services
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 

@@ -1,0 +1,1 @@
+"""Tools on a real Kafka: topics, dead letters, Connect, verification."""

@@ -1,0 +1,193 @@
+"""The measured parts of a report: stages, seconds, workers. All latencies are in ms, counted from the instant at which a position was due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+from cli.load.report.form import ReportError
+from engine.errors import InvalidInput
+from engine.latency.histogram import Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Latencies of some positions, from due.
+
+    Attributes
+    ----------
+    count : how many positions.
+    histogram : all of them, µs, as an encoded HdrHistogram (V2, base64), from which any other percentile can be taken.
+    """
+
+    count: int
+    mean_ms: float | None
+    p50_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p999_ms: float | None
+    max_ms: float | None
+    histogram: str
+
+    @classmethod
+    def of(cls, counted: Histogram) -> Self:
+        """Return the figures of a histogram."""
+        p50, p90, p95, p99, p999, most = (_ms(counted.percentile_us(p)) for p in (50, 90, 95, 99, 99.9, 100))
+        return cls(counted.total, _ms(counted.mean_us), p50, p90, p95, p99, p999, most, counted.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Latencies of the positions of one second, from due."""
+
+    count: int
+    p50_ms: float | None
+    p99_ms: float | None
+    max_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What one worker did with its time in a stage.
+
+    Attributes
+    ----------
+    shares : of the wall time, by what it was spent on: cpu, compute, send, wait, write.
+    paused : share of its messages in which it said that it was paused.
+    growth : by how much its queue and its lag were greater at the stage's end than at its beginning.
+    """
+
+    worker: str
+    part: str
+    shares: dict[str, float]
+    paused: float = 0.0
+    growth: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage, as planned and as measured.
+
+    Attributes
+    ----------
+    judged : whether thresholds hold for it; a warm-up is not judged.
+    from_s, to_s : virtual seconds after the run's beginning; an endless one has no end.
+    seconds : for how many wall seconds it was run.
+    planned : positions that were to be produced in what was run of it.
+    produced : positions that were.
+    drivers : the most on the road.
+    segments : latencies by segment: produced, acked, consumed, pushed, stored, indexed, viewed; those that were measured.
+    uses : what each worker did with its time.
+    """
+
+    name: str
+    judged: bool
+    from_s: float
+    to_s: float | None
+    seconds: float
+    planned: float | None
+    produced: int
+    segments: dict[str, Latency]
+    drivers: int | None = None
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def planned_per_s(self) -> float | None:
+        """Positions a wall second that were to be produced."""
+        return None if self.planned is None or not self.seconds else self.planned / self.seconds
+
+    @property
+    def produced_per_s(self) -> float | None:
+        """Positions a wall second that were produced."""
+        return self.produced / self.seconds if self.seconds else None
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """The positions that were due in one wall second.
+
+    Attributes
+    ----------
+    at_s : seconds after the run's beginning.
+    stage : name of the stage that most of it belongs to.
+    planned, produced : positions.
+    drivers : on the road.
+    segments : latencies by segment.
+    """
+
+    at_s: float
+    stage: str
+    planned: float | None
+    produced: int
+    segments: dict[str, Brief]
+    drivers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One part of a process in the run.
+
+    Attributes
+    ----------
+    worker : its name; what follows the colon is its process's, and workers of one process tell its CPU and memory each.
+    part : driver, sink, live or viewer.
+    counts : positions that it measured, by segment.
+    cpu_s : processor seconds between its first message and its last.
+    wall_s : wall seconds between them.
+    rss_bytes : memory, the last that was told.
+    gauges : what it told last, by name.
+    """
+
+    worker: str
+    part: str
+    counts: dict[str, int]
+    wall_s: float
+    cpu_s: float | None = None
+    rss_bytes: float | None = None
+    gauges: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def process(self) -> str:
+        """The process that it is a part of."""
+        return self.worker.rpartition(":")[2]
+
+    @property
+    def per_s(self) -> float | None:
+        """Positions a wall second, in the segment in which it measured the most."""
+        return max(self.counts.values()) / self.wall_s if self.counts and self.wall_s > 0 else None
+
+    @property
+    def cpu_share(self) -> float | None:
+        """Processor seconds a wall second."""
+        return None if self.cpu_s is None or self.wall_s <= 0 else self.cpu_s / self.wall_s
+
+
+def cpu_seconds(workers: Iterable[WorkerRow]) -> float | None:
+    """Return the processor seconds of all processes; None if none told."""
+    by_process: dict[str, float] = {}
+    for worker in workers:
+        if worker.cpu_s is not None:
+            by_process[worker.process] = max(worker.cpu_s, by_process.get(worker.process, 0.0))
+    return sum(by_process.values()) if by_process else None
+
+
+def histogram_of(latency: Latency, place: str) -> Histogram:
+    """Return a latency's histogram.
+
+    Raises
+    ------
+    ReportError : it cannot be decoded, or counts something else than the latency says.
+    """
+    try:
+        found = Histogram.decode(latency.histogram)
+    except InvalidInput as error:
+        raise ReportError(f"{place}.histogram: {error}") from None
+    if found.total != latency.count:
+        raise ReportError(f"{place}.histogram must count {latency.count} positions, found {found.total}")
+    return found
+
+
+def _ms(us: float | None) -> float | None:
+    return None if us is None else us / 1000

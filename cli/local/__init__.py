@@ -1,0 +1,1 @@
+"""Starts and ends the parts on this machine."""

@@ -1,0 +1,101 @@
+"""The API as the command line sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.key import KEY_HEADER, checked_key
+from cli.local.http_address import checked_address
+from cli.local.ledger_table import LedgerSummary
+from engine.contract.address import without_identity
+
+_WAITING = frozenset({"delivery_consumer_lag_records", "delivery_sink_waiting_positions"})
+
+
+class ApiError(RuntimeError):
+    """The API refused or did not answer; the message holds its reason and the address."""
+
+
+class ApiClient:
+    """A thin client of the REST interface; every failure is an `ApiError`.
+
+    Parameters
+    ----------
+    url : address of the API, without a path.
+    key : API key, if the API wants one.
+
+    Attributes
+    ----------
+    url : the address as it may be shown.
+
+    Raises
+    ------
+    InvalidInput : no address of an HTTP server, or a key that is none.
+    """
+
+    def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
+        self._client = httpx.Client(base_url=checked_address(url), timeout=timeout_s, headers={KEY_HEADER: checked_key(key)} if key else {}, trust_env=False)
+        self.url = without_identity(url)
+
+    def is_ready(self) -> bool:
+        """Return whether the API takes requests and its consumers read."""
+        try:
+            return self._client.get("/health/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return all runs that the API has heard of, the newest first."""
+        return list(self._request("GET", "/runs"))
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """Return a run, or None while the API has not heard of it."""
+        answer = self._request("GET", f"/runs/{run_id}", missing_ok=True)
+        return None if answer is None else dict(answer)
+
+    def control(self, run_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask something of a run, as ``POST /runs/{id}/{action}``, and return what was accepted."""
+        return dict(self._request("POST", f"/runs/{quote(run_id, safe='')}/{action}", json=body))
+
+    def ledger(self, run_id: str, timeout_s: float) -> LedgerSummary | None:
+        """Return a run's ledger, or None while the API has not heard of the run; a store with many positions may count for long."""
+        answer = self._request("GET", f"/runs/{run_id}/ledger", missing_ok=True, timeout=timeout_s)
+        return None if answer is None else LedgerSummary.from_json(answer)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many records each store's reader has still to read from Kafka or to store, by the store's name."""
+        found: dict[str, int] = {}
+        for family in text_string_to_metric_families(self._answer("GET", "/metrics").text):
+            for sample in family.samples if family.name in _WAITING else ():
+                found[sample.labels["role"]] = found.get(sample.labels["role"], 0) + int(sample.value)
+        return found
+
+    def upload_routes(self, path: Path, *, skip_invalid: bool, file_format: str | None) -> dict[str, Any]:
+        """Upload a route file and return what the API made of it: ``{"routes": [...], "skipped": [...], "notices": [...], "replaced": [...]}``."""
+        params = {"skipInvalid": str(skip_invalid).lower()} | ({"format": file_format} if file_format else {})
+        with path.open("rb") as file:
+            return dict(self._request("POST", "/routes", params=params, files={"file": (path.name, file)}))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _request(self, method: str, path: str, *, missing_ok: bool = False, **arguments: Any) -> Any:
+        answer = self._answer(method, path, missing_ok=missing_ok, **arguments)
+        return None if answer.status_code == 404 else answer.json()
+
+    def _answer(self, method: str, path: str, *, missing_ok: bool = False, **arguments: Any) -> httpx.Response:
+        try:
+            answer = self._client.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            raise ApiError(f"{self.url}{path} does not answer: {error}") from error
+        if answer.is_error and not (answer.status_code == 404 and missing_ok):
+            problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+            reason = problem.get("detail") or problem.get("title") or answer.reason_phrase
+            raise ApiError(f"{self.url}{path} answered {answer.status_code}: {reason}")
+        return answer

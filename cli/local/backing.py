@@ -1,0 +1,97 @@
+"""What stands behind the chain: the broker and the stores of a profile, started before everything else and ended after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from cli.kafka.topics import create_topics
+from cli.local.broker import EmbeddedBroker
+from cli.local.settings import Profile, UpSettings
+from engine.scenario.scenario import Scenario
+
+Tell = Callable[[str], None]
+
+
+class Backing(Protocol):
+    """The broker and the stores of one profile.
+
+    Attributes
+    ----------
+    title : what a person is told of the broker.
+    settle_s : how long the stores may take from a run's last record until a reader sees it.
+    keeps_records : whether what waits in Kafka is there after `stop` and a new start.
+    """
+
+    title: str
+    settle_s: float
+    keeps_records: bool
+
+    def start(self, tell: Tell) -> Mapping[str, str]:
+        """Start what does not run, and return the settings by which the API and the simulation find it; `tell` is given a line for each step."""
+
+    def stop(self, tell: Tell) -> None:
+        """End what `start` has started. A second call does nothing."""
+
+
+class Embedded:
+    """The embedded broker, and stores in files of the API's own.
+
+    Parameters
+    ----------
+    positions_per_s : that the broker must carry.
+    """
+
+    title = "embedded"
+    settle_s = 10.0
+    keeps_records = False
+
+    def __init__(self, positions_per_s: float) -> None:
+        self._broker = EmbeddedBroker(positions_per_s)
+
+    def start(self, tell: Tell) -> Mapping[str, str]:
+        """Start the broker."""
+        tell("starting the embedded Kafka broker")
+        self._broker.start()
+        # This broker keeps nothing beyond its process: what must outlive a dispatcher lies in a file.
+        return {"KAFKA_BOOTSTRAP": self._broker.bootstrap, "JOURNAL": "file", "MONGODB_URL": "", "ELASTICSEARCH_URL": ""}
+
+    def stop(self, tell: Tell) -> None:  # noqa: ARG002 - it ends at once
+        """End the broker."""
+        self._broker.stop()
+
+
+class LocalServices:
+    """Apache Kafka, Elasticsearch and a MongoDB-wire server as processes of this machine. Those that run already are used and left running.
+
+    Parameters
+    ----------
+    folder : the folder of ``code-delivery services``.
+    """
+
+    title = "Apache Kafka, a local process"
+    settle_s = 30.0
+    keeps_records = True
+
+    def __init__(self, folder: Path) -> None:
+        from cli.local.services import Services  # only this profile waits for it
+
+        self.folder, self._services = folder, Services(folder)
+
+    def start(self, tell: Tell) -> Mapping[str, str]:
+        """Start the services, and make the topics."""
+        self._services.start(tell=tell)
+        found = self._services.environment()
+        tell("making the topics")
+        create_topics(found["KAFKA_BOOTSTRAP"], {})
+        return found
+
+    def stop(self, tell: Tell) -> None:
+        """End the services that `start` has started."""
+        self._services.stop(tell=tell)
+
+
+def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:
+    """Return what stands behind the chain in the profile that is set, for a scenario's load."""
+    return LocalServices(settings.services_folder) if settings.profile == Profile.SERVICES else Embedded(scenario.positions_per_s)

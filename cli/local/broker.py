@@ -1,0 +1,247 @@
+"""The embedded broker: librdkafka's own broker, out of the confluent-kafka wheel, in a process of its own.
+
+It is for trying things out, and for tests. Its limits, all silent, are why nothing here is ever a published measurement:
+
+- it keeps 5 MiB a partition and drops the oldest records: hence partitions by the fleet, lz4, readers that stay attached, and gaps found by seq;
+- it finds an offset by walking the record batches of a partition from the oldest on, once for each batch and reader: hence few partitions, and so few and
+  large batches (see `partitions_for`);
+- classic consumer groups hang once their last member has left: consumers use ``group.protocol=consumer``;
+- no admin API, no transactions, no retention, nothing outlives its process.
+
+It knows the topics of the contract and nothing of what travels on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from actors.producing.wheel_library import LibraryUnusable, library_path
+from engine.messages import Topic
+
+MAX_PARTITIONS = 64
+
+_OTHERS: dict[Topic, int] = {
+    Topic.DELIVERY_EVENT: MAX_PARTITIONS,  # nearly each is a batch of its own, however few partitions there are: the more of them, the fewer batches each holds
+    Topic.ROUTE_DEFINED: 16,
+    Topic.NEW_DIRECTION: 8,
+    Topic.RUN_CONTROL: 4,
+    Topic.RUN_EVENT: 4,
+    Topic.RUN_METRICS: 4,
+    Topic.RUN_JOURNAL: 4,
+    Topic.DEAD_LETTER: 4,
+}
+"""Partitions of the topics that hold no positions."""
+
+POSITIONS_PER_PARTITION = 1_250.0
+"""Positions a second that one partition takes: its 5 MiB hold about a minute of them, at some 60 bytes each under lz4."""
+
+
+def partitions_for(positions_per_s: float) -> dict[Topic, int]:
+    """Return how many partitions each topic has, for a fleet that makes `positions_per_s` at its largest.
+
+    A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that the partition holds, so its processor
+    time grows with the square of the batches a second. With few partitions a batch is some kilobytes: the 5 MiB of a partition are few batches, and the cost
+    stays the same from the time when the partition is full.
+    """
+    count = min(MAX_PARTITIONS, max(1, math.ceil(positions_per_s / POSITIONS_PER_PARTITION)))
+    return {Topic.NEW_POSITION: count, **_OTHERS}
+
+
+HEARTBEAT_MS = 300
+"""Heartbeat of consumer groups: the time a reader waits for its partitions is one or two of these (librdkafka's own default is 3 s)."""
+
+SESSION_TIMEOUT_MS = 4000
+"""How long a consumer group waits for a reader that was killed before it gives its partitions to another."""
+
+_PRODUCER = 0  # RD_KAFKA_PRODUCER
+_PARENT_POLL_S = 0.25
+
+
+class BrokerError(RuntimeError):
+    """The embedded broker could not be started; the message says why."""
+
+
+def broker_library() -> Path:
+    """Return the librdkafka that the installed confluent-kafka brought along.
+
+    Raises
+    ------
+    BrokerError : this wheel carries no such library.
+    """
+    try:
+        return library_path()
+    except LibraryUnusable as error:
+        raise BrokerError(f"the embedded broker needs the binary wheel of confluent-kafka: {error}") from error
+
+
+class BrokerCluster:
+    """librdkafka's broker inside this process, for as long as the object is open.
+
+    Parameters
+    ----------
+    partitions : of each topic that it has.
+    """
+
+    def __init__(self, partitions: Mapping[Topic, int]) -> None:
+        self._library = library = ctypes.CDLL(str(broker_library()))
+        pointer, number, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
+        for name, result, arguments in (
+            ("rd_kafka_conf_new", pointer, []),
+            ("rd_kafka_conf_set", number, [pointer, text, text, text, ctypes.c_size_t]),
+            ("rd_kafka_new", pointer, [number, pointer, text, ctypes.c_size_t]),
+            ("rd_kafka_destroy", None, [pointer]),
+            ("rd_kafka_mock_cluster_new", pointer, [pointer, number]),
+            ("rd_kafka_mock_cluster_destroy", None, [pointer]),
+            ("rd_kafka_mock_cluster_bootstraps", text, [pointer]),
+            ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
+            ("rd_kafka_mock_set_group_consumer_heartbeat_interval_ms", None, [pointer, number]),
+            ("rd_kafka_mock_set_group_consumer_session_timeout_ms", None, [pointer, number]),
+        ):
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+        self._client = self._new_client()
+        self._cluster = library.rd_kafka_mock_cluster_new(self._client, 1)
+        if not self._cluster:
+            raise BrokerError("librdkafka refused to open its broker on the loopback interface")
+        library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, HEARTBEAT_MS)
+        library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, SESSION_TIMEOUT_MS)
+        for topic, count in partitions.items():
+            code = library.rd_kafka_mock_topic_create(self._cluster, topic.value.encode(), count, 1)
+            if code != 0:
+                raise BrokerError(f'topic "{topic}" with {count} partitions was refused with librdkafka error {code}')
+
+    def _new_client(self) -> int:
+        reason = ctypes.create_string_buffer(512)
+        conf = self._library.rd_kafka_conf_new()
+        self._library.rd_kafka_conf_set(conf, b"log_level", b"3", reason, len(reason))
+        client = self._library.rd_kafka_new(_PRODUCER, conf, reason, len(reason))
+        if not client:
+            raise BrokerError(f"librdkafka gave no client: {reason.value.decode(errors='replace')}")
+        return int(client)
+
+    @property
+    def bootstrap(self) -> str:
+        """Address of the broker, ``host:port``."""
+        return str(self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode())
+
+    def close(self) -> None:
+        """End the broker; what it held is gone."""
+        if self._cluster:
+            self._library.rd_kafka_mock_cluster_destroy(self._cluster)
+            self._library.rd_kafka_destroy(self._client)
+            self._cluster = None
+
+
+class EmbeddedBroker:
+    """The broker as a child process: ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`.
+
+    The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C leaves it alive while the others flush.
+
+    Parameters
+    ----------
+    positions_per_s : that it must carry; see `partitions_for`.
+    """
+
+    def __init__(self, positions_per_s: float = 0.0) -> None:
+        self._positions_per_s = positions_per_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._bootstrap = ""
+
+    @property
+    def bootstrap(self) -> str:
+        """Address of the broker, ``host:port``; empty before `start`."""
+        return self._bootstrap
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the broker while it runs."""
+        return None if self._process is None or self._process.poll() is not None else self._process.pid
+
+    def start(self, timeout_s: float = 15.0) -> Self:
+        """Start the process and wait for its address.
+
+        Raises
+        ------
+        BrokerError : the process ended or said nothing within `timeout_s` seconds.
+        """
+        with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
+            ready = Path(folder) / "bootstrap"
+            command = [sys.executable, "-m", "cli.local.broker", "--ready-file", str(ready), "--parent", str(os.getpid())]
+            command += ["--positions-per-s", str(self._positions_per_s)]
+            # A session of its own: a signal to the terminal's group must not end it before those who still flush.
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+            deadline = time.monotonic() + timeout_s
+            while not ready.exists():
+                if self._process.poll() is not None:
+                    raise BrokerError(f"the embedded broker ended at once with exit code {self._process.returncode}")
+                if time.monotonic() > deadline:
+                    self.stop()
+                    raise BrokerError(f"the embedded broker was not ready within {timeout_s:g} s")
+                time.sleep(0.02)
+            self._bootstrap = ready.read_text().strip()
+        return self
+
+    def stop(self, timeout_s: float = 3.0) -> None:
+        """End the process and wait for it; a second call does nothing."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def serve(ready_file: Path, parent: int, positions_per_s: float) -> None:
+    """Run the broker for a load until SIGTERM or until the process `parent` is no longer our parent."""
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cluster = BrokerCluster(partitions_for(positions_per_s))
+    try:
+        # A reader must never see half an address: write aside, then rename.
+        draft = ready_file.with_name(ready_file.name + ".new")
+        draft.write_text(cluster.bootstrap + "\n")
+        draft.replace(ready_file)
+        while not stopping.wait(_PARENT_POLL_S) and os.getppid() == parent:
+            pass
+    finally:
+        with contextlib.suppress(OSError):
+            ready_file.unlink()
+        cluster.close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Command line of the broker process."""
+    parser = argparse.ArgumentParser(prog="python -m cli.local.broker", description="Run the embedded Kafka broker until SIGTERM or the parent's end.")
+    parser.add_argument("--ready-file", type=Path, required=True, help="file that gets the bootstrap address once the broker listens")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end ends the broker (default: whoever starts this)")
+    parser.add_argument("--positions-per-s", type=float, default=0.0, help="load that the topics are made for (default: that of a small fleet)")
+    found = parser.parse_args(arguments)
+    serve(found.ready_file, found.parent, found.positions_per_s)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""From a scenario's name and the command's options to the file that a run reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from actors.dispatch.plan import make_run_id
+from cli.local.folder import writable_folder
+from cli.local.settings import UpSettings
+from engine.demand.world import read_files
+from engine.scenario.scenario import SHIPPED, Scenario, check_memory, load_scenario
+
+
+def effective_scenario(settings: UpSettings, duration_s: float | None = None) -> Scenario:
+    """Return the scenario that is meant, with the fleet size and duration of the command in place of its own.
+
+    Raises
+    ------
+    ScenarioError : no such scenario, faults in it, or a fleet too large for this machine's memory.
+    RouteFileError : a file of routes or traces that it names cannot be read.
+    """
+    named = settings.scenario
+    # Absolute, so that files named in the scenario are found from wherever it is read again.
+    scenario = load_scenario(named if named in SHIPPED else Path(named).resolve())
+    if settings.drivers is not None:
+        scenario = scenario.with_drivers(settings.drivers)
+    if duration_s is not None:
+        scenario = replace(scenario, duration_s=duration_s)
+    check_memory(scenario, psutil.virtual_memory().available)
+    read_files(scenario)  # the dispatcher reads them again; what it could not read is refused before anything starts
+    return scenario
+
+
+def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
+    """Write the scenario of a new run beside its data, so that the run can be repeated; return the run's id and the file.
+
+    Raises
+    ------
+    InvalidInput : the data folder, or one of its folders that a run writes to, cannot be made or takes no file.
+    """
+    run_id = make_run_id(scenario, datetime.now(UTC))
+    for folder in (data_dir, data_dir / "logs", data_dir / "runs"):
+        writable_folder(folder, "DATA_DIR", is_private=True)
+    path = data_dir / "runs" / f"{run_id}.toml"
+    path.write_text(scenario.to_toml(), encoding="utf-8")
+    return run_id, path

@@ -1,0 +1,279 @@
+"""What every local service has in common: a folder, ports, a process, a log, and how it is started, watched and ended.
+
+It does not matter who started the process: an object finds it by the record in the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from cli.local.port import fault_of_port
+from cli.local.services import tether
+from cli.local.services.errors import ServiceDied
+from cli.local.services.fetch import Tell
+from cli.local.services.ports import check_port, free_port
+from cli.local.services.record import Record
+
+READY_S = 240.0
+POLL_S = 0.1
+_KILL_S = 10.0
+_LAST_LINES = 15
+
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options of a Java that is to be up soon: compile simply, collect simply."""
+
+STORES_NICE = 5
+"""Of the stores: what they take later is stored all the same, and what moves and is watched must not wait for them."""
+
+# The kernel ends a tied process when the thread that started it ends: this one lives as long as the program.
+_SPAWNER = ThreadPoolExecutor(1, "services")
+
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+"""Processes that this one has started, whichever object ends them: they must be waited for."""
+
+
+def silent(_line: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A command line, and what is added to the environment."""
+
+    command: list[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how a service runs.
+
+    Attributes
+    ----------
+    folder : of all services; each has its own below.
+    cache : folder of fetched packages.
+    tied : whether its process ends with this one.
+    quick : whether it should be up soon rather than fast later: for tests. On a busy machine Elasticsearch starts with half the processor time.
+    """
+
+    folder: Path
+    cache: Path
+    tied: bool
+    quick: bool = False
+
+
+class Service(ABC):
+    """One service on 127.0.0.1.
+
+    Parameters
+    ----------
+    place : where it runs.
+    port : of its clients. None: the last one, or else the well-known one; 0: the last one, or else a free one.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    well_known_port: ClassVar[int]
+    other_ports: tuple[str, ...] = ()
+    stop_s: ClassVar[float] = 20.0
+    nice: ClassVar[int] = 0
+    """How much it yields to others where processor time is short, 0 to 19; one that is to be up soon does not."""
+
+    def __init__(self, place: Place, port: int | None = 0) -> None:
+        self.place, self.folder = place, place.folder.resolve() / self.name
+        self.log = self.folder / f"{self.name}.log"
+        self._wanted = port
+        self._ports: dict[str, int] = {}
+        self._log_start = 0
+
+    @abstractmethod
+    def fetch(self, tell: Tell) -> None:
+        """Get what the service is made of; called before any service is started."""
+
+    @abstractmethod
+    def prepare(self) -> Launch:
+        """Write the configuration for `ports` into the folder and return how to start; called before each start."""
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Return whether it does what it is for, asked over its own protocol; called while somebody waits, answers within a few seconds."""
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """What a client is given."""
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Ports by name, ``client`` first; empty before the first start."""
+        if not self._ports and (record := self.record) is not None:
+            self._ports = record.ports
+        return self._ports
+
+    @property
+    def port(self) -> int:
+        """Port of its clients; 0 before the first start."""
+        return self.ports.get("client", 0)
+
+    @property
+    def record(self) -> Record | None:
+        """Who its process is or was."""
+        return Record.read(self.folder / "record.json")
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        record = self.record
+        return record.pid if record is not None and record.is_alive() else None
+
+    def start(self, tell: Tell = silent, timeout_s: float = READY_S) -> None:
+        """Start it, on the ports and data it had before, and wait until it is ready; if it runs, only wait.
+
+        Raises
+        ------
+        PortTaken : somebody else has its port.
+        ServiceDied : it ended, or was not ready within `timeout_s` seconds.
+        FetchFailed, MissingTool : what it is made of cannot be had.
+        """
+        self.fetch(tell)
+        self.launch()
+        self.wait_ready(timeout_s)
+
+    def launch(self) -> bool:
+        """Start the process unless it runs, and do not wait; return whether it was started."""
+        record = self.record
+        if record is not None and record.is_alive():
+            self._ports = record.ports
+            return False
+        if record is not None:
+            record.send(signal.SIGKILL)  # what a leader that was killed has left
+            (self.folder / "record.json").unlink()
+            _reap(record.pid)
+        self._ports = self._choose_ports(record)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._spawn(self.prepare())
+        return True
+
+    def wait_ready(self, timeout_s: float = READY_S) -> None:
+        """Return once it is ready; raise `ServiceDied` if it ends, or is not ready within `timeout_s` seconds."""
+        deadline = time.monotonic() + timeout_s
+        while not self.is_ready():
+            if self.pid is None:
+                raise ServiceDied(f"{self.title} ended; the end of {self.log}:\n{self.last_words()}")
+            if time.monotonic() > deadline:
+                raise ServiceDied(f"{self.title} was not ready within {timeout_s:g} s; the end of {self.log}:\n{self.last_words()}")
+            time.sleep(POLL_S)
+
+    def last_words(self, lines: int = _LAST_LINES) -> str:
+        """Return the last lines of its log since its last start by this object."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as file:
+            file.seek(self._log_start)
+            return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+
+    def terminate(self) -> None:
+        """Ask it to end, and return at once."""
+        if (record := self.record) is not None:
+            record.send(signal.SIGTERM)
+            record.send(signal.SIGCONT)  # a suspended one would not hear
+
+    def stop(self, *, kill: bool = False) -> bool:
+        """End it and all it started, with SIGTERM and after `stop_s` seconds with SIGKILL; `kill` does that at once. Return whether it ended by itself."""
+        record = self.record
+        if record is None:
+            return True
+        if not kill:
+            self.terminate()
+            ended = self._wait_ended(record, self.stop_s)
+        if kill or not ended:
+            ended = False
+            record.send(signal.SIGKILL)
+            self._wait_ended(record, _KILL_S)
+        _reap(record.pid)
+        return ended
+
+    def kill(self) -> None:
+        """End it as a power cut would: SIGKILL to every process of it."""
+        self.stop(kill=True)
+
+    def suspend(self) -> None:
+        """Stop it from running, as a machine that hangs would: connections stay open and nothing answers."""
+        if (record := self.record) is not None:
+            record.send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it run again after `suspend`."""
+        if (record := self.record) is not None:
+            record.send(signal.SIGCONT)
+
+    def delete_data(self) -> None:
+        """Delete its folder with data, log and record; it must have ended."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._ports = {}
+
+    def _java_options(self, heap: str) -> list[str]:
+        """Return what every Java of ours is given: its heap, a folder for its native libraries, and nothing left behind elsewhere."""
+        scratch = self.folder / "tmp"
+        scratch.mkdir(exist_ok=True)
+        return [f"-Xmx{heap}", f"-Djava.io.tmpdir={scratch}", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", *(QUICK if self.place.quick else ())]
+
+    def _choose_ports(self, last: Record | None) -> dict[str, int]:
+        """Return the ports of this object's last start, or else of the folder's, or else new ones; the client's must be free."""
+        known = self._ports or (last.ports if last is not None else {})
+        client = self._wanted or known.get("client") or (self.well_known_port if self._wanted is None else free_port())
+        check_port(client, self.name)
+        chosen = {"client": client}
+        for name in self.other_ports:
+            port = known.get(name)
+            while port is None or port in chosen.values() or fault_of_port(port) is not None:
+                port = free_port()
+            chosen[name] = port
+        return chosen
+
+    def _spawn(self, launch: Launch) -> None:
+        parent = os.getpid() if self.place.tied else 0
+        record = self.folder / "record.json"
+        yielding = ["nice", "-n", str(self.nice)] if self.nice and not self.place.quick else []
+        command = [sys.executable, "-P", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *yielding, *launch.command]
+        with self.log.open("ab") as output:
+            self._log_start = output.tell()
+
+            def spawn() -> subprocess.Popen[bytes]:
+                environment = {**os.environ, **launch.environment}
+                return subprocess.Popen(
+                    command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                )
+
+            process = _SPAWNER.submit(spawn).result() if self.place.tied else spawn()
+        _CHILDREN[process.pid] = process
+        while not record.exists():  # it is written within milliseconds, unless the process ends first
+            if process.poll() is not None:
+                raise ServiceDied(f"{self.title} could not be started; the end of {self.log}:\n{self.last_words()}")
+            time.sleep(0.01)
+
+    def _wait_ended(self, record: Record, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while record.members():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+
+def _reap(pid: int) -> None:
+    """Wait for a process that has ended, if it is our child; a number that the system gave again is not waited for."""
+    if pid in _CHILDREN and _CHILDREN[pid].poll() is not None:
+        del _CHILDREN[pid]

@@ -1,7 +1,0 @@
-"""Viewers as load: any number of simulated map viewers on the real protocol, and how old what they see is."""
-
-from cli.viewers.options import Options
-from cli.viewers.plan import CrowdPlan, Manner, Storm, ViewerPlan
-from cli.viewers.tally import Totals
-
-__all__ = ["CrowdPlan", "Manner", "Options", "Storm", "Totals", "ViewerPlan"]
