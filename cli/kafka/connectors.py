@@ -17,7 +17,7 @@ from pydantic import SecretStr, ValidationError
 from api.settings import Settings
 from engine.errors import InvalidInput
 
-FOLDER = Path(__file__).resolve().parents[1] / "connect" / "connectors"
+FOLDER = Path(__file__).resolve().parents[2] / "connect" / "connectors"
 """The connectors of this distribution; there in a checkout, not in an installed wheel."""
 
 _OWN_SINK = "codedelivery.connect.ElasticsearchSinkConnector"

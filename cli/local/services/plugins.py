@@ -10,7 +10,7 @@ from cli.local.services.fetch import Tell, jars, maven
 from cli.local.services.folders import default_cache, locked
 from cli.local.services.pins import MONGODB_SINK
 
-ELASTICSEARCH_SINK = Path(__file__).resolve().parents[2] / "connect" / "elasticsearch-sink"
+ELASTICSEARCH_SINK = Path(__file__).resolve().parents[3] / "connect" / "elasticsearch-sink"
 """Source of our sink; there in a checkout, not in an installed wheel."""
 
 _JAR = "elasticsearch-sink-*.jar"

@@ -9,7 +9,7 @@ interface Golden {
 }
 
 // Written by the server's own tests; vitest runs in ui/.
-const folder = resolve(process.cwd(), '../tests/api/golden')
+const folder = resolve(process.cwd(), '../tests/golden/frames')
 
 function bytesOf(name: string): ArrayBuffer {
   const file = readFileSync(resolve(folder, `${name}.bin`))

@@ -18,8 +18,8 @@ from engine.contract.json_schema import differing, main, schemas, write
 from engine.errors import MessageError
 from engine.messages import Topic
 
-GOLDEN = Path(__file__).parent / "golden"
-FILES = Path(__file__).parents[2] / "connect" / "schemas"
+GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
+FILES = Path(__file__).parents[3] / "connect" / "schemas"
 SCHEMAS = schemas()
 
 WRONG: list[Any] = [

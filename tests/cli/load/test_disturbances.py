@@ -19,7 +19,7 @@ from cli.load.disturbances import Disturber
 from cli.local.child import Child
 from engine.scenario.scenario import Disturbance, DisturbanceKind
 
-SUPPORT = Path(__file__).parents[1] / "support"
+SUPPORT = Path(__file__).parents[2] / "support"
 
 
 @dataclass

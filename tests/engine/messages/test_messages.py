@@ -30,7 +30,7 @@ from engine.messages import (
     parse_object,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
 
 START = StartDelivery("1", "client-1")
 CONTROL = ControlRun("live", "pause")

@@ -18,7 +18,7 @@ from engine.codec.partition_hash import murmur2
 from engine.codec.record import decode_record
 from engine.errors import MessageError
 
-GOLDEN = Path(__file__).parent / "golden" / "route.new-position.jsonl"
+GOLDEN = Path(__file__).parents[2] / "golden" / "messages" / "route.new-position.jsonl"
 
 IDS = st.text("abcXYZ019._:-", min_size=1, max_size=96)
 

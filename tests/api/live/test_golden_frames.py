@@ -1,4 +1,4 @@
-"""Golden frames of ``sim.v1``: the UI's tests decode the same files. ``python tests/api/test_live_golden.py`` writes them anew."""
+"""Golden frames of ``sim.v1``: the UI's tests decode the same files. ``python tests/api/live/test_golden_frames.py`` writes them anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from api.live.cells import CELL_ZOOM, CellRect, world_xy
 from api.live.frames import Frame, FrameHeader, Vehicles, decode_frame, encode_cells
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden" / "frames"
 HEADER = FrameHeader(seq=4_000_000_001, sim_time_ms=1_767_225_600_250.0, period_ms=250, total=123_456, sim_speed=2.5)
 VADUZ = CellRect(2154, 1437, 2157, 1440)
 

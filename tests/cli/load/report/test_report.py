@@ -28,8 +28,8 @@ from cli.load.report.sentences import verdict_sentence
 from cli.load.report.terminal import show_report
 from cli.load.report.writing import write_report
 
-GOLDEN = Path(__file__).parent / "golden" / "load-report.json"
-SCHEMA = Path(__file__).parents[2] / "docs" / "load-report.schema.json"
+GOLDEN = Path(__file__).parents[3] / "golden" / "reports" / "load-report.json"
+SCHEMA = Path(__file__).parents[4] / "docs" / "load-report.schema.json"
 
 SAMPLE = sample_report()
 
