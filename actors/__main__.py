@@ -21,10 +21,16 @@ from engine.scenario.scenario import check_memory, load_scenario
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a scenario until it ends or SIGTERM or SIGINT comes; print the totals as JSON, and before them a line for whatever its end waits for."""
-    parser = argparse.ArgumentParser(prog="python -m actors", description="Run a scenario's drivers on Ray, their positions on Kafka.")
+    parser = argparse.ArgumentParser(
+        prog="python -m actors", description="Run a scenario's drivers on Ray, their positions on Kafka."
+    )
     parser.add_argument("--scenario", required=True, help="a scenario file, or the name of a shipped scenario")
     parser.add_argument("--run-id", help="id of the run; made from the scenario's name and the time if absent")
-    parser.add_argument("--once", action="store_true", help="end when the scenario's deliveries have ended, instead of waiting for requests")
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="end when the scenario's deliveries have ended, instead of waiting for requests",
+    )
     parser.add_argument("--start-ms", type=int, help="virtual epoch ms at which the run begins; the present if absent")
     found = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -47,7 +53,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         scenario = load_scenario(found.scenario)
         check_memory(scenario, psutil.virtual_memory().available)
-        summary = run(settings, scenario, run_id=found.run_id, once=found.once, start_ms=found.start_ms, stop=stop, on_start=catch_signals, on_wait=_print_wait)
+        summary = run(
+            settings,
+            scenario,
+            run_id=found.run_id,
+            once=found.once,
+            start_ms=found.start_ms,
+            stop=stop,
+            on_start=catch_signals,
+            on_wait=_print_wait,
+        )
     except EngineError as error:
         logging.getLogger(__name__).error("%s", error)
         return 2

@@ -27,7 +27,8 @@ class Patience:
 
         Parameters
         ----------
-        measures : what is still to be done, always as many; it gets on when one of them is less than ever before. None at all if nothing is known.
+        measures : what is still to be done, always as many; it gets on when one of them is less than ever before. None
+            at all if nothing is known.
         """
         least = tuple(map(min, self._least, measures)) if self._least and measures else self._least or measures
         if least != self._least:

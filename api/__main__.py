@@ -70,7 +70,8 @@ def main() -> int:
     tune_process()
     server = uvicorn.Server(config)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # The server puts its own handlers in, and after its orderly end raises the signal again for those that were there before: it has been heeded.
+        # The server puts its own handlers in, and after its orderly end raises the signal again for those that were
+        # there before: it has been heeded.
         signal.signal(number, lambda *_: None)
     logging.getLogger("api").info("serving on http://%s:%d", settings.api_host, listener.getsockname()[1])
     server.run(sockets=[listener])

@@ -103,7 +103,12 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
     problems.install(app)
     _add_endpoints(app, settings, hub)
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit, limit_of=lambda method, path: settings.upload_limit_bytes if (method, path) == ("POST", "/routes") else JSON_LIMIT_BYTES)
+    app.add_middleware(
+        BodyLimit,
+        limit_of=lambda method, path: (
+            settings.upload_limit_bytes if (method, path) == ("POST", "/routes") else JSON_LIMIT_BYTES
+        ),
+    )
     app.add_middleware(SecureOrigin, has_key=settings.key is not None, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
@@ -120,7 +125,17 @@ def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: 
     stores = stores or stores_of(settings)
     bus = bus or KafkaBus(settings.kafka)
     telling = Telling(bus, settings.port)
-    return Services(settings, stores, bus, metrics, Tally(), telling, Catalogue(stores.state, bus), Basemap(settings.basemap), _version())
+    return Services(
+        settings,
+        stores,
+        bus,
+        metrics,
+        Tally(),
+        telling,
+        Catalogue(stores.state, bus),
+        Basemap(settings.basemap),
+        _version(),
+    )
 
 
 def stores_of(settings: Settings) -> Stores:
@@ -146,7 +161,9 @@ def _history_store(settings: Settings) -> HistoryStore:
         settings.elasticsearch_replicas,
         settings.elasticsearch_lifecycle,
     )
-    return ElasticHistory(settings.elasticsearch_url.get_secret_value(), options, api_key=None if key is None else key.get_secret_value())
+    return ElasticHistory(
+        settings.elasticsearch_url.get_secret_value(), options, api_key=None if key is None else key.get_secret_value()
+    )
 
 
 def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
@@ -154,14 +171,20 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
     letters = DeadLetters(parts.bus, parts.tally, parts.metrics)
     sinks: dict[Role, tuple[Sink, Segment]] = {
         Role.HISTORY: (HistorySink(parts.stores.history, parts.tally, parts.metrics), Segment.INDEXED),
-        Role.STATE: (StateSink(parts.stores.state, keeps_positions=settings.mongodb_positions == "all"), Segment.STORED),
+        Role.STATE: (
+            StateSink(parts.stores.state, keeps_positions=settings.mongodb_positions == "all"),
+            Segment.STORED,
+        ),
     }
     readers: list[SinkLoop | LiveLoop] = []
     for role, (sink, stored) in sinks.items():
         if settings.has(role):
             station = Station()
-            # Both read every position: the first one's reading alone is measured, so that each counts once in a process.
-            reader = SinkLoop(settings.kafka, MeasuredSink(sink, station, stored, reads=not readers), letters, parts.metrics, loop)
+            # Both read every position: the first one's reading alone is measured, so that each counts once in a
+            # process.
+            reader = SinkLoop(
+                settings.kafka, MeasuredSink(sink, station, stored, reads=not readers), letters, parts.metrics, loop
+            )
             parts.telling.add(role, Worker.SINK, station, reader.gauges)
             readers.append(reader)
     if settings.has(Role.LIVE):
@@ -183,7 +206,12 @@ def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             described = get_openapi(
-                title=app.title, version=app.version, description=app.description, tags=_TAGS, routes=app.routes, license_info=app.license_info
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                tags=_TAGS,
+                routes=app.routes,
+                license_info=app.license_info,
             )
             app.openapi_schema = problems.describe(described)
         return app.openapi_schema

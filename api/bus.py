@@ -78,7 +78,13 @@ class KafkaBus:
         self._kafka, self._trouble = kafka, TroubleLog(kafka, "api")
         self._producer = Producer(
             connection_options(kafka, "api")
-            | {"error_cb": self._trouble, "compression.type": "lz4", "linger.ms": 2, "acks": "all", "message.timeout.ms": int(ACK_TIMEOUT_S * 1000)}
+            | {
+                "error_cb": self._trouble,
+                "compression.type": "lz4",
+                "linger.ms": 2,
+                "acks": "all",
+                "message.timeout.ms": int(ACK_TIMEOUT_S * 1000),
+            }
         )
         self._closing = threading.Event()
         self._poller = threading.Thread(target=self._poll, name="bus-poller", daemon=True)
@@ -90,7 +96,9 @@ class KafkaBus:
         waiting = _Acknowledgements(asyncio.get_running_loop(), len(records))
         try:
             for record in records:
-                self._producer.produce(record.topic, record.value, record.key, on_delivery=waiting.take, headers=dict(record.headers))
+                self._producer.produce(
+                    record.topic, record.value, record.key, on_delivery=waiting.take, headers=dict(record.headers)
+                )
         except (BufferError, KafkaException) as error:
             raise BusUnavailable(f"Kafka at {self._kafka} takes no records for {records[0].topic}: {error}") from error
         try:
@@ -98,7 +106,9 @@ class KafkaBus:
         except TimeoutError:
             failure = "no answer"
         if failure is not None:
-            raise BusUnavailable(f"Kafka at {self._kafka} did not acknowledge {records[0].topic}: {failure}{self._reason()}")
+            raise BusUnavailable(
+                f"Kafka at {self._kafka} did not acknowledge {records[0].topic}: {failure}{self._reason()}"
+            )
         self._trouble.is_well()
 
     async def ping(self) -> None:

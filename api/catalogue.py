@@ -55,7 +55,10 @@ class Catalogue:
         """
         for route in routes:
             if len(route.definition) > MAX_ROUTE_BYTES:
-                raise Refused(422, f"route {route.id} of {route.points} points is too large: {len(route.definition)} bytes, at most {MAX_ROUTE_BYTES}")
+                raise Refused(
+                    422,
+                    f"route {route.id} of {route.points} points is too large: {len(route.definition)} bytes, at most {MAX_ROUTE_BYTES}",
+                )
         there = set(await self._state.route_ids())
         await self._publish(routes)
         await self._state.put_routes(routes)

@@ -62,7 +62,10 @@ async def _drain(parts: Services) -> None:
 
 
 async def _unsettled(parts: Services) -> list[Account]:
-    accounts = [await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally) for run_id in parts.tally.heard_of()]
+    accounts = [
+        await account_of(run_id, parts.stores.state, parts.stores.history, parts.tally)
+        for run_id in parts.tally.heard_of()
+    ]
     return [account for account in accounts if account is not None and account.missing > 0]
 
 

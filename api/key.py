@@ -22,7 +22,9 @@ def checked_key(key: str) -> str:
     InvalidInput : it is none; the message does not show it.
     """
     if not _KEY.fullmatch(key):
-        raise InvalidInput("an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends")
+        raise InvalidInput(
+            "an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends"
+        )
     return key
 
 

@@ -19,7 +19,8 @@ class KeysHidden(logging.Formatter):
 
     Parameters
     ----------
-    secrets : texts to hide wherever they stand. Hidden as well: keys in the addresses of WebSockets, also wrong ones, and names and passwords in addresses.
+    secrets : texts to hide wherever they stand. Hidden as well: keys in the addresses of WebSockets, also wrong ones,
+        and names and passwords in addresses.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:

@@ -129,9 +129,13 @@ class Settings(BaseSettings):
     @classmethod
     def _is_mongodb(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith(("mongodb://", "mongodb+srv://")):
-            raise ValueError("MONGODB_URL must begin with mongodb:// or mongodb+srv://")  # and is not shown: it may hold a password
+            raise ValueError(
+                "MONGODB_URL must begin with mongodb:// or mongodb+srv://"
+            )  # and is not shown: it may hold a password
         if value is not None and not _MONGODB.fullmatch(value.get_secret_value()):
-            raise ValueError(f"MONGODB_URL must be mongodb://name:password@host:port/database?options, the first and the last parts as needed; {HOW_TO_ENCODE}")
+            raise ValueError(
+                f"MONGODB_URL must be mongodb://name:password@host:port/database?options, the first and the last parts as needed; {HOW_TO_ENCODE}"
+            )
         return value
 
     @field_validator("elasticsearch_url")
@@ -139,14 +143,18 @@ class Settings(BaseSettings):
     def _is_elasticsearch(cls, value: SecretStr | None) -> SecretStr | None:
         for url in [] if value is None else value.get_secret_value().split(","):
             if not _HTTP.fullmatch(url.strip()):
-                raise ValueError(f"ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; {HOW_TO_ENCODE}")  # and is not shown
+                raise ValueError(
+                    f"ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; {HOW_TO_ENCODE}"
+                )  # and is not shown
         return value
 
     @field_validator("basemap")
     @classmethod
     def _is_a_network(cls, value: str) -> str:
         if value not in NETWORKS and not value.endswith(".npz"):
-            raise ValueError(f"BASEMAP must be one of {', '.join(NETWORKS)}, or a file that ends in .npz, found {value!r}")
+            raise ValueError(
+                f"BASEMAP must be one of {', '.join(NETWORKS)}, or a file that ends in .npz, found {value!r}"
+            )
         return value
 
     @property

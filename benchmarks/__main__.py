@@ -2,8 +2,9 @@
 
     python -m benchmarks [--only NAME ...] [--list] [--minutes N]
 
-Each module of this folder that has ``run()`` is one benchmark. It returns rows with `name`, `value`, `unit`, and where there is one `rival`,
-`rival_value` and `ratio` (how many times better than the rival, measured in the same run). The first row is the figure that its bar speaks of.
+Each module of this folder that has ``run()`` is one benchmark. It returns rows with `name`, `value`, `unit`, and where
+there is one `rival`, `rival_value` and `ratio` (how many times better than the rival, measured in the same run). The
+first row is the figure that its bar speaks of.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ FIELDS = ("name", "value", "unit", "rival", "rival_value", "ratio", "machine")
 
 def machine() -> str:
     """Return what the figures were measured on: cores, processor, memory, system, Python."""
-    model = next((line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
     memory = next((int(line.split()[1]) // 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
     return f"{os.cpu_count()} x {model}, {memory + 1} GiB, {platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}"
 
@@ -80,7 +84,14 @@ def main() -> int:
     for heading in ("benchmark", "value", "unit", "rival", "rival's value", "ratio"):
         table.add_column(heading, justify="right" if heading in {"value", "rival's value", "ratio"} else "left")
     for row in rows:
-        table.add_row(row["name"], _figure(row["value"]), row["unit"], row["rival"] or "", _figure(row["rival_value"]), _figure(row["ratio"]))
+        table.add_row(
+            row["name"],
+            _figure(row["value"]),
+            row["unit"],
+            row["rival"] or "",
+            _figure(row["rival_value"]),
+            _figure(row["ratio"]),
+        )
     Console(width=max(120, console.width)).print(table)
     for row in rows:
         print(json.dumps(row))

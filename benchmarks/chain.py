@@ -31,7 +31,13 @@ class Api:
         environment = {**found.environment(), "DATA_DIR": str(folder), "API_HOST": "127.0.0.1"}
         self.url, self.live_url = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws/live"
         self._children = [
-            Child(f"the API ({roles})", "api", [], {**environment, "PORT": str(number), "API_ROLES": roles}, folder / f"api-{number}.log")
+            Child(
+                f"the API ({roles})",
+                "api",
+                [],
+                {**environment, "PORT": str(number), "API_ROLES": roles},
+                folder / f"api-{number}.log",
+            )
             for roles, number in (("rest,live", port), ("state,history", other))
         ]
         self._found = found

@@ -1,9 +1,11 @@
 """The whole chain under 20,000 positions a second, all on this machine: simulation, Kafka, API, Elasticsearch and the stand-in for MongoDB, one viewer.
 
-Latencies are counted from when a position was due. Indexed is when Elasticsearch has confirmed it, as the API tells on `run.metrics`. The viewer sees
-everybody; a position is there when its socket has the frame. Before the measured run a shorter one warms up what compiles itself while it runs, and the seconds
-in which a fleet comes on the road are left out. Where 20,000 a second do not hold (2 s until indexed, 300 ms until viewed, a clean ledger), fewer are tried,
-until some do. Rows say how many cores each part used, and so what was the bound. The stand-in for MongoDB keeps what it stores in memory.
+Latencies are counted from when a position was due. Indexed is when Elasticsearch has confirmed it, as the API tells on
+`run.metrics`. The viewer sees everybody; a position is there when its socket has the frame. Before the measured run a
+shorter one warms up what compiles itself while it runs, and the seconds in which a fleet comes on the road are left
+out. Where 20,000 a second do not hold (2 s until indexed, 300 ms until viewed, a clean ledger), fewer are tried, until
+some do. Rows say how many cores each part used, and so what was the bound. The stand-in for MongoDB keeps what it
+stores in memory.
 """
 
 from __future__ import annotations
@@ -44,7 +46,11 @@ class _Found:
     @property
     def holds(self) -> bool:
         """Whether the bars hold; what was not measured does not."""
-        return self.is_clean and self.p99_ms.get("indexed", float("inf")) < INDEXED_P99_MS and self.viewer["age_p99_ms"] < VIEWER_P99_MS
+        return (
+            self.is_clean
+            and self.p99_ms.get("indexed", float("inf")) < INDEXED_P99_MS
+            and self.viewer["age_p99_ms"] < VIEWER_P99_MS
+        )
 
 
 def run() -> list[dict[str, Any]]:
@@ -60,10 +66,20 @@ def run() -> list[dict[str, Any]]:
             runs.append(_measured(found, api, folder, drivers))
     first, last = runs[0], runs[-1]
     rows = [
-        {"name": "chain_20k", "value": first.p99_ms.get("indexed"), "unit": "ms from due to indexed p99, whole fleet on the road"},
+        {
+            "name": "chain_20k",
+            "value": first.p99_ms.get("indexed"),
+            "unit": "ms from due to indexed p99, whole fleet on the road",
+        },
         *_rows("chain_20k", first),
     ]
-    rows.append({"name": "chain_20k.holds", "value": last.drivers if last.holds else 0, "unit": "positions/s at which the bars hold, of those tried"})
+    rows.append(
+        {
+            "name": "chain_20k.holds",
+            "value": last.drivers if last.holds else 0,
+            "unit": "positions/s at which the bars hold, of those tried",
+        }
+    )
     for one in runs[1:]:
         rows += _rows(f"chain_{one.drivers // 1000}k", one)
     return rows
@@ -87,18 +103,37 @@ def _measured(found: Services, api: Api, folder: Path, drivers: int) -> _Found:
     account = account_of(found.kafka.address, run_id)
     print(f"  {told} {account} {seen}; stored {ledger.stored:,}, missing {ledger.missing:,}", file=sys.stderr)
     p50_ms, p99_ms = ({segment: one.percentile_us(p) / 1000 for segment, one in hold.items()} for p in (50, 99))
-    return _Found(drivers, p50_ms, p99_ms, seen, used, told["produced"], ledger.stored, ledger.is_clean and account.missing == 0)
+    return _Found(
+        drivers, p50_ms, p99_ms, seen, used, told["produced"], ledger.stored, ledger.is_clean and account.missing == 0
+    )
 
 
 def _rows(name: str, found: _Found) -> list[dict[str, Any]]:
     rows = [
-        {"name": f"{name}.viewer_p99", "value": found.viewer["age_p99_ms"], "unit": "ms from due to the viewer's socket"},
+        {
+            "name": f"{name}.viewer_p99",
+            "value": found.viewer["age_p99_ms"],
+            "unit": "ms from due to the viewer's socket",
+        },
         {"name": f"{name}.viewer_p50", "value": found.viewer["age_p50_ms"], "unit": "ms"},
         {"name": f"{name}.indexed_p50", "value": found.p50_ms.get("indexed"), "unit": "ms from due"},
     ]
-    rows += [{"name": f"{name}.{segment}_p99", "value": p99_ms, "unit": "ms from due"} for segment, p99_ms in found.p99_ms.items()]
-    rows += [{"name": f"{name}.cores.{part}", "value": share, "unit": "cores"} for part, share in found.cores.items() if share >= 0.01]
-    rows.append({"name": f"{name}.positions_per_s", "value": found.produced / (RAMP_S / 2 + SETTLE_IN_S + HOLD_S), "unit": "positions/s"})
+    rows += [
+        {"name": f"{name}.{segment}_p99", "value": p99_ms, "unit": "ms from due"}
+        for segment, p99_ms in found.p99_ms.items()
+    ]
+    rows += [
+        {"name": f"{name}.cores.{part}", "value": share, "unit": "cores"}
+        for part, share in found.cores.items()
+        if share >= 0.01
+    ]
+    rows.append(
+        {
+            "name": f"{name}.positions_per_s",
+            "value": found.produced / (RAMP_S / 2 + SETTLE_IN_S + HOLD_S),
+            "unit": "positions/s",
+        }
+    )
     rows.append({"name": f"{name}.ledger_clean", "value": int(found.is_clean), "unit": "1 = clean"})
     return [*rows, {"name": f"{name}.stored", "value": found.stored, "unit": f"positions of {found.produced:,}"}]
 
@@ -110,5 +145,8 @@ def _scenario(drivers: int, hold_s: float) -> str:
 
 def _viewer(url: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "benchmarks/viewer.py", url, "--seconds", str(HOLD_S - 15)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "benchmarks/viewer.py", url, "--seconds", str(HOLD_S - 15)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
     )

@@ -1,7 +1,8 @@
 """The Elasticsearch sink of Kafka Connect, beside the API's own: the same records of one topic into the same Elasticsearch, in requests of the same size.
 
-Both have the partitions to themselves and start at the oldest record; the figure is documents a second from the first that is stored to the last. The sides
-take turns, each on fresh indices, and the best of some rounds counts: the worker's Java is slow until it is warm.
+Both have the partitions to themselves and start at the oldest record; the figure is documents a second from the first
+that is stored to the last. The sides take turns, each on fresh indices, and the best of some rounds counts: the
+worker's Java is slow until it is warm.
 """
 
 from __future__ import annotations
@@ -55,13 +56,27 @@ def run() -> list[dict[str, Any]]:
             services.stop()
     python = rates["python"]
     return [
-        {"name": name, "value": rates[side], "unit": "documents/s", "rival": "the API's sink (Python)", "rival_value": python, "ratio": rates[side] / python}
+        {
+            "name": name,
+            "value": rates[side],
+            "unit": "documents/s",
+            "rival": "the API's sink (Python)",
+            "rival_value": python,
+            "ratio": rates[side] / python,
+        }
         for name, side in (("connect_elastic_sink", "1 task"), ("connect_elastic_sink.two_tasks", "2 tasks"))
     ]
 
 
 def _produce(bootstrap: str, work: Work) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "compression.type": "lz4",
+            "linger.ms": 20,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
     for values in work.values:
         for number, value in enumerate(values):
             producer.produce(Topic.NEW_POSITION, value, b"%d" % (number % 10_000))
@@ -77,7 +92,9 @@ async def _rates(services: Services) -> dict[str, float]:
     best = dict.fromkeys(sides, 0.0)
     for number in range(ROUNDS):
         for name, start in list(sides.items())[:: 1 if number % 2 else -1]:
-            best[name] = max(best[name], await _rate(services.elasticsearch.address, f"bench-{name[0]}-{number}", start))
+            best[name] = max(
+                best[name], await _rate(services.elasticsearch.address, f"bench-{name[0]}-{number}", start)
+            )
     return best
 
 
@@ -94,7 +111,9 @@ async def _rate(url: str, prefix: str, start: Start) -> float:
             while (stored := await _stored(client, prefix)) < POSITIONS:
                 if not first:
                     first, began = stored, time.perf_counter()
-                assert time.perf_counter() < deadline, f"{prefix} has {stored} of {POSITIONS} positions after {WAIT_S:g} s"
+                assert time.perf_counter() < deadline, (
+                    f"{prefix} has {stored} of {POSITIONS} positions after {WAIT_S:g} s"
+                )
                 await asyncio.sleep(LOOK_S)
             rate = (POSITIONS - first) / (time.perf_counter() - began)
         finally:
@@ -105,7 +124,9 @@ async def _rate(url: str, prefix: str, start: Start) -> float:
 
 async def _stored(client: httpx.AsyncClient, prefix: str) -> int:
     """Return how many documents were ever put into the indices of positions; it needs no refresh."""
-    answer = await client.get(f"/{prefix}-positions-*/_stats/indexing", params={"filter_path": "_all.primaries.indexing.index_total"})
+    answer = await client.get(
+        f"/{prefix}-positions-*/_stats/indexing", params={"filter_path": "_all.primaries.indexing.index_total"}
+    )
     return int(answer.json().get("_all", {}).get("primaries", {}).get("indexing", {}).get("index_total", 0))
 
 
@@ -133,10 +154,20 @@ async def _python(services: Services, prefix: str) -> Callable[[], Awaitable[Non
 
 
 async def _connect(services: Services, prefix: str, tasks: int) -> Callable[[], Awaitable[None]]:
-    values = {"ELASTICSEARCH_URL": services.elasticsearch.address, "ELASTICSEARCH_PREFIX": prefix, "ELASTICSEARCH_INDEX_PERIOD": "day"}
+    values = {
+        "ELASTICSEARCH_URL": services.elasticsearch.address,
+        "ELASTICSEARCH_PREFIX": prefix,
+        "ELASTICSEARCH_INDEX_PERIOD": "day",
+    }
     [shipped] = read_connectors(FOLDER, ["elasticsearch-sink"])
-    sizes = {"batch.size": str(MAX_DOCUMENTS), "batch.bytes": str(MAX_BODY_BYTES), "max.in.flight.requests": str(MAX_REQUESTS)}
-    config = dict(filled(shipped, values).config) | sizes | {"tasks.max": str(tasks), "topics": Topic.NEW_POSITION.value}
+    sizes = {
+        "batch.size": str(MAX_DOCUMENTS),
+        "batch.bytes": str(MAX_BODY_BYTES),
+        "max.in.flight.requests": str(MAX_REQUESTS),
+    }
+    config = (
+        dict(filled(shipped, values).config) | sizes | {"tasks.max": str(tasks), "topics": Topic.NEW_POSITION.value}
+    )
     api = ConnectApi(services.connect.address)
     await asyncio.to_thread(api.put, prefix, config)
 

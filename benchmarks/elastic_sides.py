@@ -84,10 +84,24 @@ def prepared() -> Work:
     for seq in range(SECONDS):
         lat, lng, speed = chance.uniform(47.0, 47.3, n), chance.uniform(9.4, 9.7, n), chance.uniform(0, 30, n)
         due = BEGAN_MS + seq * 1000 + np.arange(n) % 1000
-        encoded += encoder.encode(rows, lat, lng, np.zeros(n, np.bool_), np.full(n, seq), due, speed, chance.uniform(0, 360, n), np.full(n, seq * 10.0))
+        encoded += encoder.encode(
+            rows,
+            lat,
+            lng,
+            np.zeros(n, np.bool_),
+            np.full(n, seq),
+            due,
+            speed,
+            chance.uniform(0, 360, n),
+            np.full(n, seq * 10.0),
+        )
     values = [encoded[first : first + BATCH] for first in range(0, POSITIONS, BATCH)]
     batches = [decode_positions(some).batch for some in values]
-    bodies = [position_lines(batch.take(some)) for batch in batches for some in portions(np.arange(len(batch)), np.full(len(batch), lines_bytes(batch)))]
+    bodies = [
+        position_lines(batch.take(some))
+        for batch in batches
+        for some in portions(np.arange(len(batch)), np.full(len(batch), lines_bytes(batch)))
+    ]
     return Work(values, batches, bodies)
 
 
@@ -100,7 +114,14 @@ def compared(name: str, side: str, rival: str, rival_side: str, found: list[dict
     """Return one line of a benchmark's result: the round whose ratio is the median one, so that a moment's noise on the machine decides nothing."""
     chosen = sorted(found, key=lambda rate: rate[side] / rate[rival_side])[len(found) // 2]
     value, rival_value = chosen[side], chosen[rival_side]
-    return {"name": name, "value": value, "unit": "positions/s", "rival": rival, "rival_value": rival_value, "ratio": value / rival_value}
+    return {
+        "name": name,
+        "value": value,
+        "unit": "positions/s",
+        "rival": rival,
+        "rival_value": rival_value,
+        "ratio": value / rival_value,
+    }
 
 
 async def _rates(url: str, work: Work, sides: dict[str, Side], rounds: int) -> list[dict[str, float]]:
@@ -108,7 +129,9 @@ async def _rates(url: str, work: Work, sides: dict[str, Side], rounds: int) -> l
     for number in range(rounds):
         order = list(sides.items())
         turn = order if number % 2 else order[::-1]
-        found.append({name: await _rate(url, f"bench-{name.replace('_', '-')}-{number}", work, side) for name, side in turn})
+        found.append(
+            {name: await _rate(url, f"bench-{name.replace('_', '-')}-{number}", work, side) for name, side in turn}
+        )
     return found
 
 
@@ -132,7 +155,8 @@ async def _rate(url: str, prefix: str, work: Work, side: Side) -> float:
         await client.close()
 
 
-# -- the sides -----------------------------------------------------------------------------------------------------------------------------------------
+# -- the sides
+# -----------------------------------------------------------------------------------------------------------------------------------------
 
 
 async def sink(work: Work, target: Target) -> None:
@@ -184,10 +208,15 @@ def actions(work: Work, target: Target) -> Iterator[dict[str, Any]]:
     """Give a dictionary for each position, as one would write it at first."""
     index = f"{target.prefix}-{INDEX}"
     for batch in work.batches:
-        ids = [getattr(batch, name).astype(str).tolist() for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")]
+        ids = [
+            getattr(batch, name).astype(str).tolist()
+            for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")
+        ]
         names = ("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m")
         numbers = [getattr(batch, name).tolist() for name in names]
-        for route, client, delivery, driver, run, lat, lng, finished, seq, time_ms, speed, bearing, distance in zip(*ids, *numbers, strict=True):
+        for route, client, delivery, driver, run, lat, lng, finished, seq, time_ms, speed, bearing, distance in zip(
+            *ids, *numbers, strict=True
+        ):
             document = {
                 "routeId": route,
                 "clientId": client,

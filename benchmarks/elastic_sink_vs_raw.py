@@ -1,7 +1,8 @@
 """The history sink into Elasticsearch, beside raw bulk requests of the very bytes that it sends, prepared beforehand, as many at the same time.
 
-What the sink adds: making the bytes from columns, cutting them, and looking through the answer document by document. Positions as the history sink gets
-them, 20,000 a write; each side on fresh indices with the same templates, in turns; told is the round with the median ratio.
+What the sink adds: making the bytes from columns, cutting them, and looking through the answer document by document.
+Positions as the history sink gets them, 20,000 a write; each side on fresh indices with the same templates, in turns;
+told is the round with the median ratio.
 """
 
 from __future__ import annotations
@@ -10,7 +11,18 @@ import time
 from typing import Any
 
 from api.stores.elastic.lines import position_lines
-from benchmarks.elastic_sides import POSITIONS, ROUNDS, Work, compared, own_elasticsearch, prepared, rates, raw, sink, sink_from_kafka
+from benchmarks.elastic_sides import (
+    POSITIONS,
+    ROUNDS,
+    Work,
+    compared,
+    own_elasticsearch,
+    prepared,
+    rates,
+    raw,
+    sink,
+    sink_from_kafka,
+)
 
 
 def run() -> list[dict[str, Any]]:

@@ -1,8 +1,9 @@
 """What the embedded broker costs once it has run for a while: its processor time while 300 couriers report, after five minutes of their positions.
 
-Three readers follow the newest positions, as the stores and the live map do. The rival is the same broker with 64 partitions and two driver actors: nearly
-every record is then a batch of its own, and the broker finds an offset by walking the batches of a partition from the oldest on. The five minutes are
-produced as fast as they are acknowledged, tick by tick, so that the batches are those of a run.
+Three readers follow the newest positions, as the stores and the live map do. The rival is the same broker with 64
+partitions and two driver actors: nearly every record is then a batch of its own, and the broker finds an offset by
+walking the batches of a partition from the oldest on. The five minutes are produced as fast as they are acknowledged,
+tick by tick, so that the batches are those of a run.
 """
 
 from __future__ import annotations
@@ -121,7 +122,10 @@ def _cost(positions_per_s: float, actors: int) -> float:
 
 def run() -> list[dict[str, Any]]:
     """Return what the broker costs beside its rival."""
-    ours, rival = _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors), _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS)
+    ours, rival = (
+        _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors),
+        _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS),
+    )
     return [
         {
             "name": "embedded_broker",

@@ -1,7 +1,8 @@
 """The whole chain on this machine: 10,000 drivers at 1 Hz for 60 s, embedded broker, both stores and the live map on, one viewer who sees everybody.
 
-The figure is the 99th percentile of lateness, from the instant at which a position was due until it was handed to Kafka, over the whole run. The rival is
-one asyncio task per driver on the same broker, alone on the machine: without stores, map or viewer.
+The figure is the 99th percentile of lateness, from the instant at which a position was due until it was handed to
+Kafka, over the whole run. The rival is one asyncio task per driver on the same broker, alone on the machine: without
+stores, map or viewer.
 """
 
 from __future__ import annotations
@@ -67,7 +68,14 @@ def _chain() -> tuple[dict[str, Any], Report]:
 
 def _rival() -> dict[str, Any]:
     with EmbeddedBroker() as broker:
-        command = [sys.executable, "-m", "benchmarks.rivals.asyncio_drivers", broker.bootstrap, str(DRIVERS), str(RIVAL_SECONDS)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.rivals.asyncio_drivers",
+            broker.bootstrap,
+            str(DRIVERS),
+            str(RIVAL_SECONDS),
+        ]
         return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
@@ -86,10 +94,17 @@ def run() -> list[dict[str, Any]]:
             "ratio": late_rival / lateness,
         },
         {"name": "embedded_run.browser_p99_ms", "value": seen.age_ms(99), "unit": "ms from due to the viewer's socket"},
-        {"name": "embedded_run.browser_p99_after_5_s_ms", "value": seen.age_ms(99, after_s=5), "unit": "ms, without the burst of 10,000 starts"},
+        {
+            "name": "embedded_run.browser_p99_after_5_s_ms",
+            "value": seen.age_ms(99, after_s=5),
+            "unit": "ms, without the burst of 10,000 starts",
+        },
         {"name": "embedded_run.browser_p50_ms", "value": seen.age_ms(50), "unit": "ms from due to the viewer's socket"},
         {"name": "embedded_run.viewer_positions", "value": seen.positions, "unit": "positions seen by the viewer"},
         {"name": "embedded_run.lateness_max_ms", "value": told["latenessMaxMs"], "unit": "ms"},
     ]
-    rows += [{"name": f"embedded_run.{name}", "value": told[name], "unit": "positions"} for name in ("produced", "acked", "stored", "missing", "duplicated")]
+    rows += [
+        {"name": f"embedded_run.{name}", "value": told[name], "unit": "positions"}
+        for name in ("produced", "acked", "stored", "missing", "duplicated")
+    ]
     return [*rows, {"name": "embedded_run.ledger_clean", "value": int(told["clean"]), "unit": "1 = clean"}]

@@ -23,9 +23,16 @@ def run() -> list[dict[str, Any]]:
 
     ids = [decode_positions(batch).batch.delivery_id for batch in batches]
     interner = Interner()
-    numbers = {word: number for batch in ids for word, number in zip(batch.tolist(), interner.intern(batch).tolist(), strict=True)}
+    numbers = {
+        word: number
+        for batch in ids
+        for word, number in zip(batch.tolist(), interner.intern(batch).tolist(), strict=True)
+    }
     rate |= best_rates(
-        {"interner": interner.intern, "dict": lambda batch: np.fromiter(map(numbers.__getitem__, batch.tolist()), np.int64, len(batch))},
+        {
+            "interner": interner.intern,
+            "dict": lambda batch: np.fromiter(map(numbers.__getitem__, batch.tolist()), np.int64, len(batch)),
+        },
         ids,
     )
     return [
@@ -41,5 +48,16 @@ def _with_orjson(values: list[bytes]) -> tuple[list[str], np.ndarray[Any, Any]]:
         record = orjson.loads(value)
         lat, lng = record["position"]
         ids.append((record["routeId"], record["clientId"], record["deliveryId"], record["driverId"], record["runId"]))
-        numbers.append((lat, lng, record["finished"], record["seq"], record["eventTime"], record["speed"], record["bearing"], record["distance"]))
+        numbers.append(
+            (
+                lat,
+                lng,
+                record["finished"],
+                record["seq"],
+                record["eventTime"],
+                record["speed"],
+                record["bearing"],
+                record["distance"],
+            )
+        )
     return ids, np.array(numbers, np.float64)  # type: ignore[return-value]

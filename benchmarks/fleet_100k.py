@@ -1,9 +1,10 @@
 """The largest fleet of the bars: 100,000 drivers at 1 Hz for 60 s, from the shipped simulation to a real broker's acknowledgements.
 
-The fleet is on the road within 20 s and stays for 60. Lateness counts every position of the run, those of the ramp included, from when it was due until it
-was handed to Kafka. Nothing is believed: the topic is read from its beginning, and every delivery's last event says how many positions there must be.
-Memory is that of the driver actors' processes, against a run of the same scenario with 10,000 drivers: so many that every actor has the plan of nearly every
-road and vehicle class in both runs, for plans are what roads take and not what drivers do.
+The fleet is on the road within 20 s and stays for 60. Lateness counts every position of the run, those of the ramp
+included, from when it was due until it was handed to Kafka. Nothing is believed: the topic is read from its beginning,
+and every delivery's last event says how many positions there must be. Memory is that of the driver actors' processes,
+against a run of the same scenario with 10,000 drivers: so many that every actor has the plan of nearly every road and
+vehicle class in both runs, for plans are what roads take and not what drivers do.
 """
 
 from __future__ import annotations
@@ -37,19 +38,52 @@ def run() -> list[dict[str, Any]]:
         print(f"  {told}, {account}", file=sys.stderr)
     planned = DRIVERS * (RAMP_S / 2 + HOLD_S)
     memory = {title: (many.resident(title) - few.resident(title)) / (DRIVERS - FEW) for title in (DRIVER, DISPATCHER)}
-    lost = max(told["produced"] - told["acked"], 0) + told["failed"] + abs(told["produced"] - account.different) + account.missing
+    lost = (
+        max(told["produced"] - told["acked"], 0)
+        + told["failed"]
+        + abs(told["produced"] - account.different)
+        + account.missing
+    )
     return [
-        {"name": "fleet_100k.lateness_p99", "value": told["latenessP99Ms"], "unit": "ms from due to handed to Kafka, ramp included"},
-        {"name": "fleet_100k.lateness_p99_in_hold", "value": _p99_ms(hold, "produced"), "unit": "ms, of the 60 s at 100,000 alone"},
-        {"name": "fleet_100k.acked_p99_in_hold", "value": _p99_ms(hold, "acked"), "unit": "ms from due to acknowledged by Kafka, of the 60 s at 100,000 alone"},
+        {
+            "name": "fleet_100k.lateness_p99",
+            "value": told["latenessP99Ms"],
+            "unit": "ms from due to handed to Kafka, ramp included",
+        },
+        {
+            "name": "fleet_100k.lateness_p99_in_hold",
+            "value": _p99_ms(hold, "produced"),
+            "unit": "ms, of the 60 s at 100,000 alone",
+        },
+        {
+            "name": "fleet_100k.acked_p99_in_hold",
+            "value": _p99_ms(hold, "acked"),
+            "unit": "ms from due to acknowledged by Kafka, of the 60 s at 100,000 alone",
+        },
         {"name": "fleet_100k.lateness_p50", "value": told["latenessP50Ms"], "unit": "ms"},
         {"name": "fleet_100k.lateness_max", "value": told["latenessMaxMs"], "unit": "ms"},
-        {"name": "fleet_100k.lost", "value": lost, "unit": "positions; produced, acknowledged and found on the topic differ by so many"},
+        {
+            "name": "fleet_100k.lost",
+            "value": lost,
+            "unit": "positions; produced, acknowledged and found on the topic differ by so many",
+        },
         {"name": "fleet_100k.produced", "value": told["produced"], "unit": f"positions of {planned:,.0f} planned"},
         {"name": "fleet_100k.memory_per_driver", "value": memory[DRIVER], "unit": "bytes of the driver actors"},
-        {"name": "fleet_100k.memory_per_driver.dispatcher", "value": memory[DISPATCHER], "unit": "bytes of the dispatcher"},
-        {"name": "fleet_100k.positions_per_s", "value": told["produced"] / (RAMP_S / 2 + HOLD_S), "unit": "positions/s while the whole fleet is on the road"},
-        {"name": "fleet_100k.cpu", "value": many.cpu_s(DRIVER) / told["produced"] * 1e6, "unit": "us of the actors' processor time a position, start included"},
+        {
+            "name": "fleet_100k.memory_per_driver.dispatcher",
+            "value": memory[DISPATCHER],
+            "unit": "bytes of the dispatcher",
+        },
+        {
+            "name": "fleet_100k.positions_per_s",
+            "value": told["produced"] / (RAMP_S / 2 + HOLD_S),
+            "unit": "positions/s while the whole fleet is on the road",
+        },
+        {
+            "name": "fleet_100k.cpu",
+            "value": many.cpu_s(DRIVER) / told["produced"] * 1e6,
+            "unit": "us of the actors' processor time a position, start included",
+        },
     ]
 
 

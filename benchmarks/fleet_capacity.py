@@ -1,7 +1,8 @@
 """The greatest fleet that holds, from the shipped simulation to a real broker's acknowledgements, found by the capacity search of ``loadtest --find-capacity``.
 
-A fleet holds if, while it is on the road whole, its positions are handed to Kafka within 200 ms of when they are due (p99), none fails, and all are
-acknowledged. Every probe is a run of its own on the same broker. API and stores are not there: they would be the bound.
+A fleet holds if, while it is on the road whole, its positions are handed to Kafka within 200 ms of when they are due
+(p99), none fails, and all are acknowledged. Every probe is a run of its own on the same broker. API and stores are not
+there: they would be the bound.
 """
 
 from __future__ import annotations
@@ -36,7 +37,13 @@ def run() -> list[dict[str, Any]]:
     rows = [{"name": "fleet_capacity", "value": capacity.highest, "unit": f"drivers at 1 Hz, {sureness}; {failed}"}]
     for number, probe in enumerate(capacity.probes, 1):
         figures = ", ".join(f"{name} {value:,.0f}" for name, value in probe.figures.items())
-        rows.append({"name": f"fleet_capacity.probe_{number}", "value": probe.drivers, "unit": f"drivers: {probe.outcome.value}; {figures}"})
+        rows.append(
+            {
+                "name": f"fleet_capacity.probe_{number}",
+                "value": probe.drivers,
+                "unit": f"drivers: {probe.outcome.value}; {figures}",
+            }
+        )
     return rows
 
 

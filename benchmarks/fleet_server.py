@@ -3,8 +3,9 @@
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --ui ui/dist
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --copies 4 3    # a city of 42 x 67 km: the roads four times across and three times down
 
-For work on the UI and for measuring the map alone. The fleet drives the shipped network and is under way when the server starts. Records are encoded and
-decoded as they would be for Kafka. REST is reduced to what the page asks for when it opens.
+For work on the UI and for measuring the map alone. The fleet drives the shipped network and is under way when the
+server starts. Records are encoded and decoded as they would be for Kafka. REST is reduced to what the page asks for
+when it opens.
 """
 
 from __future__ import annotations
@@ -68,15 +69,22 @@ class Source:
     """A continuous fleet, paced by the wall clock, whose records go straight into a hub."""
 
     def __init__(self, drivers: int, copies: tuple[int, int] = (1, 1)) -> None:
-        scenario = Scenario.from_toml(SCENARIO.format(drivers=drivers, routes=max(50, min(1000, drivers))), "fleet-server")
+        scenario = Scenario.from_toml(
+            SCENARIO.format(drivers=drivers, routes=max(50, min(1000, drivers))), "fleet-server"
+        )
         assert scenario.network is not None
         network = shipped_network("liechtenstein")
-        found = network.random_routes(scenario.network.routes, scenario.seed, min_length_m=scenario.network.min_length_m)
+        found = network.random_routes(
+            scenario.network.routes, scenario.seed, min_length_m=scenario.network.min_length_m
+        )
         west, east = float(network.lng_deg.min()), float(network.lng_deg.max())
         south, north = float(network.lat_deg.min()), float(network.lat_deg.max())
         across, down = copies
         self.bounds = (west, south - (down - 1) * (north - south), west + across * (east - west), north)
-        self.routes = [moved(route, -(i // across % down) * (north - south), i % across * (east - west)) for i, route in enumerate(found)]
+        self.routes = [
+            moved(route, -(i // across % down) * (north - south), i % across * (east - west))
+            for i, route in enumerate(found)
+        ]
         self.drivers = drivers
         self._simulation = FleetSimulation(RUN)
         self._simulation.define_routes(self.routes)
@@ -114,7 +122,14 @@ class Source:
     def _news(self, seq: int, now_ms: int) -> RunEvent:
         clock = [float(self._began_ms), float(self._began_ms), 1.0]
         return RunEvent(
-            run_id=RUN, state=RunState.RUNNING, seq=seq, event_time=now_ms, clock=clock, drivers=self.drivers, active=self._simulation.active, actors=1
+            run_id=RUN,
+            state=RunState.RUNNING,
+            seq=seq,
+            event_time=now_ms,
+            clock=clock,
+            drivers=self.drivers,
+            active=self._simulation.active,
+            actors=1,
         )
 
 
@@ -124,7 +139,9 @@ def moved(route: Route, lat_by_deg: float, lng_by_deg: float) -> Route:
         return route
     given = route.given
     lat, lng = route.lat_deg[given] + lat_by_deg, route.lng_deg[given] + lng_by_deg
-    return Route.from_points(route.id, route.title, lat, lng, limit_mps=route.limit_mps[given[:-1]], source=route.source)
+    return Route.from_points(
+        route.id, route.title, lat, lng, limit_mps=route.limit_mps[given[:-1]], source=route.source
+    )
 
 
 def create_app(drivers: int, ui: Path | None = None, copies: tuple[int, int] = (1, 1)) -> FastAPI:
@@ -144,12 +161,19 @@ def create_app(drivers: int, ui: Path | None = None, copies: tuple[int, int] = (
     @app.get("/config.json")
     async def config() -> dict[str, Any]:
         found = await basemap.streets()
-        return {"basemap": "liechtenstein", "version": "fleet-server", "attribution": found.attribution, "bounds": source.bounds}
+        return {
+            "basemap": "liechtenstein",
+            "version": "fleet-server",
+            "attribution": found.attribution,
+            "bounds": source.bounds,
+        }
 
     @app.get("/basemap/streets.geojson")
     async def streets() -> Response:
         found = await basemap.streets()
-        return Response(found.gzipped, media_type="application/geo+json", headers={"Content-Encoding": "gzip", "ETag": found.etag})
+        return Response(
+            found.gzipped, media_type="application/geo+json", headers={"Content-Encoding": "gzip", "ETag": found.etag}
+        )
 
     @app.get("/health/live")
     async def health() -> dict[str, str]:
@@ -202,7 +226,14 @@ def create_app(drivers: int, ui: Path | None = None, copies: tuple[int, int] = (
 def shown(route: Route) -> dict[str, Any]:
     """Return a route as the list of routes shows it."""
     start, end = ({"lat": route.lat_deg[i], "lng": route.lng_deg[i]} for i in (0, -1))
-    return {"_id": route.id, "title": route.title, "startPosition": start, "endPosition": end, "lengthM": route.length_m, "points": len(route.lat_deg)}
+    return {
+        "_id": route.id,
+        "title": route.title,
+        "startPosition": start,
+        "endPosition": end,
+        "lengthM": route.length_m,
+        "points": len(route.lat_deg),
+    }
 
 
 def main() -> None:
@@ -211,11 +242,25 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--drivers", type=int, default=1000)
     parser.add_argument("--ui", type=Path, default=None, help="folder of the built UI")
-    parser.add_argument("--copies", type=int, nargs=2, default=(1, 1), metavar=("ACROSS", "DOWN"), help="lay the roads out several times, for more room")
+    parser.add_argument(
+        "--copies",
+        type=int,
+        nargs=2,
+        default=(1, 1),
+        metavar=("ACROSS", "DOWN"),
+        help="lay the roads out several times, for more room",
+    )
     arguments = parser.parse_args()
     tune_process()  # as the API does
     app = create_app(arguments.drivers, arguments.ui, tuple(arguments.copies))
-    uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="warning", ws="websockets-sansio", ws_per_message_deflate=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=arguments.port,
+        log_level="warning",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+    )
 
 
 if __name__ == "__main__":

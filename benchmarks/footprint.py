@@ -1,8 +1,9 @@
 """What a driver and a position take: memory in a driver actor and in the live map, bytes on Kafka's and on Elasticsearch's disk, processor time
 of a process that sends by the clock and of the sink.
 
-There is no rival; `code-delivery size` counts with these figures (`cli/load/capacity/profile.json`). Positions are those of drivers on real streets, for made-up
-ones compress otherwise. On disk is what the server's own folder and its own account say, without replicas.
+There is no rival; `code-delivery size` counts with these figures (`cli/load/capacity/profile.json`). Positions are
+those of drivers on real streets, for made-up ones compress otherwise. On disk is what the server's own folder and its
+own account say, without replicas.
 """
 
 from __future__ import annotations
@@ -72,14 +73,19 @@ def run() -> list[dict[str, Any]]:
     memory = {name: (_in_a_process(name, MANY) - _in_a_process(name, FEW)) / (MANY - FEW) for name in MEMORY}
     rows: list[dict[str, Any]] = [
         {"name": "footprint", "value": memory["driver"], "unit": "bytes of memory a driver, in a driver actor"},
-        {"name": "footprint.live_vehicle", "value": memory["vehicle"], "unit": "bytes of memory a vehicle, in the live map"},
+        {
+            "name": "footprint.live_vehicle",
+            "value": memory["vehicle"],
+            "unit": "bytes of memory a vehicle, in the live map",
+        },
         *_kafka(),
         *asyncio.run(_elastic()),
     ]
     return rows
 
 
-# -- memory --------------------------------------------------------------------------------------------------------------------------------------------
+# -- memory
+# --------------------------------------------------------------------------------------------------------------------------------------------
 
 
 def _driver(drivers: int) -> object:
@@ -106,7 +112,9 @@ MEMORY = {"driver": _driver, "vehicle": _vehicle}
 
 
 def _in_a_process(name: str, drivers: int) -> int:
-    told = subprocess.run([sys.executable, "-m", "benchmarks.footprint", name, str(drivers)], check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.footprint", name, str(drivers)], check=True, capture_output=True, text=True
+    ).stdout
     return int(json.loads(told))
 
 
@@ -118,7 +126,8 @@ def _resident(name: str, drivers: int) -> int:
     return int(resident)
 
 
-# -- disk ----------------------------------------------------------------------------------------------------------------------------------------------
+# -- disk
+# ----------------------------------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -145,12 +154,24 @@ def _kafka() -> list[dict[str, Any]]:
             large = _paced(services.kafka.address, FULL)
         finally:
             services.stop()
-    rows = [{"name": "footprint.kafka", "value": on_disk / small.positions, "unit": f"bytes on disk a position, lz4, {DRIVERS:,} positions/s of one producer"}]
+    rows = [
+        {
+            "name": "footprint.kafka",
+            "value": on_disk / small.positions,
+            "unit": f"bytes on disk a position, lz4, {DRIVERS:,} positions/s of one producer",
+        }
+    ]
     for name, paced, drivers in (("driver_cpu", large, FULL), ("driver_cpu_few", small, DRIVERS)):
         what = f"{drivers:,} drivers at 1 Hz in one process, ticks of {TICK_MS} ms"
         late_ms = statistics.quantiles(paced.late_ms, n=100)[98]
         rows.append({"name": f"footprint.{name}", "value": paced.cpu_us, "unit": f"us of CPU a position, {what}"})
-        rows.append({"name": f"footprint.{name}.late", "value": late_ms, "unit": "ms from a tick's instant to its positions' being handed over, p99"})
+        rows.append(
+            {
+                "name": f"footprint.{name}.late",
+                "value": late_ms,
+                "unit": "ms from a tick's instant to its positions' being handed over, p99",
+            }
+        )
     return rows
 
 
@@ -190,11 +211,21 @@ async def _elastic() -> list[dict[str, Any]]:
         async with AsyncElasticsearch(url, request_timeout=120) as client:
             await client.indices.flush(index="footprint-positions*")
             await client.indices.forcemerge(index="footprint-positions*", max_num_segments=5)
-            stats = (await client.indices.stats(index="footprint-positions*", metric="store"))["_all"]["primaries"]["store"]["size_in_bytes"]
+            stats = (await client.indices.stats(index="footprint-positions*", metric="store"))["_all"]["primaries"][
+                "store"
+            ]["size_in_bytes"]
         await store.close()
     return [
-        {"name": "footprint.elastic", "value": stats / positions, "unit": f"bytes on disk a document, of {positions:,}"},
-        {"name": "footprint.sink_cpu", "value": cpu_s / positions * 1e6, "unit": "us of the sink's CPU a document, without reading Kafka"},
+        {
+            "name": "footprint.elastic",
+            "value": stats / positions,
+            "unit": f"bytes on disk a document, of {positions:,}",
+        },
+        {
+            "name": "footprint.sink_cpu",
+            "value": cpu_s / positions * 1e6,
+            "unit": "us of the sink's CPU a document, without reading Kafka",
+        },
     ]
 
 

@@ -1,6 +1,7 @@
 """Frames per second of the live map in headless Chromium without a GPU, 10,000 couriers moving, beside the same page with 100.
 
-The vehicles come from `benchmarks.fleet_server` (an engine fleet behind the real live socket), so that Kafka and Ray do not share the cores with the browser.
+The vehicles come from `benchmarks.fleet_server` (an engine fleet behind the real live socket), so that Kafka and Ray do
+not share the cores with the browser.
 """
 
 from __future__ import annotations
@@ -29,12 +30,28 @@ def _free_port() -> int:
 def _measure(drivers: int) -> dict[str, Any]:
     """Return what the page says of itself: fps, milliseconds to the first vehicles, vehicles shown."""
     port = _free_port()
-    command = [sys.executable, str(ROOT / "benchmarks" / "fleet_server.py"), "--port", str(port), "--drivers", str(drivers), "--ui", str(ROOT / "ui" / "dist")]
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "fleet_server.py"),
+        "--port",
+        str(port),
+        "--drivers",
+        str(drivers),
+        "--ui",
+        str(ROOT / "ui" / "dist"),
+    ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url)
-        done = subprocess.run(["node", "e2e/fps.mjs", url, str(SECONDS)], cwd=ROOT / "ui", capture_output=True, text=True, check=True, timeout=180)
+        done = subprocess.run(
+            ["node", "e2e/fps.mjs", url, str(SECONDS)],
+            cwd=ROOT / "ui",
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=180,
+        )
         return dict(json.loads(done.stdout.strip().splitlines()[-1]))
     finally:
         server.terminate()
@@ -59,7 +76,14 @@ def run() -> list[dict[str, Any]]:
     few = _measure(100)
     ratio = found["fps"] / few["fps"]
     return [
-        {"name": "map_fps", "value": found["fps"], "unit": "frames/s", "rival": "the same page with 100 movers", "rival_value": few["fps"], "ratio": ratio},
+        {
+            "name": "map_fps",
+            "value": found["fps"],
+            "unit": "frames/s",
+            "rival": "the same page with 100 movers",
+            "rival_value": few["fps"],
+            "ratio": ratio,
+        },
         {
             "name": "map_fps.first_vehicle_ms",
             "value": found["first_vehicle_ms"],

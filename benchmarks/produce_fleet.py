@@ -3,8 +3,9 @@
     python -m benchmarks.produce_fleet BOOTSTRAP WARMUP RECORDS
     python -m benchmarks.produce_fleet --points | --records
 
-It does what a driver actor does, without Ray and without waiting for the clock: `FleetSimulation.advance`, then the publisher that the settings name.
-Prints one JSON object; seconds are those from the first record after the warm-up until the last acknowledgement.
+It does what a driver actor does, without Ray and without waiting for the clock: `FleetSimulation.advance`, then the
+publisher that the settings name. Prints one JSON object; seconds are those from the first record after the warm-up
+until the last acknowledgement.
 """
 
 from __future__ import annotations
@@ -100,7 +101,14 @@ def main(bootstrap: str, warmup: int, records: int) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["--points"]:
-            print(json.dumps([list(zip(road.lat_deg.round(7).tolist(), road.lng_deg.round(7).tolist(), strict=True)) for road in routes()]))
+            print(
+                json.dumps(
+                    [
+                        list(zip(road.lat_deg.round(7).tolist(), road.lng_deg.round(7).tolist(), strict=True))
+                        for road in routes()
+                    ]
+                )
+            )
         case ["--records"]:
             sys.stdout.buffer.write(b"\n".join(Fleet().values(MAX_TICK_RECORDS)))
         case [address, first, count]:

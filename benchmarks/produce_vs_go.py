@@ -1,6 +1,7 @@
 """Producing to a real broker, against Go: one process that interpolates, encodes and sends, beside one that sends stored points.
 
-The rivals are `benchmarks/rivals/go_producer`, with the client that the ancestor used and with the fastest one; the first row is against the faster of the two.
+The rivals are `benchmarks/rivals/go_producer`, with the client that the ancestor used and with the fastest one; the
+first row is against the faster of the two.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder, broker() as bootstrap:
         program = Path(folder) / "go_producer"
         subprocess.run(["go", "build", "-o", str(program), "."], cwd=SOURCE, check=True)
-        sides: dict[str, Side] = {"ours": ours} | {name: _go(program, client, points.encode()) for name, client in CLIENTS.items()}
+        sides: dict[str, Side] = {"ours": ours} | {
+            name: _go(program, client, points.encode()) for name, client in CLIENTS.items()
+        }
         found = by_turns(sides, bootstrap)
     fastest, other = sorted(CLIENTS, key=lambda name: -found[name].rate)
     return compared("produce_vs_go", found, {fastest: "", other: "." + CLIENTS[other]})
@@ -33,6 +36,11 @@ def run() -> list[dict[str, Any]]:
 def _go(program: Path, client: str, points: bytes) -> Side:
     def side(bootstrap: str) -> Round:
         amount = ["-warmup", str(WARMUP), "-records", str(RECORDS)]
-        return told_round(measured([str(program), "-bootstrap", bootstrap, "-topic", Topic.NEW_POSITION.value, "-client", client, *amount], points))
+        return told_round(
+            measured(
+                [str(program), "-bootstrap", bootstrap, "-topic", Topic.NEW_POSITION.value, "-client", client, *amount],
+                points,
+            )
+        )
 
     return side

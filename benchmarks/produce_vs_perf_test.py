@@ -1,7 +1,7 @@
 """Producing to a real broker, against Kafka's own kafka-producer-perf-test: one process that makes records beside one that sends ready ones.
 
-It sends as many bytes a record as we do: the first row is against its random letters, as everybody runs it; the second against our very records, read from a
-file, which compress as ours do. Its records have no key.
+It sends as many bytes a record as we do: the first row is against its random letters, as everybody runs it; the second
+against our very records, read from a file, which compress as ours do. Its records have no key.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.producing import RECORDS, WARMUP, Round, Side, broker, by_turns, compared, measured, ours, perf_test_round
+from benchmarks.producing import (
+    RECORDS,
+    WARMUP,
+    Round,
+    Side,
+    broker,
+    by_turns,
+    compared,
+    measured,
+    ours,
+    perf_test_round,
+)
 from cli.local.services import tools
 from cli.local.services.fetch import jars
 from cli.local.services.folders import default_cache
@@ -30,8 +41,12 @@ def run() -> list[dict[str, Any]]:
         file = Path(folder) / "records"
         file.write_text(records)
         letters, ready = _perf_test(["--record-size", str(mean)], mean), _perf_test(["--payload-file", str(file)], mean)
-        found = by_turns({"ours": ours, "perf-test, random letters": letters, "perf-test, our records": ready}, bootstrap)
-    return compared("produce_vs_perf_test", found, {"perf-test, random letters": "", "perf-test, our records": ".our_records"})
+        found = by_turns(
+            {"ours": ours, "perf-test, random letters": letters, "perf-test, our records": ready}, bootstrap
+        )
+    return compared(
+        "produce_vs_perf_test", found, {"perf-test, random letters": "", "perf-test, our records": ".our_records"}
+    )
 
 
 def _perf_test(payload: list[str], mean_bytes: int) -> Side:
@@ -40,7 +55,14 @@ def _perf_test(payload: list[str], mean_bytes: int) -> Side:
 
     def side(bootstrap: str) -> Round:
         properties = ["--command-property", f"bootstrap.servers={bootstrap}", *PROPERTIES]
-        tool = [tools.java().java, "-cp", class_path, "org.apache.kafka.tools.ProducerPerformance", "--topic", Topic.NEW_POSITION.value]
+        tool = [
+            tools.java().java,
+            "-cp",
+            class_path,
+            "org.apache.kafka.tools.ProducerPerformance",
+            "--topic",
+            Topic.NEW_POSITION.value,
+        ]
         return perf_test_round([*tool, *amount, *payload, *properties], mean_bytes)
 
     return side

@@ -1,7 +1,8 @@
 """What the producing benchmarks share: a broker of their own, sides that take turns, medians.
 
-Each side is one process that sends at full speed to the same topic of 12 partitions, every record acknowledged by every replica (there is one), idempotence
-on, lz4. A side's rate is the median of its rounds, and so is the processor time of its process; what the broker does for it is not in that.
+Each side is one process that sends at full speed to the same topic of 12 partitions, every record acknowledged by every
+replica (there is one), idempotence on, lz4. A side's rate is the median of its rounds, and so is the processor time of
+its process; what the broker does for it is not in that.
 """
 
 from __future__ import annotations
@@ -54,14 +55,18 @@ def broker() -> Iterator[str]:
 
 def ours(bootstrap: str) -> Round:
     """Our side: simulate, encode, produce."""
-    return told_round(measured([sys.executable, "-m", "benchmarks.produce_fleet", bootstrap, str(WARMUP), str(RECORDS)]))
+    return told_round(
+        measured([sys.executable, "-m", "benchmarks.produce_fleet", bootstrap, str(WARMUP), str(RECORDS)])
+    )
 
 
 def measured(command: list[str], stdin: bytes = b"") -> str:
     """Run one side; return what it printed."""
     found = subprocess.run(command, input=stdin, capture_output=True, check=False)
     if found.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with exit code {found.returncode}: {found.stderr.decode(errors='replace')[-2000:]}")
+        raise RuntimeError(
+            f"{' '.join(command)} ended with exit code {found.returncode}: {found.stderr.decode(errors='replace')[-2000:]}"
+        )
     return found.stdout.decode()
 
 
@@ -70,7 +75,9 @@ def told_round(told: str) -> Round:
     result = json.loads(told)
     if result["failed"]:
         raise RuntimeError(f"{result['failed']} records failed")
-    return Round(result["records"] / result["seconds"], result["cpu_seconds"] / result["records"] * 1e6, result["mean_bytes"])
+    return Round(
+        result["records"] / result["seconds"], result["cpu_seconds"] / result["records"] * 1e6, result["mean_bytes"]
+    )
 
 
 def perf_test_round(command: list[str], mean_bytes: float) -> Round:
@@ -92,9 +99,15 @@ def by_turns(sides: Mapping[str, Side], bootstrap: str) -> dict[str, Round]:
     for turn in range(ROUNDS):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             rounds[name].append(sides[name](bootstrap))
-            print(f"  {name}: {rounds[name][-1].rate:,.0f} records/s, {rounds[name][-1].cpu_us:.2f} us of processor time a record", file=sys.stderr)
+            print(
+                f"  {name}: {rounds[name][-1].rate:,.0f} records/s, {rounds[name][-1].cpu_us:.2f} us of processor time a record",
+                file=sys.stderr,
+            )
     return {
-        name: Round(*(statistics.median(getattr(one, field) for one in found) for field in ("rate", "cpu_us", "mean_bytes"))) for name, found in rounds.items()
+        name: Round(
+            *(statistics.median(getattr(one, field) for one in found) for field in ("rate", "cpu_us", "mean_bytes"))
+        )
+        for name, found in rounds.items()
     }
 
 
@@ -105,7 +118,22 @@ def compared(name: str, found: Mapping[str, Round], rivals: Mapping[str, str]) -
     for rival, suffix in rivals.items():
         other = found[rival]
         sizes = f"{rival}, records of {other.mean_bytes:.0f} bytes (ours: {our.mean_bytes:.0f})"
-        rows.append({"name": name + suffix, "value": our.rate, "unit": "records/s", "rival": sizes, "rival_value": other.rate, "ratio": our.rate / other.rate})
-        cpu = {"value": our.cpu_us, "unit": "us of CPU a record", "rival": rival, "rival_value": other.cpu_us, "ratio": other.cpu_us / our.cpu_us}
+        rows.append(
+            {
+                "name": name + suffix,
+                "value": our.rate,
+                "unit": "records/s",
+                "rival": sizes,
+                "rival_value": other.rate,
+                "ratio": our.rate / other.rate,
+            }
+        )
+        cpu = {
+            "value": our.cpu_us,
+            "unit": "us of CPU a record",
+            "rival": rival,
+            "rival_value": other.cpu_us,
+            "ratio": other.cpu_us / our.cpu_us,
+        }
         rows.append({"name": f"{name}{suffix}.cpu", **cpu})
     return rows

@@ -1,8 +1,9 @@
 """Positions made by one core: ours interpolated and encoded, beside a Locust user per driver and an asyncio task per driver that send stored points.
 
-Every driver of every side tells one position a second by its own schedule, and every side hands its records to the same sink, which counts them. Each is one
-process; what counts is records a second of its processor time, so that nobody gains from a second core, nor from how large its fleet is. The last row is the
-asyncio tasks without a schedule: they wait for nothing, and are no generator any more, but bound what one could be.
+Every driver of every side tells one position a second by its own schedule, and every side hands its records to the same
+sink, which counts them. Each is one process; what counts is records a second of its processor time, so that nobody
+gains from a second core, nor from how large its fleet is. The last row is the asyncio tasks without a schedule: they
+wait for nothing, and are no generator any more, but bound what one could be.
 
 Locust comes from the package index into an environment that lives as long as the benchmark, and is not ours.
 """
@@ -30,7 +31,11 @@ DRIVERS = {"asyncio": 20_000, "asyncio_free": 1_000, "locust": 5_000}
 TICK_MS = 50
 """As a driver actor ticks."""
 
-TITLES = {"locust": "Locust {}, a user per driver", "asyncio": "an asyncio task per driver", "asyncio_free": "asyncio tasks without a schedule"}
+TITLES = {
+    "locust": "Locust {}, a user per driver",
+    "asyncio": "an asyncio task per driver",
+    "asyncio_free": "asyncio tasks without a schedule",
+}
 
 
 def run() -> list[dict[str, Any]]:
@@ -48,9 +53,15 @@ def run() -> list[dict[str, Any]]:
         for _ in range(ROUNDS):
             for name, command in sides.items():
                 rounds[name].append(_told(command))
-    found = {name: _Side(statistics.median(one.records / one.cpu_seconds for one in told), told[0].mean_bytes) for name, told in rounds.items()}
+    found = {
+        name: _Side(statistics.median(one.records / one.cpu_seconds for one in told), told[0].mean_bytes)
+        for name, told in rounds.items()
+    }
     suffixes = {"locust": "", "asyncio": ".asyncio", "asyncio_free": ".asyncio_without_schedule"}
-    return [_row(f"rate_vs_locust{suffix}", found["ours"], found[name], TITLES[name].format(version)) for name, suffix in suffixes.items()]
+    return [
+        _row(f"rate_vs_locust{suffix}", found["ours"], found[name], TITLES[name].format(version))
+        for name, suffix in suffixes.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -75,14 +86,18 @@ def _locust(folder: Path) -> tuple[str, str]:
     """Make an environment with Locust; return its Python and Locust's version."""
     venv.create(folder / "locust", with_pip=True)
     python = str(folder / "locust" / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "locust", "orjson"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "locust", "orjson"], check=True, stdout=subprocess.DEVNULL
+    )
     asked = "import importlib.metadata; print(importlib.metadata.version('locust'))"
     return python, subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _told(command: list[str]) -> Told:
     here = Path(__file__).resolve().parents[1]
-    found = subprocess.run(command, cwd=here, env={**os.environ, "PYTHONPATH": str(here)}, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        command, cwd=here, env={**os.environ, "PYTHONPATH": str(here)}, capture_output=True, text=True, check=False
+    )
     lines = [line for line in found.stdout.splitlines() if line.startswith("{")]
     if not lines:
         raise RuntimeError(f"{' '.join(command)} told nothing: {found.stderr[-2000:]}")

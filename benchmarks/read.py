@@ -1,7 +1,7 @@
 """Reading positions from a real broker in one process: consume, decode, bring the live map's hub up to date; beside a JSON library and a dict, one by one.
 
-Each reader is a process of its own that reads the same topic from its beginning; the two take turns, and the best of some rounds counts. Then the same work
-once more, a step at a time, to say where its time goes.
+Each reader is a process of its own that reads the same topic from its beginning; the two take turns, and the best of
+some rounds counts. Then the same work once more, a step at a time, to say where its time goes.
 """
 
 from __future__ import annotations
@@ -62,16 +62,28 @@ def measure(bootstrap: str, positions: int = POSITIONS) -> list[dict[str, Any]]:
     steps = _in_a_process("steps", bootstrap)
     ours, rival = rates["ours"], rates["rival"]
     rows: list[dict[str, Any]] = [
-        {"name": "read", "value": ours, "unit": "positions/s", "rival": "orjson and a dict, per record", "rival_value": rival, "ratio": ours / rival}
+        {
+            "name": "read",
+            "value": ours,
+            "unit": "positions/s",
+            "rival": "orjson and a dict, per record",
+            "rival_value": rival,
+            "ratio": ours / rival,
+        }
     ]
-    return rows + [{"name": f"read.{name}", "value": seconds / steps["positions"] * 1e6, "unit": "µs/position"} for name, seconds in steps["steps"].items()]
+    return rows + [
+        {"name": f"read.{name}", "value": seconds / steps["positions"] * 1e6, "unit": "µs/position"}
+        for name, seconds in steps["steps"].items()
+    ]
 
 
 def _produce(bootstrap: str, positions: int) -> None:
     """Fill the topic as drivers do: each second every one of them, each delivery in its partition."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     admin.create_topics([NewTopic(TOPIC, num_partitions=PARTITIONS, replication_factor=1)])[TOPIC].result(20)
-    producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 5, "batch.size": 262_144})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 5, "batch.size": 262_144}
+    )
     encoder, chance = PositionEncoder(), np.random.default_rng(1)
     names = [f"live-car-{i:05d}-3" for i in range(DRIVERS)]
     rows = encoder.add_rows(

@@ -67,6 +67,20 @@ def run() -> list[dict[str, object]]:
             "rival_value": rival,
             "ratio": rival / ours,
         },
-        {"name": "roads_import.edges", "value": _network().n_edges, "unit": "edges", "rival": None, "rival_value": None, "ratio": None},
-        {"name": "roads_import.csv_points_s", "value": points / csv_s, "unit": "points/s", "rival": None, "rival_value": None, "ratio": None},
+        {
+            "name": "roads_import.edges",
+            "value": _network().n_edges,
+            "unit": "edges",
+            "rival": None,
+            "rival_value": None,
+            "ratio": None,
+        },
+        {
+            "name": "roads_import.csv_points_s",
+            "value": points / csv_s,
+            "unit": "points/s",
+            "rival": None,
+            "rival_value": None,
+            "ratio": None,
+        },
     ]

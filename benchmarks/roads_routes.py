@@ -36,9 +36,17 @@ def _by_the_book(ways: list[list[tuple[int, float]]], source: int, end: int) -> 
 def _rival_seconds(network: RoadNetwork, routes: list[Route]) -> float:
     """Return how long the rival takes for the paths of some routes, without making routes of them."""
     ways: list[list[tuple[int, float]]] = [[] for _ in range(network.n_nodes)]
-    for a, b, step in zip(network.edge_from.tolist(), network.edge_to.tolist(), (network.length_m / network.speed_mps).tolist(), strict=True):
+    for a, b, step in zip(
+        network.edge_from.tolist(),
+        network.edge_to.tolist(),
+        (network.length_m / network.speed_mps).tolist(),
+        strict=True,
+    ):
         ways[a].append((b, step))
-    ends = [(network.nearest_node(r.lat_deg[0], r.lng_deg[0]), network.nearest_node(r.lat_deg[-1], r.lng_deg[-1])) for r in routes]
+    ends = [
+        (network.nearest_node(r.lat_deg[0], r.lng_deg[0]), network.nearest_node(r.lat_deg[-1], r.lng_deg[-1]))
+        for r in routes
+    ]
     start = time.perf_counter()
     for source, end in ends:
         _by_the_book(ways, source, end)
@@ -69,8 +77,18 @@ def run() -> list[dict[str, object]]:
             "rival_value": rival,
             "ratio": rival / ours,
         },
-        {"name": "roads_routes.distinct_starts", "value": len({(r.lat_deg[0], r.lng_deg[0]) for r in routes}), "unit": "places", **alone},
-        {"name": "roads_routes.median_length", "value": float(np.median([r.length_m for r in routes])), "unit": "m", **alone},
+        {
+            "name": "roads_routes.distinct_starts",
+            "value": len({(r.lat_deg[0], r.lng_deg[0]) for r in routes}),
+            "unit": "places",
+            **alone,
+        },
+        {
+            "name": "roads_routes.median_length",
+            "value": float(np.median([r.length_m for r in routes])),
+            "unit": "m",
+            **alone,
+        },
         {"name": "roads_routes.to_message_s", "value": 1000 / encode_s, "unit": "routes/s", **alone},
         {"name": "roads_routes.from_message_s", "value": 1000 / decode_s, "unit": "routes/s", **alone},
     ]

@@ -1,6 +1,7 @@
 """What the benchmarks of whole runs share: a simulation in its processes on a real broker, watched while it works, and an account of what it has sent.
 
-The simulation is the shipped one, ``python -m actors``, with its settings' defaults. What is told of memory is what the system says is resident.
+The simulation is the shipped one, ``python -m actors``, with its settings' defaults. What is told of memory is what the
+system says is resident.
 """
 
 from __future__ import annotations
@@ -66,7 +67,15 @@ def services(*names: str, mongodb_in_memory: bool = False) -> Iterator[Services]
             found.stop()
 
 
-def fleet_scenario(drivers: int, *, ramp_s: float, hold_s: float, routes: int = 400, per_actor: int | None = None, min_length_m: float = 5_000.0) -> str:
+def fleet_scenario(
+    drivers: int,
+    *,
+    ramp_s: float,
+    hold_s: float,
+    routes: int = 400,
+    per_actor: int | None = None,
+    min_length_m: float = 5_000.0,
+) -> str:
     """Return a scenario with a fleet at 1 Hz that grows for `ramp_s`, and stays as it is for `hold_s`; whole long routes, so that few drivers arrive."""
     actors = f"[actors]\ndrivers_per_actor = {per_actor}\n" if per_actor else ""
     ramp = f'[[stages]]\nname = "up"\nshape = "ramp"\nduration_s = {ramp_s}\ndrivers = {drivers}\n' if ramp_s else ""
@@ -135,7 +144,13 @@ class Simulation:
         file.write_text(scenario)
         self.run_id, self.samples = run_id, list[Sample]()
         arguments = ["--scenario", str(file), "--run-id", run_id]
-        self.child = Child(f"the simulation {run_id}", "actors", arguments, {**environment, "DATA_DIR": str(folder)}, folder / f"{run_id}.log")
+        self.child = Child(
+            f"the simulation {run_id}",
+            "actors",
+            arguments,
+            {**environment, "DATA_DIR": str(folder)},
+            folder / f"{run_id}.log",
+        )
 
     def start(self) -> None:
         """Start it without waiting."""
@@ -197,7 +212,9 @@ def sample_of(roots: Sequence[int]) -> Sample:
         try:
             with process.oneshot():
                 times, memory = process.cpu_times(), process.memory_info()
-                found[process.pid] = Used(" ".join(process.cmdline()), memory.rss, memory.rss - memory.shared, times.user + times.system)
+                found[process.pid] = Used(
+                    " ".join(process.cmdline()), memory.rss, memory.rss - memory.shared, times.user + times.system
+                )
         except psutil.Error:  # it has just ended
             continue
     return Sample(time.monotonic(), found)
@@ -205,7 +222,9 @@ def sample_of(roots: Sequence[int]) -> Sample:
 
 def name_of(title: str) -> str:
     """Return what a process is called in rows."""
-    return next((name for pattern, name in _NAMES if re.search(pattern, title)), Path(title.split(" ")[0]).name or "process")
+    return next(
+        (name for pattern, name in _NAMES if re.search(pattern, title)), Path(title.split(" ")[0]).name or "process"
+    )
 
 
 def cores(before: Sample, after: Sample) -> dict[str, float]:
@@ -233,7 +252,8 @@ class Account:
     Attributes
     ----------
     records, different : on the topic of positions; and without repetitions.
-    missing : positions that a delivery's last event says there are, or that lie below one that is there, and that are not there.
+    missing : positions that a delivery's last event says there are, or that lie below one that is there, and that are
+        not there.
     """
 
     records: int
@@ -244,11 +264,17 @@ class Account:
 def account_of(bootstrap: str, run_id: str) -> Account:
     """Read a run's positions and events from the beginning to the present end, and count."""
     ledger, records, prefix = SeqLedger(), 0, run_id.encode() + b"-"
-    reader = TopicReader(KafkaConnection(bootstrap), [Topic.NEW_POSITION.value, Topic.DELIVERY_EVENT.value], "benchmark")
+    reader = TopicReader(
+        KafkaConnection(bootstrap), [Topic.NEW_POSITION.value, Topic.DELIVERY_EVENT.value], "benchmark"
+    )
     try:
         reader.mark()
         for messages in reader.polls():
-            positions = [message.value() or b"" for message in messages if message.topic() == Topic.NEW_POSITION and (message.key() or b"").startswith(prefix)]
+            positions = [
+                message.value() or b""
+                for message in messages
+                if message.topic() == Topic.NEW_POSITION and (message.key() or b"").startswith(prefix)
+            ]
             if positions:
                 batch = decode_positions(positions).batch
                 ledger.record(batch.delivery_id, batch.seq)

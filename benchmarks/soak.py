@@ -2,10 +2,11 @@
 
     python -m benchmarks --only soak --minutes 20
 
-Routes are short, so that deliveries end and begin all the time, and what is kept of a delivery that has ended would show. The first quarter is the warm-up.
-After it growth is from the median of the first fifth to that of the last. Weighed is what a process has for itself: not the files that the system has mapped
-for it, as Elasticsearch's indices. The stand-in for MongoDB keeps what it stores in a file, for in memory it would have to grow; with that, and with deliveries
-that begin and end, 6,000 positions a second take all of two cores, and the state falls behind.
+Routes are short, so that deliveries end and begin all the time, and what is kept of a delivery that has ended would
+show. The first quarter is the warm-up. After it growth is from the median of the first fifth to that of the last.
+Weighed is what a process has for itself: not the files that the system has mapped for it, as Elasticsearch's indices.
+The stand-in for MongoDB keeps what it stores in a file, for in memory it would have to grow; with that, and with
+deliveries that begin and end, 6,000 positions a second take all of two cores, and the state falls behind.
 """
 
 from __future__ import annotations
@@ -64,12 +65,20 @@ def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
     lasting = _of_processes(samples)
     rows = [_growth(name, sizes) for name, sizes in sorted(lasting.items())]
     rows = sorted(rows, key=lambda row: -row["value"])
-    worst = {"name": "soak", "value": rows[0]["value"], "unit": f"% growth after warm-up in the process that grew most, {rows[0]['name']}"}
+    worst = {
+        "name": "soak",
+        "value": rows[0]["value"],
+        "unit": f"% growth after warm-up in the process that grew most, {rows[0]['name']}",
+    }
     return [
         worst,
         {"name": "soak.minutes", "value": minutes, "unit": "minutes"},
         *rows,
-        {"name": "soak.deliveries", "value": told["deliveries"], "unit": f"deliveries, {DRIVERS:,} of them on the road at any time"},
+        {
+            "name": "soak.deliveries",
+            "value": told["deliveries"],
+            "unit": f"deliveries, {DRIVERS:,} of them on the road at any time",
+        },
         {"name": "soak.positions_per_s", "value": told["produced"] / seconds, "unit": "positions/s"},
         {"name": "soak.ledger_clean", "value": int(ledger is not None and ledger.is_clean), "unit": "1 = clean"},
     ]
@@ -99,4 +108,8 @@ def _of_processes(samples: Sequence[Sample]) -> dict[str, list[int]]:
 def _growth(name: str, sizes: Sequence[int]) -> dict[str, Any]:
     edge = max(1, round(EDGE * len(sizes)))
     first, last = statistics.median(sizes[:edge]), statistics.median(sizes[-edge:])
-    return {"name": f"soak.{name}", "value": (last / first - 1) * 100 if first else 0.0, "unit": f"% growth after warm-up, to {last / 2**20:,.1f} MiB"}
+    return {
+        "name": f"soak.{name}",
+        "value": (last / first - 1) * 100 if first else 0.0,
+        "unit": f"% growth after warm-up, to {last / 2**20:,.1f} MiB",
+    }

@@ -2,9 +2,9 @@
 
     python -m benchmarks --only soak_embedded --minutes 60
 
-The shipped scenario runs with 300 couriers for the minutes given, then with 5,000 for a third of them. A viewer watches the live map in an early and in the
-last stretch of each run. The broker's processor time in the last stretch is compared with that in the early one; a consumer group that loses a member gives
-up partitions, which the API's log says.
+The shipped scenario runs with 300 couriers for the minutes given, then with 5,000 for a third of them. A viewer watches
+the live map in an early and in the last stretch of each run. The broker's processor time in the last stretch is
+compared with that in the early one; a consumer group that loses a member gives up partitions, which the API's log says.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for couriers, share in FLEETS:
         found = _rows(_soak(couriers, minutes * share), minutes * share)
-        print("\n".join(f"  {row['name']}: {row['value']:,.4g} {row['unit']}" for row in found), file=sys.stderr, flush=True)
+        print(
+            "\n".join(f"  {row['name']}: {row['value']:,.4g} {row['unit']}" for row in found),
+            file=sys.stderr,
+            flush=True,
+        )
         rows += found
     rows[0] = {**rows[0], "name": "soak_embedded"}
     return rows
@@ -73,7 +77,19 @@ def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
 @contextmanager
 def _stack(couriers: int, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Give a running ``code-delivery up``, and its address."""
-    command = [sys.executable, "-m", "cli", "up", "--json", "--drivers", str(couriers), "--port", str(free_port()), "--data-dir", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "up",
+        "--json",
+        "--drivers",
+        str(couriers),
+        "--port",
+        str(free_port()),
+        "--data-dir",
+        str(folder),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -88,9 +104,15 @@ def _stack(couriers: int, folder: Path) -> Iterator[tuple[subprocess.Popen[str],
 
 def _soak(couriers: int, minutes: float) -> Soak:
     found, seconds, stretch_s = Soak(couriers), minutes * 60, _stretch_s(minutes)
-    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder, _stack(couriers, Path(folder)) as (process, url):
+    with (
+        tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder,
+        _stack(couriers, Path(folder)) as (process, url),
+    ):
         begun = time.monotonic()
-        viewers = [threading.Timer(begin_s, lambda: found.seen.append(_watch(url, stretch_s))) for begin_s in (stretch_s, seconds - stretch_s)]
+        viewers = [
+            threading.Timer(begin_s, lambda: found.seen.append(_watch(url, stretch_s)))
+            for begin_s in (stretch_s, seconds - stretch_s)
+        ]
         for viewer in viewers:
             viewer.start()
         while (at_s := time.monotonic() - begun) < seconds:
@@ -138,23 +160,38 @@ def _within(samples: Sequence[Sample], begin_s: float, end_s: float) -> list[Sam
 
 
 def _rows(found: Soak, minutes: float) -> list[dict[str, Any]]:
-    name, stretch_s, end_s = f"soak_embedded.{found.couriers}", _stretch_s(minutes), found.samples[-1].at_s - found.samples[0].at_s
+    name, stretch_s, end_s = (
+        f"soak_embedded.{found.couriers}",
+        _stretch_s(minutes),
+        found.samples[-1].at_s - found.samples[0].at_s,
+    )
     early, late = (_within(found.samples, begin_s, begin_s + stretch_s) for begin_s in (stretch_s, end_s - stretch_s))
     broker_early, broker_late = (100 * cores(part[0], part[-1])["broker"] for part in (early, late))
     api_mb = [_resident_mb(one, "api") for one in found.samples]
     last = api_mb[-max(2, round(FLAT_SHARE * len(api_mb))) :]
     edge = max(1, round(FLAT_EDGE * len(last)))
     figures: list[tuple[str, float, str]] = [
-        ("broker_growth", broker_late / broker_early, f"times the broker's processor time of minutes {stretch_s / 60:g} to {stretch_s / 30:g} in the last"),
+        (
+            "broker_growth",
+            broker_late / broker_early,
+            f"times the broker's processor time of minutes {stretch_s / 60:g} to {stretch_s / 30:g} in the last",
+        ),
         ("minutes", minutes, f"minutes with {found.couriers:,} couriers"),
         ("broker_early", broker_early, "% of a core"),
         ("broker_late", broker_late, "% of a core"),
         ("broker_mb", _resident_mb(found.samples[-1], "broker"), "MB resident at the end"),
         ("api_mb", max(api_mb), "MB resident at most"),
-        ("api_growth_mb", statistics.median(last[-edge:]) - statistics.median(last[:edge]), f"MB of growth in the last {minutes * FLAT_SHARE:.1f} minutes"),
+        (
+            "api_growth_mb",
+            statistics.median(last[-edge:]) - statistics.median(last[:edge]),
+            f"MB of growth in the last {minutes * FLAT_SHARE:.1f} minutes",
+        ),
         ("lost_members", found.lost_members, "times a consumer gave up partitions"),
         *((word, found.told[word], "positions") for word in ("produced", "acked", "stored", "missing", "duplicated")),
         ("clean", int(found.told["clean"]), "1 = clean"),
-        *((f"browser_p99_{when}_ms", seen.age_ms(99), "ms from due to the viewer's socket") for when, seen in zip(("early", "late"), found.seen, strict=True)),
+        *(
+            (f"browser_p99_{when}_ms", seen.age_ms(99), "ms from due to the viewer's socket")
+            for when, seen in zip(("early", "late"), found.seen, strict=True)
+        ),
     ]
     return [{"name": f"{name}.{word}", "value": value, "unit": unit} for word, value, unit in figures]

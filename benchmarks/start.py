@@ -28,7 +28,9 @@ async def _first_vehicle_moves(url: str) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         while True:
             try:
-                found = (await client.get("/deliveries", params={"limit": 1, "state": "moving", "sort": "-distanceM"})).json()
+                found = (
+                    await client.get("/deliveries", params={"limit": 1, "state": "moving", "sort": "-distanceM"})
+                ).json()
                 if any(delivery["distanceM"] > 1 for delivery in found["items"]):
                     return
             except (httpx.TransportError, KeyError, json.JSONDecodeError):
@@ -42,7 +44,9 @@ def run() -> list[dict[str, Any]]:
         port = _free_port()
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "up", "--port", str(port), "--data-dir", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "cli", "up", "--port", str(port), "--data-dir", folder],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             asyncio.run(asyncio.wait_for(_first_vehicle_moves(f"http://127.0.0.1:{port}"), 90))
@@ -56,6 +60,13 @@ def run() -> list[dict[str, Any]]:
     subprocess.run([sys.executable, "-c", RAY_ALONE], check=True, capture_output=True)
     ray_s = time.monotonic() - began
     return [
-        {"name": "start", "value": moving_s, "unit": "s", "rival": "ray.init and ray.shutdown alone", "rival_value": ray_s, "ratio": ray_s / moving_s},
+        {
+            "name": "start",
+            "value": moving_s,
+            "unit": "s",
+            "rival": "ray.init and ray.shutdown alone",
+            "rival_value": ray_s,
+            "ratio": ray_s / moving_s,
+        },
         {"name": "start.end_s", "value": ended_s, "unit": "s"},
     ]

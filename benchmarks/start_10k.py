@@ -1,7 +1,8 @@
 """Ten thousand deliveries asked for at once of a simulation that is running: how long until all are moving?
 
-The requests are `StartDelivery` messages on Kafka, as the API writes them. A delivery moves when its first position is on the topic; a driver samples at its
-own phase of the second, so that alone takes up to a second. The clock runs from before the first request is handed to the producer.
+The requests are `StartDelivery` messages on Kafka, as the API writes them. A delivery moves when its first position is
+on the topic; a driver samples at its own phase of the second, so that alone takes up to a second. The clock runs from
+before the first request is handed to the producer.
 """
 
 from __future__ import annotations
@@ -56,14 +57,20 @@ def run() -> list[dict[str, Any]]:
         {"name": "start_10k", "value": moving[-1], "unit": "s until all 10,000 are moving"},
         {"name": "start_10k.half", "value": moving[DELIVERIES // 2], "unit": "s until half of them are"},
         {"name": "start_10k.first", "value": moving[0], "unit": "s until the first is"},
-        {"name": "start_10k.lost", "value": account.missing + abs(told["produced"] - account.different), "unit": "positions"},
+        {
+            "name": "start_10k.lost",
+            "value": account.missing + abs(told["produced"] - account.different),
+            "unit": "positions",
+        },
     ]
 
 
 def _ask(bootstrap: str, routes: list[str]) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "compression.type": "lz4"})
     for number in range(DELIVERIES):
-        request = StartDelivery(route_id=routes[number % len(routes)], client_id="benchmark", delivery_id=f"start-asked-{number}")
+        request = StartDelivery(
+            route_id=routes[number % len(routes)], client_id="benchmark", delivery_id=f"start-asked-{number}"
+        )
         producer.produce(request.TOPIC.value, request.to_json(), request.key)
         producer.poll(0)
     if producer.flush(30):

@@ -1,8 +1,9 @@
 """What a stored position costs the stores in processor time, as what they hold grows: the reasons for how the local services are set up.
 
-Elasticsearch: a million positions of 20,000 deliveries, created by the history store, with the heap and the index buffer that the local services give it and
-with 512 MB and the server's default buffer. The stand-in for MongoDB: the newest positions of 20,000 deliveries by the state store, in memory and in a file.
-Each side has a server of its own; the clients' time is not in the figures. This is no measurement of MongoDB.
+Elasticsearch: a million positions of 20,000 deliveries, created by the history store, with the heap and the index
+buffer that the local services give it and with 512 MB and the server's default buffer. The stand-in for MongoDB: the
+newest positions of 20,000 deliveries by the state store, in memory and in a file. Each side has a server of its own;
+the clients' time is not in the figures. This is no measurement of MongoDB.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ async def _elastic(name: str, what: str) -> list[dict[str, Any]]:
                 stored += len(batch)
             now_s = _cpu_s(services.elasticsearch.pid)
             unit = f"us of Elasticsearch's CPU a position, from {before:,} to {stored:,} of them; {what}"
-            rows.append({"name": f"{name}.{part + 1}", "value": (now_s - cpu_s) / (stored - before) * 1e6, "unit": unit})
+            rows.append(
+                {"name": f"{name}.{part + 1}", "value": (now_s - cpu_s) / (stored - before) * 1e6, "unit": unit}
+            )
             cpu_s = now_s
         await store.close()
     return rows
@@ -72,7 +75,11 @@ async def _state(name: str, in_memory: bool) -> dict[str, Any]:
         await store.apply_positions(last)
         cpu_us = (_cpu_s(services.mongodb.pid) - before_s) / len(last) * 1e6
         await store.close()
-    return {"name": name, "value": cpu_us, "unit": f"us of CPU an update of one of {DELIVERIES:,} deliveries, of the stand-in for MongoDB"}
+    return {
+        "name": name,
+        "value": cpu_us,
+        "unit": f"us of CPU an update of one of {DELIVERIES:,} deliveries, of the stand-in for MongoDB",
+    }
 
 
 def _seconds() -> Iterator[PositionBatch]:

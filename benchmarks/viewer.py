@@ -2,8 +2,9 @@
 
     python benchmarks/viewer.py ws://127.0.0.1:8000/ws/live --seconds 30
 
-It subscribes to the whole world, acknowledges every frame, and decodes it. The age of a position at its arrival is the wall time from when it was due (the
-frame's simulated time less the age column, through the run's clock) until the frame was here. It needs the server's wall clock: run it on the same machine.
+It subscribes to the whole world, acknowledges every frame, and decodes it. The age of a position at its arrival is the
+wall time from when it was due (the frame's simulated time less the age column, through the run's clock) until the frame
+was here. It needs the server's wall clock: run it on the same machine.
 """
 
 from __future__ import annotations
@@ -54,7 +55,11 @@ class Report:
 
     def age_ms(self, percentile: float, after_s: float = 0.0) -> float:
         """Return a percentile of the age at arrival, of what came more than `after_s` after the first frame; NaN if nothing did."""
-        frames = [ages for ages, at in zip(self.ages_ms, self.arrived_ms, strict=True) if at - self.arrived_ms[0] >= 1000 * after_s]
+        frames = [
+            ages
+            for ages, at in zip(self.ages_ms, self.arrived_ms, strict=True)
+            if at - self.arrived_ms[0] >= 1000 * after_s
+        ]
         return float(np.percentile(np.concatenate(frames), percentile)) if sum(map(len, frames)) else float("nan")
 
 
@@ -103,7 +108,9 @@ class Viewer:
         report.vehicles = len(vehicles)
         if report.frames > 1 and self._clock.scale > 0:
             report.arrived_ms.append(now_ms)
-            report.ages_ms.append(now_ms - (self._clock.wall_ms + (due_ms[new] - self._clock.virtual_ms) / self._clock.scale))
+            report.ages_ms.append(
+                now_ms - (self._clock.wall_ms + (due_ms[new] - self._clock.virtual_ms) / self._clock.scale)
+            )
 
 
 async def watch(url: str, seconds: float) -> Report:
@@ -132,7 +139,17 @@ def main() -> None:
     arguments = parser.parse_args()
     report = asyncio.run(watch(arguments.url, arguments.seconds))
     ages = {f"age_p{p}_ms": round(report.age_ms(p), 1) for p in (50, 99)}
-    print(json.dumps({"frames": report.frames, "vehicles": report.vehicles, "positions": report.positions, "skipped": report.skipped, **ages}))
+    print(
+        json.dumps(
+            {
+                "frames": report.frames,
+                "vehicles": report.vehicles,
+                "positions": report.positions,
+                "skipped": report.skipped,
+                **ages,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """A thousand map viewers on one API process, 10,000 movers at 1 Hz: how old is a position when a viewer sees it, and does a stalled tenth change that?
 
-The movers are an engine fleet whose records go through the live hub and the real sockets (`benchmarks.fleet_server`), without Kafka; they drive on roads
-that cover 42 x 67 km. A viewer is one of ``cli.load.viewers``: a street-level view of 1280 x 720 pixels at zoom 14 to 17 (4.2 to 0.5 km wide), subscribed to as
-the page does, with a margin of one cell of 6.7 km, so 3 x 3 to 4 x 4 cells with some 1,300 movers, at the page's 8 frames a second; it pans every 5 s. Three
-rounds without and three with a stalled tenth take turns; the fast viewers count, from when all have come and the tenth has stopped reading. The server and
-the viewers share the machine, so what the viewers themselves are late is told beside.
+The movers are an engine fleet whose records go through the live hub and the real sockets (`benchmarks.fleet_server`),
+without Kafka; they drive on roads that cover 42 x 67 km. A viewer is one of ``cli.load.viewers``: a street-level view
+of 1280 x 720 pixels at zoom 14 to 17 (4.2 to 0.5 km wide), subscribed to as the page does, with a margin of one cell of
+6.7 km, so 3 x 3 to 4 x 4 cells with some 1,300 movers, at the page's 8 frames a second; it pans every 5 s. Three rounds
+without and three with a stalled tenth take turns; the fast viewers count, from when all have come and the tenth has
+stopped reading. The server and the viewers share the machine, so what the viewers themselves are late is told beside.
 """
 
 from __future__ import annotations
@@ -49,7 +50,15 @@ class Round:
 
 def _round(url: str, server: psutil.Process, stalled: float, seed: int) -> Round:
     come_s = VIEWERS / COME_PER_S + READ_S[1] + 1
-    options = Options(url=url, viewers=VIEWERS, stalled=stalled, come_per_s=COME_PER_S, seed=seed, duration=come_s + SECONDS, from_s=come_s)
+    options = Options(
+        url=url,
+        viewers=VIEWERS,
+        stalled=stalled,
+        come_per_s=COME_PER_S,
+        seed=seed,
+        duration=come_s + SECONDS,
+        from_s=come_s,
+    )
     command = [sys.executable, "-m", "cli.load.viewers", *options.to_arguments()]
     began, cpu = time.monotonic(), sum(server.cpu_times()[:2])
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=ROUND_TIMEOUT_S, check=False)
@@ -62,7 +71,17 @@ def _round(url: str, server: psutil.Process, stalled: float, seed: int) -> Round
 def _rounds() -> tuple[list[Round], list[Round]]:
     """Return the rounds without and with a stalled tenth."""
     port = _free_port()
-    command = [sys.executable, str(ROOT / "benchmarks" / "fleet_server.py"), "--port", str(port), "--drivers", str(DRIVERS), "--copies", "4", "3"]
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "fleet_server.py"),
+        "--port",
+        str(port),
+        "--drivers",
+        str(DRIVERS),
+        "--copies",
+        "4",
+        "3",
+    ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     plain: list[Round] = []
     with_stalled: list[Round] = []
@@ -94,11 +113,31 @@ def run() -> list[dict[str, Any]]:
         (".change_by_stalled", (stalled_p99 / p99 - 1) * 100 if p99 else 0.0, "% of the p99 without"),
         (".age_p50_ms", p50, "ms, without"),
         (".frames_per_s", fast.frames / seconds, "frames/s, all viewers"),
-        (".vehicles_per_frame", fast.bytes / max(1, fast.frames) / BYTES_PER_VEHICLE, "movers in a view and its margin"),
+        (
+            ".vehicles_per_frame",
+            fast.bytes / max(1, fast.frames) / BYTES_PER_VEHICLE,
+            "movers in a view and its margin",
+        ),
         (".bytes_per_s", fast.bytes / seconds, "B/s, all viewers"),
-        (".server_cores", statistics.median(one.server_cores for one in plain), "cores of the API process, the fleet's engine included"),
-        (".viewers_cores", statistics.median(one.totals.cpu_s / one.totals.seconds for one in plain), "cores of the viewers"),
-        (".viewers_late_ms", (whole.lags.percentile_us(99) or 0) / 1000, "ms by which the viewers themselves were late, p99"),
-        (".errors", float(sum(sum(one.totals.whole.errors.values()) for one in plain + with_stalled)), "connections lost in all rounds"),
+        (
+            ".server_cores",
+            statistics.median(one.server_cores for one in plain),
+            "cores of the API process, the fleet's engine included",
+        ),
+        (
+            ".viewers_cores",
+            statistics.median(one.totals.cpu_s / one.totals.seconds for one in plain),
+            "cores of the viewers",
+        ),
+        (
+            ".viewers_late_ms",
+            (whole.lags.percentile_us(99) or 0) / 1000,
+            "ms by which the viewers themselves were late, p99",
+        ),
+        (
+            ".errors",
+            float(sum(sum(one.totals.whole.errors.values()) for one in plain + with_stalled)),
+            "connections lost in all rounds",
+        ),
     ]
     return [{"name": f"viewers_1000{name}", "value": value, "unit": unit} for name, value, unit in rows]

@@ -1,7 +1,8 @@
 """Weak scaling over worker processes: every driver actor has as many drivers, and there are 1, 2 and 4 of them.
 
-A perfect machine would show the same lateness and the same processor time a position in every row, and positions/s that rise with the actors. This one has as
-many cores as `machine` says, shared with the broker: where there are more actors than cores, rows show what sharing costs.
+A perfect machine would show the same lateness and the same processor time a position in every row, and positions/s that
+rise with the actors. This one has as many cores as `machine` says, shared with the broker: where there are more actors
+than cores, rows show what sharing costs.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ def run() -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder, services("kafka") as found:
         for actors in ACTORS:
-            scenario = fleet_scenario(actors * DRIVERS_PER_ACTOR, ramp_s=RAMP_S, hold_s=HOLD_S, per_actor=DRIVERS_PER_ACTOR)
+            scenario = fleet_scenario(
+                actors * DRIVERS_PER_ACTOR, ramp_s=RAMP_S, hold_s=HOLD_S, per_actor=DRIVERS_PER_ACTOR
+            )
             with Simulation(environment_of(found), scenario, Path(folder), f"weak{actors}") as simulation:
                 simulation.watch(LIMIT_S)
             rows += _rows(actors, simulation, account_of(found.kafka.address, simulation.run_id).different)
@@ -31,13 +34,25 @@ def run() -> list[dict[str, Any]]:
 
 
 def _rows(actors: int, simulation: Simulation, sent: int) -> list[dict[str, Any]]:
-    told, name, workers = simulation.summary(), f"weak_scaling.{actors}", f"{actors} driver actor{'s' if actors > 1 else ''}"
+    told, name, workers = (
+        simulation.summary(),
+        f"weak_scaling.{actors}",
+        f"{actors} driver actor{'s' if actors > 1 else ''}",
+    )
     planned = actors * DRIVERS_PER_ACTOR * (RAMP_S / 2 + HOLD_S)
     cpu_us = simulation.cpu_s(DRIVER) / max(sent, 1) * 1e6
     return [
-        {"name": name, "value": sent / (RAMP_S / 2 + HOLD_S), "unit": f"positions/s, {workers} of {DRIVERS_PER_ACTOR:,} drivers"},
+        {
+            "name": name,
+            "value": sent / (RAMP_S / 2 + HOLD_S),
+            "unit": f"positions/s, {workers} of {DRIVERS_PER_ACTOR:,} drivers",
+        },
         {"name": f"{name}.share", "value": sent / planned, "unit": "of the planned positions"},
         {"name": f"{name}.lateness_p99", "value": told["latenessP99Ms"], "unit": "ms"},
         {"name": f"{name}.cpu", "value": cpu_us, "unit": "us of the actors' processor time a position, start included"},
-        {"name": f"{name}.lost", "value": told["produced"] - told["acked"] + abs(told["produced"] - sent), "unit": "positions"},
+        {
+            "name": f"{name}.lost",
+            "value": told["produced"] - told["acked"] + abs(told["produced"] - sent),
+            "unit": "positions",
+        },
     ]

@@ -2,8 +2,9 @@
 
 Each command imports its own part: whoever asks for the version must not wait for a web framework and a road network.
 
-Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a taken port, a part that died), or a
-report could not be written; 3 a load test came to no verdict, because the load that it asked for was not made, or not to its end.
+Exit codes: 0 all is well; 1 the run ended with positions missing, or a check failed; 2 it could not run (bad input, a
+taken port, a part that died), or a report could not be written; 3 a load test came to no verdict, because the load that
+it asked for was not made, or not to its end.
 """
 
 from __future__ import annotations
@@ -56,15 +57,30 @@ app.command()(size)
 
 CANNOT_RUN = 2
 
-PortOption = Annotated[int | None, typer.Option(help="Port of the map and the API on 127.0.0.1.", envvar="PORT", show_envvar=True, show_default="8000")]
-DriversOption = Annotated[int | None, typer.Option(help="Fleet size, instead of the scenario's.", envvar="DRIVERS", show_envvar=True)]
-DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the embedded stores and the logs.", envvar="DATA_DIR", show_default=".data")]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Port of the map and the API on 127.0.0.1.", envvar="PORT", show_envvar=True, show_default="8000"
+    ),
+]
+DriversOption = Annotated[
+    int | None, typer.Option(help="Fleet size, instead of the scenario's.", envvar="DRIVERS", show_envvar=True)
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder of the embedded stores and the logs.", envvar="DATA_DIR", show_default=".data"
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
 @app.command()
 def up(
-    scenario: Annotated[str | None, typer.Option(help="Scenario: a TOML file or a shipped name.", envvar="SCENARIO", show_default="liechtenstein")] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help="Scenario: a TOML file or a shipped name.", envvar="SCENARIO", show_default="liechtenstein"),
+    ] = None,
     port: PortOption = None,
     drivers: DriversOption = None,
     data_dir: DataOption = None,
@@ -80,10 +96,17 @@ def up(
 
 @app.command()
 def run(
-    scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name (liechtenstein, brasilia, load-10k, ramp-and-spike, rush-hour).")],
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            help="Scenario: a TOML file or a shipped name (liechtenstein, brasilia, load-10k, ramp-and-spike, rush-hour)."
+        ),
+    ],
     port: PortOption = None,
     drivers: DriversOption = None,
-    duration: Annotated[float | None, typer.Option(help="Seconds of the scenario's own time, instead of the scenario's.", min=0.1)] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Seconds of the scenario's own time, instead of the scenario's.", min=0.1)
+    ] = None,
     data_dir: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -135,6 +158,17 @@ def main() -> None:
 
     try:
         app()
-    except (InvalidInput, StackError, ChildDied, BrokerError, ConnectError, ServicesError, TopicsError, ApiError) as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, markup=True, soft_wrap=True)
+    except (
+        InvalidInput,
+        StackError,
+        ChildDied,
+        BrokerError,
+        ConnectError,
+        ServicesError,
+        TopicsError,
+        ApiError,
+    ) as error:
+        Console(stderr=True).print(
+            f"[bold red]error:[/] {escape(str(error))}", highlight=False, markup=True, soft_wrap=True
+        )
         sys.exit(CANNOT_RUN)

@@ -17,8 +17,14 @@ from cli.local.services.tools import missing
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-# A busy machine is no fault of the code: no example is judged by its time. Where markers are required (CI), every run tries the same examples.
-settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CODE_DELIVERY_REQUIRE")))
+# A busy machine is no fault of the code: no example is judged by its time. Where markers are required (CI), every run
+# tries the same examples.
+settings.register_profile(
+    "shared",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CODE_DELIVERY_REQUIRE")),
+)
 settings.load_profile("shared")
 
 
@@ -41,7 +47,8 @@ def shared_data() -> Path:
 def services() -> Iterator[Services]:
     """Kafka with the contract's topics, Elasticsearch and a stand-in for MongoDB, started once for all tests and ended after them.
 
-    They outlive a test: use an index prefix, a database, a run id and a consumer group of your own. A test that stops a service starts it again before it ends.
+    They outlive a test: use an index prefix, a database, a run id and a consumer group of your own. A test that stops a
+    service starts it again before it ends.
     """
     with running_services() as running:
         yield running

@@ -27,10 +27,12 @@ class Placement:
     Attributes
     ----------
     actors : how many there are, >= 1.
-    drivers_per_actor : the most drivers of the fleet in one actor. Unless they are dealt, drivers 0 to n-1 sit in actor 0, the next n in actor 1, and so on;
-        drivers past the last actor are dealt out one by one.
-    actor_cpus : CPUs that Ray reserves for one actor, > 0: with 0 it would pack without bound and never scale a cluster up.
-    is_dealt : drivers are dealt out one by one, to one actor after the other. So the actors share the load whatever part of the fleet is on the road.
+    drivers_per_actor : the most drivers of the fleet in one actor. Unless they are dealt, drivers 0 to n-1 sit in actor
+        0, the next n in actor 1, and so on; drivers past the last actor are dealt out one by one.
+    actor_cpus : CPUs that Ray reserves for one actor, > 0: with 0 it would pack without bound and never scale a cluster
+        up.
+    is_dealt : drivers are dealt out one by one, to one actor after the other. So the actors share the load whatever
+        part of the fleet is on the road.
     """
 
     actors: int
@@ -45,7 +47,12 @@ class Placement:
 
     def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> Placement:
         """Return an earlier placement on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""
-        return Placement(actors, drivers_per_actor, self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)), is_dealt)
+        return Placement(
+            actors,
+            drivers_per_actor,
+            self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)),
+            is_dealt,
+        )
 
 
 def place(
@@ -59,9 +66,9 @@ def place(
 ) -> Placement:
     """Return the placement of a fleet of `drivers`, which make `positions_per_s` in all, on `cpus` CPUs.
 
-    A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed: one actor for each `POSITIONS_PER_ACTOR`, and at most
-    one per CPU, because a second process on a busy CPU only adds cost. `drivers_per_actor` sets it by hand. A run without a fleet has one actor per CPU
-    waiting for requests.
+    A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed: one actor for
+    each `POSITIONS_PER_ACTOR`, and at most one per CPU, because a second process on a busy CPU only adds cost.
+    `drivers_per_actor` sets it by hand. A run without a fleet has one actor per CPU waiting for requests.
     """
     whole_cpus = max(1, int(cpus))
     if drivers_per_actor is not None:

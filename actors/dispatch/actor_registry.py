@@ -1,8 +1,9 @@
 """What the dispatcher knows of the driver actors: their last statuses, what they had acknowledged, and how many positions there are.
 
-Positions are counted by identity, not by sending: what an actor says it took over, and what it has made since, are different (delivery, seq) each. What a
-killed actor had sent and nobody knows of is made again by the next one and counted there. So the totals are those of the topic without its duplicates; they
-may fall for a moment, by what was under way, when an actor dies.
+Positions are counted by identity, not by sending: what an actor says it took over, and what it has made since, are
+different (delivery, seq) each. What a killed actor had sent and nobody knows of is made again by the next one and
+counted there. So the totals are those of the topic without its duplicates; they may fall for a moment, by what was
+under way, when an actor dies.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Host:
     finished_seen : how many finished deliveries of this incarnation have been noted.
     coverage : what need not be sent again.
     before, within : tolls of earlier incarnations and of this one.
-    resumed : positions of deliveries on the road that are known to be acknowledged; for an actor that has not been heard of.
+    resumed : positions of deliveries on the road that are known to be acknowledged; for an actor that has not been
+        heard of.
     reported : lateness up to the last report.
     """
 
@@ -108,7 +110,11 @@ class Host:
         while self.unsettled and self.unsettled[0][0] <= checkpoint.batch:
             self.unsettled.popleft()
         least = self.unsettled[0][1] if self.unsettled else Coverage(-1, fleet, requested)
-        if least.fleet >= self.coverage.fleet and least.requested >= self.coverage.requested and checkpoint.until_ms >= self.coverage.until_ms:
+        if (
+            least.fleet >= self.coverage.fleet
+            and least.requested >= self.coverage.requested
+            and checkpoint.until_ms >= self.coverage.until_ms
+        ):
             self.coverage = Coverage(checkpoint.until_ms, least.fleet, least.requested)
 
     @property
@@ -151,7 +157,9 @@ class Hosts:
     def changes(self, names: Iterable[str]) -> list[Change]:
         """Return what has changed of some actors since they were last journaled."""
         entries = {name: self._hosts[name].entry() for name in names if self._hosts[name].incarnation}
-        changed: list[Change] = [(_KEY + name, entry) for name, entry in entries.items() if self._journaled.get(name) != entry]
+        changed: list[Change] = [
+            (_KEY + name, entry) for name, entry in entries.items() if self._journaled.get(name) != entry
+        ]
         self._journaled |= entries
         return changed
 
@@ -169,7 +177,10 @@ class Hosts:
 
     def are_past(self, virtual_ms: int) -> bool:
         """Return whether every actor has made its positions up to an instant."""
-        return all(host.status is not None and host.status.until_ms is not None and host.status.until_ms >= virtual_ms for host in self._hosts.values())
+        return all(
+            host.status is not None and host.status.until_ms is not None and host.status.until_ms >= virtual_ms
+            for host in self._hosts.values()
+        )
 
     @property
     def totals(self) -> Counts:

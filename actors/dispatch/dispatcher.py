@@ -1,10 +1,12 @@
 """The dispatcher decides: which delivery starts where, what is sent again, what the world is told. Others do it.
 
-Facts and requests go in with the time, instructions come out (`actors.dispatch.instructions`); nothing here looks at a clock, a socket or Ray. A delivery's life:
+Facts and requests go in with the time, instructions come out (`actors.dispatch.instructions`); nothing here looks at a
+clock, a socket or Ray. A delivery's life:
 
     requested or drawn from the fleet -> placed on an actor -> on the road -> finished (its last record is acknowledged)
 
-What sits where, and what an actor must be told again, is the roster's (`actors.dispatch.roster`). A dispatcher that starts over replays its journal first.
+What sits where, and what an actor must be told again, is the roster's (`actors.dispatch.roster`). A dispatcher that
+starts over replays its journal first.
 """
 
 from __future__ import annotations
@@ -51,11 +53,17 @@ CHECKPOINT_PERIOD_MS = 5_000.0
 def start_lead_ms(plan: RunPlan, routes: int) -> float:
     """Return how long after the first deliveries are handed out the run's clock starts, for nobody shall begin late.
 
-    Until then the demand of the whole fleet is drawn, whoever departs at first is handed out, and each actor has made the plans for them: one for each road
-    and vehicle class that is driven. Twice what it takes where actors and dispatcher share two cores.
+    Until then the demand of the whole fleet is drawn, whoever departs at first is handed out, and each actor has made
+    the plans for them: one for each road and vehicle class that is driven. Twice what it takes where actors and
+    dispatcher share two cores.
     """
     plans = min(plan.at_first, routes * _PLANS_PER_ROUTE)
-    return START_LEAD_MS + _LEAD_PER_DRIVER_MS * plan.drivers + _LEAD_AT_FIRST_MS * plan.at_first + _LEAD_PER_PLAN_MS * plans
+    return (
+        START_LEAD_MS
+        + _LEAD_PER_DRIVER_MS * plan.drivers
+        + _LEAD_AT_FIRST_MS * plan.at_first
+        + _LEAD_PER_PLAN_MS * plans
+    )
 
 
 class Dispatcher:
@@ -64,7 +72,8 @@ class Dispatcher:
     Parameters
     ----------
     routes : those that the run's fleet drives; others come by `define_route`.
-    fleet : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless.
+    fleet : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be
+        endless.
     now_ms : wall clock, epoch ms, when this dispatcher was made.
     stages : of the run, for its events.
     """
@@ -120,7 +129,11 @@ class Dispatcher:
     def unended(self) -> dict[str, Host]:
         """The actors that have not ended; of those that have not been heard of only the ones with deliveries."""
         away = self._away
-        return {name: host for name, host in self.hosts.items() if name in away or not (host.status is None or host.status.has_ended)}
+        return {
+            name: host
+            for name, host in self.hosts.items()
+            if name in away or not (host.status is None or host.status.has_ended)
+        }
 
     @property
     def can_drain(self) -> list[str]:
@@ -144,7 +157,9 @@ class Dispatcher:
 
     def define_route(self, route: Route) -> None:
         """Note a route that deliveries may be requested on."""
-        if not isinstance(self._roster.routes.get(route.id), Trace):  # what comes back from the topic has lost the recording's times
+        if not isinstance(
+            self._roster.routes.get(route.id), Trace
+        ):  # what comes back from the topic has lost the recording's times
             self._roster.routes[route.id] = route
 
     def forget_route(self, route_id: str) -> None:
@@ -154,7 +169,11 @@ class Dispatcher:
 
     def start(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
         """Decide on a requested delivery; a known `delivery_id` starts nothing."""
-        if delivery_id in self._roster.book or delivery_id in self._desk.waiting or self._fleet.has_handed_out(delivery_id):
+        if (
+            delivery_id in self._roster.book
+            or delivery_id in self._desk.waiting
+            or self._fleet.has_handed_out(delivery_id)
+        ):
             return []
         if self._course.clock is None or request.route_id not in self._roster.routes:
             return [Record(*self._desk.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]
@@ -166,7 +185,9 @@ class Dispatcher:
             return self._reject(request, delivery_id, f"run {self.plan.run_id} is cancelled", now_ms)
         virtual_ms = self._course.virtual_ms(now_ms)
         if (request.depart_at or 0) > virtual_ms + MAX_DEPART_AHEAD_MS:
-            return self._reject(request, delivery_id, f"departAt {request.depart_at} is more than 7 days after {virtual_ms}", now_ms)
+            return self._reject(
+                request, delivery_id, f"departAt {request.depart_at} is more than 7 days after {virtual_ms}", now_ms
+            )
         spec = make_spec(
             delivery_id=delivery_id,
             driver_id=request.driver_id or delivery_id,
@@ -249,7 +270,10 @@ class Dispatcher:
             due.setdefault(placed.actor, []).append(placed)
         if not due:
             return []
-        return [Record(*self._fleet.change()), *(instruction for actor, placed in due.items() for instruction in self._roster.place(actor, placed))]
+        return [
+            Record(*self._fleet.change()),
+            *(instruction for actor, placed in due.items() for instruction in self._roster.place(actor, placed)),
+        ]
 
     def _retry_waiting(self, now_ms: float) -> list[Instruction]:
         if self._course.clock is None:
@@ -259,7 +283,9 @@ class Dispatcher:
             if waiting.request.route_id in self._roster.routes:
                 instructions += self._decide(waiting.request, waiting.delivery_id, now_ms)
             elif now_ms >= waiting.until_ms:
-                instructions += self._reject(waiting.request, waiting.delivery_id, f'route "{waiting.request.route_id}" is unknown', now_ms)
+                instructions += self._reject(
+                    waiting.request, waiting.delivery_id, f'route "{waiting.request.route_id}" is unknown', now_ms
+                )
         return instructions
 
     def _reject(self, request: StartDelivery, delivery_id: str, reason: str, now_ms: float) -> list[Instruction]:
@@ -271,13 +297,19 @@ class Dispatcher:
         drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
         change = self._course.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
         if change is None:
-            logger.warning("the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end", self.plan.run_id, drivers)
+            logger.warning(
+                "the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end",
+                self.plan.run_id,
+                drivers,
+            )
             return []
         noted, leaving = self._fleet.resize(change)
         return [Record(*noted), *self._roster.leave(leaving, change.at_ms), self._run_event(now_ms)]
 
     def _cancel_run(self, now_ms: float) -> list[Instruction]:
-        instructions = self._roster.steer([placed.spec.delivery_id for placed in self._roster.book.on_the_road], ControlAction.CANCEL, now_ms)
+        instructions = self._roster.steer(
+            [placed.spec.delivery_id for placed in self._roster.book.on_the_road], ControlAction.CANCEL, now_ms
+        )
         self._fleet.stop()
         self._course.state = RunState.CANCELLED
         return [Record(*self._course.change()), *instructions, self._run_event(now_ms)]

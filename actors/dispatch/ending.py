@@ -28,7 +28,12 @@ class Left:
     @classmethod
     def of(cls, hosts: Mapping[str, Host], away: int, acked: int) -> Left:
         """Return what is left to do for driver actors that have not ended."""
-        return cls(away, len(hosts), sum(host.status.unacknowledged for host in hosts.values() if host.status is not None), acked)
+        return cls(
+            away,
+            len(hosts),
+            sum(host.status.unacknowledged for host in hosts.values() if host.status is not None),
+            acked,
+        )
 
     @property
     def measures(self) -> tuple[float, ...]:

@@ -36,7 +36,13 @@ class KafkaFacts:
 
     def __init__(self, options: Options) -> None:
         # The largest request that a broker takes must still fit when it has become a dead letter, with its reason.
-        self._producer = Producer({**options, "linger.ms": 0, "message.max.bytes": TOPICS[Topic.DEAD_LETTER].max_message_bytes or _DEFAULT_BYTES})
+        self._producer = Producer(
+            {
+                **options,
+                "linger.ms": 0,
+                "message.max.bytes": TOPICS[Topic.DEAD_LETTER].max_message_bytes or _DEFAULT_BYTES,
+            }
+        )
 
     def tell(self, fact: Fact) -> None:
         """Send a fact."""
@@ -44,7 +50,13 @@ class KafkaFacts:
 
     def bury(self, letter: DeadLetter) -> None:
         """Send what could not be read to the dead-letter topic, with the reason."""
-        logger.warning("%s partition %d offset %d goes to the dead letters: %s", letter.topic, letter.partition, letter.offset, letter.reason)
+        logger.warning(
+            "%s partition %d offset %d goes to the dead letters: %s",
+            letter.topic,
+            letter.partition,
+            letter.offset,
+            letter.reason,
+        )
         self._send(Topic.DEAD_LETTER, letter.key, letter.value, dict(letter.headers))
 
     def _send(self, topic: Topic, key: bytes | None, value: bytes, headers: dict[str, str | bytes | None]) -> None:

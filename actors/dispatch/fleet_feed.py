@@ -1,7 +1,8 @@
 """The fleet's deliveries in the order of their departures, numbered, each on its actor; and which of them have finished.
 
-They follow from the scenario and from how its fleet's size was changed, so the journal holds these changes and how many were handed out, not what they are.
-Which have finished is kept in blocks of bits: a block in which all have is forgotten as soon as those before it are.
+They follow from the scenario and from how its fleet's size was changed, so the journal holds these changes and how many
+were handed out, not what they are. Which have finished is kept in blocks of bits: a block in which all have is
+forgotten as soon as those before it are.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class FleetFeed:
 
     Parameters
     ----------
-    make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be endless. Only a `Demand` can be changed.
+    make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be
+        endless. Only a `Demand` can be changed.
     """
 
     def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
@@ -121,7 +123,10 @@ class FleetFeed:
             del self._finished[self._whole_blocks]
             self._whole_blocks += 1
         touched.update(range(before, self._whole_blocks))
-        changes: list[Change] = [(f"fleet/{block}", {"bits": f"{self._finished[block]:x}"} if block in self._finished else None) for block in sorted(touched)]
+        changes: list[Change] = [
+            (f"fleet/{block}", {"bits": f"{self._finished[block]:x}"} if block in self._finished else None)
+            for block in sorted(touched)
+        ]
         return [self.change(), *changes] if self._whole_blocks > before else changes
 
     def has_handed_out(self, delivery_id: str) -> bool:
@@ -137,7 +142,11 @@ class FleetFeed:
         """After `begin`: take again what an earlier dispatcher took, and return all of it, what has finished included."""
         fleet = table.get("fleet", {"count": 0, "blocks": 0})
         self._whole_blocks = fleet["blocks"]
-        self._finished = {int(key.partition("/")[2]): int(entry["bits"], 16) for key, entry in table.items() if key.startswith("fleet/")}
+        self._finished = {
+            int(key.partition("/")[2]): int(entry["bits"], 16)
+            for key, entry in table.items()
+            if key.startswith("fleet/")
+        }
         taken: list[Placed] = []
         for change, taken_before in noted_changes(table):
             taken += self.take(float("inf"), taken_before - self.count)

@@ -1,7 +1,7 @@
 """The journal: a table of what a run's dispatcher has decided, so that its successor can go on. It knows keys and entries, not their meaning.
 
-Of each key the newest entry counts, so what a journal holds is as large as what is going on, however long the run has been. Some changes kept together are
-kept all or not at all, as far as the place allows: see each class.
+Of each key the newest entry counts, so what a journal holds is as large as what is going on, however long the run has
+been. Some changes kept together are kept all or not at all, as far as the place allows: see each class.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ class MemoryJournal:
     def compact(self) -> None:
         """Drop every line that a later one of its key has overtaken."""
         newest = {key: number for number, (key, _) in enumerate(self.lines)}
-        self.lines = [line for number, line in enumerate(self.lines) if newest[line[0]] == number and line[1] is not None]
+        self.lines = [
+            line for number, line in enumerate(self.lines) if newest[line[0]] == number and line[1] is not None
+        ]
 
     def close(self) -> None:
         """Nothing is open."""
@@ -105,8 +107,9 @@ class MemoryJournal:
 class FileJournal:
     """A journal in a file, one change a line.
 
-    Lines reach the operating system before `append` returns, so they outlive a killed process; a machine that loses power may lose the last ones, and the
-    deliveries in them are then sent again from an earlier position: duplicates, harmless by id. The file grows until the run ends.
+    Lines reach the operating system before `append` returns, so they outlive a killed process; a machine that loses
+    power may lose the last ones, and the deliveries in them are then sent again from an earlier position: duplicates,
+    harmless by id. The file grows until the run ends.
     """
 
     def __init__(self, path: Path) -> None:

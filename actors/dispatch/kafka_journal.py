@@ -1,8 +1,9 @@
 """The journal on Kafka: the compacted topic ``run.journal``, so that a run outlives its whole cluster.
 
-A run's entries are in one partition, under the keys ``<runId>/<key>``. Each `append` is one transaction: it is kept all or not at all, and it is safe when
-`append` returns (acks=all). The transactional id belongs to the run, so the broker itself refuses a dispatcher that a newer one has followed: a process that
-was cut off and comes back can neither write nor act. The last one to take a journal over wins.
+A run's entries are in one partition, under the keys ``<runId>/<key>``. Each `append` is one transaction: it is kept all
+or not at all, and it is safe when `append` returns (acks=all). The transactional id belongs to the run, so the broker
+itself refuses a dispatcher that a newer one has followed: a process that was cut off and comes back can neither write
+nor act. The last one to take a journal over wins.
 """
 
 from __future__ import annotations
@@ -49,7 +50,11 @@ class KafkaJournal:
 
     def __init__(self, run_id: str, producer: Options, consumer: Options, topic: str = Topic.RUN_JOURNAL.value) -> None:
         self._run_id, self._topic, self._partition = run_id, topic, partition_of(run_id)
-        self._consumer_options: Options = {**consumer, "isolation.level": "read_committed", "enable.partition.eof": True}
+        self._consumer_options: Options = {
+            **consumer,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+        }
         self._producer = Producer(
             {
                 **producer,
@@ -112,7 +117,9 @@ class KafkaJournal:
         if found.error is not None or len(found.partitions) <= self._partition:
             fault = f"has {len(found.partitions)} partitions" if found.error is None else found.error.str()
             wanted = TOPICS[Topic.RUN_JOURNAL].partitions
-            raise NoPlace(f"topic {self._topic} must have {wanted} partitions and be compacted, found: {fault}; mend: code-delivery topics apply")
+            raise NoPlace(
+                f"topic {self._topic} must have {wanted} partitions and be compacted, found: {fault}; mend: code-delivery topics apply"
+            )
 
     def _send(self, key: str, entry: Entry | None) -> None:
         value = None if entry is None else json.dumps(entry, separators=(",", ":")).encode()

@@ -8,8 +8,9 @@ The order of one step is what makes a crash harmless:
 4. act on them: crew and facts;
 5. commit the requests' offsets.
 
-Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is known. The journal says which requests
-have been decided; the committed offsets are for those who watch, and for the next run.
+Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is
+known. The journal says which requests have been decided; the committed offsets are for those who watch, and for the
+next run.
 """
 
 from __future__ import annotations
@@ -88,8 +89,23 @@ class DispatchLoop:
     now_ms : the wall clock, epoch ms.
     """
 
-    def __init__(self, dispatcher: Dispatcher, requests: Requests, crew: Crew, journal: Journal, facts: Facts, now_ms: Callable[[], float]) -> None:
-        self._dispatcher, self._requests, self._crew, self._journal, self._facts, self._now_ms = dispatcher, requests, crew, journal, facts, now_ms
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        requests: Requests,
+        crew: Crew,
+        journal: Journal,
+        facts: Facts,
+        now_ms: Callable[[], float],
+    ) -> None:
+        self._dispatcher, self._requests, self._crew, self._journal, self._facts, self._now_ms = (
+            dispatcher,
+            requests,
+            crew,
+            journal,
+            facts,
+            now_ms,
+        )
 
         self._stopping = False
         self._is_ending = False
@@ -117,7 +133,9 @@ class DispatchLoop:
                 instructions += self._decide(received)
         instructions += self._hear()
         instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
-        self._do(instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found))
+        self._do(
+            instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found)
+        )
         self._requests.commit()
 
     def _hear(self) -> list[Instruction]:
@@ -132,7 +150,9 @@ class DispatchLoop:
     def _decide(self, received: Received) -> list[Instruction]:
         match received.wish:
             case StartDelivery() as request:
-                delivery_id = request.delivery_id or f"{self._dispatcher.plan.run_id}-r{received.partition}-{received.offset}"
+                delivery_id = (
+                    request.delivery_id or f"{self._dispatcher.plan.run_id}-r{received.partition}-{received.offset}"
+                )
                 return self._dispatcher.start(request, delivery_id, self._now_ms())
             case ControlRun() as request:
                 return self._dispatcher.control(request, self._now_ms())
@@ -156,7 +176,9 @@ class DispatchLoop:
                 must_arrive = True
         while must_arrive and self._facts.flush(_FLUSH_S) and not self._stopping:
             logger.warning("the broker takes nothing; requests wait")
-        changes = [(instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)]
+        changes = [
+            (instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)
+        ]
         if changes:
             self._keep([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
         for instruction in joined(instructions):
@@ -180,8 +202,10 @@ class DispatchLoop:
     def end_step(self) -> bool:
         """Do one round of the run's end, and return whether it is over. It waits for nothing but a broker that is to take what must be kept.
 
-        1. Actors that are being restarted make again what was sent before; until then they would say too little of their deliveries.
-        2. The journal notes that the run is ending, because nothing of it can go on once its deliveries have said that they are suspended.
+        1. Actors that are being restarted make again what was sent before; until then they would say too little of
+           their deliveries.
+        2. The journal notes that the run is ending, because nothing of it can go on once its deliveries have said that
+           they are suspended.
         3. Each actor is drained. One that dies meanwhile comes back, is sent everything, and is drained again.
         4. The run says that it has ended, and the journal forgets it.
         """
@@ -214,8 +238,15 @@ class DispatchLoop:
             if host.status is None or not host.has_caught_up:
                 logger.error("%s did not come back; its deliveries have no final event", name)
             else:
-                logger.error("%s did not end; %d records are not acknowledged and may be lost, and final events", name, host.status.unacknowledged)
+                logger.error(
+                    "%s did not end; %d records are not acknowledged and may be lost, and final events",
+                    name,
+                    host.status.unacknowledged,
+                )
         self._do(self._dispatcher.finish(self._now_ms(), ends=False))
         self._facts.flush(_FLUSH_S)
         if self._dispatcher.has_begun:
-            logger.error("run %s stops before all of its actors have ended; start it again to end it", self._dispatcher.plan.run_id)
+            logger.error(
+                "run %s stops before all of its actors have ended; start it again to end it",
+                self._dispatcher.plan.run_id,
+            )

@@ -38,7 +38,8 @@ class RunPlan:
     duration_ms : virtual; None for an endless run.
     start_ms : virtual epoch ms at which the run begins; None for the wall time at which its actors are ready.
     mean_hz : positions a virtual second that a driver makes on average.
-    at_first : drivers of the fleet that depart within the first `FLEET_HORIZON_MS`: the actors must have them before the run begins.
+    at_first : drivers of the fleet that depart within the first `FLEET_HORIZON_MS`: the actors must have them before
+        the run begins.
     """
 
     run_id: str
@@ -67,7 +68,12 @@ class RunPlan:
     def identity(self) -> dict[str, Any]:
         """What must be the same when the run is started again, and where its drivers sit, which stays as it was; for the journal."""
         named = {name: getattr(self, name) for name in _SAME}
-        return {**named, "actors": self.placement.actors, "drivers_per_actor": self.placement.drivers_per_actor, "is_dealt": self.placement.is_dealt}
+        return {
+            **named,
+            "actors": self.placement.actors,
+            "drivers_per_actor": self.placement.drivers_per_actor,
+            "is_dealt": self.placement.is_dealt,
+        }
 
     def resumed(self, begun: Mapping[str, Any], cpus: float) -> RunPlan:
         """Return this plan with its drivers where they sat when the run was begun, on a cluster with so many CPUs.
@@ -82,24 +88,36 @@ class RunPlan:
         """
         for name in _SAME:
             if begun[name] != getattr(self, name):
-                raise RunRefused(f"run {self.run_id} was begun with {name} {begun[name]!r} and cannot go on with {getattr(self, name)!r}; give another run id")
-        return replace(self, placement=self.placement.kept(begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus))
+                raise RunRefused(
+                    f"run {self.run_id} was begun with {name} {begun[name]!r} and cannot go on with {getattr(self, name)!r}; give another run id"
+                )
+        return replace(
+            self,
+            placement=self.placement.kept(
+                begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus
+            ),
+        )
 
 
 _SAME = ("scenario", "seed", "period_ms", "drivers", "duration_ms")
 
 
-def plan_run(scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float | None = None, start_ms: int | None = None) -> RunPlan:
+def plan_run(
+    scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float | None = None, start_ms: int | None = None
+) -> RunPlan:
     """Return the plan of a scenario's run on a cluster with so many CPUs.
 
-    Where the fleet grows and shrinks, or deliveries come by themselves, only the first drivers may be on the road: they are dealt out to the actors.
+    Where the fleet grows and shrinks, or deliveries come by themselves, only the first drivers may be on the road: they
+    are dealt out to the actors.
 
     Raises
     ------
     MessageError : `run_id` is no identifier, or too long to begin deliveryIds.
     """
     if len(checked_id(run_id, "runId")) > MAX_RUN_ID:
-        raise MessageError(f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}")
+        raise MessageError(
+            f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}"
+        )
     placement = place(
         scenario.fleet.size,
         cpus,

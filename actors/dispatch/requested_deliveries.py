@@ -1,6 +1,7 @@
 """The desk: deliveries that somebody has asked for, from the request to the finish, and how the journal tells of each.
 
-A request that cannot be decided yet waits here. A finished delivery leaves a small mark, because its id must never start anything again.
+A request that cannot be decided yet waits here. A finished delivery leaves a small mark, because its id must never
+start anything again.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ class Desk:
     def wait(self, waiting: Waiting) -> Change:
         """Let a request wait; return what changes in the journal."""
         self.waiting[waiting.delivery_id] = waiting
-        return _KEY + waiting.delivery_id, {"state": "waiting", "request": asdict(waiting.request), "until_ms": waiting.until_ms}
+        return _KEY + waiting.delivery_id, {
+            "state": "waiting",
+            "request": asdict(waiting.request),
+            "until_ms": waiting.until_ms,
+        }
 
     def refuse(self, delivery_id: str) -> list[Change]:
         """Forget a request; return what changes in the journal: nothing if it never waited."""
@@ -52,7 +57,10 @@ class Desk:
         self.waiting.pop(spec.delivery_id, None)
         placed = Placed(spec, actor, self.count, of_fleet=False)
         self.count += 1
-        return placed, (_KEY + spec.delivery_id, {"state": "placed", "number": placed.number, "actor": actor, "spec": _record(spec)})
+        return placed, (
+            _KEY + spec.delivery_id,
+            {"state": "placed", "number": placed.number, "actor": actor, "spec": _record(spec)},
+        )
 
     def finish(self, placed: Placed) -> Change:
         """Return the mark that a finished delivery leaves in the journal."""
@@ -67,7 +75,9 @@ class Desk:
                 self.count = max(self.count, entry.get("number", -1) + 1)
                 match entry["state"]:
                     case "waiting":
-                        self.waiting[delivery_id] = Waiting(StartDelivery(**entry["request"]), delivery_id, entry["until_ms"])
+                        self.waiting[delivery_id] = Waiting(
+                            StartDelivery(**entry["request"]), delivery_id, entry["until_ms"]
+                        )
                     case "placed":
                         placed.append(_placed(entry))
                     case _:

@@ -1,7 +1,8 @@
 """Requests: what others want of a run, read from Kafka. It decodes and dead-letters; it decides nothing.
 
-The reader assigns itself every partition, so that a dispatcher that was killed is followed by the next one at once, without waiting for a group to notice.
-Offsets are committed by hand, after the dispatcher has journaled what it decided. Routes are a table, not a queue: they are read from the beginning each time.
+The reader assigns itself every partition, so that a dispatcher that was killed is followed by the next one at once,
+without waiting for a group to notice. Offsets are committed by hand, after the dispatcher has journaled what it
+decided. Routes are a table, not a queue: they are read from the beginning each time.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ REQUEST_TOPICS = (Topic.NEW_DIRECTION, Topic.RUN_CONTROL, Topic.ROUTE_DEFINED)
 _POLL_RECORDS = 1_000
 _METADATA_S = 10.0
 _AGAIN_S = 0.1
-_NO_COORDINATOR_YET = frozenset({KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS})
+_NO_COORDINATOR_YET = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,9 @@ def _wish(topic: str, key: bytes | None, value: bytes | None) -> Wish:
                 return RouteGone(message.route_id)
             route = Route.from_message(message)
             if route.length_m > BOUNDS["distance"][1]:
-                raise InvalidInput(f"route {route.id} of {route.length_m:.0f} m is longer than {BOUNDS['distance'][1]:.0f} m")
+                raise InvalidInput(
+                    f"route {route.id} of {route.length_m:.0f} m is longer than {BOUNDS['distance'][1]:.0f} m"
+                )
             return route
         case _:
             raise InvalidInput(f"nothing is asked for on topic {topic}")
@@ -117,7 +122,8 @@ class RequestReader:
 
         Parameters
         ----------
-        decided : first offsets that this run has not decided on, from its journal. Where it says nothing, reading begins where the last run stopped.
+        decided : first offsets that this run has not decided on, from its journal. Where it says nothing, reading
+            begins where the last run stopped.
 
         Raises
         ------
@@ -126,8 +132,16 @@ class RequestReader:
         partitions = [part for topic in REQUEST_TOPICS for part in self._partitions(topic)]
         committed = self._committed(partitions)
         self._unhandled = {(part.topic, part.partition): max(0, part.offset) for part in committed}
-        tables = [TopicPartition(part.topic, part.partition, OFFSET_BEGINNING) for part in partitions if part.topic == Topic.ROUTE_DEFINED]
-        queues = [TopicPartition(part.topic, part.partition, _first(part, decided)) for part in committed if part.topic != Topic.ROUTE_DEFINED]
+        tables = [
+            TopicPartition(part.topic, part.partition, OFFSET_BEGINNING)
+            for part in partitions
+            if part.topic == Topic.ROUTE_DEFINED
+        ]
+        queues = [
+            TopicPartition(part.topic, part.partition, _first(part, decided))
+            for part in committed
+            if part.topic != Topic.ROUTE_DEFINED
+        ]
         self._next = {(part.topic, part.partition): part.offset for part in queues if part.offset >= 0}
         self._consumer.assign(tables)
         routes = self._read_table(tables)
@@ -155,7 +169,9 @@ class RequestReader:
         routes: list[Received] = []
         deadline = time.monotonic() + _METADATA_S
         while len(self._at_end) < len(parts) and time.monotonic() < deadline:
-            routes += [found for message in self._messages(0.05) if isinstance(found := self._decoded(message), Received)]
+            routes += [
+                found for message in self._messages(0.05) if isinstance(found := self._decoded(message), Received)
+            ]
         return routes
 
     def _messages(self, timeout_s: float) -> list[Message]:

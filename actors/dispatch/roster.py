@@ -1,8 +1,8 @@
 """The roster: which delivery sits in which driver actor, what each actor has been told, and what it must be told again.
 
-A driver actor that shows a new incarnation has forgotten everything: its deliveries are sent again, each from the first sample not known to be acknowledged.
-Positions are a function of spec and sample number, so what is sent twice is the same bytes. A dispatcher that starts over sends everything to every actor,
-which knows what it has already.
+A driver actor that shows a new incarnation has forgotten everything: its deliveries are sent again, each from the first
+sample not known to be acknowledged. Positions are a function of spec and sample number, so what is sent twice is the
+same bytes. A dispatcher that starts over sends everything to every actor, which knows what it has already.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Roster:
     routes : those that deliveries may drive, by id.
     """
 
-    def __init__(self, plan: RunPlan, routes: Iterable[Route], course: Course, fleet: FleetFeed, desk: Desk, now_ms: float) -> None:
+    def __init__(
+        self, plan: RunPlan, routes: Iterable[Route], course: Course, fleet: FleetFeed, desk: Desk, now_ms: float
+    ) -> None:
         self._plan, self._course, self._fleet, self._desk = plan, course, fleet, desk
         self.routes = {route.id: route for route in routes}
         self.hosts = Hosts(plan.actors)
@@ -72,7 +74,10 @@ class Roster:
         self.book.put_back(placed)
         entry = table.get(_steered_key(delivery_id))
         if entry is not None:
-            placed.steerings = [Steering(delivery_id, ControlAction(action), at_ms, number) for number, action, at_ms in entry["steerings"]]
+            placed.steerings = [
+                Steering(delivery_id, ControlAction(action), at_ms, number)
+                for number, action, at_ms in entry["steerings"]
+            ]
             placed.steered = entry["count"]
 
     def place(self, actor: str, placed: list[Placed]) -> list[Instruction]:
@@ -94,7 +99,12 @@ class Roster:
         is_new = host.is_new(status)
         if is_new:
             if host.status is not None:
-                logger.warning("%s died and is back as process %d; %d deliveries are sent again", status.name, status.pid, self.book.loads[status.name])
+                logger.warning(
+                    "%s died and is back as process %d; %d deliveries are sent again",
+                    status.name,
+                    status.pid,
+                    self.book.loads[status.name],
+                )
                 if host.status.checkpoint is not None:
                     self.book.note_checkpoint(status.name, host.status.checkpoint)
             host.begin_incarnation(status.incarnation)
@@ -129,8 +139,17 @@ class Roster:
     def leave(self, leaving: Callable[[DeliverySpec], bool], at_ms: int) -> list[Instruction]:
         """Have the drivers of some of the fleet's deliveries leave the road at a virtual instant; those that were told so before are left out."""
         fleet = [placed for placed in self.book.on_the_road if placed.of_fleet and leaving(placed.spec)]
-        told = {placed.spec.delivery_id for placed in fleet for steering in placed.steerings if steering.action is ControlAction.FLEET}
-        return self._steer([placed.spec.delivery_id for placed in fleet if placed.spec.delivery_id not in told], ControlAction.FLEET, at_ms)
+        told = {
+            placed.spec.delivery_id
+            for placed in fleet
+            for steering in placed.steerings
+            if steering.action is ControlAction.FLEET
+        }
+        return self._steer(
+            [placed.spec.delivery_id for placed in fleet if placed.spec.delivery_id not in told],
+            ControlAction.FLEET,
+            at_ms,
+        )
 
     def _steer(self, delivery_ids: Iterable[str], action: ControlAction, at_ms: int) -> list[Instruction]:
         records: list[Instruction] = []
@@ -140,10 +159,19 @@ class Roster:
             if steering is not None and placed is not None:
                 records.append(Record(*_steered_change(placed)))
                 orders.setdefault(placed.actor, []).append(steering)
-        return [*records, *(self._order(actor, steerings) for actor, steerings in orders.items() if self.hosts[actor].status is not None)]
+        return [
+            *records,
+            *(
+                self._order(actor, steerings)
+                for actor, steerings in orders.items()
+                if self.hosts[actor].status is not None
+            ),
+        ]
 
     def _order(self, actor: str, steerings: list[Steering]) -> Instruction:
-        return SendSteering(actor, steerings[0]) if len(steerings) == 1 else SendBatch(actor, self.book.order(steerings))
+        return (
+            SendSteering(actor, steerings[0]) if len(steerings) == 1 else SendBatch(actor, self.book.order(steerings))
+        )
 
     def correct(self, steering: Steering, at_ms: int | None) -> list[Instruction]:
         """Note from when a steering really holds, as its actor said; None if it changed nothing."""

@@ -27,7 +27,8 @@ class Course:
     begun_ms : wall clock, epoch ms.
     start_ms, end_ms : virtual epoch ms; None before the run begins, and `end_ms` for an endless run.
     is_ending : the run is being ended, perhaps by an earlier dispatcher.
-    changes : of the fleet's size, in the order in which they were asked for, never back in time; the journal has them from `actors.dispatch.fleet_feed`.
+    changes : of the fleet's size, in the order in which they were asked for, never back in time; the journal has them
+        from `actors.dispatch.fleet_feed`.
     """
 
     def __init__(self, plan: RunPlan, now_ms: float) -> None:
@@ -55,7 +56,11 @@ class Course:
     def change(self) -> Change:
         """Return clock and state for the journal."""
         assert self.clock is not None
-        return "clock", {"clock": [self.clock.virtual_ms, self.clock.wall_ms, self.clock.scale], "scale": self._scale, "state": self.state}
+        return "clock", {
+            "clock": [self.clock.virtual_ms, self.clock.wall_ms, self.clock.scale],
+            "scale": self._scale,
+            "state": self.state,
+        }
 
     def control(self, action: ControlAction, time_scale: float | None, now_ms: float) -> None:
         """Pause, resume or scale from a short time after now on."""
@@ -77,7 +82,9 @@ class Course:
 
     def drivers_at(self, virtual_ms: int) -> int:
         """Return how many drivers the fleet is to have at an instant."""
-        return next((change.drivers for change in reversed(self.changes) if change.at_ms <= virtual_ms), self._plan.drivers)
+        return next(
+            (change.drivers for change in reversed(self.changes) if change.at_ms <= virtual_ms), self._plan.drivers
+        )
 
     def resize(self, drivers: int, stage: str | None, now_ms: float) -> FleetChange | None:
         """Change the fleet's size from a short time after now on; None if the run has ended by then."""

@@ -16,8 +16,10 @@ class Summary:
     ----------
     deliveries : how many were started.
     produced, acked, failed : positions handed to Kafka, acknowledged by it, refused by it for good.
-    unended, unacknowledged : driver actors whose end was given up, and records of any kind, final events too, that they had not got acknowledged by then.
-    lateness_p50_ms, lateness_p99_ms, lateness_max_ms : wall time of producing minus wall time at which a position was due; None without positions.
+    unended, unacknowledged : driver actors whose end was given up, and records of any kind, final events too, that they
+        had not got acknowledged by then.
+    lateness_p50_ms, lateness_p99_ms, lateness_max_ms : wall time of producing minus wall time at which a position was
+        due; None without positions.
     """
 
     run_id: str
@@ -51,4 +53,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the totals under the names that JSON has."""
-        return {key.split("_")[0] + "".join(word.capitalize() for word in key.split("_")[1:]): value for key, value in asdict(self).items()}
+        return {
+            key.split("_")[0] + "".join(word.capitalize() for word in key.split("_")[1:]): value
+            for key, value in asdict(self).items()
+        }

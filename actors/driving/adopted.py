@@ -1,6 +1,7 @@
 """What a driver host remembers of the deliveries in its charge, beside their motion: where it took them over, and what it answered to steerings.
 
-Both make repetition harmless. A dispatcher that starts over sends everything again, and a steering that was done is answered as it was, not done twice.
+Both make repetition harmless. A dispatcher that starts over sends everything again, and a steering that was done is
+answered as it was, not done twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ class Charges:
 
     Attributes
     ----------
-    resumed : positions of these deliveries that earlier hosts had made, so that `resumed` plus those made here is how many there are.
+    resumed : positions of these deliveries that earlier hosts had made, so that `resumed` plus those made here is how
+        many there are.
     """
 
     def __init__(self) -> None:

@@ -74,7 +74,9 @@ class Batch:
             ids = {spec.delivery_id for spec in specs} if self.steerings else set()
             steerings = (*(steering for steering in self.steerings if steering.delivery_id in ids), *to_others)
             is_first, is_last = number == 1, number >= len(parts)
-            yield Batch(self.number if is_last else 0, specs, self.routes if is_first else (), self.resume_seq, steerings)
+            yield Batch(
+                self.number if is_last else 0, specs, self.routes if is_first else (), self.resume_seq, steerings
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,10 @@ class DriverStatus:
     until_ms : virtual epoch ms up to which positions were made; None before the first tick.
     checkpoint : None until something has been acknowledged.
     active : deliveries on the road.
-    resumed : positions that earlier processes had made of the deliveries that this one took over; with `counts` they make the whole.
-    counts, lateness : since the process began; counted are different positions, those included that are left out on purpose.
+    resumed : positions that earlier processes had made of the deliveries that this one took over; with `counts` they
+        make the whole.
+    counts, lateness : since the process began; counted are different positions, those included that are left out on
+        purpose.
     finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
     figures : how the producer did in its last period; None unless KAFKA_STATISTICS_S asks for it.
     unacknowledged : records of any kind that are with the producer and have not arrived.

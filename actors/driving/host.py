@@ -1,7 +1,8 @@
 """A driver host: a batch of drivers, their tick, and what is known of their positions' arrival.
 
-It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is told the time, so that it is tested without Ray,
-sockets or waiting. One thread ticks; any other may add, steer and ask meanwhile: the lock is held while positions are computed, never while they are sent.
+It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is told the time,
+so that it is tested without Ray, sockets or waiting. One thread ticks; any other may add, steer and ask meanwhile: the
+lock is held while positions are computed, never while they are sent.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class DriverHost:
     now_ms : the wall clock, epoch ms.
     """
 
-    def __init__(self, name: str, simulation: FleetSimulation, publisher: Publisher, now_ms: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, simulation: FleetSimulation, publisher: Publisher, now_ms: Callable[[], float]
+    ) -> None:
         self.name = name
         self._simulation, self._publisher, self._now_ms = simulation, publisher, now_ms
         self._end_ms: int | None = None
@@ -94,8 +97,9 @@ class DriverHost:
 
         Returns
         -------
-        The virtual instant from which it holds: the one asked for, unless positions past it have been made already, for what is sent stays true. None if
-        nothing changes. A steering that comes twice, by its number, is done once and answered twice.
+        The virtual instant from which it holds: the one asked for, unless positions past it have been made already, for
+        what is sent stays true. None if nothing changes. A steering that comes twice, by its number, is done once and
+        answered twice.
         """
         with self._lock:
             return self._charges.answer(steering, self._steer)
@@ -199,7 +203,10 @@ class DriverHost:
         finished_seen : how many finished deliveries the asker has noted; the host forgets those and tells the rest.
         """
         with self._lock:
-            noted = [self._finished.popleft()[0] for _ in range(min(len(self._finished), finished_seen - self._finished_from))]
+            noted = [
+                self._finished.popleft()[0]
+                for _ in range(min(len(self._finished), finished_seen - self._finished_from))
+            ]
             self._finished_from += len(noted)
             self._simulation.forget(noted)
             self._charges.forget(noted)
@@ -227,8 +234,8 @@ class DriverHost:
     def suspend(self) -> None:
         """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, and of the run what was measured.
 
-        Called by the thread that ticks, which then calls `flush`. A host that never came up to the clock says nothing of its deliveries: an incarnation
-        before it may have sent more of them than it knows.
+        Called by the thread that ticks, which then calls `flush`. A host that never came up to the clock says nothing
+        of its deliveries: an incarnation before it may have sent more of them than it knows.
         """
         with self._lock:
             events = [] if self._until_ms is None else self._simulation.suspend()
@@ -239,7 +246,8 @@ class DriverHost:
     def flush(self, wait_s: float) -> bool:
         """After `suspend`: wait a while for acknowledgements, and return whether everything has arrived. Called by the thread that ticks, until it has.
 
-        What the last acknowledgements have shown is measured too; it is reported once they are there, and waited for as well.
+        What the last acknowledgements have shown is measured too; it is reported once they are there, and waited for as
+        well.
         """
         left = self._publisher.flush(wait_s)
         self._note_settled()

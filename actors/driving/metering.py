@@ -1,11 +1,12 @@
 """What a driver host measures of its positions, and what it tells of it: latencies from due as `run.metrics` messages, and how the process stands.
 
-A position is produced when its handover to the producer returns, and acknowledged when its handover, and every one before it, has settled. That is noticed
-when the producer is polled, at each tick and about every 10 ms between two ticks (`actors.on_ray.driver_actor`): so much too late at most, and never too early. A
-position that Kafka refuses for good settles too; how many those are stands in the run's events.
+A position is produced when its handover to the producer returns, and acknowledged when its handover, and every one
+before it, has settled. That is noticed when the producer is polled, at each tick and about every 10 ms between two
+ticks (`actors.on_ray.driver_actor`): so much too late at most, and never too early. A position that Kafka refuses for
+good settles too; how many those are stands in the run's events.
 
-What a restarted process makes again, because nobody knew that it had arrived, is measured again and counts once more. What a killed process had measured and
-not told yet, about a second of it, is told by nobody.
+What a restarted process makes again, because nobody knew that it had arrived, is measured again and counts once more.
+What a killed process had measured and not told yet, about a second of it, is told by nobody.
 """
 
 from __future__ import annotations
@@ -96,9 +97,16 @@ class Metering:
         seconds: Callable[[], float] = time.perf_counter,
         process: Callable[[], Gauges] = process_gauges,
     ) -> None:
-        self._run_id, self._worker, self._publisher, self._seconds, self._process = run_id, worker, publisher, seconds, process
+        self._run_id, self._worker, self._publisher, self._seconds, self._process = (
+            run_id,
+            worker,
+            publisher,
+            seconds,
+            process,
+        )
         self._meter = Meter()
-        #: What was noted since the last telling: arrays are looked at once a second, because each look costs more than a small tick's positions.
+        #: What was noted since the last telling: arrays are looked at once a second, because each look costs more than
+        #: a small tick's positions.
         self._noted: dict[Segment, list[tuple[Due, float]]] = {}
         self._spent = {"computeS": 0.0, "sendS": 0.0}
         self._seq = 0
@@ -156,12 +164,15 @@ class Metering:
             return []
         self._gauges = gauges
         contents: list[tuple[int | None, dict[str, str]]] = [
-            (one.due_s, {str(segment): histogram.encode() for segment, histogram in one.histograms.items()}) for one in measured
+            (one.due_s, {str(segment): histogram.encode() for segment, histogram in one.histograms.items()})
+            for one in measured
         ]
         *others, last = contents or [(None, {})]
         return [*(self._message(now_ms, *content) for content in others), self._message(now_ms, *last, gauges)]
 
-    def _message(self, now_ms: float, due_s: int | None, histograms: dict[str, str], gauges: Gauges | None = None) -> RunMetrics:
+    def _message(
+        self, now_ms: float, due_s: int | None, histograms: dict[str, str], gauges: Gauges | None = None
+    ) -> RunMetrics:
         self._seq += 1
         return RunMetrics(
             run_id=self._run_id,

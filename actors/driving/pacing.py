@@ -35,7 +35,9 @@ class Lateness:
     def add(self, late_ms: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None = None) -> None:
         """Count some lateness values, ms, each once or so many times; early ones count as 0."""
         if late_ms.size:
-            self.counts += np.bincount(np.searchsorted(BOUNDS_MS, late_ms), times, minlength=len(self.counts)).astype(np.int64, copy=False)
+            self.counts += np.bincount(np.searchsorted(BOUNDS_MS, late_ms), times, minlength=len(self.counts)).astype(
+                np.int64, copy=False
+            )
             self.max_ms = max(self.max_ms, float(late_ms.max()))
 
     def plus(self, other: Lateness) -> Lateness:

@@ -24,8 +24,9 @@ _MEBIBYTE = 2**20
 def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> Iterator[float]:
     """Be connected to the cluster, and yield how many CPUs it has.
 
-    A local cluster asks for a token that lives as long as this process, has no dashboard, reports to nobody, and keeps its files in a folder of its own
-    (see `ray_folder`). It listens on the loopback interface only, provided `actors.on_ray.environment` was applied before Ray was imported.
+    A local cluster asks for a token that lives as long as this process, has no dashboard, reports to nobody, and keeps
+    its files in a folder of its own (see `ray_folder`). It listens on the loopback interface only, provided
+    `actors.on_ray.environment` was applied before Ray was imported.
     """
     if settings.ray_address:
         ray.init(address=settings.ray_address, namespace=namespace, logging_level=logging.ERROR)
@@ -47,8 +48,9 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
 def ray_folder() -> Iterator[Path]:
     """Yield a folder for a cluster's files, sockets among them, that only this user can reach; it is removed at the end.
 
-    Ray opens every folder that it makes, and the one that it is given, to all users whatever the umask: so it gets a folder inside one that is closed to
-    others. The names are short, because paths of unix sockets have at most 107 characters.
+    Ray opens every folder that it makes, and the one that it is given, to all users whatever the umask: so it gets a
+    folder inside one that is closed to others. The names are short, because paths of unix sockets have at most 107
+    characters.
     """
     closed = Path(tempfile.mkdtemp(prefix="cd-", dir="/tmp" if Path("/tmp").is_dir() else None))
     try:

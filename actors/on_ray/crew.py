@@ -56,9 +56,20 @@ class RayCrew:
             if len(self._handles) - len(self._heard) >= self._wave:
                 return
             if name not in self._handles:
-                options = {"name": name, "namespace": self._namespace, "lifetime": "detached", "get_if_exists": True, **NO_TASK_EVENTS}
-                place = {"num_cpus": self._plan.placement.actor_cpus, "scheduling_strategy": "SPREAD"}  # over the nodes, for each has a network of its own
-                self._handles[name] = DriverActor.options(**options, **place).remote(name, self._plan.run_id, self._settings, number / len(self._plan.actors))
+                options = {
+                    "name": name,
+                    "namespace": self._namespace,
+                    "lifetime": "detached",
+                    "get_if_exists": True,
+                    **NO_TASK_EVENTS,
+                }
+                place = {
+                    "num_cpus": self._plan.placement.actor_cpus,
+                    "scheduling_strategy": "SPREAD",
+                }  # over the nodes, for each has a network of its own
+                self._handles[name] = DriverActor.options(**options, **place).remote(
+                    name, self._plan.run_id, self._settings, number / len(self._plan.actors)
+                )
 
     def add(self, actor: str, batch: Batch) -> None:
         """Give an actor some deliveries."""

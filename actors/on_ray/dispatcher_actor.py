@@ -73,7 +73,13 @@ class Dispatching:
     """
 
     def __init__(self, plan: RunPlan, scenario: Scenario, settings: Settings, cpus: float, namespace: str) -> None:
-        self._plan, self._scenario, self._settings, self._cpus, self._namespace = plan, scenario, settings, cpus, namespace
+        self._plan, self._scenario, self._settings, self._cpus, self._namespace = (
+            plan,
+            scenario,
+            settings,
+            cpus,
+            namespace,
+        )
         self._crew: RayCrew | None = None
         self._dispatcher: Dispatcher | None = None
         self._loop: DispatchLoop | None = None
@@ -118,11 +124,14 @@ class Dispatching:
     def _opened_loop(self) -> tuple[DispatchLoop, Dispatcher]:
         try:
             return self._open()
-        except EngineError as error:  # a file that cannot be read, or roads without a way: a new process would find the same
+        except (
+            EngineError
+        ) as error:  # a file that cannot be read, or roads without a way: a new process would find the same
             raise RunRefused(str(error)) from error
 
     def _open(self) -> tuple[DispatchLoop, Dispatcher]:
-        # The journal first: it knows where the drivers sat, and it keeps an earlier dispatcher that still lives from acting.
+        # The journal first: it knows where the drivers sat, and it keeps an earlier dispatcher that still lives from
+        # acting.
         journal = open_journal(self._plan.run_id, self._settings)
         table = journal.read()
         plan = resumed_plan(self._plan, table, self._cpus)
@@ -131,7 +140,13 @@ class Dispatching:
         routes = routes_of(self._scenario)
         offered = offered_routes(routes)
         facts = KafkaFacts(producer_options(self._settings))
-        dispatcher = Dispatcher(plan, offered, partial(fleet_of, self._scenario, plan.run_id, routes), wall_ms(), partial(stages_of, self._scenario))
+        dispatcher = Dispatcher(
+            plan,
+            offered,
+            partial(fleet_of, self._scenario, plan.run_id, routes),
+            wall_ms(),
+            partial(stages_of, self._scenario),
+        )
         requests = RequestReader(consumer_options(self._settings, GROUP))
         loop = DispatchLoop(dispatcher, requests, self._crew, journal, facts, wall_ms)
         loop.open(table)

@@ -47,8 +47,12 @@ class TickingDriver:
     """
 
     def __init__(self, name: str, run_id: str, settings: Settings, phase: float) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")  # of this process, which is ours alone
-        self._host = DriverHost(name, FleetSimulation(run_id, key=settings.kafka_key), open_publisher(settings), wall_ms)
+        logging.basicConfig(
+            level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )  # of this process, which is ours alone
+        self._host = DriverHost(
+            name, FleetSimulation(run_id, key=settings.kafka_key), open_publisher(settings), wall_ms
+        )
         self._period_ms, self._phase_ms = settings.tick_ms, settings.tick_ms * phase
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
@@ -62,7 +66,8 @@ class TickingDriver:
             while not self._host.flush(_FLUSH_S):
                 pass
         except Exception:
-            # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged ones, is sure to have no gap.
+            # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged
+            # ones, is sure to have no gap.
             logger.exception("a tick or the end failed; the process ends and is restarted")
             os._exit(1)
 
@@ -98,7 +103,8 @@ class TickingDriver:
     def drain(self) -> None:
         """Stop ticking, send the final events, and flush until everything has arrived; returns at once, and `status` says how far it is.
 
-        A Ray actor is not told when its node goes, so the dispatcher that ends a run calls this. A second call changes nothing.
+        A Ray actor is not told when its node goes, so the dispatcher that ends a run calls this. A second call changes
+        nothing.
         """
         self._stopping.set()
         self._host.stop()

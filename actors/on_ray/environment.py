@@ -10,16 +10,20 @@ from collections.abc import MutableMapping
 def prepare(environment: MutableMapping[str, str]) -> None:
     """Set what a local cluster needs; what somebody has set stays."""
     wanted = {
-        # Ray's switch for systems whose firewalls ask about open ports: every socket is bound to the loopback interface. Read when Ray is imported.
+        # Ray's switch for systems whose firewalls ask about open ports: every socket is bound to the loopback
+        # interface. Read when Ray is imported.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # an actor without GPUs keeps its environment; Ray warns unless told
         "RAY_COLOR_PREFIX": "0",
-        # Ray would have its workers yield to everybody (nice 15). Ours keep a schedule: a busy broker or store beside them must not be let in first.
+        # Ray would have its workers yield to everybody (nice 15). Ours keep a schedule: a busy broker or store beside
+        # them must not be let in first.
         "RAY_worker_niceness": "0",
     }
     if "RAY_AUTH_TOKEN_PATH" not in environment:
-        wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(32)  # otherwise Ray writes one to the home folder, for all clusters
+        wanted["RAY_AUTH_TOKEN"] = secrets.token_hex(
+            32
+        )  # otherwise Ray writes one to the home folder, for all clusters
     for name, value in wanted.items():
         environment.setdefault(name, value)
     # Ray tells at each start that it asks for a token, which is what we want.

@@ -48,7 +48,8 @@ def run(
     Parameters
     ----------
     run_id : made from the scenario's name and the time if absent.
-    once : end as well when no delivery is on the road and the fleet has no more; otherwise the run goes on serving requests.
+    once : end as well when no delivery is on the road and the fleet has no more; otherwise the run goes on serving
+        requests.
     start_ms : virtual epoch ms at which the run begins; the present if absent.
     on_start : called when the cluster is up. Ray sets signal handlers of its own, so this is the time to set others.
     on_wait : given a sentence each time that the end of the run waits for something else.
@@ -78,7 +79,8 @@ def run_plan(
 ) -> Summary:
     """Run a plan on the cluster that this process is connected to, with so many CPUs; see `run`.
 
-    A run that an earlier process has begun is gone on with: its drivers, if they live, are taken over, and otherwise made again.
+    A run that an earlier process has begun is gone on with: its drivers, if they live, are taken over, and otherwise
+    made again.
     """
     logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.placement.actors)
     # Ray starts its processes elsewhere: a relative folder would be another one there.
@@ -122,7 +124,8 @@ def _ask(question: Any) -> Progress | None:
 def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[str], None]) -> Summary:
     """End the run and return its totals: wait as long as it gets on, and `end_wait_s` more; then give up what has not arrived.
 
-    The dispatcher is asked again and again, because the one that Ray starts in the place of one that died does not know that the run ends.
+    The dispatcher is asked again and again, because the one that Ray starts in the place of one that died does not know
+    that the run ends.
     """
     patience, gives_up, said = Patience(end_wait_s, time.monotonic()), False, ""
     while True:

@@ -1,6 +1,7 @@
 """librdkafka's C interface, as far as a producer of batches needs it: the library inside the confluent-kafka wheel, by ctypes.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a client closes it.
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a
+client closes it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ MAJOR_VERSION: Final = 2
 """The interface that is known here; another major version may have another struct."""
 
 PRODUCER: Final = 0
-COPY_PAYLOAD: Final = 0x2  # RD_KAFKA_MSG_F_COPY: librdkafka copies each payload before the call returns, as it does with keys
+COPY_PAYLOAD: Final = (
+    0x2  # RD_KAFKA_MSG_F_COPY: librdkafka copies each payload before the call returns, as it does with keys
+)
 BY_PARTITIONER: Final = -1  # RD_KAFKA_PARTITION_UA
 PURGE_ALL: Final = 0x3  # RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
 EVENT_REPORTS, EVENT_ERROR, EVENT_STATISTICS = 0x1, 0x8, 0x40
@@ -80,7 +83,9 @@ def load() -> Any:
     except (OSError, AttributeError) as error:
         raise LibraryUnusable(f"librdkafka cannot be loaded: {error}") from error
     if library.rd_kafka_version() >> 24 != MAJOR_VERSION:
-        raise LibraryUnusable(f"librdkafka must have major version {MAJOR_VERSION}, found {library.rd_kafka_version_str().decode()}")
+        raise LibraryUnusable(
+            f"librdkafka must have major version {MAJOR_VERSION}, found {library.rd_kafka_version_str().decode()}"
+        )
     return library
 
 

@@ -101,7 +101,8 @@ class NativeProducer:
         self._queue = self._library.rd_kafka_queue_get_main(self._client)
         self._topics: dict[str, int] = {}
         self._pointers = np.empty(_REPORTS, np.uint64)
-        # Not at the interpreter's end: another thread may still be inside the library then, and the process ends anyway.
+        # Not at the interpreter's end: another thread may still be inside the library then, and the process ends
+        # anyway.
         weakref.finalize(self, _close, self._library, self._client, self._queue, self._topics).atexit = False
 
     def produce(self, topic: str, messages: Messages) -> Messages:
@@ -171,7 +172,10 @@ def _refused(address: int) -> Refused:
 
 def refused_of(message: np.void) -> Refused:
     """Return a message that `produce` did not take, or that was reported, with copies of its key and value."""
-    key, value = (ctypes.string_at(int(message[name]), int(message[size])) for name, size in (("key", "key_bytes"), ("payload", "bytes")))
+    key, value = (
+        ctypes.string_at(int(message[name]), int(message[size]))
+        for name, size in (("key", "key_bytes"), ("payload", "bytes"))
+    )
     return Refused(int(message["err"]), int(message["tag"]), key, value)
 
 
@@ -206,7 +210,9 @@ def check_layout() -> None:
         reports += [event for event in producer.poll(0.02) if isinstance(event, Reports)]
         if sum(len(report.tags) for report in reports) >= len(facts):
             break
-    found = [(tag, message) for report in reports for tag, message in zip(report.tags.tolist(), report.refused, strict=True)]
+    found = [
+        (tag, message) for report in reports for tag, message in zip(report.tags.tolist(), report.refused, strict=True)
+    ]
     tags = messages["tag"].tolist()
     if found != [(tag, Refused(KafkaError._PURGE_QUEUE, tag, *fact)) for tag, fact in zip(tags, facts, strict=True)]:
         raise LibraryUnusable(f"librdkafka gave messages back in another layout: {found}")

@@ -21,5 +21,7 @@ def open_publisher(settings: Settings) -> Publisher:
         try:
             return NativePublisher(options)
         except LibraryUnusable as error:
-            logger.warning("positions are produced by confluent_kafka's public interface, at about half the speed: %s", error)
+            logger.warning(
+                "positions are produced by confluent_kafka's public interface, at about half the speed: %s", error
+            )
     return KafkaPublisher(options)

@@ -34,14 +34,16 @@ class TroubleLog:
 
 def connection_options(settings: Settings) -> Options:
     """Return what every client of Kafka needs, an admin client too. It holds the password: for constructors, not for logs."""
-    # Reconnecting is librdkafka's own job; what it reports of it comes by the callback, so that its own lines would only repeat it.
+    # Reconnecting is librdkafka's own job; what it reports of it comes by the callback, so that its own lines would
+    # only repeat it.
     return {**settings.kafka.options(), "error_cb": TroubleLog(settings.kafka), "log_level": 2}
 
 
 def producer_options(settings: Settings) -> Options:
     """Return the options of a producer that would rather be late than lose a record.
 
-    ``message.timeout.ms=0`` keeps retrying for ever: a broker that is away fills the queue, and the tick waits and says so.
+    ``message.timeout.ms=0`` keeps retrying for ever: a broker that is away fills the queue, and the tick waits and says
+    so.
     """
     return {
         **connection_options(settings),
@@ -62,7 +64,13 @@ def producer_options(settings: Settings) -> Options:
 
 def consumer_options(settings: Settings, group: str) -> Options:
     """Return the options of a consumer that assigns itself its partitions and commits by hand."""
-    return {**connection_options(settings), "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False, "fetch.wait.max.ms": 50}
+    return {
+        **connection_options(settings),
+        "group.id": group,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "fetch.wait.max.ms": 50,
+    }
 
 
 def topic_metadata(client: Consumer | Producer, topic: str, timeout_s: float) -> Any:

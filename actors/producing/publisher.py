@@ -1,10 +1,12 @@
 """Publishers: how a tick's facts leave the process, and what is known of their arrival.
 
-A publisher numbers what it is given. `settled` is the newest number up to which everything has been acknowledged (or has failed for good and was counted),
-so a driver host can tell from one integer what need not be sent again. Accounting needs no memory per delivery. What is merely told has no number: nobody
-waits for it, and nothing is sent again because it was lost.
+A publisher numbers what it is given. `settled` is the newest number up to which everything has been acknowledged (or
+has failed for good and was counted), so a driver host can tell from one integer what need not be sent again. Accounting
+needs no memory per delivery. What is merely told has no number: nobody waits for it, and nothing is sent again because
+it was lost.
 
-`MemoryPublisher` is here; the two that speak to Kafka are `actors.producing.python_publisher` and `actors.producing.native_publisher`.
+`MemoryPublisher` is here; the two that speak to Kafka are `actors.producing.python_publisher` and
+`actors.producing.native_publisher`.
 """
 
 from __future__ import annotations
@@ -128,7 +130,12 @@ class Refusals:
         if self._count <= _NAMED:
             logger.error("%s was refused by Kafka for good: %s", _name_of(value), reason)
         elif self._count & (self._count - 1) == 0:
-            logger.error("%d records were refused by Kafka for good so far, the last one, %s, because of: %s", self._count, _name_of(value), reason)
+            logger.error(
+                "%d records were refused by Kafka for good so far, the last one, %s, because of: %s",
+                self._count,
+                _name_of(value),
+                reason,
+            )
 
 
 def _name_of(value: bytes | None) -> str:

@@ -68,10 +68,16 @@ class KafkaPublisher:
         self._number += 1
         handover = _Handover(self._number, len(positions) + len(events), self._arrived)
         self._on_the_way.append(handover)
-        records: list[dict[str, Any]] = [{"key": key, "value": value} for key, value in zip(positions.keys(), positions.values(), strict=True)]
+        records: list[dict[str, Any]] = [
+            {"key": key, "value": value} for key, value in zip(positions.keys(), positions.values(), strict=True)
+        ]
         self._tally.produced += len(records)
         self._produce(Topic.NEW_POSITION, records, handover.position_arrived)
-        self._produce(Topic.DELIVERY_EVENT, [{"key": event.key, "value": event.to_json()} for event in events], handover.event_arrived)
+        self._produce(
+            Topic.DELIVERY_EVENT,
+            [{"key": event.key, "value": event.to_json()} for event in events],
+            handover.event_arrived,
+        )
         return self._number
 
     def tell(self, messages: Sequence[Message]) -> None:
@@ -80,7 +86,8 @@ class KafkaPublisher:
             self._produce(message.TOPIC, [{"key": message.key, "value": message.to_json()}], self._told)
 
     def _produce(self, topic: Topic, records: list[dict[str, Any]], on_delivery: _OnDelivery) -> None:
-        # Only this thread fills the queue, so room that was seen is still there: no record is refused in mid-batch and none overtakes another.
+        # Only this thread fills the queue, so room that was seen is still there: no record is refused in mid-batch and
+        # none overtakes another.
         step = max(1, self._room // 4)
         for start in range(0, len(records), step):
             part = records[start : start + step]

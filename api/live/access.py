@@ -1,6 +1,7 @@
 """Who may open a live socket: programs and pages of this machine; with an API key set, whoever shows it.
 
-A browser lets any page open a WebSocket to any server, so Host and Origin are looked at as `api.rest.security` does for what changes something.
+A browser lets any page open a WebSocket to any server, so Host and Origin are looked at as `api.rest.security` does for
+what changes something.
 """
 
 from __future__ import annotations
@@ -35,7 +36,11 @@ class Door:
             return f"a page of another origin may not call this server, found Origin {origin[:100]!r}"
         if self.api_key is None:
             # A name that was made to point at 127.0.0.1 would be its own page's origin.
-            return None if self._is_ours(host) else f"this server answers to its loopback names only, found Host {host[:100]!r}"
+            return (
+                None
+                if self._is_ours(host)
+                else f"this server answers to its loopback names only, found Host {host[:100]!r}"
+            )
         given = websocket.query_params.get("key") or websocket.headers.get(KEY_HEADER)
         return None if is_right(given, self.api_key) else "the API key is missing or wrong"
 

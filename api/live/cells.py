@@ -1,7 +1,7 @@
 """Places as web-mercator integers: which cell of the live map a vehicle is in, and where inside it.
 
-Pure arithmetic on arrays. A world coordinate has 28 bits: the upper 12 are the cell at `CELL_ZOOM`, the lower 16 the place inside the cell (0.15 m at the
-equator). It knows nothing of vehicles, frames or viewers.
+Pure arithmetic on arrays. A world coordinate has 28 bits: the upper 12 are the cell at `CELL_ZOOM`, the lower 16 the
+place inside the cell (0.15 m at the equator). It knows nothing of vehicles, frames or viewers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ Bools = NDArray[np.bool_]
 def world_xy(lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]) -> tuple[Int32s, Int32s]:
     """Return 28-bit world coordinates of places given in degrees, x to the east from 180° W and y to the south.
 
-    Longitudes are taken modulo 360, so 180 and -180 are the same cell column 0; latitudes are clamped to `MAX_LATITUDE_DEG`.
+    Longitudes are taken modulo 360, so 180 and -180 are the same cell column 0; latitudes are clamped to
+    `MAX_LATITUDE_DEG`.
     """
     world = 1 << WORLD_BITS
     x = np.floor((lng_deg + 180.0) * (world / 360.0)).astype(np.int64) & (world - 1)
@@ -34,7 +35,9 @@ def world_xy(lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]) -> tupl
     return x.astype(np.int32), np.clip(y, 0, world - 1).astype(np.int32)
 
 
-def place_deg(world_x: NDArray[np.integer], world_y: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def place_deg(
+    world_x: NDArray[np.integer], world_y: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return latitude and longitude in degrees of the middles of 28-bit world places."""
     world = 1 << WORLD_BITS
     x, y = np.asarray(world_x, np.float64) + 0.5, np.asarray(world_y, np.float64) + 0.5

@@ -6,7 +6,8 @@ Little-endian. A frame is a header of 32 bytes and cells:
     positions  per cell: u16 x, u16 y, u32 n, then columns, each padded to 4 bytes: u32 id, u16 x, u16 y, u16 age, u8 heading, u8 state
     density    per cell: u16 x, u16 y, u32 count
 
-Cells are encoded once, in the order of their rows on the map, so a viewer's frame is a few slices of one buffer. It refuses to know who is watching.
+Cells are encoded once, in the order of their rows on the map, so a viewer's frame is a few slices of one buffer. It
+refuses to know who is watching.
 """
 
 from __future__ import annotations
@@ -61,7 +62,19 @@ class FrameHeader:
 
     def pack(self, kind: int, n_cells: int, zoom: int = CELL_ZOOM) -> bytes:
         """Return the 32 bytes."""
-        return _HEADER.pack(MAGIC, VERSION, kind, zoom, self.seq, self.sim_time_ms, self.period_ms, n_cells, self.total, self.sim_speed, self.flags)
+        return _HEADER.pack(
+            MAGIC,
+            VERSION,
+            kind,
+            zoom,
+            self.seq,
+            self.sim_time_ms,
+            self.period_ms,
+            n_cells,
+            self.total,
+            self.sim_speed,
+            self.flags,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,14 @@ class Vehicles:
 
     def take(self, rows: NDArray[np.intp]) -> Vehicles:
         """Return some of the vehicles, in the order asked for."""
-        return Vehicles(self.id[rows], self.world_x[rows], self.world_y[rows], self.age_ms[rows], self.heading[rows], self.state[rows])
+        return Vehicles(
+            self.id[rows],
+            self.world_x[rows],
+            self.world_y[rows],
+            self.age_ms[rows],
+            self.heading[rows],
+            self.state[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -168,7 +188,10 @@ class Cells:
         zoom = rect.density_zoom()
         shift = WORLD_BITS - zoom
         spans = [slice(self._firsts[start], self._firsts[end]) for start, end in runs]
-        keys = np.concatenate([((self.world_y[s].astype(np.int64) >> shift) << 16) | (self.world_x[s] >> shift) for s in spans] or [np.empty(0, np.int64)])
+        keys = np.concatenate(
+            [((self.world_y[s].astype(np.int64) >> shift) << 16) | (self.world_x[s] >> shift) for s in spans]
+            or [np.empty(0, np.int64)]
+        )
         squares, counts = np.unique(keys, return_counts=True)
         body = np.empty(len(squares), dtype=[("x", "<u2"), ("y", "<u2"), ("count", "<u4")])
         body["x"], body["y"], body["count"] = squares & 0xFFFF, squares >> 16, counts
@@ -195,7 +218,9 @@ def encode_cells(vehicles: Vehicles) -> Cells:
     """
     n = len(vehicles)
     key = ((vehicles.world_y >> INSIDE_BITS).astype(np.int64) << CELL_ZOOM) | (vehicles.world_x >> INSIDE_BITS)
-    tagged = np.sort((key << 32) | np.arange(n))  # one vectorised sort of values is several times faster than an argsort
+    tagged = np.sort(
+        (key << 32) | np.arange(n)
+    )  # one vectorised sort of values is several times faster than an argsort
     order = tagged & 0xFFFFFFFF
     key = tagged >> 32
     starts = np.flatnonzero(np.diff(key, prepend=-1))
@@ -258,7 +283,9 @@ def decode_frame(frame: bytes) -> Frame:
     """
     if len(frame) < HEADER_BYTES:
         raise FrameError(f"a frame has at least {HEADER_BYTES} bytes, found {len(frame)}")
-    magic, version, kind, zoom, seq, sim_time_ms, period_ms, n_cells, total, sim_speed, flags = _HEADER.unpack_from(frame)
+    magic, version, kind, zoom, seq, sim_time_ms, period_ms, n_cells, total, sim_speed, flags = _HEADER.unpack_from(
+        frame
+    )
     if (magic, version) != (MAGIC, VERSION):
         raise FrameError(f"expected magic {MAGIC} and version {VERSION}, found {magic} and {version}")
     if kind not in (POSITIONS, DENSITY):
@@ -278,11 +305,20 @@ def decode_frame(frame: bytes) -> Frame:
                 columns.append(column)
                 at += (column.nbytes + 3) & ~3
             ids, inside_x, inside_y, *rest = columns
-            blocks.append((ids, (x << INSIDE_BITS) + inside_x.astype(np.int32), (y << INSIDE_BITS) + inside_y.astype(np.int32), *rest))
+            blocks.append(
+                (
+                    ids,
+                    (x << INSIDE_BITS) + inside_x.astype(np.int32),
+                    (y << INSIDE_BITS) + inside_y.astype(np.int32),
+                    *rest,
+                )
+            )
     except (struct.error, ValueError):
         raise FrameError(f"cell {i} of {n_cells} is cut short: {len(frame)} bytes") from None
     if at != len(frame):
         raise FrameError(f"{len(frame)} bytes, but the cells take {at}")
     joined = (np.concatenate([block[i] for block in blocks] or [np.empty(0)]) for i in range(6))
-    vehicles = Vehicles(*(column.astype(dtype) for column, dtype in zip(joined, ("u4", "i4", "i4", "u2", "u1", "u1"), strict=True)))
+    vehicles = Vehicles(
+        *(column.astype(dtype) for column, dtype in zip(joined, ("u4", "i4", "i4", "u2", "u1", "u1"), strict=True))
+    )
     return Frame(kind, zoom, FrameHeader(seq, sim_time_ms, period_ms, total, sim_speed, flags), cells, vehicles)

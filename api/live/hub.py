@@ -1,7 +1,7 @@
 """The hub of the live map: records in, and once per tick one snapshot for all viewers.
 
-A plain class: no socket, no event loop. Consumers call `on_positions`, `on_event`, `on_run` and `on_route` in one thread; whoever paces the map calls
-`tick`, or `rest` while nobody watches.
+A plain class: no socket, no event loop. Consumers call `on_positions`, `on_event`, `on_run` and `on_route` in one
+thread; whoever paces the map calls `tick`, or `rest` while nobody watches.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ class Hub:
         self._seq = (self._seq + 1) & 0xFFFFFFFF
         header = FrameHeader(self._seq, sim_time_ms, PERIOD_MS, len(rows), speed)
         events = tuple(_open_json(self._told(event)) for event in self._events)
-        snapshot = Snapshot(now_ms, header, encode_cells(vehicles), self._hello_text(), self._stats, events, self._events_left_out)
+        snapshot = Snapshot(
+            now_ms, header, encode_cells(vehicles), self._hello_text(), self._stats, events, self._events_left_out
+        )
         self.counters.vehicles = len(rows)
         self._forget_events()
         return snapshot
@@ -138,8 +140,8 @@ class Hub:
     def pushed(self, now_ms: float) -> None:
         """Measure the positions that came before the last tick, called when its snapshot is ready to be sent, or could be: at rest nobody watches.
 
-        Of several new positions of a delivery the map shows the newest, so that one alone counts. One that never is on the map, late or repeated or of a
-        delivery that has left, does not.
+        Of several new positions of a delivery the map shows the newest, so that one alone counts. One that never is on
+        the map, late or repeated or of a delivery that has left, does not.
         """
         if self.station is None or not len(self._fresh):
             return

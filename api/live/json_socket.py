@@ -1,6 +1,7 @@
 """``/ws/deliveries``: chosen deliveries as plain JSON for scripts, one object per position and per event.
 
-A slow script loses the oldest of what waits for it, never the newest, and is told how many: the next object has ``skipped``.
+A slow script loses the oldest of what waits for it, never the newest, and is told how many: the next object has
+``skipped``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The clocks of the runs that are alive, as arrays, so that a whole fleet's ages are one expression.
 
-Several runs may be alive at once, each with a clock of its own. The map shows one time: that of the *shown* run, the one that began last of those that
-have not ended.
+Several runs may be alive at once, each with a clock of its own. The map shows one time: that of the *shown* run, the
+one that began last of those that have not ended.
 It looks at no clock itself.
 """
 
@@ -93,9 +93,13 @@ class Runs:
             age: NDArray[np.float64] = np.where(scale > 0, virtual / scale, np.nan)
         return age
 
-    def shown_age_ms(self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float) -> NDArray[np.float64]:
+    def shown_age_ms(
+        self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float
+    ) -> NDArray[np.float64]:
         """Return ms of the shown run's virtual time since positions were due; a vehicle of another run keeps its age on the wall."""
-        own: NDArray[np.float64] = self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * self.scale[index] - event_ms
+        own: NDArray[np.float64] = (
+            self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * self.scale[index] - event_ms
+        )
         if self._shown is None or len(self._by_id) == 1:
             return own
         with np.errstate(divide="ignore", invalid="ignore"):

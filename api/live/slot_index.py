@@ -1,7 +1,8 @@
 """Which slot a delivery has, one at a time or ten thousand at once.
 
-A dict knows; beside it stands a table in numpy that remembers what the dict said, so that a batch of ids costs one expression instead of a Python step for
-each. What the table does not know, or must not say any more, is asked of the dict.
+A dict knows; beside it stands a table in numpy that remembers what the dict said, so that a batch of ids costs one
+expression instead of a Python step for each. What the table does not know, or must not say any more, is asked of the
+dict.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ class SlotIndex:
 
     def remove(self, delivery_ids: Sequence[bytes], slots: Sequence[int]) -> None:
         """Take deliveries out of their slots; one that has another slot by now keeps that."""
-        gone = [(delivery_id, slot) for delivery_id, slot in zip(delivery_ids, slots, strict=True) if self._slots.get(delivery_id) == slot]
+        gone = [
+            (delivery_id, slot)
+            for delivery_id, slot in zip(delivery_ids, slots, strict=True)
+            if self._slots.get(delivery_id) == slot
+        ]
         for delivery_id, _ in gone:
             del self._slots[delivery_id]
         self._unlearn(np.array([slot for _, slot in gone], np.int64))

@@ -1,8 +1,8 @@
 """The slots of the live map: a dense number for every delivery on it, and the newest state of each as arrays.
 
-A slot is free, alive, or in quarantine. A delivery that left keeps its slot, and its memory of the last position, for `QUARANTINE_MS`: a late record cannot
-bring it back, and no viewer meets the same number as another vehicle. After that the number is used again, so memory follows the largest fleet, not the
-days. It refuses to know messages and frames.
+A slot is free, alive, or in quarantine. A delivery that left keeps its slot, and its memory of the last position, for
+`QUARANTINE_MS`: a late record cannot bring it back, and no viewer meets the same number as another vehicle. After that
+the number is used again, so memory follows the largest fleet, not the days. It refuses to know messages and frames.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ class Slots:
     changed_ms : virtual epoch ms of the newest event that changed the state.
     positions : how many positions a delivery that ended has in all.
     event_seq : number of the newest event.
-    heard_ms, leaves_ms, free_ms : wall epoch ms of the last record, at which the vehicle leaves the map, and at which its quarantine ends.
+    heard_ms, leaves_ms, free_ms : wall epoch ms of the last record, at which the vehicle leaves the map, and at which
+        its quarantine ends.
     fresh : a position arrived since the last tick.
     papers : what seldom changes, None in a free slot.
     """

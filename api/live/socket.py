@@ -1,6 +1,7 @@
 """``/ws/live``: the hub's snapshots to every viewer, each with a sending task of his own.
 
-The ticker offers each snapshot to every viewer and wakes his task; it never waits for a socket, so a stalled reader harms nobody.
+The ticker offers each snapshot to every viewer and wakes his task; it never waits for a socket, so a stalled reader
+harms nobody.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One viewer of the live map as a state machine: what he asked for, what he was sent, what he may be sent now.
 
-Pure: text and time come in, messages go out. The newest snapshot waits in a single place (a newer one replaces it), and at most `WINDOW` frames are on the
-way to him, so a slow viewer costs a bounded amount of memory and always sees the present.
+Pure: text and time come in, messages go out. The newest snapshot waits in a single place (a newer one replaces it), and
+at most `WINDOW` frames are on the way to him, so a slow viewer costs a bounded amount of memory and always sees the
+present.
 """
 
 from __future__ import annotations
@@ -183,7 +184,9 @@ class Viewer:
         delivery = None if slot is None else self._hub.delivery(slot)
         if slot is None or delivery is None:
             self._tracked = None
-            self._replies.append(_text({"t": "untracked", "id": number, "deliveryId": name, "reason": "not on the live map"}))
+            self._replies.append(
+                _text({"t": "untracked", "id": number, "deliveryId": name, "reason": "not on the live map"})
+            )
             return
         self._tracked = slot, str(delivery["deliveryId"])
         self._replies.append(self._track_reply(now_ms, with_route=True))
@@ -210,7 +213,11 @@ class Viewer:
     def _allowed_events(self, now_ms: float) -> list[str]:
         """Return one message with the events that may be told now, or none."""
         sent, told = self._events_sent_ms, []
-        while now_ms >= self._events_due_ms and self._events and (len(sent) < EVENTS_PER_SECOND or sent[0] <= now_ms - 1000):
+        while (
+            now_ms >= self._events_due_ms
+            and self._events
+            and (len(sent) < EVENTS_PER_SECOND or sent[0] <= now_ms - 1000)
+        ):
             sent.append(now_ms)
             told.append(self._events.popleft() + "}")
         if not told:

@@ -1,7 +1,7 @@
 """The world of the live map: the newest state of every delivery, kept from positions, events and the news of runs.
 
-The newest seq of a delivery wins, so late and repeated records never move a vehicle back; in another run the same delivery begins again. A vehicle that
-ended leaves after `LEAVE_MS`. It refuses to know viewers and frames.
+The newest seq of a delivery wins, so late and repeated records never move a vehicle back; in another run the same
+delivery begins again. A vehicle that ended leaves after `LEAVE_MS`. It refuses to know viewers and frames.
 """
 
 from __future__ import annotations
@@ -132,7 +132,13 @@ class World:
         rows = np.flatnonzero(candidates & (seq > known) & (seq == slots.seq[at]))
         stale = len(at) - len(rows)
         if stale:
-            at, batch, seq, event_ms, unnumbered = at[rows], batch.take(rows), seq[rows], event_ms[rows], unnumbered[rows]
+            at, batch, seq, event_ms, unnumbered = (
+                at[rows],
+                batch.take(rows),
+                seq[rows],
+                event_ms[rows],
+                unnumbered[rows],
+            )
         self._place(at, batch, seq, event_ms, unnumbered, bool(self.runs.ended[run]))
         return stale
 
@@ -149,14 +155,20 @@ class World:
         slots = self.slots
         slots.lat_deg[at], slots.lng_deg[at] = batch.lat_deg, batch.lng_deg
         slots.world_x[at], slots.world_y[at] = world_xy(batch.lat_deg, batch.lng_deg)
-        slots.speed_mps[at], slots.bearing_deg[at], slots.distance_m[at] = batch.speed_mps, batch.bearing_deg, batch.distance_m
+        slots.speed_mps[at], slots.bearing_deg[at], slots.distance_m[at] = (
+            batch.speed_mps,
+            batch.bearing_deg,
+            batch.distance_m,
+        )
         slots.event_ms[at], slots.heard_ms[at] = event_ms, self.now_ms
         slots.placed[at] = slots.fresh[at] = True
 
         was = slots.state[at]
         drives = unnumbered | (batch.speed_mps > STANDING_MPS)
         paused = (was == PAUSED) & ~(drives & (event_ms > slots.changed_ms[at]))
-        goes_on = (was == SUSPENDED) & (seq >= slots.positions[at]) & (not run_ended) | (unnumbered & (was >= DELIVERED))
+        goes_on = (was == SUSPENDED) & (seq >= slots.positions[at]) & (not run_ended) | (
+            unnumbered & (was >= DELIVERED)
+        )
         keeps = paused | ((was >= DELIVERED) & ~goes_on)
         state = np.where(batch.finished, DELIVERED, np.where(keeps, was, np.where(drives, MOVING, STOPPED)))
         slots.state[at] = state
@@ -171,7 +183,9 @@ class World:
         known = np.flatnonzero(at >= 0)
         newer = known[(slots.run[at[known]] != run) & (event_ms[known] > slots.event_ms[at[known]])]
         for row in np.concatenate((np.flatnonzero(at < 0), newer)).tolist():
-            key, route, client, driver = (bytes(column[row]) for column in (batch.delivery_id, batch.route_id, batch.client_id, batch.driver_id))
+            key, route, client, driver = (
+                bytes(column[row]) for column in (batch.delivery_id, batch.route_id, batch.client_id, batch.driver_id)
+            )
             slot = slots.find(key)
             if slot is None or slots.run[slot] != run:
                 slot = self._new_slot(key, Papers(key.decode(), route.decode(), client.decode(), driver.decode()), run)

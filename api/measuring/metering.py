@@ -1,8 +1,9 @@
 """What this process measures of positions on their way: one station for each of its parts, and what a station has to tell.
 
-A position is measured by its run's clock as this part of the process knows it at that instant, the newest one. So one that was due before a run was paused or
-scaled, and passes after it, is taken for due by the new clock: the pause is left out, the new pace is taken for the old. While a run's clock is unknown or
-stands still nothing is measured. Pure but for the wall clock, which is an argument; it refuses to know Kafka.
+A position is measured by its run's clock as this part of the process knows it at that instant, the newest one. So one
+that was due before a run was paused or scaled, and passes after it, is taken for due by the new clock: the pause is
+left out, the new pace is taken for the old. While a run's clock is unknown or stands still nothing is measured. Pure
+but for the wall clock, which is an argument; it refuses to know Kafka.
 """
 
 from __future__ import annotations
@@ -72,7 +73,9 @@ class Station:
                 if len(self._runs) > MAX_RUNS:
                     del self._runs[next(iter(self._runs))]
 
-    def measure(self, run_id: str, segment: Segment, event_time_ms: NDArray[np.int64], now_ms: float | None = None) -> None:
+    def measure(
+        self, run_id: str, segment: Segment, event_time_ms: NDArray[np.int64], now_ms: float | None = None
+    ) -> None:
         """Measure positions of a run that pass.
 
         Parameters
@@ -91,7 +94,11 @@ class Station:
         """Return the runs that are running, by their own word, not long ago."""
         since_ms = self._now_ms() - HEARD_MS
         with self._lock:
-            return [run_id for run_id, (event, _, heard_ms) in self._runs.items() if event.state == RunState.RUNNING and heard_ms >= since_ms]
+            return [
+                run_id
+                for run_id, (event, _, heard_ms) in self._runs.items()
+                if event.state == RunState.RUNNING and heard_ms >= since_ms
+            ]
 
     def take(self) -> Iterator[Measured]:
         """Give what was measured since the last call, run by run and second by second, a few seconds' histograms at a time."""
@@ -102,7 +109,10 @@ class Station:
 
 
 def _measured(run_id: str, passed: Sequence[_Passed]) -> Iterator[Measured]:
-    columns = [(segment, *_columns([one for one in passed if one.segment == segment])) for segment in dict.fromkeys(one.segment for one in passed)]
+    columns = [
+        (segment, *_columns([one for one in passed if one.segment == segment]))
+        for segment in dict.fromkeys(one.segment for one in passed)
+    ]
     seconds = np.unique(np.concatenate([np.floor_divide(due_ms, 1000) for _, due_ms, _ in columns]))
     for first in range(0, len(seconds), SECONDS_AT_ONCE):
         some = seconds[first : first + SECONDS_AT_ONCE]
@@ -151,7 +161,14 @@ class Teller:
         for run_id in untold:
             yield self._message(run_id, now_ms, None, None, gauges)
 
-    def _message(self, run_id: str, now_ms: float, due_s: int | None, histograms: dict[str, str] | None, gauges: dict[str, float] | None) -> RunMetrics:
+    def _message(
+        self,
+        run_id: str,
+        now_ms: float,
+        due_s: int | None,
+        histograms: dict[str, str] | None,
+        gauges: dict[str, float] | None,
+    ) -> RunMetrics:
         seq, self._seq = self._seq, self._seq + 1
         return RunMetrics(run_id, self._worker, self._part, seq, int(now_ms), due_s, histograms, gauges)
 
@@ -159,6 +176,7 @@ class Teller:
 def worker_name(role: str, host: str, port: int, incarnation: str) -> str:
     """Return the name of a process's part, an identifier as messages allow it: for example ``history-node3-8000:5f1c9e07``.
 
-    Parts with the same end, after the colon, are of one process: its gauges (cpuS, rssBytes) are the same in all of them and must be counted once.
+    Parts with the same end, after the colon, are of one process: its gauges (cpuS, rssBytes) are the same in all of
+    them and must be counted once.
     """
     return f"{role}-{re.sub('[^A-Za-z0-9._-]', '-', host)[:60]}-{port}:{incarnation}"

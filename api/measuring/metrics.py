@@ -34,7 +34,9 @@ class BatchHistogram(Collector):
         """Give the histogram as it stands; called by the registry."""
         counts = np.cumsum(self._counts).tolist()
         labels = [*(str(bound) for bound in self._bounds), "+Inf"]
-        yield HistogramMetricFamily(self._name, self._documentation, buckets=list(zip(labels, counts, strict=True)), sum_value=self._sum)
+        yield HistogramMetricFamily(
+            self._name, self._documentation, buckets=list(zip(labels, counts, strict=True)), sum_value=self._sum
+        )
 
 
 class _Figures(Collector):
@@ -56,19 +58,43 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self.consumed = Counter("delivery_positions_consumed_total", "Positions read from Kafka", ["role"], registry=registry)
+        self.consumed = Counter(
+            "delivery_positions_consumed_total", "Positions read from Kafka", ["role"], registry=registry
+        )
         self.stored = Counter("delivery_positions_stored_total", "Positions new in the history", registry=registry)
-        self.duplicated = Counter("delivery_positions_duplicated_total", "Positions that the history had already", registry=registry)
-        self.events = Counter("delivery_events_consumed_total", "Delivery events read from Kafka", ["role"], registry=registry)
-        self.dead_letters = Counter("delivery_dead_letters_total", "Records that could not be read", ["topic"], registry=registry)
-        self.end_to_end = BatchHistogram("delivery_end_to_end_seconds", "From when a position was due until it was stored", AGE_BOUNDS_S, registry)
-        self.write = Histogram("delivery_sink_write_seconds", "One write to a store", ["role"], buckets=_WRITE_BOUNDS_S, registry=registry)
-        self.retries = Counter("delivery_sink_retries_total", "Writes that a store did not take", ["role"], registry=registry)
-        self.waiting = Gauge("delivery_sink_waiting_positions", "Positions read and not yet stored", ["role"], registry=registry)
-        self.paused = Gauge("delivery_sink_paused", "1 while a full sink has stopped reading", ["role"], registry=registry)
-        self.lag = Gauge("delivery_consumer_lag_records", "Records in Kafka that are not yet read", ["role"], registry=registry)
-        self.requests = Counter("delivery_http_requests_total", "HTTP requests", ["method", "operation", "status"], registry=registry)
-        self.request_s = Histogram("delivery_http_request_duration_seconds", "HTTP requests, until the answer is sent", registry=registry)
+        self.duplicated = Counter(
+            "delivery_positions_duplicated_total", "Positions that the history had already", registry=registry
+        )
+        self.events = Counter(
+            "delivery_events_consumed_total", "Delivery events read from Kafka", ["role"], registry=registry
+        )
+        self.dead_letters = Counter(
+            "delivery_dead_letters_total", "Records that could not be read", ["topic"], registry=registry
+        )
+        self.end_to_end = BatchHistogram(
+            "delivery_end_to_end_seconds", "From when a position was due until it was stored", AGE_BOUNDS_S, registry
+        )
+        self.write = Histogram(
+            "delivery_sink_write_seconds", "One write to a store", ["role"], buckets=_WRITE_BOUNDS_S, registry=registry
+        )
+        self.retries = Counter(
+            "delivery_sink_retries_total", "Writes that a store did not take", ["role"], registry=registry
+        )
+        self.waiting = Gauge(
+            "delivery_sink_waiting_positions", "Positions read and not yet stored", ["role"], registry=registry
+        )
+        self.paused = Gauge(
+            "delivery_sink_paused", "1 while a full sink has stopped reading", ["role"], registry=registry
+        )
+        self.lag = Gauge(
+            "delivery_consumer_lag_records", "Records in Kafka that are not yet read", ["role"], registry=registry
+        )
+        self.requests = Counter(
+            "delivery_http_requests_total", "HTTP requests", ["method", "operation", "status"], registry=registry
+        )
+        self.request_s = Histogram(
+            "delivery_http_request_duration_seconds", "HTTP requests, until the answer is sent", registry=registry
+        )
 
     def add_figures(self, figures: Callable[[], Mapping[str, float]]) -> None:
         """Show another part's figures as well."""

@@ -1,7 +1,7 @@
 """Tells Kafka once a second what this process has measured; it never blocks a part that measures, and never fails.
 
-While Kafka does not take it, what was measured waits, the oldest is forgotten after `KEEP_MS`. A message that was not acknowledged is sent again as it was,
-under the same number, so a reader that has seen it knows it.
+While Kafka does not take it, what was measured waits, the oldest is forgotten after `KEEP_MS`. A message that was not
+acknowledged is sent again as it was, under the same number, so a reader that has seen it knows it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Telling:
     period_s : wall seconds between two tellings.
     """
 
-    def __init__(self, bus: Bus, port: int, *, period_s: float = PERIOD_S, now_ms: Callable[[], float] = wall_ms) -> None:
+    def __init__(
+        self, bus: Bus, port: int, *, period_s: float = PERIOD_S, now_ms: Callable[[], float] = wall_ms
+    ) -> None:
         self._bus, self._port, self._period_s, self._now_ms = bus, port, period_s, now_ms
         self._incarnation = secrets.token_hex(4)
         self._process = psutil.Process()
@@ -54,7 +56,9 @@ class Telling:
 
     def add(self, role: str, part: Worker, station: Station, gauges: Callable[[], Mapping[str, float]]) -> None:
         """Tell of one more part of this process; `gauges` says how it stands."""
-        self._tellers.append(Teller(worker_name(role, socket.gethostname(), self._port, self._incarnation), part, station, gauges))
+        self._tellers.append(
+            Teller(worker_name(role, socket.gethostname(), self._port, self._incarnation), part, station, gauges)
+        )
 
     def start(self) -> None:
         """Begin to tell, in the running event loop."""

@@ -19,7 +19,8 @@ LINGER_S = 5.0
 class BodyLimit:
     """Middleware: a body beyond its path's limit is answered with 413 at the limit, and no more of it is kept.
 
-    A refusal that does not wait for the body's end, whatever for, ends the connection: what still comes is thrown away for a while, and then not heard.
+    A refusal that does not wait for the body's end, whatever for, ends the connection: what still comes is thrown away
+    for a while, and then not heard.
 
     Parameters
     ----------
@@ -67,7 +68,12 @@ class _Bounded:
         if message["type"] == "http.response.start" and message["status"] >= 400 and self._is_coming:
             self._is_refused = True
             MutableHeaders(scope=message)["Connection"] = "close"
-        elif message["type"] == "http.response.body" and not message.get("more_body") and self._is_refused and not self._is_awaited:
+        elif (
+            message["type"] == "http.response.body"
+            and not message.get("more_body")
+            and self._is_refused
+            and not self._is_awaited
+        ):
             await self._send({**message, "more_body": True})
             await self._discard()
             message = {"type": "http.response.body", "body": b""}

@@ -24,7 +24,13 @@ async def get_config(response: Response, found: ServicesDep) -> PageConfig:
         streets = await found.basemap.streets()
     except EngineError:
         return PageConfig(version=found.version, needs_key=needs_key)  # vehicles move on an empty map as well
-    return PageConfig(version=found.version, needs_key=needs_key, basemap=STREETS_PATH, attribution=streets.attribution, bounds=streets.bounds)
+    return PageConfig(
+        version=found.version,
+        needs_key=needs_key,
+        basemap=STREETS_PATH,
+        attribution=streets.attribution,
+        bounds=streets.bounds,
+    )
 
 
 @router.get(
@@ -32,7 +38,10 @@ async def get_config(response: Response, found: ServicesDep) -> PageConfig:
     operation_id="getStreets",
     summary="The base map's streets",
     response_class=Response,
-    responses={200: {"description": "GeoJSON lines with class and name", "content": {"application/geo+json": {}}}, 304: {"description": "not changed"}},
+    responses={
+        200: {"description": "GeoJSON lines with class and name", "content": {"application/geo+json": {}}},
+        304: {"description": "not changed"},
+    },
 )
 async def get_streets(request: Request, found: ServicesDep) -> Response:
     """Return the streets as GeoJSON, compressed where the caller reads that."""

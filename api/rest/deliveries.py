@@ -28,7 +28,13 @@ _SORTS = sorted([sort.value for sort in DeliverySort] + [f"-{sort.value}" for so
 _ENDED = frozenset(DeliveryPhase(kind.value) for kind in FINAL_KINDS)
 
 
-@router.post("", operation_id="startDeliveries", summary="Start one or many deliveries", status_code=202, responses=problems(404, 409, 422, 503))
+@router.post(
+    "",
+    operation_id="startDeliveries",
+    summary="Start one or many deliveries",
+    status_code=202,
+    responses=problems(404, 409, 422, 503),
+)
 async def start(asked: StartRequest, state: StateDep, catalogue: CatalogueDep, bus: BusDep) -> StartAnswer:
     """Ask the simulation for deliveries; the answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later."""
     return StartAnswer(deliveries=await start_deliveries(asked, state, catalogue, bus))
@@ -37,17 +43,28 @@ async def start(asked: StartRequest, state: StateDep, catalogue: CatalogueDep, b
 @router.get("", operation_id="listDeliveries", summary="List deliveries", responses=problems(422))
 async def list_deliveries(
     state_store: StateDep,
-    state: Annotated[list[str], Query(description=f"any of {', '.join(DeliveryPhase)}; repeated or comma-separated", examples=[["moving,stopped"]])] = [],  # noqa: B006
-    q: Annotated[str, Query(max_length=200, description="part of the deliveryId, the driverId or the route's title")] = "",
+    state: Annotated[
+        list[str],
+        Query(
+            description=f"any of {', '.join(DeliveryPhase)}; repeated or comma-separated", examples=[["moving,stopped"]]
+        ),
+    ] = [],  # noqa: B006
+    q: Annotated[
+        str, Query(max_length=200, description="part of the deliveryId, the driverId or the route's title")
+    ] = "",
     route_id: Annotated[Id | None, Query(alias="routeId")] = None,
     vehicle: Annotated[VehicleClass | None, Query()] = None,
     run_id: Annotated[Id | None, Query(alias="runId")] = None,
-    sort: Annotated[str, Query(description=f"one of {', '.join(_SORTS)}; a minus turns the order round")] = f"-{DeliverySort.STARTED_AT}",
+    sort: Annotated[
+        str, Query(description=f"one of {', '.join(_SORTS)}; a minus turns the order round")
+    ] = f"-{DeliverySort.STARTED_AT}",
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> DeliveryPage:
     """Return deliveries with their current state, a page at a time."""
-    query = DeliveryQuery(_phases(state), q, route_id, vehicle, run_id, _sort(sort), sort.startswith("-"), limit, offset)
+    query = DeliveryQuery(
+        _phases(state), q, route_id, vehicle, run_id, _sort(sort), sort.startswith("-"), limit, offset
+    )
     page = await state_store.deliveries(query)
     return DeliveryPage(items=[Delivery.of(record) for record in page.items], total=page.total)
 
@@ -78,7 +95,13 @@ async def get_delivery(delivery_id: DeliveryId, state: StateDep) -> Delivery:
 _TRACK_EXAMPLE = {
     "type": "Feature",
     "geometry": {"type": "LineString", "coordinates": [[9.5215, 47.1416], [9.5216, 47.1417]]},
-    "properties": {"deliveryId": "d1", "seqs": [0, 1], "times": [1700000000000, 1700000001000], "speeds": [0.0, 4.2], "distances": [0.0, 2.1]},
+    "properties": {
+        "deliveryId": "d1",
+        "seqs": [0, 1],
+        "times": [1700000000000, 1700000001000],
+        "speeds": [0.0, 4.2],
+        "distances": [0.0, 2.1],
+    },
 }
 
 
@@ -86,7 +109,10 @@ _TRACK_EXAMPLE = {
     "/{delivery_id}/track",
     operation_id="getTrack",
     summary="Show where a delivery was driven",
-    responses={200: {"description": "A GeoJSON Feature", "content": {"application/geo+json": {"example": _TRACK_EXAMPLE}}}, **problems(404)},
+    responses={
+        200: {"description": "A GeoJSON Feature", "content": {"application/geo+json": {"example": _TRACK_EXAMPLE}}},
+        **problems(404),
+    },
     response_class=Response,
 )
 async def get_track(delivery_id: DeliveryId, state: StateDep, history: HistoryDep) -> Response:
@@ -97,7 +123,9 @@ async def get_track(delivery_id: DeliveryId, state: StateDep, history: HistoryDe
     track = await history.track(delivery_id)
     if track is None and await state.delivery(delivery_id) is None:
         raise Refused(404, f"there is no delivery {delivery_id}")
-    return Response(orjson.dumps(_feature(delivery_id, track), option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/geo+json")
+    return Response(
+        orjson.dumps(_feature(delivery_id, track), option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/geo+json"
+    )
 
 
 def _feature(delivery_id: str, track: Track | None) -> dict[str, Any]:
@@ -106,8 +134,17 @@ def _feature(delivery_id: str, track: Track | None) -> dict[str, Any]:
     columns: dict[str, Any] = {"seqs": [], "times": [], "speeds": [], "distances": []}
     if track is not None:
         places = np.column_stack((track.lng_deg, track.lat_deg))
-        geometry = {"type": "LineString", "coordinates": places} if len(places) > 1 else {"type": "Point", "coordinates": places[0]}
-        columns = {"seqs": track.seq, "times": track.event_time_ms, "speeds": track.speed_mps.round(2), "distances": track.distance_m.round(1)}
+        geometry = (
+            {"type": "LineString", "coordinates": places}
+            if len(places) > 1
+            else {"type": "Point", "coordinates": places[0]}
+        )
+        columns = {
+            "seqs": track.seq,
+            "times": track.event_time_ms,
+            "speeds": track.speed_mps.round(2),
+            "distances": track.distance_m.round(1),
+        }
     return {"type": "Feature", "geometry": geometry, "properties": {"deliveryId": delivery_id} | columns}
 
 
@@ -124,19 +161,37 @@ async def _control(delivery_id: str, action: ControlAction, state: StateDep, bus
 _CONTROLLED = problems(404, 409, 503)
 
 
-@router.post("/{delivery_id}/pause", operation_id="pauseDelivery", summary="Pause a delivery", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{delivery_id}/pause",
+    operation_id="pauseDelivery",
+    summary="Pause a delivery",
+    status_code=202,
+    responses=_CONTROLLED,
+)
 async def pause(delivery_id: DeliveryId, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a delivery stands still; it goes on sending its position."""
     return await _control(delivery_id, ControlAction.PAUSE, state, bus)
 
 
-@router.post("/{delivery_id}/resume", operation_id="resumeDelivery", summary="Let a paused delivery go on", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{delivery_id}/resume",
+    operation_id="resumeDelivery",
+    summary="Let a paused delivery go on",
+    status_code=202,
+    responses=_CONTROLLED,
+)
 async def resume(delivery_id: DeliveryId, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a paused delivery goes on."""
     return await _control(delivery_id, ControlAction.RESUME, state, bus)
 
 
-@router.post("/{delivery_id}/cancel", operation_id="cancelDelivery", summary="Cancel a delivery", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{delivery_id}/cancel",
+    operation_id="cancelDelivery",
+    summary="Cancel a delivery",
+    status_code=202,
+    responses=_CONTROLLED,
+)
 async def cancel(delivery_id: DeliveryId, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a delivery ends where it is."""
     return await _control(delivery_id, ControlAction.CANCEL, state, bus)

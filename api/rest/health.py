@@ -41,11 +41,17 @@ async def is_ready(response: Response, found: ServicesDep) -> Health:
 async def health(response: Response, found: ServicesDep) -> Health:
     """Ask every part, Kafka too, and whether what is read is stored."""
     kafka, stores = await asyncio.gather(_asked(found.bus.ping()), _stores(found))
-    refusals = {f"{reader.role} consumer": PartHealth(ok=False, detail=f"not stored: {reader.refusal}") for reader in found.readers if reader.refusal}
+    refusals = {
+        f"{reader.role} consumer": PartHealth(ok=False, detail=f"not stored: {reader.refusal}")
+        for reader in found.readers
+        if reader.refusal
+    }
     return _judged({"kafka": kafka} | stores | _readers(found) | refusals, response, found)
 
 
-@router.get("/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response)
+@router.get(
+    "/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response
+)
 async def metrics(found: ServicesDep) -> Response:
     """Return all metrics."""
     return Response(found.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -68,7 +74,9 @@ async def _stores(found: Services) -> dict[str, PartHealth]:
 
 def _readers(found: Services) -> dict[str, PartHealth]:
     return {
-        f"{reader.role} consumer": PartHealth(ok=reader.is_assigned, detail=None if reader.is_assigned else "reads no partition yet")
+        f"{reader.role} consumer": PartHealth(
+            ok=reader.is_assigned, detail=None if reader.is_assigned else "reads no partition yet"
+        )
         for reader in found.readers
     }
 

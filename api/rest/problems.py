@@ -26,7 +26,11 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(BaseModel):
     """Why a request was not done (RFC 9457)."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no route r9"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "about:blank", "title": "Not Found", "status": 404, "detail": "there is no route r9"}]
+        }
+    )
 
     type: str = Field(description="always about:blank: the status says what kind of problem it is")
     title: str = Field(description="the status in words")
@@ -35,9 +39,16 @@ class Problem(BaseModel):
     faults: list[str] | None = Field(default=None, description="one line per fault, where there are several")
 
 
-def problem_response(status: int, detail: str, faults: list[str] | None = None, headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(
+    status: int, detail: str, faults: list[str] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return a problem document as a response."""
-    document: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    document: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
     if faults:
         document["faults"] = faults
     return Response(orjson.dumps(document), status, dict(headers or {}), MEDIA_TYPE)
@@ -90,7 +101,9 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 
 async def _invalid_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}{_found(fault)}" for fault in error.errors()]
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}{_found(fault)}" for fault in error.errors()
+    ]
     return problem_response(422, faults[0] if len(faults) == 1 else f"the request has {len(faults)} faults", faults)
 
 

@@ -11,7 +11,16 @@ from fastapi import Path as PathParameter
 from api.deps import BusDep, CatalogueDep, StateDep
 from api.errors import Refused
 from api.rest.problems import problems
-from api.rest.schemas import AncestorStart, Id, ImportAnswer, LineString, RouteDetail, RouteStop, RouteSummary, StartRequest
+from api.rest.schemas import (
+    AncestorStart,
+    Id,
+    ImportAnswer,
+    LineString,
+    RouteDetail,
+    RouteStop,
+    RouteSummary,
+    StartRequest,
+)
 from api.rest.security import keyed_router
 from api.rest.starting import CLIENT_ID, start_deliveries
 from api.stores.model import StoredRoute
@@ -58,11 +67,19 @@ async def get_route(route_id: RouteId, state: StateDep) -> RouteDetail:
     )
 
 
-@router.post("", operation_id="importRoutes", summary="Import a file of routes", status_code=201, responses=problems(413, 422, 503))
+@router.post(
+    "",
+    operation_id="importRoutes",
+    summary="Import a file of routes",
+    status_code=201,
+    responses=problems(413, 422, 503),
+)
 async def import_routes(
     file: Annotated[UploadFile, File(description="ancestor text, GeoJSON, GPX, encoded polyline, CSV or zipped GTFS")],
     catalogue: CatalogueDep,
-    skip_invalid: Annotated[bool, Query(alias="skipInvalid", description="leave out what is damaged instead of refusing the file")] = False,
+    skip_invalid: Annotated[
+        bool, Query(alias="skipInvalid", description="leave out what is damaged instead of refusing the file")
+    ] = False,
     format: Annotated[str | None, Query(max_length=20, description=_FORMAT)] = None,  # noqa: A002 - the parameter's name
 ) -> ImportAnswer:
     """Import routes; a route whose id is there already is replaced. The answer says what was replaced and what was left out."""
@@ -71,10 +88,14 @@ async def import_routes(
     if not routes:
         raise Refused(422, f"{name} holds no route that can be driven", skipped[:100])
     replaced = await catalogue.put(routes)
-    return ImportAnswer(routes=[RouteSummary.of(route) for route in routes], skipped=skipped, notices=notices, replaced=replaced)
+    return ImportAnswer(
+        routes=[RouteSummary.of(route) for route in routes], skipped=skipped, notices=notices, replaced=replaced
+    )
 
 
-def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None) -> tuple[list[StoredRoute], list[str], list[str]]:
+def _read(
+    content: bytes, name: str, skip_invalid: bool, file_format: str | None
+) -> tuple[list[StoredRoute], list[str], list[str]]:
     imported = load_routes((content, name), skip_invalid=skip_invalid, format=file_format)
     routes, skipped = [], list(imported.skipped)
     for route in imported.routes:
@@ -88,14 +109,21 @@ def _read(content: bytes, name: str, skip_invalid: bool, file_format: str | None
     return routes, skipped, imported.notices
 
 
-@router.delete("/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404, 503))
+@router.delete(
+    "/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404, 503)
+)
 async def delete_route(route_id: RouteId, catalogue: CatalogueDep) -> None:
     """Delete a route. Deliveries that are on it go on."""
     if not await catalogue.remove(route_id):
         raise Refused(404, f"there is no route {route_id}")
 
 
-@router.get("/{route_id}/start", operation_id="startRoute", summary="Start a delivery, the ancestor's way", responses=problems(403, 404, 503))
+@router.get(
+    "/{route_id}/start",
+    operation_id="startRoute",
+    summary="Start a delivery, the ancestor's way",
+    responses=problems(403, 404, 503),
+)
 async def start_route(
     route_id: RouteId,
     state: StateDep,
@@ -105,6 +133,8 @@ async def start_route(
 ) -> AncestorStart:
     """Start one delivery on a route. New programs use `POST /deliveries`."""
     if sec_fetch_site == "cross-site":
-        raise Refused(403, "a page of another origin may not start deliveries")  # a GET that does something needs its own guard
+        raise Refused(
+            403, "a page of another origin may not start deliveries"
+        )  # a GET that does something needs its own guard
     [started] = await start_deliveries(StartRequest(route_id=route_id), state, catalogue, bus)
     return AncestorStart(delivery_id=started.delivery_id, route_id=route_id, client_id=CLIENT_ID)

@@ -35,7 +35,9 @@ async def get_run(run_id: RunId, state: StateDep) -> Run:
     return Run.of(await _known(run_id, state), silent=run_id in await state.silent_runs())
 
 
-@router.get("/{run_id}/ledger", operation_id="getLedger", summary="Account for every position of a run", responses=problems(404))
+@router.get(
+    "/{run_id}/ledger", operation_id="getLedger", summary="Account for every position of a run", responses=problems(404)
+)
 async def get_ledger(run_id: RunId, found: ServicesDep) -> Ledger:
     """Return what was produced, acknowledged, consumed and stored, and name what is missing."""
     account = await account_of(run_id, found.stores.state, found.stores.history, found.tally)
@@ -50,28 +52,50 @@ async def pause(run_id: RunId, state: StateDep, bus: BusDep) -> Accepted:
     return await _control(run_id, ControlAction.PAUSE, state, bus)
 
 
-@router.post("/{run_id}/resume", operation_id="resumeRun", summary="Let a paused run go on", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{run_id}/resume",
+    operation_id="resumeRun",
+    summary="Let a paused run go on",
+    status_code=202,
+    responses=_CONTROLLED,
+)
 async def resume(run_id: RunId, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a paused run goes on."""
     return await _control(run_id, ControlAction.RESUME, state, bus)
 
 
-@router.post("/{run_id}/cancel", operation_id="cancelRun", summary="Cancel a run", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{run_id}/cancel", operation_id="cancelRun", summary="Cancel a run", status_code=202, responses=_CONTROLLED
+)
 async def cancel(run_id: RunId, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a run ends, with all its deliveries."""
     return await _control(run_id, ControlAction.CANCEL, state, bus)
 
 
-@router.post("/{run_id}/scale", operation_id="scaleRun", summary="Change how fast virtual time goes", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{run_id}/scale",
+    operation_id="scaleRun",
+    summary="Change how fast virtual time goes",
+    status_code=202,
+    responses=_CONTROLLED,
+)
 async def scale(run_id: RunId, asked: ScaleRequest, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that a run goes faster or slower."""
     return await _control(run_id, ControlAction.SCALE, state, bus, time_scale=asked.time_scale)
 
 
-@router.post("/{run_id}/fleet", operation_id="resizeFleet", summary="Change the fleet's size", status_code=202, responses=_CONTROLLED)
+@router.post(
+    "/{run_id}/fleet",
+    operation_id="resizeFleet",
+    summary="Change the fleet's size",
+    status_code=202,
+    responses=_CONTROLLED,
+)
 async def fleet(run_id: RunId, asked: FleetRequest, state: StateDep, bus: BusDep) -> Accepted:
     """Ask that from now on a run has so many drivers, or so many as make some rate of positions, whatever stages its scenario has."""
-    return await _control(run_id, ControlAction.FLEET, state, bus, drivers=asked.drivers, rate=asked.rate, stage=asked.stage)
+    return await _control(
+        run_id, ControlAction.FLEET, state, bus, drivers=asked.drivers, rate=asked.rate, stage=asked.stage
+    )
 
 
 async def _known(run_id: str, state: StateStore) -> RunEvent:

@@ -46,8 +46,17 @@ class RouteSummary(Schema):
     def fields_of(cls, route: StoredRoute) -> dict[str, Any]:
         """Return a stored route's fields."""
         (start_lat, start_lng), (end_lat, end_lng) = route.start, route.end
-        places = {"start_position": Point(lat=start_lat, lng=start_lng), "end_position": Point(lat=end_lat, lng=end_lng)}
-        return {"id": route.id, "title": route.title, "length_m": round(route.length_m, 2), "points": route.points, "source": route.source} | places
+        places = {
+            "start_position": Point(lat=start_lat, lng=start_lng),
+            "end_position": Point(lat=end_lat, lng=end_lng),
+        }
+        return {
+            "id": route.id,
+            "title": route.title,
+            "length_m": round(route.length_m, 2),
+            "points": route.points,
+            "source": route.source,
+        } | places
 
     @classmethod
     def of(cls, route: StoredRoute) -> Self:
@@ -80,11 +89,17 @@ class ImportAnswer(Schema):
     """What an upload brought."""
 
     routes: list[RouteSummary]
-    skipped: list[str] = Field(description="what was left out, each with file, place and reason", examples=[['1.txt line 189: expected "lat,lng"']])
-    notices: list[str] = Field(
-        description="what was read in a way that may not be meant, each with file and place", examples=[["rides.csv line 1: columns not used: ele"]]
+    skipped: list[str] = Field(
+        description="what was left out, each with file, place and reason",
+        examples=[['1.txt line 189: expected "lat,lng"']],
     )
-    replaced: list[str] = Field(description="ids of the routes that were there already, and are these now", examples=[["1"]])
+    notices: list[str] = Field(
+        description="what was read in a way that may not be meant, each with file and place",
+        examples=[["rides.csv line 1: columns not used: ele"]],
+    )
+    replaced: list[str] = Field(
+        description="ids of the routes that were there already, and are these now", examples=[["1"]]
+    )
 
 
 class Delivery(Schema):
@@ -114,7 +129,9 @@ class Delivery(Schema):
     @classmethod
     def of(cls, record: DeliveryRecord) -> Delivery:
         """Return a stored delivery as readers see it."""
-        position = None if record.lat_deg is None or record.lng_deg is None else Point(lat=record.lat_deg, lng=record.lng_deg)
+        position = (
+            None if record.lat_deg is None or record.lng_deg is None else Point(lat=record.lat_deg, lng=record.lng_deg)
+        )
         same = {name: getattr(record, name) for name in _SAME_IN_BOTH}
         return cls(**same, state=record.shown_phase, progress=round(record.progress, 6), position=position)
 
@@ -132,22 +149,31 @@ class DeliveryPage(Schema):
 class StartRequest(Schema):
     """Which deliveries to start: on one route, on several, or on some at random."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"routeId": "1", "vehicle": "van"}, {"routeIds": ["1", "2"]}, {"random": 100}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"routeId": "1", "vehicle": "van"}, {"routeIds": ["1", "2"]}, {"random": 100}]},
+    )
 
     route_id: Id | None = None
     route_ids: list[Id] | None = Field(default=None, min_length=1, max_length=MAX_STARTED)
     random: int | None = Field(default=None, ge=1, le=MAX_STARTED, description="so many, on routes drawn at random")
     vehicle: VehicleClass | None = None
     client_id: Id | None = None
-    delivery_id: Id | None = Field(default=None, description="with a single route; the same id twice starts one delivery")
+    delivery_id: Id | None = Field(
+        default=None, description="with a single route; the same id twice starts one delivery"
+    )
     driver_id: Id | None = Field(default=None, description="with a single route")
-    depart_at: int | None = Field(default=None, ge=0, le=8_640_000_000_000_000, description="virtual epoch ms; at once if absent")
+    depart_at: int | None = Field(
+        default=None, ge=0, le=8_640_000_000_000_000, description="virtual epoch ms; at once if absent"
+    )
 
     @model_validator(mode="after")
     def _asks_for_one_thing(self) -> Self:
         asked = [name for name in ("route_id", "route_ids", "random") if getattr(self, name) is not None]
         if len(asked) != 1:
-            raise ValueError(f"exactly one of routeId, routeIds and random is needed, found {', '.join(map(to_camel, asked)) or 'none'}")
+            raise ValueError(
+                f"exactly one of routeId, routeIds and random is needed, found {', '.join(map(to_camel, asked)) or 'none'}"
+            )
         if self.route_id is None and (self.delivery_id is not None or self.driver_id is not None):
             raise ValueError("deliveryId and driverId go with routeId only: several deliveries cannot share them")
         return self
@@ -199,13 +225,18 @@ class Run(Schema):
     acked: int
     failed: int
     lateness_p99_ms: float | None
-    silent: bool = Field(description="not ended, and not heard of since the service began: its deliveries are shown as suspended")
+    silent: bool = Field(
+        description="not ended, and not heard of since the service began: its deliveries are shown as suspended"
+    )
 
     @classmethod
     def of(cls, event: RunEvent, *, silent: bool) -> Run:
         """Return a run as readers see it; one that has ended says nothing more, and that is as it should be."""
         has_ended = event.state in (RunState.FINISHED, RunState.CANCELLED)
-        return cls(**{name: getattr(event, name) for name in cls.model_fields if name != "silent"}, silent=silent and not has_ended)
+        return cls(
+            **{name: getattr(event, name) for name in cls.model_fields if name != "silent"},
+            silent=silent and not has_ended,
+        )
 
 
 class ScaleRequest(Schema):
@@ -213,17 +244,32 @@ class ScaleRequest(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    time_scale: float = Field(ge=0.01, le=1000, allow_inf_nan=False, description="virtual seconds per wall second", examples=[10])
+    time_scale: float = Field(
+        ge=0.01, le=1000, allow_inf_nan=False, description="virtual seconds per wall second", examples=[10]
+    )
 
 
 class FleetRequest(Schema):
     """How large the fleet is to be, to the run's end: in drivers, or in positions a virtual second."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"drivers": 500}, {"rate": 1000, "stage": "probe 1"}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"drivers": 500}, {"rate": 1000, "stage": "probe 1"}]}
+    )
 
     drivers: int | None = Field(default=None, ge=0, le=MAX_FLEET)
-    rate: float | None = Field(default=None, ge=0, le=MAX_RATE, allow_inf_nan=False, description="so many drivers as make so many positions a virtual second")
-    stage: str | None = Field(default=None, min_length=1, max_length=MAX_STAGE_NAME, description="what reports call the stage that begins then")
+    rate: float | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_RATE,
+        allow_inf_nan=False,
+        description="so many drivers as make so many positions a virtual second",
+    )
+    stage: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_STAGE_NAME,
+        description="what reports call the stage that begins then",
+    )
 
     @model_validator(mode="after")
     def _asks_for_one_size(self) -> Self:
@@ -243,13 +289,18 @@ class GapRange(Schema):
 class Ledger(Schema):
     """A run's positions from stage to stage."""
 
-    produced: int = Field(description="different positions handed to Kafka, or lost on purpose; one that was sent twice counts once")
+    produced: int = Field(
+        description="different positions handed to Kafka, or lost on purpose; one that was sent twice counts once"
+    )
     acked: int = Field(description="of these, acknowledged by Kafka, or lost on purpose")
     failed: int = Field(default=0, description="of these, refused by Kafka for good")
     consumed: int
     stored: int
     missing: int
-    lost_on_purpose: int = Field(default=0, description="not stored because a fault of the scenario left them out or damaged them; they are not missing")
+    lost_on_purpose: int = Field(
+        default=0,
+        description="not stored because a fault of the scenario left them out or damaged them; they are not missing",
+    )
     duplicated: int = Field(description="read although they were stored already, since this process began")
     dead_lettered: int = Field(description="records of any run that could not be read, since this process began")
     gaps: list[GapRange] = Field(description="at most 100 of them")
@@ -263,9 +314,14 @@ class Ledger(Schema):
 class ViewRequest(Schema):
     """An address of the map that is to be kept under a name."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"title": "Vaduz, vans", "query": "map=14/47.14/9.52&q=van&state=moving"}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"title": "Vaduz, vans", "query": "map=14/47.14/9.52&q=van&state=moving"}]},
+    )
 
-    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    title: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
+    ]
     query: Annotated[str, StringConstraints(max_length=2000, pattern=r"^[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*$")] = Field(
         description="what stands after the question mark in the page's address"
     )
@@ -307,4 +363,6 @@ class PageConfig(Schema):
     needs_key: bool
     basemap: str | None = Field(default=None, examples=["/basemap/streets.geojson"])
     attribution: str = Field(default="", description="must be shown with the base map")
-    bounds: tuple[float, float, float, float] | None = Field(default=None, description="west, south, east, north of the base map, degrees")
+    bounds: tuple[float, float, float, float] | None = Field(
+        default=None, description="west, south, east, north of the base map, degrees"
+    )

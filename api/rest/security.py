@@ -1,7 +1,8 @@
 """Who may call: with a key, whoever shows it; without one, this machine alone, and pages of this origin alone.
 
-Without a key a foreign web page in the user's browser could still reach a loopback server. Two checks close that: the Host must be a loopback name (so a
-name that is made to point at 127.0.0.1 is of no use) and the Origin of what changes anything must be this server's own.
+Without a key a foreign web page in the user's browser could still reach a loopback server. Two checks close that: the
+Host must be a loopback name (so a name that is made to point at 127.0.0.1 is of no use) and the Origin of what changes
+anything must be this server's own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from api.key import KEY_HEADER, is_right
 from api.rest.problems import problem_response
 from api.settings import is_loopback
 
-_key_scheme = APIKeyHeader(name=KEY_HEADER, auto_error=False, description="needed only where the server was started with API_KEY")
+_key_scheme = APIKeyHeader(
+    name=KEY_HEADER, auto_error=False, description="needed only where the server was started with API_KEY"
+)
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -79,7 +82,11 @@ class SecureOrigin:
         self._app, self._has_key, self._allowed_hosts = app, has_key, frozenset(allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket" and not self._has_key and not self._is_ours(Headers(scope=scope).get("host", "")):
+        if (
+            scope["type"] == "websocket"
+            and not self._has_key
+            and not self._is_ours(Headers(scope=scope).get("host", ""))
+        ):
             await WebSocketClose()(scope, receive, send)
             return
         if scope["type"] != "http":
@@ -102,7 +109,9 @@ class SecureOrigin:
     def _reason_to_refuse(self, method: str, headers: Headers) -> str | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_ours(host):
-            return f"this server answers to its loopback names only, found Host {host[:100]!r}; ALLOWED_HOSTS adds names"
+            return (
+                f"this server answers to its loopback names only, found Host {host[:100]!r}; ALLOWED_HOSTS adds names"
+            )
         if method not in _SAFE_METHODS and origin is not None and not self._is_ours(urlsplit(origin).netloc):
             return f"a page of another origin may not call this server, found Origin {origin[:100]!r}"
         return None

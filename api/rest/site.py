@@ -38,7 +38,9 @@ _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Code
 
 def ui_folder(settings: Settings) -> Path | None:
     """Return the folder of the built page: the one that is set, else the one in the wheel, else the checkout's; None if there is none."""
-    candidates = [settings.ui_dir] if settings.ui_dir is not None else [PACKAGE / "static", PACKAGE.parent / "ui" / "dist"]
+    candidates = (
+        [settings.ui_dir] if settings.ui_dir is not None else [PACKAGE / "static", PACKAGE.parent / "ui" / "dist"]
+    )
     return next((folder.resolve() for folder in candidates if (folder / "index.html").is_file()), None)
 
 
@@ -91,7 +93,10 @@ def _fallback(folder: Path, request: Request) -> Response:
 def reference_page(app: FastAPI) -> str:
     """Return the interface as a plain page without a script: the usual viewers load theirs from elsewhere, and no request leaves this origin."""
     rows = [
-        _row(method, path, operation) for path, operations in app.openapi()["paths"].items() for method, operation in operations.items() if "tags" in operation
+        _row(method, path, operation)
+        for path, operations in app.openapi()["paths"].items()
+        for method, operation in operations.items()
+        if "tags" in operation
     ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Code Delivery: interface</title>'

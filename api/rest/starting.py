@@ -15,14 +15,18 @@ from engine.messages import StartDelivery
 CLIENT_ID = "api"
 
 
-async def start_deliveries(asked: StartRequest, state: StateStore, catalogue: Catalogue, bus: Bus) -> list[StartedDelivery]:
+async def start_deliveries(
+    asked: StartRequest, state: StateStore, catalogue: Catalogue, bus: Bus
+) -> list[StartedDelivery]:
     """Ask for deliveries and return them once Kafka has acknowledged every request.
 
-    A delivery whose id is known already is not asked for again: it may belong to an earlier run, and its positions would pass for repeated ones.
+    A delivery whose id is known already is not asked for again: it may belong to an earlier run, and its positions
+    would pass for repeated ones.
 
     Raises
     ------
-    Refused : a route does not exist, there is none to draw from, or the deliveryId belongs to a delivery on another route.
+    Refused : a route does not exist, there is none to draw from, or the deliveryId belongs to a delivery on another
+        route.
     """
     if asked.delivery_id is not None and asked.route_id is not None:
         known = await state.delivery(asked.delivery_id)

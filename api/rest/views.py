@@ -37,7 +37,13 @@ async def put_view(view_id: ViewId, asked: ViewRequest, state: StateDep) -> Save
     return SavedView.of(await state.put_view(View(view_id, asked.title, asked.query, int(time.time() * 1000))))
 
 
-@router.delete("/{view_id}", operation_id="deleteView", summary="Delete a saved view", status_code=204, responses=problems(404, 503))
+@router.delete(
+    "/{view_id}",
+    operation_id="deleteView",
+    summary="Delete a saved view",
+    status_code=204,
+    responses=problems(404, 503),
+)
 async def delete_view(view_id: ViewId, state: StateDep) -> None:
     """Delete a saved view."""
     if not await state.delete_view(view_id):

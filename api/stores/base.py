@@ -1,8 +1,9 @@
 """The two protocols that every store follows: `StateStore` (what is) and `HistoryStore` (what was).
 
-All methods are coroutines and never block the event loop. All writes are idempotent: a repeated call changes nothing, so that reading Kafka at least once
-leaves every fact in a store exactly once. They raise `StoreBackpressure` when the same call should be made again later, `StoreUnavailable` when the store
-cannot be reached; after either of them nothing of the call is promised, and all of it may be repeated.
+All methods are coroutines and never block the event loop. All writes are idempotent: a repeated call changes nothing,
+so that reading Kafka at least once leaves every fact in a store exactly once. They raise `StoreBackpressure` when the
+same call should be made again later, `StoreUnavailable` when the store cannot be reached; after either of them nothing
+of the call is promised, and all of it may be repeated.
 """
 
 from __future__ import annotations

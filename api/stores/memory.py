@@ -61,7 +61,9 @@ class MemoryState(_Memory):
         return self._routes.get(route_id)
 
     async def routes(self, text: str = "", limit: int = 100, offset: int = 0) -> Page[StoredRoute]:
-        found = [route for _, route in sorted(self._routes.items()) if text.lower() in f"{route.id}\n{route.title}".lower()]
+        found = [
+            route for _, route in sorted(self._routes.items()) if text.lower() in f"{route.id}\n{route.title}".lower()
+        ]
         return Page(found[offset : offset + limit], len(found))
 
     async def route_ids(self) -> list[str]:
@@ -111,11 +113,17 @@ class MemoryState(_Memory):
         found = [record for record in map(self._titled, self._deliveries.values()) if _matches(record, query)]
         found.sort(key=lambda record: record.delivery_id)
         # An unknown value is smaller than any known one, as in the databases.
-        found.sort(key=lambda record: (True, key(record)) if key(record) is not None else (False,), reverse=query.descending)
+        found.sort(
+            key=lambda record: (True, key(record)) if key(record) is not None else (False,), reverse=query.descending
+        )
         return Page(found[query.offset : query.offset + query.limit], len(found))
 
     async def ended(self, run_id: str) -> dict[str, int]:
-        return {r.delivery_id: r.positions for r in self._deliveries.values() if r.run_id == run_id and r.positions is not None}
+        return {
+            r.delivery_id: r.positions
+            for r in self._deliveries.values()
+            if r.run_id == run_id and r.positions is not None
+        }
 
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
         for event in events:
@@ -169,7 +177,9 @@ class MemoryHistory(_Memory):
         new = 0
         names = ("event_time_ms", "lat_deg", "lng_deg", "speed_mps", "bearing_deg", "distance_m")
         rows = zip(*(getattr(batch, name).tolist() for name in names), strict=True)
-        ids = zip(batch.delivery_id.astype(str).tolist(), batch.run_id.astype(str).tolist(), batch.seq.tolist(), strict=True)
+        ids = zip(
+            batch.delivery_id.astype(str).tolist(), batch.run_id.astype(str).tolist(), batch.seq.tolist(), strict=True
+        )
         for (delivery_id, run_id, seq), row in zip(ids, rows, strict=True):
             held = self._positions[delivery_id]
             self._run_of.setdefault(delivery_id, run_id)
@@ -191,20 +201,34 @@ class MemoryHistory(_Memory):
             return None
         seqs = sorted(held)
         times, *columns = zip(*(held[seq] for seq in seqs), strict=True)
-        return Track(np.array(seqs, dtype=np.int64), np.array(times, dtype=np.int64), *(np.array(column, dtype=np.float64) for column in columns))
+        return Track(
+            np.array(seqs, dtype=np.int64),
+            np.array(times, dtype=np.int64),
+            *(np.array(column, dtype=np.float64) for column in columns),
+        )
 
     async def events(self, delivery_id: str) -> list[DeliveryEvent]:
         return [event for _, event in sorted(self._events.get(delivery_id, {}).items())]
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
-        return {name: Holding(len(held), max(held)) for name, held in self._positions.items() if self._run_of[name] == run_id}
+        return {
+            name: Holding(len(held), max(held))
+            for name, held in self._positions.items()
+            if self._run_of[name] == run_id
+        }
 
     async def faults(self, run_id: str) -> dict[str, list[Label]]:
         events = (event for told in self._events.values() for event in told.values() if event.run_id == run_id)
-        return labels_of((event.delivery_id, event.fault, event.from_seq, event.to_seq) for event in events if event.kind == EventKind.FAULT)
+        return labels_of(
+            (event.delivery_id, event.fault, event.from_seq, event.to_seq)
+            for event in events
+            if event.kind == EventKind.FAULT
+        )
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         for name, held in self._positions.items():
             if self._run_of[name] == run_id:
                 _, lat_deg, lng_deg, *_ = (np.array(column) for column in zip(*held.values(), strict=True))
-                yield PositionColumns(np.full(len(held), name.encode()), np.array(list(held), np.int64), lat_deg, lng_deg)
+                yield PositionColumns(
+                    np.full(len(held), name.encode()), np.array(list(held), np.int64), lat_deg, lng_deg
+                )

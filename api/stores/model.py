@@ -3,10 +3,12 @@
 Rules of a delivery's current state:
 
 - the event with the greatest seq says what the delivery does; an older one only fills what is still unknown;
-- an event of kind ``fault`` tells of the delivery's positions, not of what it does: it changes nothing, but makes an unknown delivery known;
+- an event of kind ``fault`` tells of the delivery's positions, not of what it does: it changes nothing, but makes an
+  unknown delivery known;
 - the position with the greatest seq says where it is; an older one changes nothing;
 - a delivery on the road whose run is silent is shown as suspended, until that run is heard of again;
-- a moving delivery whose newest position stands still is shown as stopped, and as delivered once its last position is there.
+- a moving delivery whose newest position stands still is shown as stopped, and as delivered once its last position is
+  there.
 """
 
 from __future__ import annotations
@@ -63,7 +65,8 @@ class StoredRoute:
     points : how many the geometry has.
     start, end : latitude and longitude in degrees.
     definition : the `RouteDefined` that made it, as JSON.
-    kept : put in by somebody through this service, which therefore publishes it again after a restart; others belong to a scenario.
+    kept : put in by somebody through this service, which therefore publishes it again after a restart; others belong to
+        a scenario.
     """
 
     id: str
@@ -95,7 +98,17 @@ class StoredRoute:
     def _described(cls, route: Route, message: RouteDefined, kept: bool) -> StoredRoute:
         lng = (route.lng_deg[[0, -1]] + 180.0) % 360.0 - 180.0
         first, last = ((float(route.lat_deg[i]), round(float(lng[i]), 6)) for i in (0, -1))
-        return cls(route.id, route.title, route.source, route.length_m, int(route.given.sum()), first, last, message.to_json(), kept)
+        return cls(
+            route.id,
+            route.title,
+            route.source,
+            route.length_m,
+            int(route.given.sum()),
+            first,
+            last,
+            message.to_json(),
+            kept,
+        )
 
     def message(self) -> RouteDefined:
         """Return the message that defines the route."""
@@ -165,7 +178,8 @@ class View:
 
     Attributes
     ----------
-    query : what stands after the question mark in the page's address: where the map looks, which deliveries are listed, which one is chosen.
+    query : what stands after the question mark in the page's address: where the map looks, which deliveries are listed,
+        which one is chosen.
     created_at_ms : wall time, epoch ms.
     """
 
@@ -178,7 +192,9 @@ class View:
 def after_event(record: DeliveryRecord | None, event: DeliveryEvent) -> DeliveryRecord:
     """Return a delivery's state once an event is known; None stands for an unknown delivery."""
     if record is None:
-        record = DeliveryRecord(event.delivery_id, event.run_id, event.route_id, event.client_id, event.driver_id, event.vehicle)
+        record = DeliveryRecord(
+            event.delivery_id, event.run_id, event.route_id, event.client_id, event.driver_id, event.vehicle
+        )
     started = event.event_time if event.kind == EventKind.STARTED else None
     filled = replace(
         record,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 PATIENCE_S = 3.0
 """How long a full sink's client is not polled at all, before its partitions are paused and it is polled again. A pause throws away all that the client has
-fetched ahead, so with every pause the broker sends it once more; but a client that is not polled answers no rebalance."""
+fetched ahead, so with every pause the broker sends it once more; but a client that is not polled answers no
+rebalance."""
 
 
 class Room:

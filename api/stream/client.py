@@ -49,18 +49,28 @@ class TroubleLog:
         self._trouble.is_well()
 
 
-def group_consumer(kafka: KafkaConnection, role: str, on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]) -> Consumer:
+def group_consumer(
+    kafka: KafkaConnection, role: str, on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]
+) -> Consumer:
     """Return a consumer of a role's group: it begins at the oldest record, commits only when told to, and says within a poll how that went."""
     return Consumer(
         _consumer_options(kafka, role, GROUP_WAIT_MS)
-        # The embedded broker hangs classic groups after their last member leaves; Kafka 4 prefers the new protocol as well.
-        | {"group.id": f"{GROUP}-{role}", "group.protocol": "consumer", "auto.offset.reset": "earliest", "on_commit": on_commit}
+        # The embedded broker hangs classic groups after their last member leaves; Kafka 4 prefers the new protocol as
+        # well.
+        | {
+            "group.id": f"{GROUP}-{role}",
+            "group.protocol": "consumer",
+            "auto.offset.reset": "earliest",
+            "on_commit": on_commit,
+        }
     )
 
 
 def lone_consumer(kafka: KafkaConnection, role: str) -> Consumer:
     """Return a consumer without a group: it reads what it is assigned, and leaves no trace in Kafka."""
-    return Consumer(_consumer_options(kafka, role, LIVE_WAIT_MS) | {"group.id": f"{GROUP}-{role}", "auto.offset.reset": "latest"})
+    return Consumer(
+        _consumer_options(kafka, role, LIVE_WAIT_MS) | {"group.id": f"{GROUP}-{role}", "auto.offset.reset": "latest"}
+    )
 
 
 def connection_options(kafka: KafkaConnection, part: str) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """From Kafka records to facts: what one poll brought, sorted by what it is. Pure; whatever cannot be read becomes a dead letter with its reason.
 
-A position without a seq (the ancestor's four fields) takes its record's offset for one and, without a time, its record's timestamp: both are the same when
-the record is read again, so it too is stored once.
+A position without a seq (the ancestor's four fields) takes its record's offset for one and, without a time, its
+record's timestamp: both are the same when the record is read again, so it too is stored once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, T
 
 T = TypeVar("T")
 
-_TOPIC, _PARTITION, _VALUE = (methodcaller(name) for name in ("topic", "partition", "value"))  # for map, without a step of Python each
+_TOPIC, _PARTITION, _VALUE = (
+    methodcaller(name) for name in ("topic", "partition", "value")
+)  # for map, without a step of Python each
 
 
 class Inbound(Protocol):
@@ -42,7 +44,8 @@ class Intake:
 
     Attributes
     ----------
-    position_records, event_records : the record that each position and each event came from, should a store refuse it; those of positions if they were kept.
+    position_records, event_records : the record that each position and each event came from, should a store refuse it;
+        those of positions if they were kept.
     shaped : the routes in stored form, where the reader was asked for it; None stands for one that is deleted.
     offsets : the next offset to read of every partition that brought something.
     """
@@ -94,8 +97,10 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, ke
 
     Parameters
     ----------
-    shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected then.
-    keep_records : keep the records of positions, which take twice as much room as the positions; for a reader that may refuse some.
+    shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected
+        then.
+    keep_records : keep the records of positions, which take twice as much room as the positions; for a reader that may
+        refuse some.
     """
     intake = Intake()
     by_topic = _by_topic(messages)
@@ -108,8 +113,12 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, ke
     for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
         intake.events.append(event)
         intake.event_records.append(record)
-    intake.runs.extend(run for _, run in _parsed(by_topic.pop(Topic.RUN_EVENT, []), RunEvent.from_json, intake.rejected))
-    for _, (route, stored) in _parsed(by_topic.pop(Topic.ROUTE_DEFINED, []), _shaped if shape_routes else _unshaped, intake.rejected):
+    intake.runs.extend(
+        run for _, run in _parsed(by_topic.pop(Topic.RUN_EVENT, []), RunEvent.from_json, intake.rejected)
+    )
+    for _, (route, stored) in _parsed(
+        by_topic.pop(Topic.ROUTE_DEFINED, []), _shaped if shape_routes else _unshaped, intake.rejected
+    ):
         intake.routes.append(route)
         if shape_routes:
             intake.shaped[route.route_id] = stored
@@ -158,7 +167,9 @@ def _shaped(value: bytes) -> tuple[RouteDefined, StoredRoute | None]:
     return message, None if message.deleted else StoredRoute.from_message(message)
 
 
-def _parsed(messages: Iterable[Inbound], parse: Callable[[bytes], T], rejected: list[DeadLetter]) -> Iterator[tuple[Inbound, T]]:
+def _parsed(
+    messages: Iterable[Inbound], parse: Callable[[bytes], T], rejected: list[DeadLetter]
+) -> Iterator[tuple[Inbound, T]]:
     for message in messages:
         try:
             yield message, parse(message.value() or b"")
@@ -168,4 +179,11 @@ def _parsed(messages: Iterable[Inbound], parse: Callable[[bytes], T], rejected: 
 
 def dead_letter(message: Inbound, reason: str) -> DeadLetter:
     """Return the dead letter of a record."""
-    return DeadLetter(message.value() or b"", message.key(), reason, message.topic() or "", message.partition() or 0, message.offset() or 0)
+    return DeadLetter(
+        message.value() or b"",
+        message.key(),
+        reason,
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+    )

@@ -88,7 +88,10 @@ class LiveLoop:
     def _assign(self, consumer: Consumer) -> bool:
         """Assign every partition there is; return whether all topics were there."""
         try:
-            known = {topic: sorted(consumer.list_topics(topic, timeout=RETRY_S).topics[topic].partitions) for topic in _TOPICS}
+            known = {
+                topic: sorted(consumer.list_topics(topic, timeout=RETRY_S).topics[topic].partitions)
+                for topic in _TOPICS
+            }
         except (KafkaException, KeyError) as error:
             consumer.poll(0)  # lets the client say what troubles its connection
             logger.info("the live consumer waits for Kafka: %s", error)
@@ -98,7 +101,13 @@ class LiveLoop:
             self._stopping.wait(RETRY_S)
             return False
         start = {topic: OFFSET_END if topic == Topic.NEW_POSITION else OFFSET_BEGINNING for topic in _TOPICS}
-        consumer.assign([TopicPartition(topic, partition, start[topic]) for topic, partitions in known.items() for partition in partitions])
+        consumer.assign(
+            [
+                TopicPartition(topic, partition, start[topic])
+                for topic, partitions in known.items()
+                for partition in partitions
+            ]
+        )
         return True
 
     def _take(self, consumer: Consumer) -> None:

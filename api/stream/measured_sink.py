@@ -15,13 +15,14 @@ from engine.messages import DeadLetter, Topic
 class MeasuredSink:
     """Hands everything on to a sink, and measures when positions come and when they are stored.
 
-    A position is measured each time it passes: one that was sent twice, or that another process has read before, counts twice. A write that is made again
-    after an error counts once, when it has succeeded.
+    A position is measured each time it passes: one that was sent twice, or that another process has read before, counts
+    twice. A write that is made again after an error counts once, when it has succeeded.
 
     Parameters
     ----------
     stored : what the end of a write means: `Segment.STORED` or `Segment.INDEXED`.
-    reads : whether this sink's reading counts as consumption. One sink of a process does: two of them read every position, at nearly the same time.
+    reads : whether this sink's reading counts as consumption. One sink of a process does: two of them read every
+        position, at nearly the same time.
     """
 
     def __init__(self, sink: Sink, station: Station, stored: Segment, *, reads: bool) -> None:
@@ -66,7 +67,9 @@ class MeasuredSink:
         run_id, event_time_ms = intake.positions.run_id, intake.positions.event_time_ms
         refused = {(letter.partition, letter.offset) for letter in letters if letter.topic == Topic.NEW_POSITION}
         if refused:
-            taken = np.array([(record.partition() or 0, record.offset() or 0) not in refused for record in intake.position_records])
+            taken = np.array(
+                [(record.partition() or 0, record.offset() or 0) not in refused for record in intake.position_records]
+            )
             run_id, event_time_ms = run_id[taken], event_time_ms[taken]
         self._measure(self._stored, run_id, event_time_ms)
         return letters

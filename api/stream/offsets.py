@@ -31,8 +31,8 @@ class Offsets:
     def lost(self, partitions: Iterable[Partition], unstored: Iterable[dict[Partition, int]]) -> None:
         """Own some partitions no longer; `unstored` are the offsets of what was read and not stored yet.
 
-        What was read of such a partition is stored all the same, which is harmless, but never committed by us: its next owner may be further by then, even if
-        that is us again.
+        What was read of such a partition is stored all the same, which is harmless, but never committed by us: its next
+        owner may be further by then, even if that is us again.
         """
         gone = set(partitions)
         self.owned -= gone

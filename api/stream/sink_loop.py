@@ -6,8 +6,9 @@ The order is the point:
 2. what could not be read, or what the store refuses for good, is acknowledged in the dead-letter topic,
 3. only then are their offsets committed.
 
-So a crash repeats work and never loses it, and the stores make repeats harmless. While a write is under way the next facts are read and decoded, up to a
-bound; beyond it nothing is read, and nothing is dropped. A store that fails is asked again until it takes the same facts.
+So a crash repeats work and never loses it, and the stores make repeats harmless. While a write is under way the next
+facts are read and decoded, up to a bound; beyond it nothing is read, and nothing is dropped. A store that fails is
+asked again until it takes the same facts.
 """
 
 from __future__ import annotations
@@ -63,7 +64,13 @@ class SinkLoop:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.role = sink.role
-        self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = kafka, sink, dead_letters, metrics, loop
+        self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = (
+            kafka,
+            sink,
+            dead_letters,
+            metrics,
+            loop,
+        )
         self._consumer: Consumer | None = None
         self._waiting: deque[Intake] = deque()
         self._waiting_since = 0.0
@@ -92,7 +99,12 @@ class SinkLoop:
 
     def gauges(self) -> dict[str, float]:
         """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
-        return {"queue": self._held, "paused": float(self._room.is_full), "lag": self._lag_records, "writeS": self._write_s}
+        return {
+            "queue": self._held,
+            "paused": float(self._room.is_full),
+            "lag": self._lag_records,
+            "writeS": self._write_s,
+        }
 
     def start(self) -> None:
         """Begin to read."""
@@ -104,11 +116,14 @@ class SinkLoop:
         self._stopping.set()
         self._thread.join(timeout_s + REVOKE_S)
 
-    # -- in the thread ---------------------------------------------------------------------------------------------------------------------------------
+    # -- in the thread
+    # ---------------------------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
-        consumer.subscribe(list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        consumer.subscribe(
+            list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
         while not self._stopping.is_set():
             try:
                 self._take(consumer)
@@ -130,7 +145,9 @@ class SinkLoop:
             return
         try:
             reports = self._sink.reports
-            intake = read_messages(messages, shape_routes=Topic.ROUTE_DEFINED in reports, keep_records=Topic.NEW_POSITION in reports)
+            intake = read_messages(
+                messages, shape_routes=Topic.ROUTE_DEFINED in reports, keep_records=Topic.NEW_POSITION in reports
+            )
         except Exception:
             # A fault of ours: these records must come again, or the commits of later ones would pass over them.
             self._rewind(consumer, messages)
@@ -173,7 +190,9 @@ class SinkLoop:
                 self._put_back(intake, error, now)
         is_ripe = at_once or self._turns.is_ripe(now, self._facts_waiting(), self._waiting_since)
         if self._writing is None and self._waiting and is_ripe and now >= self._retry_at:
-            intake = next_portion(self._waiting, self._sink.portion)  # what stays has waited for a whole write, and is ripe
+            intake = next_portion(
+                self._waiting, self._sink.portion
+            )  # what stays has waited for a whole write, and is ripe
             self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
 
     async def _store(self, intake: Intake) -> None:
@@ -228,7 +247,9 @@ class SinkLoop:
         now = time.monotonic()
         if not now_or_never and now - self._committed_at < COMMIT_S:
             return
-        offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._offsets.to_commit().items()]
+        offsets = [
+            TopicPartition(topic, partition, offset) for (topic, partition), offset in self._offsets.to_commit().items()
+        ]
         self._committed_at = now
         try:
             if offsets and now_or_never:
@@ -252,18 +273,25 @@ class SinkLoop:
         lag = 0
         for position in consumer.position(consumer.assignment()):
             low, high = consumer.get_watermark_offsets(position, cached=True)
-            begin = position.offset if position.offset >= 0 else self._begins.get((position.topic, position.partition), 0)
+            begin = (
+                position.offset if position.offset >= 0 else self._begins.get((position.topic, position.partition), 0)
+            )
             lag += max(0, high - max(begin, low, 0)) if high > 0 else 0
         return lag
 
     def _learn_begins(self, consumer: Consumer) -> None:
         """Ask where the group has come to in partitions of which nothing was read yet: what is before that is not waiting."""
         known = self._begins.keys()
-        unread = [one for one in consumer.position(consumer.assignment()) if one.offset < 0 and (one.topic, one.partition) not in known]
+        unread = [
+            one
+            for one in consumer.position(consumer.assignment())
+            if one.offset < 0 and (one.topic, one.partition) not in known
+        ]
         for one in consumer.committed(unread, timeout=COMMITTED_S) if unread else ():
             self._begins[one.topic, one.partition] = max(one.offset, 0)
 
-    # -- rebalances, called within a poll --------------------------------------------------------------------------------------------------------------
+    # -- rebalances, called within a poll
+    # --------------------------------------------------------------------------------------------------------------
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._offsets.assigned((one.topic, one.partition) for one in partitions)
@@ -283,7 +311,8 @@ class SinkLoop:
         under_way = [*self._waiting, *([self._writing[0]] if self._writing else [])]
         self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 
-    # -- the end ---------------------------------------------------------------------------------------------------------------------------------------
+    # -- the end
+    # ---------------------------------------------------------------------------------------------------------------------------------------
 
     def _settle(self, deadline: float) -> None:
         """Store what was read, as long as there is time."""
@@ -294,6 +323,10 @@ class SinkLoop:
     def _finish(self, consumer: Consumer) -> None:
         self._settle(self._deadline)
         if self._waiting or self._writing:
-            logger.warning("the %s consumer ends with %d facts not stored; they will be read again", self.role, self._facts_waiting())
+            logger.warning(
+                "the %s consumer ends with %d facts not stored; they will be read again",
+                self.role,
+                self._facts_waiting(),
+            )
         self._commit(consumer, now_or_never=True)
         consumer.close()

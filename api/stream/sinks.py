@@ -39,12 +39,14 @@ class Sink(Protocol):
     ----------
     role : names the consumer group and the metrics.
     topics : what is read for this sink.
-    reports : the topics whose bad records this sink's loop sends to the dead-letter topic; each topic has one such sink, so a bad record is told once.
-    linger_s : how long facts may be gathered before a write; a store takes few large writes better than many small ones.
+    reports : the topics whose bad records this sink's loop sends to the dead-letter topic; each topic has one such
+        sink, so a bad record is told once.
+    linger_s : how long facts may be gathered before a write; a store takes few large writes better than many small
+        ones.
     capacity : facts read and not stored beyond which no more is read.
     portion : facts that one write takes at most, if more wait; one poll's are never parted.
-    rest : for how many times as long as a write took nothing is written after it. A store whose writes replace each other is spared what a newer fact replaces
-        meanwhile, the more the busier it is.
+    rest : for how many times as long as a write took nothing is written after it. A store whose writes replace each
+        other is spared what a newer fact replaces meanwhile, the more the busier it is.
     """
 
     @property
@@ -77,11 +79,17 @@ class StateSink:
 
     Parameters
     ----------
-    keeps_positions : whether the store keeps every position. Then newer facts replace nothing: the store gets no rest, and no large portions.
+    keeps_positions : whether the store keeps every position. Then newer facts replace nothing: the store gets no rest,
+        and no large portions.
     """
 
     role: ClassVar[str] = "state"
-    topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
+    topics: ClassVar[tuple[Topic, ...]] = (
+        Topic.NEW_POSITION,
+        Topic.DELIVERY_EVENT,
+        Topic.ROUTE_DEFINED,
+        Topic.RUN_EVENT,
+    )
     reports: ClassVar[frozenset[Topic]] = frozenset({Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT})
     linger_s: ClassVar[float] = 0.25
     capacity: ClassVar[int] = 400_000
@@ -133,8 +141,12 @@ class HistorySink:
         if intake.events:
             written = await self._store.write_events(intake.events)
             letters += _letters(intake.event_records, written)
-        # Counted once all of it is stored: a write that is made again after an error counts what the first attempt stored as duplicated, no more.
-        stored = [(run_id, rows, batch, await self._store.write_positions(batch)) for run_id, rows, batch in by_run(intake.positions)]
+        # Counted once all of it is stored: a write that is made again after an error counts what the first attempt
+        # stored as duplicated, no more.
+        stored = [
+            (run_id, rows, batch, await self._store.write_positions(batch))
+            for run_id, rows, batch in by_run(intake.positions)
+        ]
         for run_id, rows, batch, written in stored:
             self._tally.stored(run_id, written.new, written.known, len(written.refused))
             self._metrics.stored.inc(written.new)
@@ -175,7 +187,8 @@ class DeadLetters:
     async def send(self, letters: list[DeadLetter]) -> None:
         """Return once the letters are acknowledged.
 
-        A bus that does not take them is asked again from here: the facts that came with them are stored, and need not be stored again because Kafka is away.
+        A bus that does not take them is asked again from here: the facts that came with them are stored, and need not
+        be stored again because Kafka is away.
         """
         while letters:
             try:

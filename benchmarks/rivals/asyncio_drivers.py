@@ -2,7 +2,8 @@
 
     python -m benchmarks.rivals.asyncio_drivers BOOTSTRAP DRIVERS SECONDS
 
-Each task steps along stored points at 1 Hz, by its own schedule, and notes how late each position was. Prints one JSON object.
+Each task steps along stored points at 1 Hz, by its own schedule, and notes how late each position was. Prints one JSON
+object.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import orjson
 from confluent_kafka import Producer
 
 
-async def _drive(number: int, producer: Producer, points: list[tuple[float, float]], end: float, late_ms: list[float]) -> None:
+async def _drive(
+    number: int, producer: Producer, points: list[tuple[float, float]], end: float, late_ms: list[float]
+) -> None:
     driver = f"driver-{number}"
     due = time.monotonic() + random.random()
     seq = 0
@@ -36,7 +39,11 @@ async def _drive(number: int, producer: Producer, points: list[tuple[float, floa
             "seq": seq,
         }
         producer.produce(
-            "route.new-position", orjson.dumps(record | {"eventTime": int(time.time() * 1000), "speed": 10.0, "bearing": 90.0, "distance": 10.0 * seq}), driver
+            "route.new-position",
+            orjson.dumps(
+                record | {"eventTime": int(time.time() * 1000), "speed": 10.0, "bearing": 90.0, "distance": 10.0 * seq}
+            ),
+            driver,
         )
         producer.poll(0)
         late_ms.append((time.monotonic() - due) * 1000)
@@ -55,7 +62,12 @@ async def _run(bootstrap: str, drivers: int, seconds: float) -> dict[str, float]
             tasks.create_task(_drive(number, producer, points, end, late_ms))
     left = producer.flush(10)
     cpu_us = (time.process_time() - began_cpu) / max(1, len(late_ms)) * 1e6
-    return {"positions": len(late_ms), "unacknowledged": left, "lateness_p99_ms": float(np.percentile(late_ms, 99)), "cpu_us_per_position": cpu_us}
+    return {
+        "positions": len(late_ms),
+        "unacknowledged": left,
+        "lateness_p99_ms": float(np.percentile(late_ms, 99)),
+        "cpu_us_per_position": cpu_us,
+    }
 
 
 if __name__ == "__main__":

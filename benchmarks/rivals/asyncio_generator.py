@@ -2,7 +2,8 @@
 
     python -m benchmarks.rivals.asyncio_generator DRIVERS SECONDS [free]
 
-Each task goes by a schedule of its own, one position a second; `free` waits for nothing and makes as many as one core can.
+Each task goes by a schedule of its own, one position a second; `free` waits for nothing and makes as many as one core
+can.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ async def _drive_freely(name: str, sink: CountingSink, _due_s: float) -> None:
 async def _run(drivers: int, seconds: float, *, free: bool) -> str:
     sink, loop = CountingSink(), asyncio.get_running_loop()
     measurement, drive = Measurement(sink), _drive_freely if free else _drive
-    tasks = [asyncio.create_task(drive(f"rival-courier-{number:05d}-0", sink, loop.time() + 1.0 + random.random())) for number in range(drivers)]
+    tasks = [
+        asyncio.create_task(drive(f"rival-courier-{number:05d}-0", sink, loop.time() + 1.0 + random.random()))
+        for number in range(drivers)
+    ]
     await asyncio.sleep(_SETTLE_S)
     measurement.begin()
     await asyncio.sleep(seconds)

@@ -56,7 +56,9 @@ class Measurement:
         """Return what there was since the beginning, as one JSON object."""
         records, size, cpu_s, at_s = self.began
         made = self.sink.records - records
-        found = Told(made, (self.sink.bytes - size) / max(1, made), time.process_time() - cpu_s, time.perf_counter() - at_s)
+        found = Told(
+            made, (self.sink.bytes - size) / max(1, made), time.process_time() - cpu_s, time.perf_counter() - at_s
+        )
         return json.dumps(asdict(found))
 
 

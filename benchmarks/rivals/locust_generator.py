@@ -2,8 +2,8 @@
 
     python -m benchmarks.rivals.locust_generator USERS SECONDS
 
-Each user goes by Locust's own pacing, one position a second. It needs Locust, which is no dependency of the project: `benchmarks.rate_vs_locust` runs it in
-an environment of its own.
+Each user goes by Locust's own pacing, one position a second. It needs Locust, which is no dependency of the project:
+`benchmarks.rate_vs_locust` runs it in an environment of its own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Driver(User):
         size = len(orjson.dumps(record_of(self.name, self.seq)))
         SINK.take(size)
         self.seq += 1
-        self.environment.events.request.fire(request_type="position", name="tell", response_time=0.0, response_length=size, exception=None, context={})
+        self.environment.events.request.fire(
+            request_type="position", name="tell", response_time=0.0, response_length=size, exception=None, context={}
+        )
 
 
 def main(users: int, seconds: float) -> None:

@@ -20,9 +20,16 @@ connect_app = typer.Typer(help="Connectors of Kafka Connect.", no_args_is_help=T
 WAIT_S = 90.0
 _FAILED = 1
 
-UrlOption = Annotated[str, typer.Option(help="Address of a Kafka Connect worker.", envvar="CONNECT_URL", show_envvar=True)]
-FolderOption = Annotated[Path | None, typer.Option(help="Folder of connectors, one JSON file each.", show_default="connect/connectors of the checkout")]
-OnlyOption = Annotated[list[str] | None, typer.Option(help="Only this connector; may be given several times.", metavar="NAME")]
+UrlOption = Annotated[
+    str, typer.Option(help="Address of a Kafka Connect worker.", envvar="CONNECT_URL", show_envvar=True)
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of connectors, one JSON file each.", show_default="connect/connectors of the checkout"),
+]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option(help="Only this connector; may be given several times.", metavar="NAME")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 WORKER = "http://127.0.0.1:8083"
 
@@ -47,7 +54,9 @@ def apply(
     from cli.kafka.connectors import FOLDER, api_settings, filled, read_connectors, settings_values
 
     settings = api_settings()
-    connectors = [filled(connector, settings_values(settings)) for connector in read_connectors(folder or FOLDER, only or ())]
+    connectors = [
+        filled(connector, settings_values(settings)) for connector in read_connectors(folder or FOLDER, only or ())
+    ]
     err = Console(stderr=True)
     api = ConnectApi(url)
     try:
@@ -81,7 +90,9 @@ def status(url: UrlOption = WORKER, as_json: JsonOption = False) -> None:
 
 
 @connect_app.command("delete")
-def delete(url: UrlOption = WORKER, folder: FolderOption = None, only: OnlyOption = None, as_json: JsonOption = False) -> None:
+def delete(
+    url: UrlOption = WORKER, folder: FolderOption = None, only: OnlyOption = None, as_json: JsonOption = False
+) -> None:
     """Take the connectors out of a worker; what they have stored stays, and so do their offsets."""
     from cli.kafka.connect_api import ConnectApi
     from cli.kafka.connectors import FOLDER, read_connectors
@@ -92,7 +103,11 @@ def delete(url: UrlOption = WORKER, folder: FolderOption = None, only: OnlyOptio
         deleted = [name for name in names if api.delete(name)]
     finally:
         api.close()
-    print(json.dumps({"deleted": deleted}) if as_json else f"{len(deleted)} connectors deleted: {', '.join(deleted) or 'there were none'}")  # noqa: T201 - the command's output
+    print(
+        json.dumps({"deleted": deleted})
+        if as_json
+        else f"{len(deleted)} connectors deleted: {', '.join(deleted) or 'there were none'}"
+    )  # noqa: T201 - the command's output
 
 
 def _show(states: list[ConnectorState], *, as_json: bool) -> None:

@@ -33,8 +33,15 @@ _WITH_VALUE = {
 def control(
     run: Annotated[str, typer.Argument(help="Id of the run.")],
     wish: Annotated[Wish, typer.Argument(help="pause, resume, cancel, scale, fleet or rate.")],
-    value: Annotated[float | None, typer.Argument(help="scale: virtual seconds per wall second; fleet: drivers; rate: positions a virtual second.")] = None,
-    stage: Annotated[str | None, typer.Option(help="With fleet and rate: what reports call the stage that begins then.")] = None,
+    value: Annotated[
+        float | None,
+        typer.Argument(
+            help="scale: virtual seconds per wall second; fleet: drivers; rate: positions a virtual second."
+        ),
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option(help="With fleet and rate: what reports call the stage that begins then.")
+    ] = None,
     url: Annotated[str, typer.Option(help="Address of the API.")] = "http://127.0.0.1:8000",
     key: Annotated[str | None, typer.Option(help="API key.", envvar="API_KEY")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a line.")] = False,
@@ -57,7 +64,11 @@ def request_of(wish: Wish, value: float | None = None, stage: str | None = None)
     InvalidInput : a value is missing, too many, or no whole number of drivers. Bounds are the API's to know.
     """
     if (wish in _WITH_VALUE) != (value is not None):
-        raise InvalidInput(f"{wish} needs a value: {_WITH_VALUE[wish]}" if wish in _WITH_VALUE else f"{wish} takes no value, found {value:g}")
+        raise InvalidInput(
+            f"{wish} needs a value: {_WITH_VALUE[wish]}"
+            if wish in _WITH_VALUE
+            else f"{wish} takes no value, found {value:g}"
+        )
     if stage is not None and wish not in (Wish.FLEET, Wish.RATE):
         raise InvalidInput(f'--stage goes with fleet and rate, found {wish} --stage "{stage}"')
     if value is None:
@@ -66,7 +77,9 @@ def request_of(wish: Wish, value: float | None = None, stage: str | None = None)
         return wish, {"timeScale": value}
     if wish is Wish.FLEET and not value.is_integer():
         raise InvalidInput(f"fleet must be a whole number of drivers, found {value:g}")
-    return Wish.FLEET, ({"drivers": int(value)} if wish is Wish.FLEET else {"rate": value}) | ({} if stage is None else {"stage": stage})
+    return Wish.FLEET, ({"drivers": int(value)} if wish is Wish.FLEET else {"rate": value}) | (
+        {} if stage is None else {"stage": stage}
+    )
 
 
 def _told(wish: Wish, value: float | None, stage: str | None) -> str:

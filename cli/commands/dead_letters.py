@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 
 INCOMPLETE, CANNOT_RUN = 1, 2
 
-dead_letters_app = typer.Typer(help="What could not be read or stored: list it, show it, put it back.", no_args_is_help=True)
+dead_letters_app = typer.Typer(
+    help="What could not be read or stored: list it, show it, put it back.", no_args_is_help=True
+)
 
 ReasonOption = Annotated[str, typer.Option(help="Only letters whose reason has this text.")]
 TopicOption = Annotated[str | None, typer.Option(help="Only letters found in this topic.")]
-SinceOption = Annotated[str | None, typer.Option(help="Only letters written since then: 30m, 2h, 7d, or a time in ISO 8601.")]
+SinceOption = Annotated[
+    str | None, typer.Option(help="Only letters written since then: 30m, 2h, 7d, or a time in ISO 8601.")
+]
 FromOption = Annotated[str, typer.Option("--from", help="The dead-letter topic.")]
 BootstrapOption = Annotated[str | None, typer.Option(help="Brokers, instead of KAFKA_BOOTSTRAP.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -76,7 +80,9 @@ def list_letters(
 def show_letter(
     partition: Annotated[int, typer.Argument(min=0)],
     offset: Annotated[int, typer.Argument(min=0)],
-    out: Annotated[Path | None, typer.Option(help="File that gets the value; it goes to the standard output if absent.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File that gets the value; it goes to the standard output if absent.")
+    ] = None,
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
 ) -> None:
@@ -88,7 +94,12 @@ def show_letter(
     with _refusals():
         letter = letter_at(kafka_of(api_settings(), bootstrap), source, partition, offset)
     cut = f" (the beginning of {letter.original_bytes:,})" if letter.original_bytes is not None else ""
-    for name, text in (("reason", escaped(letter.reason)), ("found in", _origin(letter)), ("key", _key(letter)), ("bytes", f"{len(letter.value):,}{cut}")):
+    for name, text in (
+        ("reason", escaped(letter.reason)),
+        ("found in", _origin(letter)),
+        ("key", _key(letter)),
+        ("bytes", f"{len(letter.value):,}{cut}"),
+    ):
         Console(stderr=True).print(f"[bold]{name}[/] {escape(text)}", highlight=False, soft_wrap=True)
     if out is not None:
         out.write_bytes(letter.value)
@@ -104,9 +115,18 @@ def replay_letters(
     reason: ReasonOption = "",
     topic: TopicOption = None,
     since: SinceOption = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many, the oldest of each partition first.", min=1)] = None,
-    to: Annotated[str | None, typer.Option(help="Topic that gets the records, instead of the one each was found in.")] = None,
-    edit: Annotated[Path | None, typer.Option(help="With PARTITION OFFSET: file with the value that goes in its place.", exists=True, dir_okay=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many, the oldest of each partition first.", min=1)
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Topic that gets the records, instead of the one each was found in.")
+    ] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option(
+            help="With PARTITION OFFSET: file with the value that goes in its place.", exists=True, dir_okay=False
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     source: FromOption = Topic.DEAD_LETTER,
@@ -115,8 +135,8 @@ def replay_letters(
 ) -> None:
     """Put the records of dead letters back to the topics where they were found, as they were, with a header "replayed-from".
 
-    The stores keep each fact once, so a record that is replayed twice changes nothing; a request without an id of its own is a new request each time. Exit
-    code 1 if a letter was refused.
+    The stores keep each fact once, so a record that is replayed twice changes nothing; a request without an id of its
+    own is a new request each time. Exit code 1 if a letter was refused.
     """
     from cli.kafka.api_settings import api_settings, kafka_of
     from cli.kafka.dead_letters_replay import Order, replay
@@ -157,7 +177,13 @@ def _refusals() -> Iterator[None]:
 
 @contextmanager
 def _progress(what: str = "reading") -> Iterator[Told]:
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=Console(stderr=True), transient=True) as progress:
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count, total: progress.update(task, advance=count, total=total)
 
@@ -171,9 +197,15 @@ def _table(found: list[Letter], matched: int) -> Table:
         table.add_column(heading, justify="right" if heading == "bytes" else "left", overflow="fold")
     for letter in found:
         written = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(letter.written_ms / 1000))
-        size = f"{len(letter.value):,}" + (f" of {letter.original_bytes:,}" if letter.original_bytes is not None else "")
+        size = f"{len(letter.value):,}" + (
+            f" of {letter.original_bytes:,}" if letter.original_bytes is not None else ""
+        )
         begins = escaped(letter.value[:SHOWN_BYTES])
-        table.add_row(f"{letter.partition} {letter.offset}", written, *map(escape, (escaped(letter.reason), _origin(letter), _key(letter), size, begins)))
+        table.add_row(
+            f"{letter.partition} {letter.offset}",
+            written,
+            *map(escape, (escaped(letter.reason), _origin(letter), _key(letter), size, begins)),
+        )
     return table
 
 
@@ -182,7 +214,9 @@ def _origin(letter: Letter) -> str:
 
     if not letter.topic:
         return "unknown"
-    return escaped(letter.topic) + "".join(f" {number}" for number in (letter.topic_partition, letter.topic_offset) if number is not None)
+    return escaped(letter.topic) + "".join(
+        f" {number}" for number in (letter.topic_partition, letter.topic_offset) if number is not None
+    )
 
 
 def _key(letter: Letter) -> str:

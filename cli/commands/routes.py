@@ -31,13 +31,22 @@ def _routes() -> None:
 
 @routes_app.command("import")
 def import_routes(
-    file: Annotated[Path, typer.Argument(help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), or an OSM extract (.osm.pbf, .osm).")],
-    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and say what was left out.")] = False,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), or an OSM extract (.osm.pbf, .osm)."
+        ),
+    ],
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and say what was left out.")
+    ] = False,
     file_format: Annotated[str | None, typer.Option("--format", help=_FORMAT_HELP)] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the file and show what is in it.")] = False,
     url: Annotated[str, typer.Option(help="The API that gets the routes.")] = "http://127.0.0.1:8000",
     key: Annotated[str | None, typer.Option(help="API key.", envvar="API_KEY")] = None,
-    out: Annotated[Path | None, typer.Option(help="For an OSM extract: the compact network to write (default: beside it, .npz).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="For an OSM extract: the compact network to write (default: beside it, .npz).")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Import a file of routes into the running API, or turn an OSM extract into a road network for scenarios."""
@@ -55,19 +64,32 @@ def import_routes(
     if not check:
         client = ApiClient(url, key)
         try:
-            replaced = client.upload_routes(file, skip_invalid=skip_invalid, file_format=file_format).get("replaced", [])
+            replaced = client.upload_routes(file, skip_invalid=skip_invalid, file_format=file_format).get(
+                "replaced", []
+            )
         finally:
             client.close()
-    rows = [{"id": r.id, "title": r.title, "points": len(r.lat_deg), "lengthM": round(r.length_m, 1), "source": r.source} for r in found.routes]
+    rows = [
+        {"id": r.id, "title": r.title, "points": len(r.lat_deg), "lengthM": round(r.length_m, 1), "source": r.source}
+        for r in found.routes
+    ]
     if as_json:
-        told = {"routes": rows, "skipped": found.skipped, "notices": found.notices, "replaced": replaced, "imported": not check}
+        told = {
+            "routes": rows,
+            "skipped": found.skipped,
+            "notices": found.notices,
+            "replaced": replaced,
+            "imported": not check,
+        }
         print(json.dumps(told))  # noqa: T201 - the command's output
         return
     table = Table(title=f"{len(rows)} routes {'read from' if check else 'imported from'} {file}", title_justify="left")
     for heading in ("id", "title", "points", "length"):
         table.add_column(heading, justify="right" if heading in {"points", "length"} else "left")
     for row in rows:
-        table.add_row(str(row["id"]), str(row["title"]), f"{row['points']:,}", f"{float(str(row['lengthM'])) / 1000:,.2f} km")
+        table.add_row(
+            str(row["id"]), str(row["title"]), f"{row['points']:,}", f"{float(str(row['lengthM'])) / 1000:,.2f} km"
+        )
     console = Console()
     console.print(table)
     _print_lines(console, f"{len(replaced)} were there already and are replaced:", replaced)

@@ -24,7 +24,9 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
     """
     scenario = effective_scenario(settings, duration_s)
     if scenario.is_endless:
-        raise InvalidInput(f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}")
+        raise InvalidInput(
+            f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}"
+        )
     console = Console(stderr=as_json)
     run_id, path = write_run(scenario, settings.data_dir)
     stack = Stack(settings, scenario, path, run_id, once=True)

@@ -42,7 +42,11 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
             network_of(scenario.network)
         notices = read_files(scenario).notices
     except InvalidInput as error:
-        faults = [_fault(line) for line in str(error).splitlines()] if isinstance(error, ScenarioError) else [_no_line(str(error))]
+        faults = (
+            [_fault(line) for line in str(error).splitlines()]
+            if isinstance(error, ScenarioError)
+            else [_no_line(str(error))]
+        )
         if as_json:
             print(json.dumps({"ok": False, "source": file, "faults": faults}))  # noqa: T201 - the command's output
         else:
@@ -58,12 +62,20 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
 
 
 @scenario_app.command()
-def show(file: FileArgument, as_json: JsonOption = False, columns: Annotated[int, typer.Option(help="Columns of the series that --json gives.")] = 240) -> None:
+def show(
+    file: FileArgument,
+    as_json: JsonOption = False,
+    columns: Annotated[int, typer.Option(help="Columns of the series that --json gives.")] = 240,
+) -> None:
     """Draw the load to come: drivers and positions a second over time, stages, arrivals."""
     scenario = load_scenario(file)
     if as_json:
         plan = load_plan(scenario, columns)
-        print(json.dumps({"name": scenario.name, "seed": scenario.seed, "timeScale": scenario.time_scale} | plan.to_json()))  # noqa: T201 - the output
+        print(
+            json.dumps(
+                {"name": scenario.name, "seed": scenario.seed, "timeScale": scenario.time_scale} | plan.to_json()
+            )
+        )  # noqa: T201 - the output
         return
     console = Console()
     console.print(picture(scenario, load_plan(scenario, chart_columns(console.width))))
@@ -79,7 +91,13 @@ def schema() -> None:
 
 def headline(scenario: Scenario) -> str:
     """Return a scenario in one line."""
-    lasts = "endless" if scenario.is_endless else clock(scenario.duration_s) if scenario.duration_s is not None else "until the last driver has arrived"
+    lasts = (
+        "endless"
+        if scenario.is_endless
+        else clock(scenario.duration_s)
+        if scenario.duration_s is not None
+        else "until the last driver has arrived"
+    )
     parts = [scenario.name, lasts]
     if scenario.fleet.size:
         parts.append(f"{scenario.fleet.size:,} drivers" + (" at most" if scenario.stages else ""))
@@ -102,7 +120,11 @@ def picture(scenario: Scenario, plan: LoadPlan) -> Group:
 
 def _summary(scenario: Scenario, plan: LoadPlan) -> Text:
     lasts = f"endless, the first {clock(plan.end_s)} shown" if plan.is_endless else clock(plan.end_s)
-    scaled = f" at ×{scenario.time_scale:g}, {clock(plan.end_s / scenario.time_scale)} by the wall" if scenario.time_scale != 1 and not plan.is_endless else ""
+    scaled = (
+        f" at ×{scenario.time_scale:g}, {clock(plan.end_s / scenario.time_scale)} by the wall"
+        if scenario.time_scale != 1 and not plan.is_endless
+        else ""
+    )
     told = [f"{lasts}{scaled}"]
     if plan.peak:
         told.append(f"peak {plan.peak:,} drivers, {plan.peak * plan.mean_hz:,.0f} positions/s")
@@ -149,7 +171,10 @@ def _no_line(what: str) -> dict[str, object]:
 
 def _print_faults(file: str, faults: list[dict[str, object]]) -> None:
     console = Console(stderr=True)
-    console.print(Text(f"{file}: ", "bold").append(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}", "bold red"), soft_wrap=True)
+    console.print(
+        Text(f"{file}: ", "bold").append(f"{len(faults)} fault{'s' if len(faults) > 1 else ''}", "bold red"),
+        soft_wrap=True,
+    )
     width = max(len(str(fault["line"] or "")) for fault in faults)
     for fault in faults:
         place = f"  line {fault['line']:>{width}}  " if fault["line"] else "  "

@@ -17,26 +17,41 @@ from cli.local.services.fetch import Tell
 from cli.local.services.local import DEFAULT, NAMES, Services, ordered
 
 services_app = typer.Typer(
-    help="Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine.", no_args_is_help=True
+    help="Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine.",
+    no_args_is_help=True,
 )
 
 FolderOption = Annotated[
-    Path, typer.Option("--data-dir", help="Folder of the services' data and logs.", envvar="SERVICES_DIR", show_envvar=True, file_okay=False)
+    Path,
+    typer.Option(
+        "--data-dir",
+        help="Folder of the services' data and logs.",
+        envvar="SERVICES_DIR",
+        show_envvar=True,
+        file_okay=False,
+    ),
 ]
-OnlyOption = Annotated[str | None, typer.Option("--only", help=f"Some of {', '.join(NAMES)}, with commas between.", show_default=False)]
+OnlyOption = Annotated[
+    str | None, typer.Option("--only", help=f"Some of {', '.join(NAMES)}, with commas between.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 DEFAULT_FOLDER = Path(".data/services")
 
 
 def _port(name: str, well_known: int) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(f"--{name}-port", min=0, max=65535, help=f"Port of {name}; 0: a free one.", show_default=str(well_known))
+    option: typer.models.OptionInfo = typer.Option(
+        f"--{name}-port", min=0, max=65535, help=f"Port of {name}; 0: a free one.", show_default=str(well_known)
+    )
     return option
 
 
 @services_app.command()
 def up(
     data_dir: FolderOption = DEFAULT_FOLDER,
-    only: Annotated[str, typer.Option("--only", help=f"Which of {', '.join(NAMES)}, with commas between; connect brings kafka along.")] = ",".join(DEFAULT),
+    only: Annotated[
+        str,
+        typer.Option("--only", help=f"Which of {', '.join(NAMES)}, with commas between; connect brings kafka along."),
+    ] = ",".join(DEFAULT),
     kafka_port: Annotated[int | None, _port("kafka", 9092)] = None,
     elasticsearch_port: Annotated[int | None, _port("elasticsearch", 9200)] = None,
     mongodb_port: Annotated[int | None, _port("mongodb", 27017)] = None,
@@ -55,8 +70,16 @@ def up(
     console.print(f"[bold green]started:[/] {', '.join(started)}" if started else "everything runs already")
     console.print(_table(_states(services, ordered(_named(only)))))
     if services.elasticsearch.home != services.elasticsearch.folder:
-        console.print(f"Elasticsearch does not run as root, so its data are in {services.elasticsearch.home}", highlight=False, soft_wrap=True)
-    console.print(f"data and logs in {services.folder}; end them with: code-delivery services down", highlight=False, soft_wrap=True)
+        console.print(
+            f"Elasticsearch does not run as root, so its data are in {services.elasticsearch.home}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(
+        f"data and logs in {services.folder}; end them with: code-delivery services down",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @services_app.command()
@@ -77,14 +100,19 @@ def down(
     if as_json:
         _print_json({"stopped": stopped, "deleted": delete_data})
         return
-    Console().print((f"stopped: {', '.join(stopped)}" if stopped else "nothing ran") + ("; the data are deleted" if delete_data else ""))
+    Console().print(
+        (f"stopped: {', '.join(stopped)}" if stopped else "nothing ran")
+        + ("; the data are deleted" if delete_data else "")
+    )
 
 
 @services_app.command()
 def status(data_dir: FolderOption = DEFAULT_FOLDER, only: OnlyOption = None, as_json: JsonOption = False) -> None:
     """Say what runs where. Exit code 0 only if all of them do what they are for; without --only those by default, and Connect if it was ever started."""
     services = Services(data_dir, tied=False)
-    names = _named(only) if only is not None else [*DEFAULT, *(["connect"] if services.connect.record is not None else [])]
+    names = (
+        _named(only) if only is not None else [*DEFAULT, *(["connect"] if services.connect.record is not None else [])]
+    )
     states = _states(services, ordered(names, with_needed=False))
     if as_json:
         _print_json({"services": states})
@@ -95,7 +123,9 @@ def status(data_dir: FolderOption = DEFAULT_FOLDER, only: OnlyOption = None, as_
 
 @services_app.command()
 def logs(
-    name: Annotated[str | None, typer.Argument(help=f"One of {', '.join(NAMES)}; without it: where each log is.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help=f"One of {', '.join(NAMES)}; without it: where each log is.")
+    ] = None,
     data_dir: FolderOption = DEFAULT_FOLDER,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines from the end.")] = 50,
 ) -> None:
@@ -139,7 +169,9 @@ def _table(states: list[dict[str, object]]) -> Table:
     for heading in ("service", "state", "address", "pid"):
         table.add_column(heading)
     for state in states:
-        mark = "[green]ready[/]" if state["ready"] else "[yellow]not ready[/]" if state["pid"] else "[red]does not run[/]"
+        mark = (
+            "[green]ready[/]" if state["ready"] else "[yellow]not ready[/]" if state["pid"] else "[red]does not run[/]"
+        )
         table.add_row(str(state["title"]), mark, str(state["address"] or ""), str(state["pid"] or ""))
     return table
 

@@ -27,17 +27,30 @@ def size(
     history_days: Annotated[float, typer.Option(help="Days for which Elasticsearch keeps them.")] = 30.0,
     kafka_copies: Annotated[int, typer.Option(help="Copies of each position in Kafka, the first one included.")] = 3,
     history_copies: Annotated[int, typer.Option(help="The same in Elasticsearch.")] = 2,
-    busy: Annotated[float, typer.Option(help="Share of its capacity that a part may use: the rest is for bursts, and for the loss of one.")] = 0.6,
+    busy: Annotated[
+        float,
+        typer.Option(
+            help="Share of its capacity that a part may use: the rest is for bursts, and for the loss of one."
+        ),
+    ] = 0.6,
     node_cores: Annotated[int, typer.Option(help="Cores of one machine.")] = 8,
     pod_cores: Annotated[int, typer.Option(help="Cores of a pod with driver actors.")] = 4,
-    report: Annotated[Path | None, typer.Option("--from", metavar="REPORT", help="A load test's report.json, whose figures replace the shipped ones.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="REPORT", help="A load test's report.json, whose figures replace the shipped ones."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Tell what a fleet needs: actors, processes, partitions, cores, memory, network, disk; and how sure that is.
 
-    It is a model: one machine was measured, a cluster never. Each figure says what it was computed from; docs/sizing.md has the formulas.
+    It is a model: one machine was measured, a cluster never. Each figure says what it was computed from; docs/sizing.md
+    has the formulas.
     """
-    demand = Demand(drivers, hz, viewers, kafka_days, history_days, kafka_copies, history_copies, busy, node_cores, pod_cores)
+    demand = Demand(
+        drivers, hz, viewers, kafka_days, history_days, kafka_copies, history_copies, busy, node_cores, pod_cores
+    )
     profile = shipped_profile()
     notes: tuple[str, ...] = ()
     if report is not None:
@@ -75,7 +88,10 @@ def sheet(found: Sizing, notes: Sequence[str] = ()) -> Group:
     parts += [Text(f"! {warning}", "yellow") for warning in found.warnings]
     for machine in dict.fromkeys(figure.machine for figure in found.figures):
         title = "Assumed, and measured nowhere" if machine is None else f"Measured on {machine}"
-        parts += [Text(f"\n{title}", "bold"), *(Text(f"  {_told(one)}") for one in found.figures if one.machine == machine)]
+        parts += [
+            Text(f"\n{title}", "bold"),
+            *(Text(f"  {_told(one)}") for one in found.figures if one.machine == machine),
+        ]
     parts += [Text("\nThe model", "bold"), *(Text(f"  {line}") for line in MODEL)]
     return Group(*parts, *(Text(f"\n{note}", "bright_black") for note in notes))
 
@@ -83,7 +99,9 @@ def sheet(found: Sizing, notes: Sequence[str] = ()) -> Group:
 def _answers(estimates: Sequence[Estimate]) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for heading in ("", "what", "value", "between", "how sure"):
-        table.add_column(heading, justify="right" if heading in ("value", "between") else "left", no_wrap=heading == "value")
+        table.add_column(
+            heading, justify="right" if heading in ("value", "between") else "left", no_wrap=heading == "value"
+        )
     before = ""
     for one in estimates:
         if before and one.part != before:
@@ -101,7 +119,11 @@ def _range(one: Estimate) -> str:
 
 def _told(figure: Figure) -> str:
     value = f"{figure.name} = {figure.value:,.10g} {figure.unit}"
-    return f"{value}: {figure.what}" if figure.is_assumed else f"{value}: {figure.what} ({figure.benchmark}, {figure.date})"
+    return (
+        f"{value}: {figure.what}"
+        if figure.is_assumed
+        else f"{value}: {figure.what} ({figure.benchmark}, {figure.date})"
+    )
 
 
 _STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))

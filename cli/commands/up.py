@@ -51,7 +51,10 @@ def report(console: Console, run_id: str, ending: Ending, summary: Mapping[str, 
         console.print(ledger_table(run_id, ending.ledger))
         if summary.get("latenessP99Ms") is not None:
             p50, p99, most = (summary[name] for name in LATENESS)
-            console.print(f"positions were sent {p50:.0f} ms after they were due (median), {p99:.0f} ms (p99), {most:.0f} ms at most", highlight=False)
+            console.print(
+                f"positions were sent {p50:.0f} ms after they were due (median), {p99:.0f} ms (p99), {most:.0f} ms at most",
+                highlight=False,
+            )
     for sentence in ending.sentences():
         console.print(Text(sentence, "bold red"))
     return 0 if ending.is_clean else 1
@@ -70,7 +73,9 @@ def up_live(settings: UpSettings, *, as_json: bool) -> int:
             if not asked.is_set() and as_json:
                 print(json.dumps({"runId": run_id, "url": settings.url, "kafka": stack.bootstrap}), flush=True)  # noqa: T201 - the command's output
             if not asked.is_set():
-                console.print(f"[bold green]Code Delivery is running[/] with {scenario.fleet.size:,} couriers: {scenario.name}")
+                console.print(
+                    f"[bold green]Code Delivery is running[/] with {scenario.fleet.size:,} couriers: {scenario.name}"
+                )
                 console.print(f"  the map   [bold]{settings.url}[/]")
                 console.print(f"  the API   {settings.url}/docs")
                 console.print(f"  Kafka     {stack.bootstrap} ({stack.backing.title})")

@@ -14,17 +14,24 @@ EQUAL, DIFFERENT, CANNOT_VERIFY = 0, 1, 2
 def verify(
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="Id of the run.")],
     without_topic: Annotated[
-        bool, typer.Option("--without-topic", help="Compare the stores alone: the embedded broker is gone once its run has ended.")
+        bool,
+        typer.Option(
+            "--without-topic", help="Compare the stores alone: the embedded broker is gone once its run has ended."
+        ),
     ] = False,
-    wait: Annotated[float, typer.Option(help="Seconds for which the places are read again until they are equal.", min=0)] = 0.0,
+    wait: Annotated[
+        float, typer.Option(help="Seconds for which the places are read again until they are equal.", min=0)
+    ] = 0.0,
     most: Annotated[int, typer.Option("--show", help="How many deliveries that differ are named.", min=0)] = 10,
     bootstrap: Annotated[str | None, typer.Option(help="Brokers, instead of KAFKA_BOOTSTRAP.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with everything instead of a table.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object with everything instead of a table.")
+    ] = False,
 ) -> None:
     """Prove that the topic and the stores hold the same positions of a run: counts, gaps, repetitions, coordinates.
 
-    The stores are those of the API's settings (DATA_DIR, ELASTICSEARCH_URL, MONGODB_URL). Exit code 0 if all are equal and without gaps, 1 if not, 2 if a
-    place could not be read.
+    The stores are those of the API's settings (DATA_DIR, ELASTICSEARCH_URL, MONGODB_URL). Exit code 0 if all are equal
+    and without gaps, 1 if not, 2 if a place could not be read.
     """
     from api.measuring.tuning import tune_process
     from cli.kafka.api_settings import api_settings, kafka_of
@@ -41,12 +48,19 @@ def verify(
         stores = stores_to_read(settings)
         with shown.progress:
             outcome = verify_run(
-                run_id, stores, kafka, all_in_state=all_in_state(stores, run_id, wanted=settings.mongodb_positions == "all"), wait_s=wait, watcher=shown
+                run_id,
+                stores,
+                kafka,
+                all_in_state=all_in_state(stores, run_id, wanted=settings.mongodb_positions == "all"),
+                wait_s=wait,
+                watcher=shown,
             )
     except CannotVerify as error:
         if as_json:
             print(json.dumps({"runId": run_id, "unreadable": {"place": error.place, "reason": error.reason}}))  # noqa: T201 - the command's output
-        hint = "; if its broker has ended, compare the stores alone with --without-topic" if error.place == "topic" else ""
+        hint = (
+            "; if its broker has ended, compare the stores alone with --without-topic" if error.place == "topic" else ""
+        )
         Console(stderr=True).print(f"[bold red]error:[/] {error}{hint}", highlight=False, soft_wrap=True)
         raise typer.Exit(CANNOT_VERIFY) from None
     if as_json:

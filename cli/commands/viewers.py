@@ -22,21 +22,36 @@ def viewers(
     reconnecting: Annotated[float, typer.Option(help="Share that leaves and comes back.", min=0, max=1)] = 0.0,
     pan_s: Annotated[float, typer.Option(help="Mean seconds between two pans of a viewer; 0: never.", min=0)] = 5.0,
     duration: Annotated[float, typer.Option(help="Seconds; 0: until Ctrl-C.", min=0)] = 60.0,
-    storm_at: Annotated[float | None, typer.Option(help="Seconds after which viewers lose their connections and come back at once.", min=0)] = None,
+    storm_at: Annotated[
+        float | None,
+        typer.Option(help="Seconds after which viewers lose their connections and come back at once.", min=0),
+    ] = None,
     storm_share: Annotated[float, typer.Option(help="Share of the viewers that a storm takes.", min=0, max=1)] = 1.0,
-    come_per_s: Annotated[float, typer.Option(help="Viewers that connect in a second at the beginning.", min=0.1)] = 200.0,
-    bounds: Annotated[str | None, typer.Option(help="west,south,east,north in degrees.", show_default="the base map's")] = None,
+    come_per_s: Annotated[
+        float, typer.Option(help="Viewers that connect in a second at the beginning.", min=0.1)
+    ] = 200.0,
+    bounds: Annotated[
+        str | None, typer.Option(help="west,south,east,north in degrees.", show_default="the base map's")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Who does what and when follows from it.", min=0)] = 1,
-    sample: Annotated[float | None, typer.Option(help="Share of the frames that are looked into.", show_default="all for up to 50 viewers")] = None,
-    processes: Annotated[int | None, typer.Option(help="Processes to share the viewers.", min=1, show_default="one for each 1,000")] = None,
-    kafka: Annotated[str | None, typer.Option(help="Brokers to which measurements are told.", show_default="none")] = None,
+    sample: Annotated[
+        float | None,
+        typer.Option(help="Share of the frames that are looked into.", show_default="all for up to 50 viewers"),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes to share the viewers.", min=1, show_default="one for each 1,000")
+    ] = None,
+    kafka: Annotated[
+        str | None, typer.Option(help="Brokers to which measurements are told.", show_default="none")
+    ] = None,
     run: Annotated[str | None, typer.Option(help="Measure this run only.", show_default="the one on the map")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Watch the live map as many viewers at once, and tell how old the positions are that they see.
 
-    Each viewer has a street-level view of its own and speaks the protocol of the page. Ages count from the instant at which a position was due, at the viewers
-    that read whatever comes (fast, reconnecting). Of more than 50 viewers a sample of the frames is looked into.
+    Each viewer has a street-level view of its own and speaks the protocol of the page. Ages count from the instant at
+    which a position was due, at the viewers that read whatever comes (fast, reconnecting). Of more than 50 viewers a
+    sample of the frames is looked into.
     """
     from cli.commands.up import ended_by_signals
     from cli.load.viewers.connection import live_address

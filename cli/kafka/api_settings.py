@@ -21,7 +21,10 @@ def api_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "; ".join(": ".join([*(str(place).upper() for place in fault["loc"]), fault["msg"].removeprefix("Value error, ")]) for fault in error.errors())
+        faults = "; ".join(
+            ": ".join([*(str(place).upper() for place in fault["loc"]), fault["msg"].removeprefix("Value error, ")])
+            for fault in error.errors()
+        )
         raise InvalidInput(faults) from None
 
 

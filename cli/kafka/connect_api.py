@@ -78,14 +78,26 @@ class ConnectApi:
     InvalidInput : no address of an HTTP server.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 30.0, rebalance_s: float = REBALANCE_S, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 30.0,
+        rebalance_s: float = REBALANCE_S,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.url = without_identity(checked_address(url))
         self._client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
         self._rebalance_s, self._sleep = rebalance_s, sleep
 
     def plugins(self) -> list[str]:
         """Return the class names of every plugin that the worker has: connectors, converters, transformations."""
-        return sorted({plugin["class"] for plugin in self._request("GET", "/connector-plugins", params={"connectorsOnly": "false"})})
+        return sorted(
+            {
+                plugin["class"]
+                for plugin in self._request("GET", "/connector-plugins", params={"connectorsOnly": "false"})
+            }
+        )
 
     def names(self) -> list[str]:
         """Return the names of the connectors that there are."""
@@ -99,7 +111,10 @@ class ConnectApi:
         for one in answer.get("configs", []):
             key, value = one["value"]["name"], one["value"].get("value")
             is_secret = one.get("definition", {}).get("type") == "PASSWORD"
-            found += [without_identities(f"{key} = {'(hidden)' if is_secret else value}: {message}") for message in one["value"].get("errors", [])]
+            found += [
+                without_identities(f"{key} = {'(hidden)' if is_secret else value}: {message}")
+                for message in one["value"].get("errors", [])
+            ]
         return found
 
     def put(self, name: str, config: Mapping[str, str]) -> bool:
@@ -110,7 +125,9 @@ class ConnectApi:
 
     def restart_failed(self, name: str) -> None:
         """Start a connector and those of its tasks again that have failed."""
-        self._request("POST", f"/connectors/{quote(name, safe='')}/restart", params={"includeTasks": "true", "onlyFailed": "true"})
+        self._request(
+            "POST", f"/connectors/{quote(name, safe='')}/restart", params={"includeTasks": "true", "onlyFailed": "true"}
+        )
 
     def delete(self, name: str) -> bool:
         """Delete a connector; return whether there was one."""
@@ -121,9 +138,14 @@ class ConnectApi:
         found = self._request("GET", f"/connectors/{quote(name, safe='')}/status", missing_ok=True)
         if found is None:
             return None
-        tasks = tuple(TaskState(task["id"], task["state"], task["worker_id"], in_short(task.get("trace", ""))) for task in found["tasks"])
+        tasks = tuple(
+            TaskState(task["id"], task["state"], task["worker_id"], in_short(task.get("trace", "")))
+            for task in found["tasks"]
+        )
         connector = found["connector"]
-        return ConnectorState(name, connector["state"], connector["worker_id"], tasks, in_short(connector.get("trace", "")))
+        return ConnectorState(
+            name, connector["state"], connector["worker_id"], tasks, in_short(connector.get("trace", ""))
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -28,7 +28,9 @@ def check(api: ConnectApi, connectors: Iterable[Connector]) -> None:
     there = api.plugins()
     for connector in connectors:
         if lacking := [name for name in connector.classes if name not in there]:
-            raise ConnectError(f"{api.url} lacks {', '.join(lacking)} for {connector.name}: put the plugin into its plugin.path. It has: {', '.join(there)}")
+            raise ConnectError(
+                f"{api.url} lacks {', '.join(lacking)} for {connector.name}: put the plugin into its plugin.path. It has: {', '.join(there)}"
+            )
         if faults := api.faults({"name": connector.name} | dict(connector.config)):
             raise ConnectError(f"{api.url} refuses {connector.name}:\n  " + "\n  ".join(faults))
 
@@ -63,6 +65,11 @@ def wait_running(api: ConnectApi, names: list[str], wait_s: float, tell: Tell = 
             if state.has_failed and state.name not in restarted_at:
                 restarted_at[state.name] = now
                 api.restart_failed(state.name)
-        if all(state.is_running or (state.has_failed and now - restarted_at[state.name] > SETTLE_S) for state in states) or now > deadline:
+        if (
+            all(
+                state.is_running or (state.has_failed and now - restarted_at[state.name] > SETTLE_S) for state in states
+            )
+            or now > deadline
+        ):
             return states
         time.sleep(PAUSE_S)

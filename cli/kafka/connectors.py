@@ -1,6 +1,7 @@
 """Connectors as files: ``{"name": ..., "config": {...}}``, with ``${SETTING}`` where the API's settings say what stands there.
 
-Kafka Connect's own references, ``${env:NAME}`` or ``${file:path:key}``, have a provider and a colon and are left for the worker.
+Kafka Connect's own references, ``${env:NAME}`` or ``${file:path:key}``, have a provider and a colon and are left for
+the worker.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ class Connector:
     @property
     def classes(self) -> list[str]:
         """The plugins that a worker must have for it: the connector and its transformations; converters come with every worker."""
-        return [value for key, value in self.config.items() if key == "connector.class" or re.fullmatch(r"transforms\.[^.]+\.type", key)]
+        return [
+            value
+            for key, value in self.config.items()
+            if key == "connector.class" or re.fullmatch(r"transforms\.[^.]+\.type", key)
+        ]
 
     @property
     def needs_templates(self) -> bool:
@@ -79,7 +84,11 @@ def _read(path: Path) -> Connector:
 def settings_values(settings: Settings) -> dict[str, str]:
     """Return what may stand for a placeholder: the API's settings by their names in the environment, without those that are not set."""
     values: dict[str, Any] = {name.upper(): getattr(settings, name) for name in type(settings).model_fields}
-    return {name: value.get_secret_value() if isinstance(value, SecretStr) else str(value) for name, value in values.items() if value is not None}
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def api_settings() -> Settings:
@@ -92,7 +101,9 @@ def api_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise InvalidInput("; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())) from None
+        raise InvalidInput(
+            "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
+        ) from None
 
 
 def filled(connector: Connector, values: Mapping[str, str]) -> Connector:
@@ -108,5 +119,7 @@ def filled(connector: Connector, values: Mapping[str, str]) -> Connector:
         if not missing:
             config[key] = _PLACEHOLDER.sub(lambda found: values[found[1]], text)
         elif not _MAY_BE_ABSENT.issuperset(missing):
-            raise InvalidInput(f"connector {connector.name} needs {', '.join(missing)} for {key}: set it in the environment, or choose connectors with --only")
+            raise InvalidInput(
+                f"connector {connector.name} needs {', '.join(missing)} for {key}: set it in the environment, or choose connectors with --only"
+            )
     return Connector(connector.name, config)

@@ -1,7 +1,8 @@
 """Dead letters: what could not be read or stored, why, and where it belongs. Pure.
 
-Two kinds of writers are understood: ours (`engine.messages.DeadLetter`) and Kafka Connect, whose headers begin with ``__connect.errors.``. Nothing in a letter
-is trusted: it is shown with every character that could move a terminal's cursor written out.
+Two kinds of writers are understood: ours (`engine.messages.DeadLetter`) and Kafka Connect, whose headers begin with
+``__connect.errors.``. Nothing in a letter is trusted: it is shown with every character that could move a terminal's
+cursor written out.
 """
 
 from __future__ import annotations
@@ -111,7 +112,11 @@ def letter_of(message: Inbound) -> Letter:
     by_connect = any(name.startswith(CONNECT) for name in told)
     prefix = CONNECT if by_connect else ""
     cut = None if by_connect else _number(told.get("original-bytes"))
-    own = tuple((name, value) for name, value in headers if not (name.startswith(CONNECT) if by_connect else name in OWN_HEADERS))
+    own = tuple(
+        (name, value)
+        for name, value in headers
+        if not (name.startswith(CONNECT) if by_connect else name in OWN_HEADERS)
+    )
     return Letter(
         partition=message.partition() or 0,
         offset=message.offset() or 0,
@@ -129,7 +134,10 @@ def letter_of(message: Inbound) -> Letter:
 
 def _connects_reason(told: Mapping[str, str]) -> str:
     """Return the reason that Kafka Connect gives in pieces: who, at which step, what."""
-    who, stage, what, message = (told.get(CONNECT + name, "") for name in ("connector.name", "stage", "exception.class.name", "exception.message"))
+    who, stage, what, message = (
+        told.get(CONNECT + name, "")
+        for name in ("connector.name", "stage", "exception.class.name", "exception.message")
+    )
     return ": ".join(part for part in (" ".join(filter(None, (who, stage))), what.rpartition(".")[2], message) if part)
 
 
@@ -175,4 +183,6 @@ def instant_ms(text: str, now_ms: int) -> int:
         instant = datetime.fromisoformat(text)
         return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise InvalidInput(f'--since must be "90s", "30m", "2h", "7d" or a time like 2026-11-23T04:00, found {text!r}') from None
+        raise InvalidInput(
+            f'--since must be "90s", "30m", "2h", "7d" or a time like 2026-11-23T04:00, found {text!r}'
+        ) from None

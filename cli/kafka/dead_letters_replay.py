@@ -65,7 +65,10 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON tells it."""
-        refused = [dict(zip(("partition", "offset"), map(int, place.split("/")), strict=True), reason=reason) for place, reason in self.refused]
+        refused = [
+            dict(zip(("partition", "offset"), map(int, place.split("/")), strict=True), reason=reason)
+            for place, reason in self.refused
+        ]
         return {"matched": self.matched, "replayed": self.replayed, "topics": dict(self.targets), "refused": refused}
 
 
@@ -102,7 +105,11 @@ def replay(
 
 
 def _meant(kafka: KafkaConnection, order: Order, told: Progress) -> Any:
-    return letters(kafka, order.source, order.wanted, told) if order.one is None else iter([letter_at(kafka, order.source, *order.one)])
+    return (
+        letters(kafka, order.source, order.wanted, told)
+        if order.one is None
+        else iter([letter_at(kafka, order.source, *order.one)])
+    )
 
 
 def _judge(letter: Letter, order: Order, outcome: Outcome) -> None:
@@ -125,7 +132,9 @@ def _show_plan(console: Console, outcome: Outcome) -> None:
         console.print(f"  [yellow]and {len(outcome.refused) - NAMED:,} more are left out[/]", highlight=False)
 
 
-def _put_back(kafka: KafkaConnection, order: Order, outcome: Outcome, progress: Callable[[str], AbstractContextManager[Progress]]) -> None:
+def _put_back(
+    kafka: KafkaConnection, order: Order, outcome: Outcome, progress: Callable[[str], AbstractContextManager[Progress]]
+) -> None:
     """Read the chosen letters once more, and send each as it comes: their values may be more than fits into memory."""
     sender = Replay(kafka, order.source)
     with progress("putting back") as told:

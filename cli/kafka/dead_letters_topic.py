@@ -62,7 +62,8 @@ class Replay:
         self.failed: list[tuple[Letter, str]] = []
         self._kafka, self._own_topic = kafka, own_topic
         self._producer = Producer(
-            connection_options(kafka, "dead-letters") | {"acks": "all", "enable.idempotence": True, "compression.type": "lz4", "message.timeout.ms": 20_000}
+            connection_options(kafka, "dead-letters")
+            | {"acks": "all", "enable.idempotence": True, "compression.type": "lz4", "message.timeout.ms": 20_000}
         )
         self._partitions: dict[str, int] = {}
 
@@ -73,7 +74,9 @@ class Replay:
         if count == 0:
             self.failed.append((letter, f"there is no topic {target}"))
             return
-        headers: list[tuple[str, str | bytes | None]] = [(name, text) for name, text in letter.headers if name != REPLAYED_FROM]
+        headers: list[tuple[str, str | bytes | None]] = [
+            (name, text) for name, text in letter.headers if name != REPLAYED_FROM
+        ]
         headers.append((REPLAYED_FROM, f"{self._own_topic}/{letter.place}"))
 
         def told(error: KafkaError | None, _: Message) -> None:
@@ -86,7 +89,9 @@ class Replay:
         partition = found_in if target == letter.topic and found_in is not None and found_in < count else -1
         while True:
             try:
-                self._producer.produce(target, letter.value if value is None else value, letter.key, partition, told, headers=headers)
+                self._producer.produce(
+                    target, letter.value if value is None else value, letter.key, partition, told, headers=headers
+                )
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:

@@ -39,11 +39,22 @@ class TopicReader:
 
     def __init__(self, kafka: KafkaConnection, topics: Sequence[str], part: str) -> None:
         self._kafka, self._topics = kafka, list(topics)
-        options = {"enable.auto.commit": False, "enable.partition.eof": True, "fetch.wait.max.ms": 50, "queued.max.messages.kbytes": 64 * 1024}
-        self._consumer = Consumer(connection_options(kafka, part) | options | {"group.id": f"{kafka.client_id}-{part}", "auto.offset.reset": "earliest"})
+        options = {
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+            "queued.max.messages.kbytes": 64 * 1024,
+        }
+        self._consumer = Consumer(
+            connection_options(kafka, part)
+            | options
+            | {"group.id": f"{kafka.client_id}-{part}", "auto.offset.reset": "earliest"}
+        )
         self._end: dict[Partition, int] = {}
         try:
-            self._partitions = [TopicPartition(topic, number) for topic in self._topics for number in self._numbers(topic)]
+            self._partitions = [
+                TopicPartition(topic, number) for topic in self._topics for number in self._numbers(topic)
+            ]
             self._begin = {(part.topic, part.partition): self._watermarks(part)[0] for part in self._partitions}
             self._next = dict(self._begin)
         except BaseException:
@@ -88,7 +99,9 @@ class TopicReader:
                 heard = time.monotonic()
             elif time.monotonic() - heard > STALL_S:
                 first = min(left)
-                raise TopicUnreadable(f"{first[0]} at {self._kafka}: partition {first[1]} gave nothing for {STALL_S:g} s at offset {self._next[first]}")
+                raise TopicUnreadable(
+                    f"{first[0]} at {self._kafka}: partition {first[1]} gave nothing for {STALL_S:g} s at offset {self._next[first]}"
+                )
 
     def record_at(self, topic: str, partition: int, offset: int) -> Message:
         """Return one record.
@@ -109,7 +122,10 @@ class TopicReader:
                     if self._offset(message) == offset:
                         return message
                     break
-        raise TopicUnreadable(f"{topic} partition {partition} has no record {offset}" + (f", only {first} to {end - 1}" if end > first else ""))
+        raise TopicUnreadable(
+            f"{topic} partition {partition} has no record {offset}"
+            + (f", only {first} to {end - 1}" if end > first else "")
+        )
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -138,12 +154,16 @@ class TopicReader:
         except KafkaException as error:
             raise TopicUnreadable(f"{topic} at {self._kafka}: {error.args[0].str()}") from None
         if found.error is not None or not found.partitions:
-            raise TopicUnreadable(f"{topic} at {self._kafka}: {found.error.str() if found.error is not None else 'no partitions'}")
+            raise TopicUnreadable(
+                f"{topic} at {self._kafka}: {found.error.str() if found.error is not None else 'no partitions'}"
+            )
         return sorted(found.partitions)
 
     def _watermarks(self, part: TopicPartition) -> tuple[int, int]:
         try:
             low, high = self._consumer.get_watermark_offsets(part, timeout=ANSWER_S)
         except KafkaException as error:
-            raise TopicUnreadable(f"{part.topic} at {self._kafka}: partition {part.partition}: {error.args[0].str()}") from None
+            raise TopicUnreadable(
+                f"{part.topic} at {self._kafka}: partition {part.partition}: {error.args[0].str()}"
+            ) from None
         return max(low, 0), max(high, 0)

@@ -43,7 +43,12 @@ class TopicResult:
 
 
 def create_topics(
-    bootstrap: str, options: Mapping[str, Any], replication: int = 1, *, prefix: str = "", topics: Mapping[Topic, TopicSpec] = TOPICS
+    bootstrap: str,
+    options: Mapping[str, Any],
+    replication: int = 1,
+    *,
+    prefix: str = "",
+    topics: Mapping[Topic, TopicSpec] = TOPICS,
 ) -> list[TopicResult]:
     """Make the contract's topics that are missing, and say how the others differ from what they should be.
 
@@ -65,7 +70,10 @@ def create_topics(
     created = _create(client, missing, replication)
     partitions, configs = _partitions(client, wanted), _configs(client, wanted)
     _wait_for_leaders(client, {name: partitions[name] for name in created})
-    return [TopicResult(name, partitions[name], name in created, faults_of(spec, partitions[name], configs[name])) for name, spec in wanted.items()]
+    return [
+        TopicResult(name, partitions[name], name in created, faults_of(spec, partitions[name], configs[name]))
+        for name, spec in wanted.items()
+    ]
 
 
 def faults_of(spec: TopicSpec, partitions: int, config: Mapping[str, str]) -> tuple[str, ...]:
@@ -86,7 +94,10 @@ def _create(client: AdminClient, missing: Mapping[str, TopicSpec], replication: 
     """Make topics; return those that are there now because of us. One that somebody else makes meanwhile is no error."""
     if not missing:
         return set()
-    new = [NewTopic(name, num_partitions=spec.partitions, replication_factor=replication, config=spec.config) for name, spec in missing.items()]
+    new = [
+        NewTopic(name, num_partitions=spec.partitions, replication_factor=replication, config=spec.config)
+        for name, spec in missing.items()
+    ]
     created = set()
     for name, outcome in client.create_topics(new, operation_timeout=TIMEOUT_S).items():
         try:
@@ -94,7 +105,9 @@ def _create(client: AdminClient, missing: Mapping[str, TopicSpec], replication: 
             created.add(name)
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
-                raise TopicsError(f"topic {name} with {missing[name].partitions} partitions and {replication} copies: {error.args[0].str()}") from None
+                raise TopicsError(
+                    f"topic {name} with {missing[name].partitions} partitions and {replication} copies: {error.args[0].str()}"
+                ) from None
     return created
 
 
@@ -102,7 +115,11 @@ def _partitions(client: AdminClient, expected: Collection[str] = ()) -> dict[str
     """Return the partitions of every topic; asks a while for those expected, because a new topic is not known everywhere at once."""
     try:
         for _ in range(50):
-            found = {name: len(topic.partitions) for name, topic in client.list_topics(timeout=TIMEOUT_S).topics.items() if topic.error is None}
+            found = {
+                name: len(topic.partitions)
+                for name, topic in client.list_topics(timeout=TIMEOUT_S).topics.items()
+                if topic.error is None
+            }
             if all(found.get(name) for name in expected):
                 return found
             client.poll(0.1)
@@ -120,7 +137,9 @@ def _wait_for_leaders(client: AdminClient, partitions: Mapping[str, int]) -> Non
         answers = client.list_offsets(questions, request_timeout=TIMEOUT_S)
         questions = {part: latest for part, answer in answers.items() if answer.exception(TIMEOUT_S) is not None}
         if questions and time.monotonic() > deadline:
-            raise TopicsError(f"partitions without a leader: {', '.join(sorted(f'{part.topic} {part.partition}' for part in questions))}")
+            raise TopicsError(
+                f"partitions without a leader: {', '.join(sorted(f'{part.topic} {part.partition}' for part in questions))}"
+            )
         client.poll(0.1 if questions else 0)
 
 
@@ -128,6 +147,9 @@ def _configs(client: AdminClient, names: Collection[str]) -> dict[str, dict[str,
     resources = {name: ConfigResource(ResourceType.TOPIC, name) for name in names}
     answers = client.describe_configs(list(resources.values()), request_timeout=TIMEOUT_S)
     try:
-        return {name: {entry: value.value for entry, value in answers[resource].result(TIMEOUT_S).items()} for name, resource in resources.items()}
+        return {
+            name: {entry: value.value for entry, value in answers[resource].result(TIMEOUT_S).items()}
+            for name, resource in resources.items()
+        }
     except KafkaException as error:
         raise TopicsError(f"the topics' settings cannot be read: {error.args[0].str()}") from None

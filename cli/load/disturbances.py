@@ -108,7 +108,9 @@ class Disturber:
                 self._paused = _process(self._parts.api, "the API")
                 seconds = f"{one.pause_s + WAKE_AFTER_S:g}"
                 command, nowhere = ["sh", "-c", _WAKER, "sh", seconds, str(self._paused.pid)], subprocess.DEVNULL
-                self._waker = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
+                self._waker = subprocess.Popen(
+                    command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+                )
                 self._paused.suspend()
                 self._resume_at = self._clock() + one.pause_s
                 return f"the API stands still for {one.pause_s:g} s"

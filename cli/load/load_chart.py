@@ -31,7 +31,9 @@ def fleet_chart(plan: LoadPlan, height: int = 10) -> Group:
     styles = [_style_at(plan, (column + 0.5) * plan.column_s) for column in range(len(plan.drivers))]
     heading = _between("drivers", "positions/s", len(plan.drivers))
     rows = _rows(plan.drivers, top, height, styles, plan.mean_hz)
-    return Group(heading, *rows, _base(len(plan.drivers)), _time_axis(plan), *([_stage_band(plan)] if plan.stages else []))
+    return Group(
+        heading, *rows, _base(len(plan.drivers)), _time_axis(plan), *([_stage_band(plan)] if plan.stages else [])
+    )
 
 
 def arrivals_chart(plan: LoadPlan, height: int = 5) -> Group:
@@ -40,17 +42,28 @@ def arrivals_chart(plan: LoadPlan, height: int = 5) -> Group:
     styles = [ARRIVAL_STYLE] * len(per_hour)
     heading = _between("arrivals/hour", "arrivals/s", len(per_hour))
     rows = _rows(per_hour, nice_top(max(per_hour)), height, styles, 1 / 3600)
-    return Group(heading, *rows, _base(len(per_hour)), _time_axis(plan, None if plan.from_hour is None else plan.from_hour * 3600))
+    return Group(
+        heading,
+        *rows,
+        _base(len(per_hour)),
+        _time_axis(plan, None if plan.from_hour is None else plan.from_hour * 3600),
+    )
 
 
 def stage_table(plan: LoadPlan) -> Table:
     """Return the stages with their times, drivers and rates."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("stage", "shape", "from", "to", "drivers", "positions/s", "positions"):
-        table.add_column(heading, justify="left" if heading in ("stage", "shape") else "right", header_style="bold", overflow="fold")
+        table.add_column(
+            heading, justify="left" if heading in ("stage", "shape") else "right", header_style="bold", overflow="fold"
+        )
     for number, stage in enumerate(plan.stages):
         name = Text("■ ", STAGE_STYLES[number % len(STAGE_STYLES)]).append(stage.name, "default")
-        cells = (_span(stage.begin, stage.end), _span(stage.begin * plan.mean_hz, stage.end * plan.mean_hz), f"{stage.positions:,.0f}")
+        cells = (
+            _span(stage.begin, stage.end),
+            _span(stage.begin * plan.mean_hz, stage.end * plan.mean_hz),
+            f"{stage.positions:,.0f}",
+        )
         table.add_row(name, stage.shape, clock(stage.begin_s), clock(stage.end_s), *cells)
     return table
 
@@ -65,7 +78,10 @@ def nice_top(peak: float) -> float:
 
 def short(value: float) -> str:
     """Return a number in at most 6 characters."""
-    unit, divisor = next(((unit, divisor) for divisor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= divisor * 0.9995), ("", 1.0))
+    unit, divisor = next(
+        ((unit, divisor) for divisor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= divisor * 0.9995),
+        ("", 1.0),
+    )
     return f"{value / divisor:.4g}{unit}"
 
 
@@ -109,12 +125,38 @@ def _base(columns: int) -> Text:
 def _time_axis(plan: LoadPlan, from_s: float | None = None) -> Text:
     """Return the times under the columns: as many round ones as fit; times of day if the run begins at such a one."""
     columns = len(plan.drivers)
-    steps = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200, 86_400, 7 * 86_400, 30 * 86_400)
+    steps = (
+        1,
+        2,
+        5,
+        10,
+        15,
+        30,
+        60,
+        120,
+        300,
+        600,
+        900,
+        1800,
+        3600,
+        7200,
+        10_800,
+        14_400,
+        21_600,
+        43_200,
+        86_400,
+        7 * 86_400,
+        30 * 86_400,
+    )
     step = next((step for step in steps if columns * step / plan.end_s >= 10), steps[-1])
     line = [" "] * (columns + 2 * _AXIS)
     at = 0.0 if from_s is None else -from_s % step
     while at <= plan.end_s + 1e-9:
-        text = _axis_time(at, step) if from_s is None else f"{int((from_s + at) // 3600) % 24:02d}:{int((from_s + at) // 60) % 60:02d}"
+        text = (
+            _axis_time(at, step)
+            if from_s is None
+            else f"{int((from_s + at) // 3600) % 24:02d}:{int((from_s + at) // 60) % 60:02d}"
+        )
         column = _AXIS + round(at / plan.end_s * columns) - (0 if at < plan.end_s else 1)
         begin = max(column - len(text) // 2, 0)
         line[begin : begin + len(text)] = text
@@ -136,7 +178,13 @@ def _stage_band(plan: LoadPlan) -> Text:
         if end <= done:
             continue
         width = end - done
-        label = f" {stage.name} " if width >= len(stage.name) + 2 else stage.name if width >= len(stage.name) else stage.name[: width - 1] + "…"
+        label = (
+            f" {stage.name} "
+            if width >= len(stage.name) + 2
+            else stage.name
+            if width >= len(stage.name)
+            else stage.name[: width - 1] + "…"
+        )
         band.append(f"{label:^{width}}" if width > 1 else " ", f"reverse {STAGE_STYLES[number % len(STAGE_STYLES)]}")
         done = end
     return band
@@ -145,7 +193,14 @@ def _stage_band(plan: LoadPlan) -> Text:
 def _style_at(plan: LoadPlan, at_s: float) -> str:
     if at_s < plan.warm_up_s:
         return WARM_UP_STYLE
-    return next((STAGE_STYLES[n % len(STAGE_STYLES)] for n, stage in enumerate(plan.stages) if stage.begin_s <= at_s < stage.end_s), STAGE_STYLES[0])
+    return next(
+        (
+            STAGE_STYLES[n % len(STAGE_STYLES)]
+            for n, stage in enumerate(plan.stages)
+            if stage.begin_s <= at_s < stage.end_s
+        ),
+        STAGE_STYLES[0],
+    )
 
 
 def _span(begin: float, end: float) -> str:

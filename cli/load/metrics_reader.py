@@ -45,13 +45,26 @@ class MetricsReader:
     def __init__(self, kafka: KafkaConnection, run_id: str, listener: Listener) -> None:
         self._run_id, self._listener = run_id, listener
         self.faults: Counter[str] = Counter()
-        options = {"enable.auto.commit": False, "fetch.wait.max.ms": 50, "group.id": f"{kafka.client_id}-{_ROLE}", "auto.offset.reset": "earliest"}
+        options = {
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 50,
+            "group.id": f"{kafka.client_id}-{_ROLE}",
+            "auto.offset.reset": "earliest",
+        }
         self._consumer = Consumer({**connection_options(kafka, _ROLE), **options})
         self._assign()
 
     def _assign(self) -> None:
-        known = {topic: self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions for topic in _TOPICS}
-        self._consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for topic, numbers in known.items() for number in sorted(numbers)])
+        known = {
+            topic: self._consumer.list_topics(topic, timeout=_ANSWER_S).topics[topic].partitions for topic in _TOPICS
+        }
+        self._consumer.assign(
+            [
+                TopicPartition(topic, number, OFFSET_BEGINNING)
+                for topic, numbers in known.items()
+                for number in sorted(numbers)
+            ]
+        )
 
     def read(self, wait_s: float) -> int:
         """Give the listener what has come, waiting a while if there is nothing; return how many records there were."""

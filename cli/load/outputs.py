@@ -18,7 +18,8 @@ class Outputs:
 
     Parameters
     ----------
-    out : folder of the report; of the run's name, in the data folder, if absent. Of several runs each has one, with its number after the name.
+    out : folder of the report; of the run's name, in the data folder, if absent. Of several runs each has one, with its
+        number after the name.
     junit : file for the checks of all runs as JUnit XML.
     """
 

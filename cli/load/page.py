@@ -26,10 +26,20 @@ MOST_WORKERS = 12
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _STYLES = {Outcome.PASSED: "bold green", Outcome.FAILED: "bold red", Outcome.NO_VERDICT: "bold yellow"}
-_WAY = (Segment.PRODUCED, Segment.ACKED, Segment.CONSUMED, Segment.PUSHED, Segment.VIEWED, Segment.STORED, Segment.INDEXED)
+_WAY = (
+    Segment.PRODUCED,
+    Segment.ACKED,
+    Segment.CONSUMED,
+    Segment.PUSHED,
+    Segment.VIEWED,
+    Segment.STORED,
+    Segment.INDEXED,
+)
 
 
-def page(load: MeasuredLoad, verdict: Verdict, url: str, lasts_s: float | None, done: Sequence[Done] = ()) -> RenderableType:
+def page(
+    load: MeasuredLoad, verdict: Verdict, url: str, lasts_s: float | None, done: Sequence[Done] = ()
+) -> RenderableType:
     """Return the page of a load test that runs.
 
     Parameters
@@ -41,7 +51,10 @@ def page(load: MeasuredLoad, verdict: Verdict, url: str, lasts_s: float | None, 
         parts += [Text(), checks_table(verdict)]
     parts += [Text(), _workers(load), *_disturbed(done)]
     parts.append(
-        Text(f"\nmap {url} · code-delivery control {load.run_id} fleet N | rate X | pause | resume · Ctrl-C ends it without a verdict", "bright_black")
+        Text(
+            f"\nmap {url} · code-delivery control {load.run_id} fleet N | rate X | pause | resume · Ctrl-C ends it without a verdict",
+            "bright_black",
+        )
     )
     return Group(*parts)
 
@@ -66,12 +79,32 @@ def verdict_line(verdict: Verdict) -> Text:
 def checks_table(verdict: Verdict) -> Table:
     """Return every threshold with what was found."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading, side in (("", "left"), ("threshold", "left"), ("stage", "left"), ("limit", "right"), ("found", "right"), ("", "left")):
+    for heading, side in (
+        ("", "left"),
+        ("threshold", "left"),
+        ("stage", "left"),
+        ("limit", "right"),
+        ("found", "right"),
+        ("", "left"),
+    ):
         table.add_column(heading, justify="right" if side == "right" else "left", header_style="bold")
     for check in verdict.checks:
-        mark = Text("– no sample", "yellow") if check.stage in verdict.empty else Text("✓ holds", "green") if check.holds else Text("✗ fails", "bold red")
+        mark = (
+            Text("– no sample", "yellow")
+            if check.stage in verdict.empty
+            else Text("✓ holds", "green")
+            if check.holds
+            else Text("✗ fails", "bold red")
+        )
         windows = f"in {len(check.windows)} windows" if check.windows else ""
-        table.add_row(mark, check.threshold, check.stage or "whole run", _in_unit(check, check.limit), _in_unit(check, check.found), windows)
+        table.add_row(
+            mark,
+            check.threshold,
+            check.stage or "whole run",
+            _in_unit(check, check.limit),
+            _in_unit(check, check.found),
+            windows,
+        )
     return table
 
 
@@ -84,7 +117,11 @@ def _head(load: MeasuredLoad, lasts_s: float | None) -> Text:
     stage = now[-1].stage if now else ""
     left = f" · {clock(max(0.0, lasts_s - load.run_s))} left" if lasts_s is not None else ""
     head = Text(load.scenario, "bold").append(f"  {load.run_id}\n", "bright_black")
-    return head.append(f"{load.state or 'starting'}").append(f" · stage {stage}" if stage else "", "cyan").append(f" · {clock(load.run_s)}{left}", "default")
+    return (
+        head.append(f"{load.state or 'starting'}")
+        .append(f" · stage {stage}" if stage else "", "cyan")
+        .append(f" · {clock(load.run_s)}{left}", "default")
+    )
 
 
 def _rates(load: MeasuredLoad) -> Table:
@@ -92,9 +129,20 @@ def _rates(load: MeasuredLoad) -> Table:
     planned, produced = ([second.planned for second in recent], [second.count(Segment.PRODUCED) for second in recent])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_row("fleet", f"{load.active:,} on the road of {load.drivers:,}", "")
-    table.add_row("planned", f"{_mean(planned):,.0f} positions/s", Text(sparks([s.planned for s in _settled(load)[-SPARKS:]]), "bright_black"))
-    table.add_row("produced", f"{_mean(produced):,.0f} positions/s", Text(sparks([s.count(Segment.PRODUCED) for s in _settled(load)[-SPARKS:]]), "cyan"))
-    lateness = [second.segments[Segment.PRODUCED].p99_us / 1000 if Segment.PRODUCED in second.segments else 0.0 for second in _settled(load)[-SPARKS:]]
+    table.add_row(
+        "planned",
+        f"{_mean(planned):,.0f} positions/s",
+        Text(sparks([s.planned for s in _settled(load)[-SPARKS:]]), "bright_black"),
+    )
+    table.add_row(
+        "produced",
+        f"{_mean(produced):,.0f} positions/s",
+        Text(sparks([s.count(Segment.PRODUCED) for s in _settled(load)[-SPARKS:]]), "cyan"),
+    )
+    lateness = [
+        second.segments[Segment.PRODUCED].p99_us / 1000 if Segment.PRODUCED in second.segments else 0.0
+        for second in _settled(load)[-SPARKS:]
+    ]
     table.add_row("lateness p99", f"{lateness[-1] if lateness else 0:,.0f} ms", Text(sparks(lateness), "yellow"))
     wrong = f"{load.failed:,} refused by Kafka" + (f", {len(load.errors)} messages unreadable" if load.errors else "")
     table.add_row("errors", wrong if load.failed or load.errors else "none", "")
@@ -111,7 +159,11 @@ def _waterfall(load: MeasuredLoad) -> Table:
         found = [second.latencies[segment] for second in recent if segment in second.latencies]
         if found:
             whole = Latencies.merged(found)
-            table.add_row(segment.value, *(_ms(whole.percentile_us(p)) for p in (50, 90, 99, 99.9, 100)), f"{whole.total / max(len(recent), 1):,.0f}")
+            table.add_row(
+                segment.value,
+                *(_ms(whole.percentile_us(p)) for p in (50, 90, 99, 99.9, 100)),
+                f"{whole.total / max(len(recent), 1):,.0f}",
+            )
     return table
 
 
@@ -119,13 +171,19 @@ def _stage_table(stage: StageLoad) -> Table:
     produced = stage.counts.get(Segment.PRODUCED, 0)
     share = f", {produced / stage.planned:.1%} of the plan" if stage.planned else ""
     title = f"[bold]{stage.name}[/]: {stage.seconds} s, {produced:,} positions{share}{'' if stage.judged else ' (not judged)'}"
-    table = Table(title=title, title_justify="left", title_style="default", box=None, pad_edge=False, padding=(0, 2, 0, 2))
+    table = Table(
+        title=title, title_justify="left", title_style="default", box=None, pad_edge=False, padding=(0, 2, 0, 2)
+    )
     for heading in ("due →", "p50", "p90", "p99", "p99.9", "max", "positions"):
         table.add_column(heading, justify="left" if heading.startswith("due") else "right", header_style="bold")
     for segment in _WAY:
         if segment in stage.histograms:
             histogram = stage.histograms[segment]
-            table.add_row(segment.value, *(_ms(histogram.percentile_us(p)) for p in (50, 90, 99, 99.9, 100)), f"{histogram.total:,}")
+            table.add_row(
+                segment.value,
+                *(_ms(histogram.percentile_us(p)) for p in (50, 90, 99, 99.9, 100)),
+                f"{histogram.total:,}",
+            )
     return table
 
 
@@ -139,7 +197,11 @@ def _workers(load: MeasuredLoad) -> Table:
     for worker in workers[:MOST_WORKERS]:
         rate = max(worker.per_s.values(), default=None)
         memory = "—" if worker.rss_bytes is None else f"{worker.rss_bytes / 2**20:,.0f} MiB"
-        cells = ("—" if rate is None else f"{rate:,.0f}", "—" if worker.cpu_share is None else f"{worker.cpu_share:.0%}", memory)
+        cells = (
+            "—" if rate is None else f"{rate:,.0f}",
+            "—" if worker.cpu_share is None else f"{worker.cpu_share:.0%}",
+            memory,
+        )
         table.add_row(worker.worker.partition(":")[0], *cells, short(worker.gauges.get("queue", 0.0)))
     if len(workers) > MOST_WORKERS:
         table.add_row(f"and {len(workers) - MOST_WORKERS} more", "", "", "", "")

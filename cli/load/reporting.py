@@ -26,7 +26,12 @@ def report_of_result(result: LoadResult, settings: UpSettings, found: Capacity |
     ----------
     found : what a search found whose best run this is.
     """
-    ran_on = environment([ActorSettings(), ApiSettings()], profile=settings.profile.value, broker=result.broker, stores=_STORES[settings.profile])
+    ran_on = environment(
+        [ActorSettings(), ApiSettings()],
+        profile=settings.profile.value,
+        broker=result.broker,
+        stores=_STORES[settings.profile],
+    )
     ledger = result.ledger
     return report_of(
         result.load,

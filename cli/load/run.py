@@ -151,7 +151,13 @@ class LoadRun:
             kafka=self._stack.bootstrap,
             run=self.run_id,
         )
-        self._viewers = Child("the viewers", "cli.load.viewers", options.to_arguments(), {}, self._settings.data_dir / "logs" / "viewers.log")
+        self._viewers = Child(
+            "the viewers",
+            "cli.load.viewers",
+            options.to_arguments(),
+            {},
+            self._settings.data_dir / "logs" / "viewers.log",
+        )
         self._viewers.start()
 
     def _go_on(self, asked: threading.Event) -> None:
@@ -199,4 +205,10 @@ class LoadRun:
     def _ended(self, load: MeasuredLoad) -> Ended:
         if self._aborting is not None:
             return Ended.ABORTED
-        return Ended.INTERRUPTED if self._is_interrupted else Ended.CANCELLED if load.state == RunState.CANCELLED else Ended.FINISHED
+        return (
+            Ended.INTERRUPTED
+            if self._is_interrupted
+            else Ended.CANCELLED
+            if load.state == RunState.CANCELLED
+            else Ended.FINISHED
+        )

@@ -81,7 +81,9 @@ class Session:
             for number in range(repeat):
                 result = self._run_once(scenario, asked)
                 self._tell_end(result)
-                runs.append(self._write(result, self._outputs.folder(result.run_id, number, repeat), exit_code(result.verdict)))
+                runs.append(
+                    self._write(result, self._outputs.folder(result.run_id, number, repeat), exit_code(result.verdict))
+                )
                 codes.append(runs[-1]["exitCode"])
                 if asked.is_set():
                     break
@@ -142,7 +144,9 @@ class Session:
             verdict = replace(best.verdict, outcome=Outcome.NO_VERDICT, is_interrupted=True, why=why)
             best = replace(best, verdict=verdict, ended=Ended.INTERRUPTED)
             self._console.print(verdict_line(verdict))
-        has_none = is_interrupted or (not found.highest and all(probe.outcome is Outcome.NO_VERDICT for probe in found.probes))
+        has_none = is_interrupted or (
+            not found.highest and all(probe.outcome is Outcome.NO_VERDICT for probe in found.probes)
+        )
         code = NO_VERDICT if has_none else 0 if found.highest else 1
         self.told = self._write(best, self._outputs.folder(best.run_id), code, found)
         return int(self.told["exitCode"])
@@ -167,8 +171,18 @@ class Session:
             Console(stderr=True).print(Text.assemble(("error: ", "bold red"), fault), soft_wrap=True)
         verdict = report.verdict
         code = max(code, COULD_NOT_WRITE) if faults else code
-        told = {"runId": report.run.id, "outcome": verdict.outcome, "interrupted": verdict.interrupted, "exitCode": code}
-        return told | {"why": verdict.why, "bound": verdict.bound, "report": str(folder), "files": sorted(path.name for path in paths)}
+        told = {
+            "runId": report.run.id,
+            "outcome": verdict.outcome,
+            "interrupted": verdict.interrupted,
+            "exitCode": code,
+        }
+        return told | {
+            "why": verdict.why,
+            "bound": verdict.bound,
+            "report": str(folder),
+            "files": sorted(path.name for path in paths),
+        }
 
     def _tell_end(self, result: LoadResult) -> None:
         self._console.print(closing(result.load, result.verdict, result.done))
@@ -178,9 +192,13 @@ class Session:
             self._console.print(Text(sentence, "bold red"))
 
     def _tell_progress(self, progress: Progress) -> None:
-        known = f"held {progress.highest:,}" + (f", not held {progress.lowest_failed:,}" if progress.lowest_failed else "")
+        known = f"held {progress.highest:,}" + (
+            f", not held {progress.lowest_failed:,}" if progress.lowest_failed else ""
+        )
         if progress.probe is None:
-            self._console.print(f"probe {progress.number}: {progress.drivers:,} drivers ({progress.phase}); {known}", highlight=False)
+            self._console.print(
+                f"probe {progress.number}: {progress.drivers:,} drivers ({progress.phase}); {known}", highlight=False
+            )
         else:
             figures = ", ".join(f"{name} {value:,.3g}" for name, value in progress.probe.figures.items())
             self._console.print(f"  {progress.probe.outcome}: {figures}", highlight=False)

@@ -39,7 +39,12 @@ class ApiClient:
     """
 
     def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
-        self._client = httpx.Client(base_url=checked_address(url), timeout=timeout_s, headers={KEY_HEADER: checked_key(key)} if key else {}, trust_env=False)
+        self._client = httpx.Client(
+            base_url=checked_address(url),
+            timeout=timeout_s,
+            headers={KEY_HEADER: checked_key(key)} if key else {},
+            trust_env=False,
+        )
         self.url = without_identity(url)
 
     def is_ready(self) -> bool:

@@ -55,7 +55,12 @@ class Embedded:
         tell("starting the embedded Kafka broker")
         self._broker.start()
         # This broker keeps nothing beyond its process: what must outlive a dispatcher lies in a file.
-        return {"KAFKA_BOOTSTRAP": self._broker.bootstrap, "JOURNAL": "file", "MONGODB_URL": "", "ELASTICSEARCH_URL": ""}
+        return {
+            "KAFKA_BOOTSTRAP": self._broker.bootstrap,
+            "JOURNAL": "file",
+            "MONGODB_URL": "",
+            "ELASTICSEARCH_URL": "",
+        }
 
     def stop(self, tell: Tell) -> None:  # noqa: ARG002 - it ends at once
         """End the broker."""
@@ -94,4 +99,8 @@ class LocalServices:
 
 def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:
     """Return what stands behind the chain in the profile that is set, for a scenario's load."""
-    return LocalServices(settings.services_folder) if settings.profile == Profile.SERVICES else Embedded(scenario.positions_per_s)
+    return (
+        LocalServices(settings.services_folder)
+        if settings.profile == Profile.SERVICES
+        else Embedded(scenario.positions_per_s)
+    )

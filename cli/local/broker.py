@@ -1,10 +1,12 @@
 """The embedded broker: librdkafka's own broker, out of the confluent-kafka wheel, in a process of its own.
 
-It is for trying things out, and for tests. Its limits, all silent, are why nothing here is ever a published measurement:
+It is for trying things out, and for tests. Its limits, all silent, are why nothing here is ever a published
+measurement:
 
-- it keeps 5 MiB a partition and drops the oldest records: hence partitions by the fleet, lz4, readers that stay attached, and gaps found by seq;
-- it finds an offset by walking the record batches of a partition from the oldest on, once for each batch and reader: hence few partitions, and so few and
-  large batches (see `partitions_for`);
+- it keeps 5 MiB a partition and drops the oldest records: hence partitions by the fleet, lz4, readers that stay
+  attached, and gaps found by seq;
+- it finds an offset by walking the record batches of a partition from the oldest on, once for each batch and reader:
+  hence few partitions, and so few and large batches (see `partitions_for`);
 - classic consumer groups hang once their last member has left: consumers use ``group.protocol=consumer``;
 - no admin API, no transactions, no retention, nothing outlives its process.
 
@@ -53,9 +55,10 @@ POSITIONS_PER_PARTITION = 1_250.0
 def partitions_for(positions_per_s: float) -> dict[Topic, int]:
     """Return how many partitions each topic has, for a fleet that makes `positions_per_s` at its largest.
 
-    A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that the partition holds, so its processor
-    time grows with the square of the batches a second. With few partitions a batch is some kilobytes: the 5 MiB of a partition are few batches, and the cost
-    stays the same from the time when the partition is full.
+    A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that
+    the partition holds, so its processor time grows with the square of the batches a second. With few partitions a
+    batch is some kilobytes: the 5 MiB of a partition are few batches, and the cost stays the same from the time when
+    the partition is full.
     """
     count = min(MAX_PARTITIONS, max(1, math.ceil(positions_per_s / POSITIONS_PER_PARTITION)))
     return {Topic.NEW_POSITION: count, **_OTHERS}
@@ -149,7 +152,8 @@ class BrokerCluster:
 class EmbeddedBroker:
     """The broker as a child process: ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`.
 
-    The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C leaves it alive while the others flush.
+    The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C
+    leaves it alive while the others flush.
 
     Parameters
     ----------
@@ -180,10 +184,20 @@ class EmbeddedBroker:
         """
         with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
             ready = Path(folder) / "bootstrap"
-            command = [sys.executable, "-m", "cli.local.broker", "--ready-file", str(ready), "--parent", str(os.getpid())]
+            command = [
+                sys.executable,
+                "-m",
+                "cli.local.broker",
+                "--ready-file",
+                str(ready),
+                "--parent",
+                str(os.getpid()),
+            ]
             command += ["--positions-per-s", str(self._positions_per_s)]
             # A session of its own: a signal to the terminal's group must not end it before those who still flush.
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+            )
             deadline = time.monotonic() + timeout_s
             while not ready.exists():
                 if self._process.poll() is not None:
@@ -210,7 +224,9 @@ class EmbeddedBroker:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -235,10 +251,25 @@ def serve(ready_file: Path, parent: int, positions_per_s: float) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line of the broker process."""
-    parser = argparse.ArgumentParser(prog="python -m cli.local.broker", description="Run the embedded Kafka broker until SIGTERM or the parent's end.")
-    parser.add_argument("--ready-file", type=Path, required=True, help="file that gets the bootstrap address once the broker listens")
-    parser.add_argument("--parent", type=int, default=os.getppid(), help="process whose end ends the broker (default: whoever starts this)")
-    parser.add_argument("--positions-per-s", type=float, default=0.0, help="load that the topics are made for (default: that of a small fleet)")
+    parser = argparse.ArgumentParser(
+        prog="python -m cli.local.broker",
+        description="Run the embedded Kafka broker until SIGTERM or the parent's end.",
+    )
+    parser.add_argument(
+        "--ready-file", type=Path, required=True, help="file that gets the bootstrap address once the broker listens"
+    )
+    parser.add_argument(
+        "--parent",
+        type=int,
+        default=os.getppid(),
+        help="process whose end ends the broker (default: whoever starts this)",
+    )
+    parser.add_argument(
+        "--positions-per-s",
+        type=float,
+        default=0.0,
+        help="load that the topics are made for (default: that of a small fleet)",
+    )
     found = parser.parse_args(arguments)
     serve(found.ready_file, found.parent, found.positions_per_s)
 

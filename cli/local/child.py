@@ -38,7 +38,9 @@ class Child:
     log : file that gets its output, appended.
     """
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+    ) -> None:
         self.name, self.log = name, log
         self._command = [sys.executable, "-m", "cli.local.parent_death", str(os.getpid()), module, *arguments]
         self._environment = {**os.environ, **environment}
@@ -51,7 +53,12 @@ class Child:
         with self.log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     @property
@@ -67,7 +74,9 @@ class Child:
     def check(self) -> None:
         """Raise `ChildDied` if the process has ended."""
         if self._process is not None and self._process.poll() is not None:
-            raise ChildDied(f"{self.name} ended with exit code {self._process.returncode}; the end of {self.log}:\n{self.last_words()}")
+            raise ChildDied(
+                f"{self.name} ended with exit code {self._process.returncode}; the end of {self.log}:\n{self.last_words()}"
+            )
 
     def last_words(self, lines: int = 15) -> str:
         """Return the last lines that this process wrote."""

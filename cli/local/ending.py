@@ -17,9 +17,11 @@ class Ending:
     ----------
     ledger : the last one that the API gave; None if it gave none.
     waiting : records that wait in Kafka for a store, by the store's name; empty if the API did not say.
-    fault : why there is no ledger, or why it is not the last word; empty if the API answered and had not heard of the run.
+    fault : why there is no ledger, or why it is not the last word; empty if the API answered and had not heard of the
+        run.
     is_kept : the broker goes on, or keeps its records for its next start.
-    unended, unacknowledged : driver actors whose end was given up, and records that they had not got acknowledged, as the simulation said at its end.
+    unended, unacknowledged : driver actors whose end was given up, and records that they had not got acknowledged, as
+        the simulation said at its end.
     """
 
     ledger: LedgerSummary | None = None
@@ -32,12 +34,24 @@ class Ending:
     @property
     def is_clean(self) -> bool:
         """Whether the ledger is the last word, every driver actor has ended, every position is accounted for and no record waits for a store."""
-        return self.ledger is not None and self.ledger.is_clean and not any(self.waiting.values()) and not self.unended and not self.fault
+        return (
+            self.ledger is not None
+            and self.ledger.is_clean
+            and not any(self.waiting.values())
+            and not self.unended
+            and not self.fault
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the ledger with what waits, and the fault if there is one."""
         ledger = {} if self.ledger is None else self.ledger.to_json()
-        known = {**ledger, "waiting": dict(self.waiting), "unended": self.unended, "unacknowledged": self.unacknowledged, "clean": self.is_clean}
+        known = {
+            **ledger,
+            "waiting": dict(self.waiting),
+            "unended": self.unended,
+            "unacknowledged": self.unacknowledged,
+            "clean": self.is_clean,
+        }
         return known | ({"fault": self.reason} if self.reason else {})
 
     @property
@@ -56,6 +70,10 @@ class Ending:
             )
         if any(self.waiting.values()):
             waiting = " and ".join(f"{count:,} for the {store} store" for store, count in self.waiting.items() if count)
-            kept = "they are stored when the API runs again with this broker" if self.is_kept else "they are lost with the embedded broker"
+            kept = (
+                "they are stored when the API runs again with this broker"
+                if self.is_kept
+                else "they are lost with the embedded broker"
+            )
             told.append(f"records wait in Kafka, {waiting}: {kept}")
         return told

@@ -30,4 +30,6 @@ def writable_folder(path: Path, name: str, *, is_private: bool = False) -> Path:
     except FileExistsError:
         raise InvalidInput(f"{name}: {path} is a file; name a folder") from None
     except OSError as error:
-        raise InvalidInput(f"{name}: {path} cannot be written to ({error.strerror or error}); name another folder") from None
+        raise InvalidInput(
+            f"{name}: {path} cannot be written to ({error.strerror or error}); name another folder"
+        ) from None

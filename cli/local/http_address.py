@@ -22,7 +22,9 @@ def checked_address(url: str) -> str:
     found = _HTTP.fullmatch(url)
     if found is None or int(found["port"] or 0) > 65535 or not _is_read_by_the_client(url):
         advice = f"; {HOW_TO_ENCODE}" if "@" in url else ""
-        raise InvalidInput(f"url must be http://host:port or https://host:port, found {without_identity(url)!r}{advice}")
+        raise InvalidInput(
+            f"url must be http://host:port or https://host:port, found {without_identity(url)!r}{advice}"
+        )
     return url.rstrip("/")
 
 

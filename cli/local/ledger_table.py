@@ -33,13 +33,25 @@ class LedgerSummary:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> LedgerSummary:
         """Return the summary in the API's answer."""
-        counts = {name: int(record[_camel(name)]) for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")}
-        return cls(**counts, failed=int(record.get("failed", 0)), lost_on_purpose=int(record.get("lostOnPurpose", 0)), gaps=list(record["gaps"]))
+        counts = {
+            name: int(record[_camel(name)])
+            for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")
+        }
+        return cls(
+            **counts,
+            failed=int(record.get("failed", 0)),
+            lost_on_purpose=int(record.get("lostOnPurpose", 0)),
+            gaps=list(record["gaps"]),
+        )
 
     @property
     def is_clean(self) -> bool:
         """Whether every position that was produced is acknowledged, consumed and stored, or lost on purpose, and none is missing."""
-        return self.missing == 0 and self.produced == self.acked == self.stored + self.lost_on_purpose and self.stored <= self.consumed
+        return (
+            self.missing == 0
+            and self.produced == self.acked == self.stored + self.lost_on_purpose
+            and self.stored <= self.consumed
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as the API writes it, and whether it is clean."""

@@ -2,8 +2,8 @@
 
     python -m cli.local.parent_death PARENT_PID MODULE [ARGUMENT ...]
 
-On Linux the kernel sends SIGTERM to the process when its parent dies, however it dies, so that a kill -9 of ``code-delivery up`` leaves nothing behind.
-Elsewhere the module just runs.
+On Linux the kernel sends SIGTERM to the process when its parent dies, however it dies, so that a kill -9 of
+``code-delivery up`` leaves nothing behind. Elsewhere the module just runs.
 """
 
 from __future__ import annotations

@@ -36,7 +36,8 @@ class UpSettings(BaseSettings):
     services_dir : SERVICES_DIR, folder of the local services; ``services`` in the data folder if absent.
     api_host : API_HOST, address on which the API serves.
     api_key : API_KEY, handed on to the API.
-    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; handed on to the simulation.
+    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; handed on to the
+        simulation.
     drain_seconds : DRAIN_SECONDS, handed on to the API.
     """
 

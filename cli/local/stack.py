@@ -7,7 +7,8 @@ Ending is where positions are lost if the order is wrong:
 3. the API ends and closes its stores;
 4. the broker and the stores end last.
 
-The first two wait as long as they get on: END_WAIT_S bounds only how long nothing does. No wait here is shorter than the one inside it.
+The first two wait as long as they get on: END_WAIT_S bounds only how long nothing does. No wait here is shorter than
+the one inside it.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ class Stack:
     bootstrap : address of the broker, ``host:port``; empty before `start`.
     """
 
-    def __init__(self, settings: UpSettings, scenario: Scenario, path: Path, run_id: str, *, once: bool = False) -> None:
+    def __init__(
+        self, settings: UpSettings, scenario: Scenario, path: Path, run_id: str, *, once: bool = False
+    ) -> None:
         self.settings, self.run_id = settings, run_id
         self.client = ApiClient(settings.url, settings.key)
         self._path, self._once = path, once
@@ -73,7 +76,9 @@ class Stack:
         self._simulation: Child | None = None
         self._was_ready = False
 
-    def start(self, tell: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None) -> None:
+    def start(
+        self, tell: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
+    ) -> None:
         """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
 
         Parameters
@@ -90,7 +95,12 @@ class Stack:
         found = self.backing.start(tell)
         self.bootstrap = found["KAFKA_BOOTSTRAP"]
         logs = self.settings.data_dir / "logs"
-        environment = {**found, "API_HOST": self.settings.api_host, "PORT": str(self.settings.port), "DATA_DIR": str(self.settings.data_dir)}
+        environment = {
+            **found,
+            "API_HOST": self.settings.api_host,
+            "PORT": str(self.settings.port),
+            "DATA_DIR": str(self.settings.data_dir),
+        }
         environment |= {"END_WAIT_S": str(self.settings.end_wait_s), "DRAIN_SECONDS": str(self.settings.drain_seconds)}
         simulation = ["--scenario", str(self._path), "--run-id", self.run_id, *(["--once"] if self._once else [])]
         self._api = Child("the API", "api", [], environment, logs / "api.log")
@@ -176,7 +186,9 @@ class Stack:
         while not asked_to_end.is_set() and not condition():
             self.check()
             if time.monotonic() > deadline:
-                raise StackError(f"{what} was not ready within {START_TIMEOUT_S:g} s; its log is in {self.settings.data_dir / 'logs'}")
+                raise StackError(
+                    f"{what} was not ready within {START_TIMEOUT_S:g} s; its log is in {self.settings.data_dir / 'logs'}"
+                )
             asked_to_end.wait(POLL_S)
 
     def _stored(self, api: Child, tell: Callable[[str], None]) -> Ending:
@@ -189,7 +201,10 @@ class Stack:
             if storing.is_over(answer, time.monotonic()):
                 break
             if api.exit_code is not None:
-                storing.is_over(Answer(fault=f"the API ended with exit code {api.exit_code}; its log is {api.log}"), time.monotonic())
+                storing.is_over(
+                    Answer(fault=f"the API ended with exit code {api.exit_code}; its log is {api.log}"),
+                    time.monotonic(),
+                )
                 break
             time.sleep(max(POLL_S, time.monotonic() - asked))  # a store that counts for long is asked less often
         newest = storing.newest

@@ -1,6 +1,7 @@
 """Settings of a command that starts a stack of its own: what the stack cannot obey is refused, so that no load goes elsewhere than was set.
 
-The stack brings its broker, its stores and one API. Every other setting of `api.settings` and `actors.settings` is handed on to the parts.
+The stack brings its broker, its stores and one API. Every other setting of `api.settings` and `actors.settings` is
+handed on to the parts.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def stack_settings(**options: Any) -> UpSettings:
 
     Raises
     ------
-    InvalidInput : a setting that is none, or one that a stack of its own cannot obey; the message names the variable, and no address that may hold a password.
+    InvalidInput : a setting that is none, or one that a stack of its own cannot obey; the message names the variable,
+        and no address that may hold a password.
     """
     settings = settings_from(**options)
     faults = list(faults_of_stack(settings, os.environ))

@@ -31,7 +31,8 @@ class Storing:
 
     Parameters
     ----------
-    settle_s : how long a store may take until a reader sees its last record. With nothing left to read, what is missing after it will not come.
+    settle_s : how long a store may take until a reader sees its last record. With nothing left to read, what is missing
+        after it will not come.
     end_wait_s : how long to wait while records wait or the API does not answer, and nothing gets on.
     now_s : when it begins, s.
 

@@ -1,8 +1,8 @@
 """What a place holds of a run, in a form that can be compared with another place: per delivery counts, gaps, repetitions and a checksum.
 
-A digest does not depend on the order of the positions, on how they were split into chunks, or (but for the counts) on how often one came. It keeps the rows
-themselves, 20 bytes each (and some 75 for a moment while it is made), so that two digests that differ can say where. It does not know what place it was
-made from.
+A digest does not depend on the order of the positions, on how they were split into chunks, or (but for the counts) on
+how often one came. It keeps the rows themselves, 20 bytes each (and some 75 for a moment while it is made), so that two
+digests that differ can say where. It does not know what place it was made from.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Digest:
     distinct : int64 (d,): different seqs.
     conflicting : int64 (d,): rows whose seq is there with other coordinates too, beyond the first.
     first_seq, last_seq : int64 (d,).
-    checksum : uint64 (d,): over (seq, latitude, longitude) of the rows, order and repetitions apart; any single change changes it.
+    checksum : uint64 (d,): over (seq, latitude, longitude) of the rows, order and repetitions apart; any single change
+        changes it.
     """
 
     delivery_id: Ids
@@ -112,7 +113,11 @@ class Digest:
         """Return the digest of the rows whose seq is below a limit; int64 (d,), one for each delivery."""
         delivery = np.repeat(np.arange(len(self)), np.diff(self.starts))
         kept = self.seq < limits[delivery]
-        return self if kept.all() else Digest.of_rows(self.delivery_id, delivery[kept], self.seq[kept], self.place[kept], self.times[kept])
+        return (
+            self
+            if kept.all()
+            else Digest.of_rows(self.delivery_id, delivery[kept], self.seq[kept], self.place[kept], self.times[kept])
+        )
 
     def rows(self, index: int) -> tuple[Ints, Words, Counts]:
         """Return seq, place and times of one delivery's rows."""
@@ -150,7 +155,12 @@ class DigestBuilder:
         numbered = (seq >= 0) & (seq <= MAX_SEQ)
         if not numbered.all():
             self.unnumbered += int(len(seq) - np.count_nonzero(numbered))
-            delivery_id, seq, lat_deg, lng_deg = delivery_id[numbered], seq[numbered], lat_deg[numbered], lng_deg[numbered]
+            delivery_id, seq, lat_deg, lng_deg = (
+                delivery_id[numbered],
+                seq[numbered],
+                lat_deg[numbered],
+                lng_deg[numbered],
+            )
         if len(seq):
             self._keys.append(((self._ids.intern(delivery_id) << 32) | seq).view(np.uint64))
             self._places.append(places_of(lat_deg, lng_deg))
@@ -166,7 +176,9 @@ class DigestBuilder:
         rank[by_name] = np.arange(len(names), dtype=np.uint64)
         keys, places = _ordered(_ranked(self._keys[0], rank), self._places[0])
         keys, places, times = _once(keys, places)
-        return Digest.of_rows(names[by_name], (keys >> np.uint64(32)).view(np.int64), (keys & _LOW).view(np.int64), places, times)
+        return Digest.of_rows(
+            names[by_name], (keys >> np.uint64(32)).view(np.int64), (keys & _LOW).view(np.int64), places, times
+        )
 
 
 def _ranked(keys: Words, rank: Words) -> Words:

@@ -1,7 +1,7 @@
 """Ids as dense numbers: what an array of texts needs before arrays can be indexed by it.
 
-An open-addressing hash table in numpy. Ids of up to some dozen characters are looked up as columns of 64-bit words, so a hundred thousand of them cost a few
-milliseconds; a dict over ``tolist()`` costs ten times as much.
+An open-addressing hash table in numpy. Ids of up to some dozen characters are looked up as columns of 64-bit words, so
+a hundred thousand of them cost a few milliseconds; a dict over ``tolist()`` costs ten times as much.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Accounting by (deliveryId, seq): what was seen, what came twice, what is missing.
 
-A delivery's positions are numbered from 0 without a gap, so "is anything missing?" is arithmetic. While they come in order a delivery costs one watermark
-(every seq below it was seen); only beyond a hole are ranges kept. It does not know who counts: each stage (produced, acked, consumed, stored) has its own.
+A delivery's positions are numbered from 0 without a gap, so "is anything missing?" is arithmetic. While they come in
+order a delivery costs one watermark (every seq below it was seen); only beyond a hole are ranges kept. It does not know
+who counts: each stage (produced, acked, consumed, stored) has its own.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class SeqLedger:
         self._ids = Interner()
         self._watermark = np.zeros(0, np.int64)
         self._expected = np.zeros(0, np.int64)
-        self._beyond: dict[int, list[int]] = {}  # delivery -> [from, to, from, to, ...], ascending, apart, all beyond the watermark
+        self._beyond: dict[
+            int, list[int]
+        ] = {}  # delivery -> [from, to, from, to, ...], ascending, apart, all beyond the watermark
         self._seen = self._duplicated = self._unnumbered = self._compacted = 0
 
     def record(self, delivery_ids: Ids, seq: Ints) -> Counted:
@@ -94,13 +97,19 @@ class SeqLedger:
         keys = np.sort((self._number(delivery_ids) << _SEQ_BITS) | seq)
         starts = np.flatnonzero(np.diff(keys, prepend=-2) > 1)  # neither the same nor the next position
         ends = np.append(starts[1:], len(keys)) - 1
-        delivery, first, stop = keys[starts] >> _SEQ_BITS, keys[starts] & ((1 << _SEQ_BITS) - 1), (keys[ends] & ((1 << _SEQ_BITS) - 1)) + 1
+        delivery, first, stop = (
+            keys[starts] >> _SEQ_BITS,
+            keys[starts] & ((1 << _SEQ_BITS) - 1),
+            (keys[ends] & ((1 << _SEQ_BITS) - 1)) + 1,
+        )
         return self._count(self._record_runs(delivery, first, stop), len(keys))
 
     def record_range(self, delivery_id: str, first: int, stop: int) -> Counted:
         """Note every position from `first` to before `stop`; also how a restarted ledger is told what was seen before."""
         if not 0 <= first <= stop <= _SEQ_LIMIT:
-            raise InvalidInput(f"delivery {delivery_id}: a range must be from 0 to {_SEQ_LIMIT}, found {first} to {stop}")
+            raise InvalidInput(
+                f"delivery {delivery_id}: a range must be from 0 to {_SEQ_LIMIT}, found {first} to {stop}"
+            )
         delivery = self._number(np.array([delivery_id.encode()]))
         return self._count(self._record_runs(delivery, np.array([first]), np.array([stop])), stop - first)
 
@@ -120,7 +129,16 @@ class SeqLedger:
 
     def missing(self, limit: int | None = None) -> list[Gap]:
         """Return what is missing of every delivery, the first `limit` gaps of it."""
-        return list(islice((gap for number in self._incomplete().tolist() for gap in self._gaps(number, int(self._expected[number]))), limit))
+        return list(
+            islice(
+                (
+                    gap
+                    for number in self._incomplete().tolist()
+                    for gap in self._gaps(number, int(self._expected[number]))
+                ),
+                limit,
+            )
+        )
 
     def summary(self) -> Summary:
         """Return the totals."""
@@ -130,7 +148,8 @@ class SeqLedger:
     def compact(self) -> int:
         """Forget deliveries that are complete, keeping their totals, and return how many; for when their records cannot come again.
 
-        Accepted cost: a position of a forgotten delivery that does come again counts as new, and what lies below it as missing.
+        Accepted cost: a position of a forgotten delivery that does come again counts as new, and what lies below it as
+        missing.
         """
         n = len(self._ids)
         unfinished = (self._expected[:n] < 0) | (self._watermark[:n] < self._expected[:n])
@@ -161,7 +180,9 @@ class SeqLedger:
         plain = first <= self._watermark[delivery]
         if self._beyond:
             plain &= ~np.isin(delivery, np.fromiter(self._beyond, np.int64, len(self._beyond)))
-        plain[1:] &= delivery[1:] != delivery[:-1]  # one range a delivery goes the short way; a second one waits for the first
+        plain[1:] &= (
+            delivery[1:] != delivery[:-1]
+        )  # one range a delivery goes the short way; a second one waits for the first
         mark = self._watermark[delivery[plain]]
         raised = np.maximum(mark, stop[plain])
         self._watermark[delivery[plain]] = raised
@@ -223,7 +244,8 @@ class Account:
     dead_lettered : records that could not be read.
     duplicated : positions read more than once.
     missing : positions that should be in the store and are not.
-    lost_on_purpose : positions that are in no store because a fault on purpose left them out or damaged them; produced and acked, and not missing.
+    lost_on_purpose : positions that are in no store because a fault on purpose left them out or damaged them; produced
+        and acked, and not missing.
     gaps : which ones, at most as many as were asked for.
     """
 
@@ -239,7 +261,16 @@ class Account:
     lost_on_purpose: int = 0
 
     @classmethod
-    def of(cls, consumed: SeqLedger, stored: SeqLedger, *, produced: int, acked: int, dead_lettered: int = 0, max_gaps: int = 100) -> Account:
+    def of(
+        cls,
+        consumed: SeqLedger,
+        stored: SeqLedger,
+        *,
+        produced: int,
+        acked: int,
+        dead_lettered: int = 0,
+        max_gaps: int = 100,
+    ) -> Account:
         """Return the account of two ledgers and the producer's own counts."""
         read, kept = consumed.summary(), stored.summary()
         gaps = tuple(stored.missing(max_gaps))
@@ -248,7 +279,11 @@ class Account:
     @property
     def balanced(self) -> bool:
         """Whether every position produced was acknowledged, read and stored, or lost on purpose, and none is missing."""
-        return self.produced == self.acked == self.stored + self.lost_on_purpose and self.consumed == self.stored and self.missing == 0
+        return (
+            self.produced == self.acked == self.stored + self.lost_on_purpose
+            and self.consumed == self.stored
+            and self.missing == 0
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the account as the REST interface shows it."""

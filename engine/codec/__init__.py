@@ -6,4 +6,14 @@ from engine.codec.encoder import PositionEncoder
 from engine.codec.layout import BOUNDS, MAX_RECORD_BYTES, KeyField
 from engine.codec.records import EncodedRecords, EncodedRows
 
-__all__ = ["PositionEncoder", "EncodedRecords", "EncodedRows", "decode_positions", "Decoded", "PositionBatch", "BOUNDS", "MAX_RECORD_BYTES", "KeyField"]
+__all__ = [
+    "PositionEncoder",
+    "EncodedRecords",
+    "EncodedRows",
+    "decode_positions",
+    "Decoded",
+    "PositionBatch",
+    "BOUNDS",
+    "MAX_RECORD_BYTES",
+    "KeyField",
+]

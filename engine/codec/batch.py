@@ -52,7 +52,9 @@ class PositionBatch:
             return PositionBatch.empty()
         if len(parts) == 1:
             return parts[0]
-        return PositionBatch(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(PositionBatch)))
+        return PositionBatch(
+            *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(PositionBatch))
+        )
 
     @staticmethod
     def empty() -> PositionBatch:

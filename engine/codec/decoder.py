@@ -73,7 +73,9 @@ def _joined(parts: list[tuple[PositionBatch, Ints]], rejected: list[tuple[int, s
     return Decoded(batch, rows, rejected)
 
 
-def _decode_singles(values: Sequence[bytes], index: Ints, rejected: list[tuple[int, str]]) -> tuple[PositionBatch, Ints]:
+def _decode_singles(
+    values: Sequence[bytes], index: Ints, rejected: list[tuple[int, str]]
+) -> tuple[PositionBatch, Ints]:
     records: list[PositionRecord] = []
     rows: list[int] = []
     for i in index.tolist():
@@ -97,7 +99,9 @@ def _decode_rows(values: Sequence[bytes]) -> tuple[list[tuple[PositionBatch, Int
         left = left[skipped:]
         if layout is None or len(left) < MIN_ROWS:
             break
-        batch, read = RowReader(layout, len(left)).read(values if len(left) == len(values) else [values[i] for i in left.tolist()])
+        batch, read = RowReader(layout, len(left)).read(
+            values if len(left) == len(values) else [values[i] for i in left.tolist()]
+        )
         parts.append((batch, left[read]))
         left = left[~read]
     return parts, np.concatenate([*strange, left])

@@ -1,7 +1,8 @@
 """Numbers as decimal text, a column at a time.
 
-Numbers are first scaled to whole ones (1e-7 degrees, 0.01 m/s, 0.1 degree, 0.1 m), rounded half to even after the multiplication in float64, and then written
-in chunks of three or four digits looked up in tables. A number that rounds to zero is written without a minus. Leading zeros are blanks.
+Numbers are first scaled to whole ones (1e-7 degrees, 0.01 m/s, 0.1 degree, 0.1 m), rounded half to even after the
+multiplication in float64, and then written in chunks of three or four digits looked up in tables. A number that rounds
+to zero is written without a minus. Leading zeros are blanks.
 """
 
 from __future__ import annotations

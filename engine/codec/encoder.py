@@ -1,6 +1,7 @@
 """The columnar encoder: a tick's positions become JSON records without a Python loop per record.
 
-Every driver's ids are kept as they stand in a record. A tick lays its records out as a byte matrix, column by column: literals, ids, numbers.
+Every driver's ids are kept as they stand in a record. A tick lays its records out as a byte matrix, column by column:
+literals, ids, numbers.
 """
 
 from __future__ import annotations
@@ -65,7 +66,13 @@ class PositionEncoder:
         MessageError : an id that `engine.messages.checked_id` refuses, or columns of different length.
         """
         n = len(delivery_ids)
-        columns = [route_ids, client_ids, delivery_ids, driver_ids, list(repeat(run_ids, n)) if isinstance(run_ids, str) else run_ids]
+        columns = [
+            route_ids,
+            client_ids,
+            delivery_ids,
+            driver_ids,
+            list(repeat(run_ids, n)) if isinstance(run_ids, str) else run_ids,
+        ]
         for name, column in zip(ID_FIELDS, columns, strict=True):
             if len(column) != n:
                 raise MessageError(f"{name}: {len(column)} ids for {n} deliveries")
@@ -134,9 +141,12 @@ class PositionEncoder:
 
         Raises
         ------
-        MessageError : a value outside `engine.codec.BOUNDS`; it names delivery, field and value. Nothing is written then.
+        MessageError : a value outside `engine.codec.BOUNDS`; it names delivery, field and value. Nothing is written
+            then.
         """
-        numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
+        numbers = self._numbers(
+            rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m
+        )
         groups = self._groups(rows)
         if len(groups) == 1:
             return self._writers[groups[0][0]].values(self._place[rows], numbers)
@@ -159,7 +169,9 @@ class PositionEncoder:
         distance_m: Floats,
     ) -> list[EncodedRows]:
         """Return the same records as byte matrices, one per layout; arguments and errors as for `encode`."""
-        numbers = self._numbers(rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m)
+        numbers = self._numbers(
+            rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m
+        )
         return [
             EncodedRows(
                 index,
@@ -183,14 +195,31 @@ class PositionEncoder:
         bearing: Floats,
         distance: Floats,
     ) -> Numbers:
-        columns: dict[str, Ints | Floats] = {"lat": lat, "lng": lng, "seq": seq, "eventTime": time, "speed": speed, "bearing": bearing, "distance": distance}
+        columns: dict[str, Ints | Floats] = {
+            "lat": lat,
+            "lng": lng,
+            "seq": seq,
+            "eventTime": time,
+            "speed": speed,
+            "bearing": bearing,
+            "distance": distance,
+        }
         for name, column in columns.items():
             if len(column) != len(rows):
                 raise MessageError(f"{name}: {len(column)} values for {len(rows)} records")
             self._check(rows, name, column)
         tenths = scaled(bearing, 10)
         np.subtract(tenths, 3600, out=tenths, where=tenths == 3600)
-        return Numbers(scaled(lat, DEGREE), scaled(lng, DEGREE), finished, seq, time, scaled(speed, 100), tenths, scaled(distance, 10))
+        return Numbers(
+            scaled(lat, DEGREE),
+            scaled(lng, DEGREE),
+            finished,
+            seq,
+            time,
+            scaled(speed, 100),
+            tenths,
+            scaled(distance, 10),
+        )
 
     def _check(self, rows: Ints, name: str, column: Ints | Floats) -> None:
         if not len(column):
@@ -199,7 +228,9 @@ class PositionEncoder:
         if column.min() >= low and column.max() <= high:  # false as well when there is a NaN
             return
         first = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
-        raise MessageError(f"delivery {self._names[rows[first]]}: {name} must be from {low:.15g} to {high:.15g}, found {column[first].item()!r}")
+        raise MessageError(
+            f"delivery {self._names[rows[first]]}: {name} must be from {low:.15g} to {high:.15g}, found {column[first].item()!r}"
+        )
 
     def _groups(self, rows: Ints) -> list[tuple[int, Ints]]:
         group = self._group[rows]

@@ -1,14 +1,14 @@
 """The shape of one `route.new-position` record: where every byte stands, and which values fit.
 
-A record is JSON, and a row of a byte matrix at the same time. The ancestor's four fields come first; JSON allows blanks around values, so every value has a
-fixed width:
+A record is JSON, and a row of a byte matrix at the same time. The ancestor's four fields come first; JSON allows blanks
+around values, so every value has a fixed width:
 
     {"routeId":"12"      ,"clientId":"c-7"     ,"position":[-15.8302900, -47.9263700],"finished":false,"deliveryId":"d-1"     ,
      "driverId":"car-1"   ,"runId":"live"    ,"seq":       0,"eventTime":1700000000000,"speed":12.34,"bearing":123.4,"distance":   1234.5}
 
-(on one line). An id is followed by blanks up to the next multiple of 8 characters, so the bytes of a record depend on the record alone. The five
-padded lengths are its layout, with the blanks that may stand before the closing brace to make a record larger; the width of every layout is a
-multiple of 8, so rows can be compared as 64-bit words.
+(on one line). An id is followed by blanks up to the next multiple of 8 characters, so the bytes of a record depend on
+the record alone. The five padded lengths are its layout, with the blanks that may stand before the closing brace to
+make a record larger; the width of every layout is a multiple of 8, so rows can be compared as 64-bit words.
 
 This module knows no number and no driver.
 """
@@ -64,9 +64,11 @@ class Layout:
     width : bytes of a record.
     template : uint8 (width,): every literal byte; blanks where values stand.
     id_offsets : where each id's opening quote stands.
-    writes : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written; some cover the literal that follows.
+    writes : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written;
+        some cover the literal that follows.
     reads : structured dtype of `width` bytes whose fields are the chunks in which numbers are read.
-        Both have fields ``id_<i>_<k>`` for the k-th 8 characters of the i-th id; `writes` has ``id_<i>_last`` for the character after them.
+        Both have fields ``id_<i>_<k>`` for the k-th 8 characters of the i-th id; `writes` has ``id_<i>_last`` for the
+        character after them.
     """
 
     widths: Widths
@@ -160,7 +162,14 @@ def layout_of(widths: Widths, blanks: int = 0) -> Layout:
 
 def _chunks(fields: dict[str, tuple[str, int]], width: int) -> np.dtype[np.void]:
     names = list(fields)
-    return np.dtype({"names": names, "formats": ["<" + fields[n][0] for n in names], "offsets": [fields[n][1] for n in names], "itemsize": width})
+    return np.dtype(
+        {
+            "names": names,
+            "formats": ["<" + fields[n][0] for n in names],
+            "offsets": [fields[n][1] for n in names],
+            "itemsize": width,
+        }
+    )
 
 
 _ID = rb'("[^"]*" *)'
@@ -179,7 +188,11 @@ def probe(value: bytes) -> Layout | None:
     if any(width % ID_STEP or not 0 < width <= MAX_ID_CHARACTERS for width in (r, c, d, v, u)):
         return None
     blanks = len(value) - layout_of((r, c, d, v, u)).width
-    return layout_of((r, c, d, v, u), blanks) if blanks >= 0 and blanks % 8 == 0 and len(value) <= MAX_RECORD_BYTES else None
+    return (
+        layout_of((r, c, d, v, u), blanks)
+        if blanks >= 0 and blanks % 8 == 0 and len(value) <= MAX_RECORD_BYTES
+        else None
+    )
 
 
 def blanks_for(widths: Widths, payload_bytes: int) -> int:

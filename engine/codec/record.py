@@ -16,7 +16,8 @@ _LATER_FIELDS = ("deliveryId", "driverId", "runId", "seq", "eventTime", "speed",
 def decode_record(value: bytes) -> PositionRecord:
     """Return one record, read as plain JSON. Unknown fields are ignored.
 
-    A record with none of the fields that follow the ancestor's four gets ``routeId:clientId`` as delivery and driver, ``external`` as run, and seq and time -1.
+    A record with none of the fields that follow the ancestor's four gets ``routeId:clientId`` as delivery and driver,
+    ``external`` as run, and seq and time -1.
 
     Raises
     ------
@@ -34,7 +35,21 @@ def decode_record(value: bytes) -> PositionRecord:
         raise MessageError(f"finished must be true or false, found {_shown(finished)}")
     if not any(name in record for name in _LATER_FIELDS):
         delivery = checked_id(f"{route_id}:{client_id}", "routeId:clientId").encode()
-        return route_id.encode(), client_id.encode(), delivery, delivery, b"external", lat, lng, finished, -1, -1, 0.0, 0.0, 0.0
+        return (
+            route_id.encode(),
+            client_id.encode(),
+            delivery,
+            delivery,
+            b"external",
+            lat,
+            lng,
+            finished,
+            -1,
+            -1,
+            0.0,
+            0.0,
+            0.0,
+        )
     return (
         route_id.encode(),
         client_id.encode(),

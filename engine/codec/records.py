@@ -75,6 +75,8 @@ class EncodedRecords:
             return parts[0]
         found = np.empty(len(self), object)
         for block, part in zip(self.blocks, parts, strict=True):
-            found[block.index] = np.array([*part, None], object)[:-1]  # None, so that numpy leaves the bytes objects what they are
+            found[block.index] = np.array([*part, None], object)[
+                :-1
+            ]  # None, so that numpy leaves the bytes objects what they are
         ordered: list[bytes] = found.tolist()
         return ordered

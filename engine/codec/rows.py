@@ -1,8 +1,9 @@
 """Records read as a byte matrix.
 
-How it is known that a row means what JSON would say: the digits are read without care, written again by the encoder's own `write_numbers`, and the whole row
-is compared with what came. Only a row that is byte for byte what the encoder writes is taken; so blanks, signs, leading zeros and every literal are checked by
-one comparison. The ids are checked apart, eight characters at a time.
+How it is known that a row means what JSON would say: the digits are read without care, written again by the encoder's
+own `write_numbers`, and the whole row is compared with what came. Only a row that is byte for byte what the encoder
+writes is taken; so blanks, signs, leading zeros and every literal are checked by one comparison. The ids are checked
+apart, eight characters at a time.
 """
 
 from __future__ import annotations
@@ -57,9 +58,25 @@ class RowReader:
             rows = slice(start, start + len(chosen))
             matrix = np.frombuffer(b"".join(chosen), np.uint8).reshape(len(chosen), self._layout.width)
             self._good[rows] = self._read_block(matrix, rows)
-        route, client, delivery, driver, run = (words.view(f"S{words.shape[1] * ID_STEP}").ravel() for words in self._ids)
+        route, client, delivery, driver, run = (
+            words.view(f"S{words.shape[1] * ID_STEP}").ravel() for words in self._ids
+        )
         lat, lng, speed, bearing, distance = self._floats
-        batch = PositionBatch(route, client, delivery, driver, run, lat, lng, self._finished, self._integers[0], self._integers[1], speed, bearing, distance)
+        batch = PositionBatch(
+            route,
+            client,
+            delivery,
+            driver,
+            run,
+            lat,
+            lng,
+            self._finished,
+            self._integers[0],
+            self._integers[1],
+            speed,
+            bearing,
+            distance,
+        )
         return (batch if self._good.all() else batch.take(self._good)), self._good
 
     def _read_block(self, matrix: npt.NDArray[np.uint8], rows: slice) -> Mask:
@@ -76,7 +93,13 @@ class RowReader:
         self._integers[0, rows], self._integers[1, rows] = numbers.seq, numbers.event_time_ms
         for column, (value, unit) in zip(
             self._floats,
-            ((numbers.lat, DEGREE), (numbers.lng, DEGREE), (numbers.speed, 100), (numbers.bearing, 10), (numbers.distance, 10)),
+            (
+                (numbers.lat, DEGREE),
+                (numbers.lng, DEGREE),
+                (numbers.speed, 100),
+                (numbers.bearing, 10),
+                (numbers.distance, 10),
+            ),
             strict=True,
         ):
             # a whole number divided by a power of ten is rounded once, so it is the double that JSON's text stands for

@@ -1,7 +1,7 @@
 """Addresses that may hold a name and a password: what of them a person or a log may see.
 
-A password with a "/", "?", "#" or "@" that is not percent-encoded moves the place where an address seems to have its host, so nothing here takes an address
-apart from its front: what stands before the last @ is identity.
+A password with a "/", "?", "#" or "@" that is not percent-encoded moves the place where an address seems to have its
+host, so nothing here takes an address apart from its front: what stands before the last @ is identity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ IDENTITY = r"(?:(?:[^\s/?#@\[\]%]|%[0-9A-Fa-f]{2})*@)?"
 HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:,\[\]]+)"
 """Pattern of a host's name or number."""
 
-HOW_TO_ENCODE = 'percent-encode the password and the name ("/" as %2F, "?" as %3F, "#" as %23, "@" as %40, ":" as %3A, "%" as %25)'
+HOW_TO_ENCODE = (
+    'percent-encode the password and the name ("/" as %2F, "?" as %3F, "#" as %23, "@" as %40, ":" as %3A, "%" as %25)'
+)
 
 _SCHEME_AND_IDENTITY = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?(?:.*@)?", re.DOTALL)
 _IDENTITY_IN_TEXT = re.compile(r"(?<=://)[^\s\"'<>]*@")

@@ -1,7 +1,8 @@
 """JSON Schemas (draft 2020-12) of the messages, made from their dataclasses and from the layout of positions.
 
-What a schema allows, our readers take; only a whole number with a fraction of zero (7.0), an integer to a schema, is none to them in a position's seq and
-eventTime and in a run's seed. Readers take more than that: null for an absent field, and instants and counts with a fraction, which they cut off.
+What a schema allows, our readers take; only a whole number with a fraction of zero (7.0), an integer to a schema, is
+none to them in a position's seq and eventTime and in a run's seed. Readers take more than that: null for an absent
+field, and instants and counts with a fraction, which they cut off.
 
     python -m engine.contract.json_schema connect/schemas            write one file per topic
     python -m engine.contract.json_schema --check connect/schemas    exit code 1 if a file differs from what would be written
@@ -22,7 +23,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from engine import messages
 from engine.codec.layout import BOUNDS, ID_FIELDS
-from engine.messages import FINAL_KINDS, MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, ControlAction, EventKind, RunState, Topic, Worker
+from engine.messages import (
+    FINAL_KINDS,
+    MAX_FLEET,
+    MAX_RATE,
+    MAX_STAGE_NAME,
+    ControlAction,
+    EventKind,
+    RunState,
+    Topic,
+    Worker,
+)
 
 Schema = dict[str, Any]
 
@@ -32,7 +43,10 @@ LAST_MS = 8_640_000_000_000_000
 _ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9._:\\-]{1,96}$"}
 _COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": LAST_MS}
 _LENGTH: Schema = {"type": "number", "minimum": 0}
-_PAIRS: Schema = {"type": "array", "items": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2}}
+_PAIRS: Schema = {
+    "type": "array",
+    "items": {"type": "array", "items": {"type": "number", "minimum": 0}, "minItems": 2, "maxItems": 2},
+}
 
 _BY_NAME: Mapping[str, Schema] = {
     "vehicle": _ID,
@@ -44,7 +58,12 @@ _BY_NAME: Mapping[str, Schema] = {
     "part": {"enum": sorted(Worker)},
     "stages": {
         "type": "array",
-        "items": {"type": "array", "prefixItems": [{"type": "string"}, _LENGTH, {"type": ["number", "null"], "minimum": 0}], "items": False, "minItems": 3},
+        "items": {
+            "type": "array",
+            "prefixItems": [{"type": "string"}, _LENGTH, {"type": ["number", "null"], "minimum": 0}],
+            "items": False,
+            "minItems": 3,
+        },
     },
     "seed": {"type": "integer"},
     "distance": _LENGTH,
@@ -63,10 +82,16 @@ _RULES: Mapping[str, Schema] = {
     "DeliveryEvent": {
         "allOf": [
             {"if": {"properties": {"kind": {"enum": sorted(FINAL_KINDS)}}}, "then": {"required": ["positions"]}},
-            {"if": {"properties": {"kind": {"const": EventKind.FAULT.value}}}, "then": {"required": ["fault", "fromSeq", "toSeq"]}},
+            {
+                "if": {"properties": {"kind": {"const": EventKind.FAULT.value}}},
+                "then": {"required": ["fault", "fromSeq", "toSeq"]},
+            },
         ]
     },
-    "RunMetrics": {"if": {"required": ["histograms"]}, "then": {"anyOf": [{"required": ["dueS"]}, {"properties": {"histograms": {"maxProperties": 0}}}]}},
+    "RunMetrics": {
+        "if": {"required": ["histograms"]},
+        "then": {"anyOf": [{"required": ["dueS"]}, {"properties": {"histograms": {"maxProperties": 0}}}]},
+    },
     "ControlRun": {
         "allOf": [
             {
@@ -76,7 +101,10 @@ _RULES: Mapping[str, Schema] = {
             },
             {
                 "if": {"properties": {"action": {"const": ControlAction.FLEET.value}}},
-                "then": {"oneOf": [{"required": ["drivers"]}, {"required": ["rate"]}], "properties": {"deliveryId": False}},
+                "then": {
+                    "oneOf": [{"required": ["drivers"]}, {"required": ["rate"]}],
+                    "properties": {"deliveryId": False},
+                },
                 "else": {"properties": {"drivers": False, "rate": False, "stage": False}},
             },
         ]
@@ -87,7 +115,11 @@ _RULES: Mapping[str, Schema] = {
 
 def schemas() -> dict[Topic, Schema]:
     """Return the schema of the messages of every topic; dead letters have none, being what follows no schema."""
-    kinds = [kind for _, kind in inspect.getmembers(messages, inspect.isclass) if hasattr(kind, "TOPIC") and not inspect.isabstract(kind)]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(messages, inspect.isclass)
+        if hasattr(kind, "TOPIC") and not inspect.isabstract(kind)
+    ]
     return {Topic.NEW_POSITION: _position()} | {kind.TOPIC: _message(kind) for kind in kinds}
 
 
@@ -111,18 +143,28 @@ def _position() -> Schema:
     """Return the schema of a position: the ancestor's four fields, or all twelve."""
     lat, lng = (_between(name) for name in ("lat", "lng"))
     properties: dict[str, Schema] = dict.fromkeys(ID_FIELDS[:2], _ID)
-    properties["position"] = {"type": "array", "prefixItems": [lat, lng], "items": False, "minItems": 2, "description": "[lat, lng] in degrees."}
+    properties["position"] = {
+        "type": "array",
+        "prefixItems": [lat, lng],
+        "items": False,
+        "minItems": 2,
+        "description": "[lat, lng] in degrees.",
+    }
     properties["finished"] = {"type": "boolean", "description": "Whether this is the delivery's last position."}
     later = dict.fromkeys(ID_FIELDS[2:], _ID) | {
         "seq": _between("seq", "integer", "Number of the position within its delivery, from 0."),
-        "eventTime": _between("eventTime", "integer", "When the driver was there: virtual epoch ms. Stores take 2000-01-01 to 2100-01-01."),
+        "eventTime": _between(
+            "eventTime", "integer", "When the driver was there: virtual epoch ms. Stores take 2000-01-01 to 2100-01-01."
+        ),
         "speed": _between("speed", "number", "m/s."),
         "bearing": _between("bearing", "number", "Degrees clockwise from north; 360 is north, as 0 is."),
         "distance": _between("distance", "number", "Metres from the route's start."),
     }
     summary = "Fact: where a driver is. With the ancestor's four fields alone, Kafka's offset and timestamp give the position its seq and time."
     whole = {name: [other for other in later if other != name] for name in later}
-    return _object(Topic.NEW_POSITION, "PositionReported", summary, properties | later, list(properties)) | {"dependentRequired": whole}
+    return _object(Topic.NEW_POSITION, "PositionReported", summary, properties | later, list(properties)) | {
+        "dependentRequired": whole
+    }
 
 
 def _object(topic: Topic, title: str, summary: str, properties: Schema, required: list[str]) -> Schema:
@@ -155,7 +197,9 @@ def _of(name: str, hint: Any) -> Schema:
 def _told(kind: type[Any]) -> dict[str, str]:
     """Return what a class's docstring says of its attributes."""
     found: dict[str, str] = {}
-    for names, text in re.findall(r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE):
+    for names, text in re.findall(
+        r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE
+    ):
         told = " ".join(text.split())
         found |= dict.fromkeys(names.split(", "), told[0].upper() + told[1:])
     return found
@@ -168,7 +212,9 @@ def _camel(name: str) -> str:
 
 def texts() -> dict[str, str]:
     """Return the schemas as files: the text of each by its name."""
-    return {f"{topic}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for topic, schema in schemas().items()}
+    return {
+        f"{topic}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for topic, schema in schemas().items()
+    }
 
 
 def differing(folder: Path) -> list[str]:
@@ -191,15 +237,21 @@ def write(folder: Path) -> None:
 
 def main() -> int:
     """Write or check the files; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m engine.contract.json_schema", description="JSON Schemas of the messages.")
+    parser = argparse.ArgumentParser(
+        prog="python -m engine.contract.json_schema", description="JSON Schemas of the messages."
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if a file is not as it would be written")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit code 1 if a file is not as it would be written"
+    )
     arguments = parser.parse_args()
     if not arguments.check:
         write(arguments.folder)
         return 0
     if wrong := differing(arguments.folder):
-        sys.stderr.write(f"{arguments.folder}: {', '.join(wrong)} not as the messages say; run: python -m engine.contract.json_schema {arguments.folder}\n")
+        sys.stderr.write(
+            f"{arguments.folder}: {', '.join(wrong)} not as the messages say; run: python -m engine.contract.json_schema {arguments.folder}\n"
+        )
     return 1 if wrong else 0
 
 

@@ -1,7 +1,7 @@
 """How a Kafka is reached: address, encryption, identity. The actors' clients and the API's are set up from this one value.
 
-It only checks and translates: it opens no socket, reads no environment, and knows no client library beyond the names of librdkafka's options. The password is
-in no text that it makes.
+It only checks and translates: it opens no socket, reads no environment, and knows no client library beyond the names of
+librdkafka's options. The password is in no text that it makes.
 """
 
 from __future__ import annotations
@@ -33,11 +33,13 @@ class KafkaConnection:
     security_protocol, sasl_mechanism : as Kafka calls them.
     sasl_username, sasl_password : needed by the protocols whose names begin with sasl, and by no other.
     ssl_ca : certificates of who may have signed the brokers' ones (PEM); None: the system's.
-    ssl_certificate, ssl_key : our own certificate and its private key (PEM), for brokers that ask for one; both or neither.
+    ssl_certificate, ssl_key : our own certificate and its private key (PEM), for brokers that ask for one; both or
+        neither.
 
     Raises
     ------
-    InvalidInput : settings that do not go together, or a file that cannot be read; all faults are told, by the settings' names in the environment.
+    InvalidInput : settings that do not go together, or a file that cannot be read; all faults are told, by the
+        settings' names in the environment.
     """
 
     bootstrap: str
@@ -63,10 +65,22 @@ class KafkaConnection:
 
     def options(self) -> dict[str, str]:
         """Return librdkafka's options for this connection. They hold the password: they are for a client's constructor, and for no log."""
-        options = {"bootstrap.servers": self.bootstrap, "client.id": self.client_id, "security.protocol": self.security_protocol}
+        options = {
+            "bootstrap.servers": self.bootstrap,
+            "client.id": self.client_id,
+            "security.protocol": self.security_protocol,
+        }
         if self._has_sasl:
-            options |= {"sasl.mechanisms": self.sasl_mechanism, "sasl.username": self.sasl_username, "sasl.password": self.sasl_password}
-        files = {"ssl.ca.location": self.ssl_ca, "ssl.certificate.location": self.ssl_certificate, "ssl.key.location": self.ssl_key}
+            options |= {
+                "sasl.mechanisms": self.sasl_mechanism,
+                "sasl.username": self.sasl_username,
+                "sasl.password": self.sasl_password,
+            }
+        files = {
+            "ssl.ca.location": self.ssl_ca,
+            "ssl.certificate.location": self.ssl_certificate,
+            "ssl.key.location": self.ssl_key,
+        }
         return options | {name: str(path) for name, path in files.items() if path is not None}
 
     def __str__(self) -> str:
@@ -79,7 +93,11 @@ class KafkaConnection:
 
     @property
     def _files(self) -> dict[str, Path | None]:
-        return {"KAFKA_SSL_CA": self.ssl_ca, "KAFKA_SSL_CERTIFICATE": self.ssl_certificate, "KAFKA_SSL_KEY": self.ssl_key}
+        return {
+            "KAFKA_SSL_CA": self.ssl_ca,
+            "KAFKA_SSL_CERTIFICATE": self.ssl_certificate,
+            "KAFKA_SSL_KEY": self.ssl_key,
+        }
 
     def _faults_of_address(self) -> Iterator[str]:
         if "@" in self.bootstrap:
@@ -98,7 +116,11 @@ class KafkaConnection:
             if is_given and not self._has_sasl:
                 yield f"{name} is set and KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, which shows it to no broker: choose sasl_ssl or sasl_plaintext"
         if (self.ssl_certificate is None) != (self.ssl_key is None):
-            have, lack = ("KAFKA_SSL_KEY", "KAFKA_SSL_CERTIFICATE") if self.ssl_certificate is None else ("KAFKA_SSL_CERTIFICATE", "KAFKA_SSL_KEY")
+            have, lack = (
+                ("KAFKA_SSL_KEY", "KAFKA_SSL_CERTIFICATE")
+                if self.ssl_certificate is None
+                else ("KAFKA_SSL_CERTIFICATE", "KAFKA_SSL_KEY")
+            )
             yield f"{have} is set and {lack} is not: set both or neither"
 
     def _faults_of_files(self) -> Iterator[str]:

@@ -38,7 +38,11 @@ class TopicSpec:
         """The broker's settings that a new topic gets."""
         config = {"cleanup.policy": "compact" if self.compacted else "delete"}
         if self.compacted:
-            config |= {"segment.bytes": str(_SEGMENT_BYTES), "segment.ms": str(_SEGMENT_MS), "min.cleanable.dirty.ratio": "0.2"}
+            config |= {
+                "segment.bytes": str(_SEGMENT_BYTES),
+                "segment.ms": str(_SEGMENT_MS),
+                "min.cleanable.dirty.ratio": "0.2",
+            }
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
         return config
@@ -53,7 +57,8 @@ TOPICS: Mapping[Topic, TopicSpec] = MappingProxyType(
         Topic.RUN_CONTROL: TopicSpec(3),
         Topic.RUN_EVENT: TopicSpec(3),
         Topic.RUN_METRICS: TopicSpec(3),
-        # The largest record that a broker takes by default must still fit when it has become a dead letter, with its reason.
+        # The largest record that a broker takes by default must still fit when it has become a dead letter, with its
+        # reason.
         Topic.DEAD_LETTER: TopicSpec(3, max_message_bytes=2 * _MEBIBYTE),
         Topic.RUN_JOURNAL: TopicSpec(3, compacted=True),
     }

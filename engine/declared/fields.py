@@ -1,7 +1,8 @@
 """Walks the declarations of a scenario: reads them from a file, checks them, writes them, and makes a JSON Schema of them. It knows no key by name.
 
-A part of a scenario is a frozen dataclass whose fields say ``Annotated[type, kind, "what it means"]``; `At("section")` among them puts the key of a plain
-field into a section of the file. A field that holds another part is a `Part`, a list of them is `Parts`.
+A part of a scenario is a frozen dataclass whose fields say ``Annotated[type, kind, "what it means"]``; `At("section")`
+among them puts the key of a plain field into a section of the file. A field that holds another part is a `Part`, a list
+of them is `Parts`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,11 @@ class Parts(Kind):
     most: int = 1000
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
-        if isinstance(value, tuple | list) and len(value) <= self.most and all(isinstance(one, self.of) for one in value):
+        if (
+            isinstance(value, tuple | list)
+            and len(value) <= self.most
+            and all(isinstance(one, self.of) for one in value)
+        ):
             return None
         return f"must be at most {self.most:,} of {self.of.__name__}, found {shown(value)}"
 
@@ -191,7 +196,9 @@ def schema_of(part: type[Any]) -> dict[str, Any]:
         if not key.is_required and isinstance(key.default, str | int | float):
             described["default"] = key.default
         if key.section:
-            section = properties.setdefault(key.section, {"type": "object", "properties": {}, "additionalProperties": False})
+            section = properties.setdefault(
+                key.section, {"type": "object", "properties": {}, "additionalProperties": False}
+            )
             section["properties"][key.name] = described
         else:
             properties[key.name] = described

@@ -1,7 +1,8 @@
 """The kinds of value that a scenario is made of: which are allowed, how a file writes them, how JSON Schema says so.
 
-One declaration serves the file, the dataclass and the schema: ``sample_hz: Annotated[float, Number(0.1, 10.0), "positions a second"] = 1.0``.
-A fault is a path beneath the key and what is wrong with the value there, bound included. What a key means is said elsewhere (`engine.scenario.parts`).
+One declaration serves the file, the dataclass and the schema: ``sample_hz: Annotated[float, Number(0.1, 10.0),
+"positions a second"] = 1.0``. A fault is a path beneath the key and what is wrong with the value there, bound included.
+What a key means is said elsewhere (`engine.scenario.parts`).
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Kind(ABC):
 
     def written(self, value: Any) -> str:
         """Return a value as TOML."""
-        return quoted(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
+        return (
+            quoted(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
+        )
 
 
 class TableKind(Kind):
@@ -79,7 +82,11 @@ class Number(Kind):
     high: float
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
-        return None if in_bounds(value, self.low, self.high) else f"must be a number from {self.low:,g} to {self.high:,g}, found {shown(value)}"
+        return (
+            None
+            if in_bounds(value, self.low, self.high)
+            else f"must be a number from {self.low:,g} to {self.high:,g}, found {shown(value)}"
+        )
 
     def taken(self, value: Any, folder: Path = HERE) -> float:  # noqa: ARG002
         return float(value)
@@ -173,7 +180,12 @@ class Numbers(Kind):
     most: int
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
-        if isinstance(value, list | tuple) and self.least <= len(value) <= self.most and all(in_bounds(v, self.low, self.high) for v in value) and any(value):
+        if (
+            isinstance(value, list | tuple)
+            and self.least <= len(value) <= self.most
+            and all(in_bounds(v, self.low, self.high) for v in value)
+            and any(value)
+        ):
             return None
         return f"must be {self.least:,} to {self.most:,} numbers from {self.low:,g} to {self.high:,g}, not all 0, found {shown(value)}"
 
@@ -199,7 +211,12 @@ class Span(Kind):
     high: float
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
-        if isinstance(value, list | tuple) and len(value) == 2 and all(in_bounds(v, self.low, self.high) for v in value) and value[0] <= value[1]:
+        if (
+            isinstance(value, list | tuple)
+            and len(value) == 2
+            and all(in_bounds(v, self.low, self.high) for v in value)
+            and value[0] <= value[1]
+        ):
             return None
         return f"must be [least, greatest], both from {self.low:,g} to {self.high:,g}, found {shown(value)}"
 
@@ -213,7 +230,12 @@ class Span(Kind):
         return repr(list(value))
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number", "minimum": self.low, "maximum": self.high}}
+        return {
+            "type": "array",
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "number", "minimum": self.low, "maximum": self.high},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +280,11 @@ class Files(Kind):
         return next((what for _, what in self.faults(value, (), folder)), None)
 
     def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
-        if not (isinstance(value, list | tuple) and value and all(isinstance(v, Path) or (isinstance(v, str) and v.strip()) for v in value)):
+        if not (
+            isinstance(value, list | tuple)
+            and value
+            and all(isinstance(v, Path) or (isinstance(v, str) and v.strip()) for v in value)
+        ):
             yield place, f"must be a list of texts, found {shown(value)}"
             return
         gone = [folder / name for name in value if name is not _NO_FILE and not _exists(folder / name)]
@@ -304,9 +330,15 @@ class Shares(TableKind):
     def taken(self, value: Any, folder: Path = HERE) -> Mapping[str, float]:  # noqa: ARG002
         if not self.whole:
             return MappingProxyType({str(word): float(share) for word, share in value.items()})
-        found = {self.of(word): float(value[word]) for word in self.words if in_bounds(value.get(word), 0.0, self.highest) and value[word] > 0}
+        found = {
+            self.of(word): float(value[word])
+            for word in self.words
+            if in_bounds(value.get(word), 0.0, self.highest) and value[word] > 0
+        }
         total = sum(found.values())
-        if found and abs(total - 1) > 1e-9:  # shares that add up to 1 already stay as they are, so what `to_toml` wrote reads back the same
+        if (
+            found and abs(total - 1) > 1e-9
+        ):  # shares that add up to 1 already stay as they are, so what `to_toml` wrote reads back the same
             found = {word: share / total for word, share in found.items()}
         return MappingProxyType(found)
 
@@ -318,12 +350,21 @@ class Shares(TableKind):
         share = {"type": "number", "minimum": 0, "maximum": self.highest}
         if not self.words:
             return {"type": "object", "additionalProperties": share}
-        return {"type": "object", "properties": {str(word): share for word in self.words}, "additionalProperties": False}
+        return {
+            "type": "object",
+            "properties": {str(word): share for word in self.words},
+            "additionalProperties": False,
+        }
 
 
 def in_bounds(value: object, low: float, high: float) -> bool:
     """Tell whether a value is a number within bounds; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value) and low <= value <= high
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and not math.isnan(value)
+        and low <= value <= high
+    )
 
 
 def quoted(text: str) -> str:

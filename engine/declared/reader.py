@@ -25,7 +25,12 @@ class Faults:
     def raise_any(self) -> None:
         """Raise one error that lists every fault, in the order of the file; nothing if there is none."""
         if self._found:
-            raise ScenarioError("\n".join(f"{self._source} line {line}: {what}" for line, what in sorted(self._found, key=lambda fault: fault[0])))
+            raise ScenarioError(
+                "\n".join(
+                    f"{self._source} line {line}: {what}"
+                    for line, what in sorted(self._found, key=lambda fault: fault[0])
+                )
+            )
 
 
 class Table:

@@ -1,7 +1,7 @@
 """Where faults enter a simulation: which samples go out when and with what place told, and which labels are told. It sends nothing and encodes nothing.
 
-What is held back is the only state, and follows from spec and time: after a restart it is found again. A record is held back no longer than its delivery
-lasts, so it is always sent before the delivery counts as finished.
+What is held back is the only state, and follows from spec and time: after a restart it is found again. A record is held
+back no longer than its delivery lasts, so it is always sent before the delivery counts as finished.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ class FaultStage:
         plans = [self._plan_of(spec.faults) for spec in specs]
         keys = [spec.faults.key(spec.run_id, spec.delivery_id) if spec.faults else 0 for spec in specs]
         departs, periods = [spec.depart_ms for spec in specs], [spec.period_ms for spec in specs]
-        self._rows.append({"key": np.array(keys, dtype=np.uint64), "plan": plans, "depart_ms": departs, "period_ms": periods}, len(specs))
+        self._rows.append(
+            {"key": np.array(keys, dtype=np.uint64), "plan": plans, "depart_ms": departs, "period_ms": periods},
+            len(specs),
+        )
         for row, (plan, seq) in enumerate(zip(plans, next_seq, strict=True), begin):
             if plan >= 0 and seq > 0:
                 self._catch_up(row, seq)
@@ -95,12 +98,15 @@ class FaultStage:
         self._labels = [(row, entry) for row, entry in self._labels if entry.due_ms > until_ms]
         return told
 
-    def outgoing(self, rows: Ints, seq: Ints, due_ms: Ints, hits: Hits, until_ms: int, ended: dict[int, int]) -> Outgoing:
+    def outgoing(
+        self, rows: Ints, seq: Ints, due_ms: Ints, hits: Hits, until_ms: int, ended: dict[int, int]
+    ) -> Outgoing:
         """Return what goes out: of the samples just taken those that are sent at once, and what was held back up to now.
 
         Parameters
         ----------
-        ended : rows of the deliveries that end by `until_ms`, and when their ends are told: what is held back of them goes now.
+        ended : rows of the deliveries that end by `until_ms`, and when their ends are told: what is held back of them
+            goes now.
         """
         at_once = np.flatnonzero(~hits.is_missing & (hits.delay_ms == 0))
         at_once = np.repeat(at_once, 1 + hits.is_double[at_once])
@@ -133,7 +139,10 @@ class FaultStage:
 
     def _hold(self, late: Bools, rows: Ints, seq: Ints, due_ms: Ints, send_ms: Ints) -> None:
         if late.any():
-            self._held.append(dict(zip(_HELD, (rows[late], seq[late], due_ms[late], send_ms[late]), strict=True)), int(np.count_nonzero(late)))
+            self._held.append(
+                dict(zip(_HELD, (rows[late], seq[late], due_ms[late], send_ms[late]), strict=True)),
+                int(np.count_nonzero(late)),
+            )
 
     def _release(self, until_ms: int, ended: dict[int, int]) -> Ints:
         """Return row, seq, due and send instants of what goes now, (4, n)."""
@@ -159,7 +168,9 @@ class FaultStage:
             index = np.flatnonzero(plan == number)
             if index.size == len(rows):
                 return hits_of(one, self._rows["key"][rows], seq, self._rows["period_ms"][rows])
-            parts.append((index, hits_of(one, self._rows["key"][rows[index]], seq[index], self._rows["period_ms"][rows[index]])))
+            parts.append(
+                (index, hits_of(one, self._rows["key"][rows[index]], seq[index], self._rows["period_ms"][rows[index]]))
+            )
         return Hits.joined(len(rows), parts)
 
 

@@ -1,7 +1,8 @@
 """Faults in the data, on purpose: which sample is hit by what follows from (seed, delivery, seq) alone. Pure; nothing is kept and nothing is sent here.
 
-Single samples are lost, late, out of order, duplicated or malformed; stretches of them are swallowed by a tunnel, stuck at one place, or drift. Of the faults
-that decide whether and when a record goes, one hits a sample at most, in the order of `RECORD_FAULTS`. So any worker, at any time, finds the same.
+Single samples are lost, late, out of order, duplicated or malformed; stretches of them are swallowed by a tunnel, stuck
+at one place, or drift. Of the faults that decide whether and when a record goes, one hits a sample at most, in the
+order of `RECORD_FAULTS`. So any worker, at any time, finds the same.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ Words = npt.NDArray[np.uint64]
 class FaultKind(StrEnum):
     """What can be wrong with the data.
 
-    tunnel: a stretch without records. lost: one record is never sent. malformed: the bytes are damaged. late: held back for some seconds. out_of_order:
-    held back until some later ones of its delivery are sent. duplicated: sent twice. stuck: a stretch at one place while the driver goes on. gps_drift: a
-    stretch at which the place told is off the true one. In all of them ``distance`` stays the true one.
+    tunnel: a stretch without records. lost: one record is never sent. malformed: the bytes are damaged. late: held back
+    for some seconds. out_of_order: held back until some later ones of its delivery are sent. duplicated: sent twice.
+    stuck: a stretch at one place while the driver goes on. gps_drift: a stretch at which the place told is off the true
+    one. In all of them ``distance`` stays the true one.
     """
 
     TUNNEL = "tunnel"
@@ -41,7 +43,14 @@ class FaultKind(StrEnum):
     GPS_DRIFT = "gps_drift"
 
 
-RECORD_FAULTS = (FaultKind.TUNNEL, FaultKind.LOST, FaultKind.MALFORMED, FaultKind.LATE, FaultKind.OUT_OF_ORDER, FaultKind.DUPLICATED)
+RECORD_FAULTS = (
+    FaultKind.TUNNEL,
+    FaultKind.LOST,
+    FaultKind.MALFORMED,
+    FaultKind.LATE,
+    FaultKind.OUT_OF_ORDER,
+    FaultKind.DUPLICATED,
+)
 """Faults of which only one, the first of these, hits a sample."""
 
 MISSING_ON_PURPOSE = frozenset({FaultKind.TUNNEL, FaultKind.LOST, FaultKind.MALFORMED})
@@ -51,7 +60,12 @@ _KINDS = frozenset(kind.value for kind in FaultKind)
 
 STRETCHES = frozenset({FaultKind.TUNNEL, FaultKind.STUCK, FaultKind.GPS_DRIFT})
 
-PARAMETERS = {"delay_s": {FaultKind.LATE}, "depth": {FaultKind.OUT_OF_ORDER}, "duration_s": STRETCHES, "distance_m": {FaultKind.GPS_DRIFT}}
+PARAMETERS = {
+    "delay_s": {FaultKind.LATE},
+    "depth": {FaultKind.OUT_OF_ORDER},
+    "duration_s": STRETCHES,
+    "distance_m": {FaultKind.GPS_DRIFT},
+}
 """Which kinds of fault a parameter belongs to."""
 
 
@@ -60,13 +74,21 @@ class Fault:
     """One kind of fault, and how much of it."""
 
     kind: Annotated[
-        FaultKind, Choice(tuple(FaultKind), FaultKind), "what is wrong: tunnel, lost, malformed, late, out_of_order, duplicated, stuck or gps_drift"
+        FaultKind,
+        Choice(tuple(FaultKind), FaultKind),
+        "what is wrong: tunnel, lost, malformed, late, out_of_order, duplicated, stuck or gps_drift",
     ]
     rate: Annotated[float, Number(0.0, 1.0), "expected share of the samples that are hit"]
-    delay_s: Annotated[tuple[float, float] | None, Span(0.0, 3600.0), "late: least and greatest delay, s; [1, 10] if absent"] = None
+    delay_s: Annotated[
+        tuple[float, float] | None, Span(0.0, 3600.0), "late: least and greatest delay, s; [1, 10] if absent"
+    ] = None
     depth: Annotated[int | None, Whole(1, 1000), "out_of_order: so many later records go first; 3 if absent"] = None
-    duration_s: Annotated[float | None, Number(0.1, 86_400.0), "tunnel, stuck, gps_drift: how long a stretch is, s; 30 if absent"] = None
-    distance_m: Annotated[float | None, Number(0.1, 100_000.0), "gps_drift: greatest distance from the true place, m; 50 if absent"] = None
+    duration_s: Annotated[
+        float | None, Number(0.1, 86_400.0), "tunnel, stuck, gps_drift: how long a stretch is, s; 30 if absent"
+    ] = None
+    distance_m: Annotated[
+        float | None, Number(0.1, 100_000.0), "gps_drift: greatest distance from the true place, m; 50 if absent"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +100,9 @@ class FaultPlan:
 
     def key(self, run_id: str, delivery_id: str) -> int:
         """Return the number that a delivery's draws begin with; it does not depend on the name of the run."""
-        digest = hashlib.blake2b(f"{self.seed}\0faults\0{delivery_id.removeprefix(run_id)}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(
+            f"{self.seed}\0faults\0{delivery_id.removeprefix(run_id)}".encode(), digest_size=8
+        ).digest()
         return int.from_bytes(digest, "big")
 
 
@@ -125,7 +149,9 @@ class Hits:
     def joined(cls, n: int, parts: Iterable[tuple[Ints, Hits]]) -> Hits:
         """Return what is wrong with n samples of which some parts are known, each by its samples' indices; nothing is wrong with the others."""
         no = np.zeros(n, dtype=np.bool_)
-        whole = cls(no, no.copy(), no.copy(), np.zeros(n, np.int64), np.full(n, -1, np.int64), np.zeros(n), np.zeros(n), ())
+        whole = cls(
+            no, no.copy(), no.copy(), np.zeros(n, np.int64), np.full(n, -1, np.int64), np.zeros(n), np.zeros(n), ()
+        )
         labelled: list[tuple[FaultKind, Ints, Ints, Ints]] = []
         for index, part in parts:
             for name in ("is_missing", "is_damaged", "is_double", "delay_ms", "stuck_seq", "north_m", "east_m"):
@@ -136,7 +162,9 @@ class Hits:
     def labels(self) -> Iterator[tuple[int, Label]]:
         """Yield each label with the index of the sample at which it is told: the one that is hit, or the first of a stretch."""
         for kind, index, first, last in self._labelled:
-            yield from ((i, Label(kind, a, b)) for i, a, b in zip(index.tolist(), first.tolist(), last.tolist(), strict=True))
+            yield from (
+                (i, Label(kind, a, b)) for i, a, b in zip(index.tolist(), first.tolist(), last.tolist(), strict=True)
+            )
 
 
 def hits_of(plan: FaultPlan, key: Words, seq: Ints, period_ms: Ints) -> Hits:
@@ -174,7 +202,16 @@ def hits_of(plan: FaultPlan, key: Words, seq: Ints, period_ms: Ints) -> Hits:
             continue
         labelled.append(one.labelled(one.hit, seq))
     missing = taken[FaultKind.TUNNEL] | taken[FaultKind.LOST]
-    return Hits(missing, taken[FaultKind.MALFORMED], taken[FaultKind.DUPLICATED], delay_ms, stuck_seq, north_m, east_m, tuple(labelled))
+    return Hits(
+        missing,
+        taken[FaultKind.MALFORMED],
+        taken[FaultKind.DUPLICATED],
+        delay_ms,
+        stuck_seq,
+        north_m,
+        east_m,
+        tuple(labelled),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +230,8 @@ class _Drawn:
         salt = number * 8
         if fault.kind not in STRETCHES:
             return cls(fault, salt, _unit(key, seq, salt) < fault.rate, seq, seq, seq)
-        # A delivery is cut into stretches of one length; the first is shorter by a draw, so that they do not begin together.
+        # A delivery is cut into stretches of one length; the first is shorter by a draw, so that they do not begin
+        # together.
         length = np.maximum(np.rint((fault.duration_s or 30.0) * 1000.0 / period_ms), 1).astype(np.int64)
         begun = (_unit(key, np.zeros_like(seq), salt + 1) * length).astype(np.int64)
         block = (seq + begun) // length
@@ -212,7 +250,12 @@ class _Drawn:
     def drift_m(self, key: Words, seq: Ints) -> tuple[Floats, Floats]:
         """Return how far north and east of its place each sample is told: out along a line and back over the stretch, 0 if it is not hit."""
         part = (seq - self.first + 0.5) / (self.last - self.first + 1)
-        reach_m = (self.fault.distance_m or 50.0) * (0.5 + 0.5 * _unit(key, self.block, self.salt + 3)) * np.sin(np.pi * part) * self.hit
+        reach_m = (
+            (self.fault.distance_m or 50.0)
+            * (0.5 + 0.5 * _unit(key, self.block, self.salt + 3))
+            * np.sin(np.pi * part)
+            * self.hit
+        )
         angle = 2.0 * np.pi * _unit(key, self.block, self.salt + 4)
         return reach_m * np.cos(angle), reach_m * np.sin(angle)
 
@@ -225,7 +268,11 @@ class _Drawn:
 def _unit(key: Words, number: Ints, salt: int) -> Floats:
     """Return numbers in [0, 1) that follow from the keys, numbers and salt alone: splitmix64 (Steele, Lea and Flood, 2014)."""
     with np.errstate(over="ignore"):
-        x = key + np.uint64(0x9E3779B97F4A7C15) * (number.astype(np.uint64) + np.uint64(1)) + np.uint64((salt * 0xD1342543DE82EF95) % 2**64)
+        x = (
+            key
+            + np.uint64(0x9E3779B97F4A7C15) * (number.astype(np.uint64) + np.uint64(1))
+            + np.uint64((salt * 0xD1342543DE82EF95) % 2**64)
+        )
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53)

@@ -25,7 +25,12 @@ def observed(fleet: Fleet, out: Outgoing) -> Positions:
     stuck = np.flatnonzero(out.place_ms != out.due_ms)
     if stuck.size:
         there = fleet.positions_of(out.row[stuck], out.place_ms[stuck])
-        true.lat_deg[stuck], true.lng_deg[stuck], true.bearing_deg[stuck], true.speed_mps[stuck] = there.lat_deg, there.lng_deg, there.bearing_deg, 0.0
+        true.lat_deg[stuck], true.lng_deg[stuck], true.bearing_deg[stuck], true.speed_mps[stuck] = (
+            there.lat_deg,
+            there.lng_deg,
+            there.bearing_deg,
+            0.0,
+        )
     if not (out.north_m.any() or out.east_m.any()):
         return true
     east_deg = out.east_m / (_M_PER_DEGREE * np.maximum(np.cos(np.radians(true.lat_deg)), 0.01))

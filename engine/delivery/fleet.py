@@ -1,7 +1,7 @@
 """A fleet: where every driver is at any instant, by one vectorised expression. It knows plans and clocks, and no ids.
 
-A driver is a pure function of time. What the fleet remembers of the last instant (the piece each driver is in) only makes the next answer faster; the
-answer is the same, bit for bit, whatever was asked before.
+A driver is a pure function of time. What the fleet remembers of the last instant (the piece each driver is in) only
+makes the next answer faster; the answer is the same, bit for bit, whatever was asked before.
 """
 
 from __future__ import annotations
@@ -50,9 +50,14 @@ class Positions:
 class Fleet:
     """Drivers on plans, n rows in the order they were added."""
 
-    def __init__(self, specs: Sequence[DeliverySpec] = (), plans: PlanTable | None = None, plan_of: Sequence[int] | Indices = ()) -> None:
+    def __init__(
+        self, specs: Sequence[DeliverySpec] = (), plans: PlanTable | None = None, plan_of: Sequence[int] | Indices = ()
+    ) -> None:
         self._plans = PlanTable.concat([]) if plans is None else plans
-        self._rows = Columns(dict.fromkeys(_FLOATS, np.float64) | {"trip_ms": np.int64, "plan": np.int64, "piece": np.int64, "pauses": np.int64})
+        self._rows = Columns(
+            dict.fromkeys(_FLOATS, np.float64)
+            | {"trip_ms": np.int64, "plan": np.int64, "piece": np.int64, "pauses": np.int64}
+        )
         self._pauses = _Pauses()
         self._wraps = False
         self.add(specs, self._plans, plan_of)
@@ -120,7 +125,8 @@ class Fleet:
 
         Parameters
         ----------
-        t_ms : virtual epoch ms, one for all or one per driver (n,). A driver before its departure stands at its first point.
+        t_ms : virtual epoch ms, one for all or one per driver (n,). A driver before its departure stands at its first
+            point.
 
         Raises
         ------
@@ -137,7 +143,11 @@ class Fleet:
             s *= self._rows["rate"][block]
             self._refresh(block, s)
             s -= self._rows["t0_s"][block]
-            for out, start, slope in ((lat, "lat0", "lat_rate"), (lng, "lng0", "lng_rate"), (distance, "d0_m", "speed_mps")):
+            for out, start, slope in (
+                (lat, "lat0", "lat_rate"),
+                (lng, "lng0", "lng_rate"),
+                (distance, "d0_m", "speed_mps"),
+            ):
                 np.multiply(self._rows[slope][block], s, out=out[block])
                 out[block] += self._rows[start][block]
             np.multiply(self._rows["speed_mps"][block], self._rows["pace"][block], out=speed[block])
@@ -223,7 +233,9 @@ class _Pauses:
         """Return the milliseconds that pauses took before each instant, and whether one is on."""
         if self._table is None:
             width = max((len(slot) for slot in self._slots), default=0)
-            padded = np.array([slot + [(0.0, 0.0)] * (width - len(slot)) for slot in self._slots], dtype=np.float64).reshape(len(self._slots), width, 2)
+            padded = np.array(
+                [slot + [(0.0, 0.0)] * (width - len(slot)) for slot in self._slots], dtype=np.float64
+            ).reshape(len(self._slots), width, 2)
             self._table = padded[:, :, 0], padded[:, :, 1]
         begin, end = self._table[0][slots], self._table[1][slots]
         instant = t[:, np.newaxis]

@@ -30,7 +30,11 @@ class RunningDelivery:
     def ends_ms(self) -> int:
         """Return when it arrives or is taken off the road, `NEVER_MS` while it is paused."""
         arrival = instant(self.trip, self.trip.trip_ms, self.history.pauses)
-        return min(arrival, off_road_ms(self.trip, self.history), NEVER_MS if self.history.cancelled_ms is None else self.history.cancelled_ms)
+        return min(
+            arrival,
+            off_road_ms(self.trip, self.history),
+            NEVER_MS if self.history.cancelled_ms is None else self.history.cancelled_ms,
+        )
 
     def ahead(self) -> list[Occurrence]:
         """Return what is still to be told of it, as far as known."""

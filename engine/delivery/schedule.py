@@ -28,7 +28,13 @@ class SampleSchedule:
 
     def append(self, depart_ms: Sequence[int], period_ms: Sequence[int], next_seq: Sequence[int]) -> None:
         """Add deliveries, of which nothing is due before `set_counts`."""
-        rows: dict[str, npt.ArrayLike] = {"depart_ms": depart_ms, "period_ms": period_ms, "next_seq": next_seq, "count": 0, "next_due_ms": NEVER_MS}
+        rows: dict[str, npt.ArrayLike] = {
+            "depart_ms": depart_ms,
+            "period_ms": period_ms,
+            "next_seq": next_seq,
+            "count": 0,
+            "next_due_ms": NEVER_MS,
+        }
         self._rows.append(rows, len(depart_ms))
 
     def keep(self, rows: Indices) -> None:
@@ -61,7 +67,9 @@ class SampleSchedule:
         due_rows = np.flatnonzero(self._rows["next_due_ms"] <= until_ms)
         counts = self._counts(due_rows, until_ms)
         rows = np.repeat(due_rows, counts)
-        seq: Indices = self._rows["next_seq"][rows] + np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        seq: Indices = (
+            self._rows["next_seq"][rows] + np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        )
         due: Indices = self._rows["depart_ms"][rows] + seq * self._rows["period_ms"][rows]
         self._rows["next_seq"][due_rows] += counts
         self._set_next_due(due_rows)

@@ -1,7 +1,8 @@
 """The simulation of a fleet's deliveries: what is due becomes records and events. What a driver actor does, without its clock, its network and its journal.
 
-Everything it sends follows from specs and histories alone. So deliveries may be spread over any number of simulations, added again after a restart, and
-caught up in any number of steps: a position (delivery, seq) and an event (delivery, seq) always have the same bytes.
+Everything it sends follows from specs and histories alone. So deliveries may be spread over any number of simulations,
+added again after a restart, and caught up in any number of steps: a position (delivery, seq) and an event (delivery,
+seq) always have the same bytes.
 """
 
 from __future__ import annotations
@@ -48,9 +49,11 @@ class Tick:
     Attributes
     ----------
     records : the positions as they go to Kafka.
-    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what was held back on purpose.
+    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what was held back on
+        purpose.
     more : not everything up to the instant asked for was made; advance again.
-    taken : samples that came about: as many as positions, but for faults on purpose, which leave some out, send some twice and hold some back.
+    taken : samples that came about: as many as positions, but for faults on purpose, which leave some out, send some
+        twice and hold some back.
     """
 
     records: EncodedRecords
@@ -110,9 +113,13 @@ class FleetSimulation:
         """
         for route in routes:
             if route.length_m > BOUNDS["distance"][1]:
-                raise InvalidRoute(f"route {route.id} of {route.length_m:.0f} m is longer than {BOUNDS['distance'][1]:.0f} m")
+                raise InvalidRoute(
+                    f"route {route.id} of {route.length_m:.0f} m is longer than {BOUNDS['distance'][1]:.0f} m"
+                )
             if (dwell_s := sum(stop.dwell_s for stop in route.stops)) > MAX_DWELL_S:
-                raise InvalidRoute(f"route {route.id} must stand at its stops for at most {MAX_DWELL_S:g} s, found {dwell_s:g}")
+                raise InvalidRoute(
+                    f"route {route.id} must stand at its stops for at most {MAX_DWELL_S:g} s, found {dwell_s:g}"
+                )
             if route.id in self._routes and self._routes[route.id] != route:
                 self._book.forget(route.id)
             self._routes[route.id] = route
@@ -120,8 +127,9 @@ class FleetSimulation:
     def add(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None) -> list[DeliverySpec]:
         """Add deliveries; those known already, by id, change nothing.
 
-        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all its events again. What was done to
-        it before is done again, with the instants that counted, before the next `advance`.
+        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all
+        its events again. What was done to it before is done again, with the instants that counted, before the next
+        `advance`.
 
         Returns
         -------
@@ -132,7 +140,11 @@ class FleetSimulation:
         InvalidRoute : a route that is not known. Nothing is added then.
         InvalidInput : a spec of another run.
         """
-        fresh = {spec.delivery_id: spec for spec in specs if spec.delivery_id not in self._row_of and spec.delivery_id not in self._ended}
+        fresh = {
+            spec.delivery_id: spec
+            for spec in specs
+            if spec.delivery_id not in self._row_of and spec.delivery_id not in self._ended
+        }
         new = list(fresh.values())
         for spec in new:
             if spec.run_id != self.run_id:
@@ -145,7 +157,9 @@ class FleetSimulation:
         begin = len(self._rows)
         self._fleet.add(new, self._book.table, plans)
         trips_ms = self._fleet.trip_ms[begin:].tolist()
-        running = [self._run(spec, plan, trip_ms) for spec, plan, trip_ms in zip(new, plans.tolist(), trips_ms, strict=True)]
+        running = [
+            self._run(spec, plan, trip_ms) for spec, plan, trip_ms in zip(new, plans.tolist(), trips_ms, strict=True)
+        ]
         self._deliveries += running
         self._row_of |= {spec.delivery_id: row for row, spec in enumerate(new, begin)}
         self._rows.append(
@@ -165,14 +179,18 @@ class FleetSimulation:
         next_seq = [(resume_seq or {}).get(spec.delivery_id, 0) for spec in new]
         self._schedule.append([spec.depart_ms for spec in new], [spec.period_ms for spec in new], next_seq)
         self._faults.append(new, next_seq)
-        self._schedule.set_counts(np.arange(begin, len(self._rows)), [sample_count(one.trip, one.history) for one in running])
+        self._schedule.set_counts(
+            np.arange(begin, len(self._rows)), [sample_count(one.trip, one.history) for one in running]
+        )
         return new
 
     def _run(self, spec: DeliverySpec, plan: int, trip_ms: int) -> RunningDelivery:
         """Return a delivery as it sets out on its plan."""
         table, rate = self._book.table, spec.pace / 1000.0
         stops_ms = tuple(min(math.ceil(arrival_s / rate), trip_ms) for arrival_s in table.stops[plan].arrival_s)
-        trip = Trip(spec.depart_ms, spec.period_ms, trip_ms, stops_ms, NEVER_MS if spec.until_ms is None else spec.until_ms)
+        trip = Trip(
+            spec.depart_ms, spec.period_ms, trip_ms, stops_ms, NEVER_MS if spec.until_ms is None else spec.until_ms
+        )
         return RunningDelivery(spec, trip, float(table.length_m[plan]), self._advances)
 
     def pause(self, delivery_id: str, at_ms: int) -> int | None:
@@ -180,7 +198,8 @@ class FleetSimulation:
 
         Returns
         -------
-        The instant it counts from, never one already told and never before the departure; None if nothing changes: unknown, paused, or ended by then.
+        The instant it counts from, never one already told and never before the departure; None if nothing changes:
+        unknown, paused, or ended by then.
         """
         return self._steer(delivery_id, at_ms, RunningDelivery.pause)
 
@@ -222,7 +241,9 @@ class FleetSimulation:
             hits = self._faults.take(rows, seq, due)
             events, ended = self._events_until(horizon)
             out = self._faults.outgoing(rows, seq, due, hits, horizon, ended)
-            records = EncodedRecords(damaged(self._encoded(out.row, out.seq, out.due_ms, observed(self._fleet, out)), out.is_damaged))
+            records = EncodedRecords(
+                damaged(self._encoded(out.row, out.seq, out.due_ms, observed(self._fleet, out)), out.is_damaged)
+            )
             seq, due = out.seq, out.send_ms
         else:
             records = EncodedRecords(self._encoded(rows, seq, due, self._fleet.positions_of(rows, due)))
@@ -234,15 +255,21 @@ class FleetSimulation:
 
     def _encoded(self, rows: Indices, seq: Indices, due: Indices, p: Positions) -> list[EncodedRows]:
         handles = self._rows["handle"][rows]
-        return self._encoder.encode_matrix(handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m)
+        return self._encoder.encode_matrix(
+            handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m
+        )
 
     def suspend(self) -> list[DeliveryEvent]:
         """End the run for every delivery on the road; return their last events. Nothing is left then."""
         now_ms, sequence = max(self._now_ms, 0), self._schedule.next_seq.tolist()
         alive = sorted(self._row_of.values())
         # What is held back is never sent: it is lost, and said to be.
-        events = self._told([(row, label_entry(Label(FaultKind.LOST, seq, seq), now_ms)) for row, seq in self._faults.left_back()])
-        events += self._told([(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive])
+        events = self._told(
+            [(row, label_entry(Label(FaultKind.LOST, seq, seq), now_ms)) for row, seq in self._faults.left_back()]
+        )
+        events += self._told(
+            [(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive]
+        )
         for row in alive:
             self._end(row)
         return events
@@ -252,7 +279,8 @@ class FleetSimulation:
         if row is None:
             return None
         delivery = self._running(row)
-        # What is sent stays true: an instant already told is too late, but of a delivery just added nothing has been told here.
+        # What is sent stays true: an instant already told is too late, but of a delivery just added nothing has been
+        # told here.
         counted = action(delivery, at_ms if delivery.added_at == self._advances else max(at_ms, self._now_ms + 1))
         if counted is not None:
             self._reschedule(row)
@@ -282,7 +310,9 @@ class FleetSimulation:
             told += [(row, entry) for entry in due]
             self._rows["next_event_ms"][row] = ahead[len(due)].due_ms if len(due) < len(ahead) else NEVER_MS
         if labels:
-            told.sort(key=lambda one: (one[0], one[1].due_ms, one[1].kind in FINAL_KINDS, one[1].kind is EventKind.FAULT))
+            told.sort(
+                key=lambda one: (one[0], one[1].due_ms, one[1].kind in FINAL_KINDS, one[1].kind is EventKind.FAULT)
+            )
         events = self._told(told)
         ended = {row: entry.due_ms for row, entry in told if entry.kind in FINAL_KINDS}
         for row in ended:
@@ -295,7 +325,9 @@ class FleetSimulation:
             return []
         rows, at = np.array([(row, entry.at_ms) for row, entry in entries], dtype=np.int64).T
         distances = self._fleet.positions_of(rows, at).distance_m.round(1).tolist()
-        return [self._running(row).tell(entry, distance) for (row, entry), distance in zip(entries, distances, strict=True)]
+        return [
+            self._running(row).tell(entry, distance) for (row, entry), distance in zip(entries, distances, strict=True)
+        ]
 
     def _end(self, row: int) -> None:
         delivery_id = self._running(row).spec.delivery_id
@@ -320,7 +352,9 @@ class FleetSimulation:
         self._faults.keep(rows)
         self._fleet.keep(rows)
         self._deliveries = [delivery for delivery in self._deliveries if delivery is not None]
-        self._row_of = {delivery.spec.delivery_id: row for row, delivery in enumerate(self._deliveries) if delivery is not None}
+        self._row_of = {
+            delivery.spec.delivery_id: row for row, delivery in enumerate(self._deliveries) if delivery is not None
+        }
         new_of_old = self._book.compact(self._fleet.plan)
         if new_of_old is not None:
             self._fleet.move_to(self._book.table, new_of_old)

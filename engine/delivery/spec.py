@@ -1,7 +1,7 @@
 """A delivery: everything that must be known to say where its driver is at any instant.
 
-A spec is immutable and small; it may be sent again after a restart and means the same. What chance decides (phase, pace) is drawn from the seed and the
-ids alone, so that neither the number of workers nor the order of requests matters.
+A spec is immutable and small; it may be sent again after a restart and means the same. What chance decides (phase,
+pace) is drawn from the seed and the ids alone, so that neither the number of workers nor the order of requests matters.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ class DeliverySpec:
     depart_ms : virtual epoch ms of the departure and of sample 0; the driver's phase is in it.
     period_ms : virtual ms between two samples, > 0.
     pace : in (0, 1]; the driver lives its route's plan slowed down by this, so the plan's limits still hold.
-    until_ms : virtual epoch ms from which the driver is off the road; None leaves it there to the arrival. Positions due before it are told; it is
-        suspended then, unless its last position, the arrival's, is due before.
+    until_ms : virtual epoch ms from which the driver is off the road; None leaves it there to the arrival. Positions
+        due before it are told; it is suspended then, unless its last position, the arrival's, is due before.
     payload_bytes : its records are filled up with blanks to at least so many bytes.
-    faults : what is done on purpose to its positions; one object for a whole fleet, so that it costs a batch next to nothing.
+    faults : what is done on purpose to its positions; one object for a whole fleet, so that it costs a batch next to
+        nothing.
     """
 
     delivery_id: str
@@ -62,10 +63,16 @@ class DeliverySpec:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= LAST_DEPARTURE_MS:
                 raise InvalidInstant(f"{name} must be an integer from {low} to {LAST_DEPARTURE_MS}, found {value!r}")
-        if self.until_ms is not None and (not isinstance(self.until_ms, int) or isinstance(self.until_ms, bool) or self.until_ms <= self.depart_ms):
-            raise InvalidInstant(f"until_ms must be an integer after depart_ms = {self.depart_ms}, found {self.until_ms!r}")
+        if self.until_ms is not None and (
+            not isinstance(self.until_ms, int) or isinstance(self.until_ms, bool) or self.until_ms <= self.depart_ms
+        ):
+            raise InvalidInstant(
+                f"until_ms must be an integer after depart_ms = {self.depart_ms}, found {self.until_ms!r}"
+            )
         if not isinstance(self.payload_bytes, int) or not 0 <= self.payload_bytes <= MAX_PAYLOAD_BYTES:
-            raise InvalidInput(f"payload_bytes must be an integer from 0 to {MAX_PAYLOAD_BYTES}, found {self.payload_bytes!r}")
+            raise InvalidInput(
+                f"payload_bytes must be an integer from 0 to {MAX_PAYLOAD_BYTES}, found {self.payload_bytes!r}"
+            )
         if not (math.isfinite(self.pace) and 0 < self.pace <= 1):
             raise InvalidInput(f"pace must be in (0, 1], found {self.pace!r}")
 
@@ -112,8 +119,9 @@ def make_spec(
 ) -> DeliverySpec:
     """Return the spec of a delivery that may depart from `depart_ms` on.
 
-    A driver samples at its own phase of the period, drawn from (seed, driver_id), so that nothing bursts at each full second: the departure is the first
-    such instant that is not before `depart_ms`, less than one period later. The driver's pace is drawn in the same way.
+    A driver samples at its own phase of the period, drawn from (seed, driver_id), so that nothing bursts at each full
+    second: the departure is the first such instant that is not before `depart_ms`, less than one period later. The
+    driver's pace is drawn in the same way.
     """
     return DeliverySpec(
         delivery_id=delivery_id,

@@ -20,9 +20,11 @@ class History:
 
     Attributes
     ----------
-    pauses : ``(from_ms, to_ms)`` in which its time stands still, ordered, disjoint, none before the departure; only the last may be open (None).
+    pauses : ``(from_ms, to_ms)`` in which its time stands still, ordered, disjoint, none before the departure; only the
+        last may be open (None).
     cancelled_ms : the instant from which it is off the road, if it has not arrived by then.
-    left_ms : the instant from which its driver is off the road because the fleet became smaller: as if the trip's `until_ms` had been that.
+    left_ms : the instant from which its driver is off the road because the fleet became smaller: as if the trip's
+        `until_ms` had been that.
     """
 
     pauses: list[tuple[int, int | None]] = field(default_factory=list)
@@ -34,7 +36,8 @@ class History:
 class Trip:
     """What a timeline needs to know of a delivery; `trip_ms` and `stops_ms` are milliseconds after the departure, without pauses.
 
-    `until_ms` is the instant from which the driver is off the road, whatever was done to it, unless its last position is due before.
+    `until_ms` is the instant from which the driver is off the road, whatever was done to it, unless its last position
+    is due before.
     """
 
     depart_ms: int
@@ -103,7 +106,9 @@ def _taken_off(trip: Trip, history: History, arrival_ms: int) -> tuple[int, Even
     cancelled, until_ms = history.cancelled_ms, off_road_ms(trip, history)
     if cancelled is not None and cancelled < min(arrival_ms, until_ms):
         return cancelled, EventKind.CANCELLED
-    if until_ms < NEVER_MS and (arrival_ms == NEVER_MS or trip.depart_ms + trip.samples_before(arrival_ms) * trip.period_ms >= until_ms):
+    if until_ms < NEVER_MS and (
+        arrival_ms == NEVER_MS or trip.depart_ms + trip.samples_before(arrival_ms) * trip.period_ms >= until_ms
+    ):
         return until_ms, EventKind.SUSPENDED
     return None
 
@@ -113,12 +118,17 @@ def timeline(trip: Trip, history: History) -> list[Occurrence]:
     pauses = history.pauses
     arrival = instant(trip, trip.trip_ms, pauses)
     entries = [_now(trip.depart_ms, EventKind.STARTED, planned_arrival=trip.depart_ms + trip.trip_ms)]
-    entries += [_now(instant(trip, stop_ms, pauses), EventKind.ARRIVED_AT_STOP, stop=i) for i, stop_ms in enumerate(trip.stops_ms)]
+    entries += [
+        _now(instant(trip, stop_ms, pauses), EventKind.ARRIVED_AT_STOP, stop=i)
+        for i, stop_ms in enumerate(trip.stops_ms)
+    ]
     for number, (begin, end) in enumerate(pauses):
         if begin < arrival:
             entries.append(_now(begin, EventKind.STOPPED))
             if end is not None:
-                entries.append(_now(end, EventKind.RESUMED, planned_arrival=instant(trip, trip.trip_ms, pauses[: number + 1])))
+                entries.append(
+                    _now(end, EventKind.RESUMED, planned_arrival=instant(trip, trip.trip_ms, pauses[: number + 1]))
+                )
     off = _taken_off(trip, history, arrival)
     positions = sample_count(trip, history)
     if off is not None:

@@ -1,7 +1,8 @@
 """Demand: which driver sets out on which route when, as a scenario has it. Pure and seeded; it neither waits nor knows who drives.
 
-Every draw follows from the scenario's seed and the driver's number, so the demand of a scenario is the same for every run and however far it is read.
-It is an open plan: a driver that somebody pauses on the way still sets out again when it would have, and arrivals come however many are on the road.
+Every draw follows from the scenario's seed and the driver's number, so the demand of a scenario is the same for every
+run and however far it is read. It is an open plan: a driver that somebody pauses on the way still sets out again when
+it would have, and arrivals come however many are on the road.
 """
 
 from __future__ import annotations
@@ -83,14 +84,23 @@ class Demand(Iterator[DeliverySpec]):
         return self._fleet.change(at_ms, drivers)
 
 
-def deliveries(scenario: Scenario, routes: RouteTable, durations: Durations, *, run_id: str, start_ms: int, traces: Sequence[Trace] = ()) -> Demand:
+def deliveries(
+    scenario: Scenario,
+    routes: RouteTable,
+    durations: Durations,
+    *,
+    run_id: str,
+    start_ms: int,
+    traces: Sequence[Trace] = (),
+) -> Demand:
     """Return a scenario's deliveries in order of departure, one by one; endless if the scenario is.
 
-    Driver ``courier-<i>`` drives one vehicle at one pace. It sets out within the start spread and, in mode "continuous", goes on after a rest with another
-    route; with stages it is on the road while their curve is above i + ½: it drives without a rest, one sample following the other at its period from
-    delivery to delivery, and its last delivery ends on the way. A delivery's id is ``<runId>-<i>-<n>``. Arrival k is delivery ``<runId>-a<k>`` by driver
-    ``arrival-<k>``. As any driver, it departs at the first instant of its own phase that is not before its time. Trace k is delivery ``<runId>-t<k>`` by driver
-    ``trace-<k>``; its samples begin with its first fix.
+    Driver ``courier-<i>`` drives one vehicle at one pace. It sets out within the start spread and, in mode
+    "continuous", goes on after a rest with another route; with stages it is on the road while their curve is above i +
+    ½: it drives without a rest, one sample following the other at its period from delivery to delivery, and its last
+    delivery ends on the way. A delivery's id is ``<runId>-<i>-<n>``. Arrival k is delivery ``<runId>-a<k>`` by driver
+    ``arrival-<k>``. As any driver, it departs at the first instant of its own phase that is not before its time. Trace
+    k is delivery ``<runId>-t<k>`` by driver ``trace-<k>``; its samples begin with its first fix.
 
     Parameters
     ----------
@@ -111,7 +121,9 @@ def deliveries(scenario: Scenario, routes: RouteTable, durations: Durations, *, 
         others.append(_arriving(orders, scenario.arrivals, end_ms))
     if scenario.traces:
         others.append(_traced(orders, scenario.traces, traces, end_ms))
-    return Demand(FleetDemand(orders, durations) if len(routes) else None, heapq.merge(*others, key=attrgetter("depart_ms")))
+    return Demand(
+        FleetDemand(orders, durations) if len(routes) else None, heapq.merge(*others, key=attrgetter("depart_ms"))
+    )
 
 
 def _arriving(orders: Orders, arrivals: Arrivals, end_ms: float) -> Iterator[DeliverySpec]:

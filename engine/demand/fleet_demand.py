@@ -1,7 +1,7 @@
 """The fleet's demand: which of its drivers sets out when, in order of departure, and what becomes of it when the fleet's size is changed on the way.
 
-What has been taken stays as it was taken; everything after it follows from the scenario and the changes. So whoever takes as many between the same changes
-gets the same deliveries.
+What has been taken stays as it was taken; everything after it follows from the scenario and the changes. So whoever
+takes as many between the same changes gets the same deliveries.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from: the delivery before it, or the instant from which the driver is ready."""
 class FleetDemand:
     """The deliveries of a fleet.
 
-    How long a trip takes costs a plan, so it is asked for as late as possible, and for some drivers at once: until then a driver's next delivery waits in the
-    queue under an instant before which it cannot depart.
+    How long a trip takes costs a plan, so it is asked for as late as possible, and for some drivers at once: until then
+    a driver's next delivery waits in the queue under an instant before which it cannot depart.
     """
 
     def __init__(self, orders: Orders, durations: Durations) -> None:
@@ -46,7 +46,9 @@ class FleetDemand:
         self._has_stages, self._goes_on = bool(scenario.stages), scenario.deliveries.mode is DeliveryMode.CONTINUOUS
         self._curve = scenario.curve
         whole = math.floor if self._has_stages else math.ceil
-        self._end_ms = NEVER_MS if scenario.duration_s is None else int(whole(orders.start_ms + scenario.duration_s * 1000.0))
+        self._end_ms = (
+            NEVER_MS if scenario.duration_s is None else int(whole(orders.start_ms + scenario.duration_s * 1000.0))
+        )
         self._presence = Presence(self._planned, self._end_ms)
         self._queue: list[_Entry] = []
         #: Drivers that have no next delivery: the number that it would have, and from when on they would be ready.
@@ -92,7 +94,8 @@ class FleetDemand:
 
         Returns
         -------
-        Whether the driver of a delivery that has been taken must leave the road at that instant, before the delivery ends or even begins.
+        Whether the driver of a delivery that has been taken must leave the road at that instant, before the delivery
+        ends or even begins.
         """
         before = self._presence
         self._presence = before.changed(at_ms, drivers)
@@ -113,8 +116,9 @@ class FleetDemand:
     def _reconsider(self, entry: _Entry, before: Presence, at_ms: int, drivers: int) -> None:
         """Put a driver's next delivery back in the queue as it is after a change.
 
-        Whoever is on the road and stays goes on from where its deliveries lead; all others are ready when the change counts. A delivery that was taken and
-        would begin when its driver is not on the road, as it was planned, does not lead anywhere: `_must_leave` takes it back.
+        Whoever is on the road and stays goes on from where its deliveries lead; all others are ready when the change
+        counts. A delivery that was taken and would begin when its driver is not on the road, as it was planned, does
+        not lead anywhere: `_must_leave` takes it back.
         """
         key_ms, i, n, _, origin = entry
         stays = i < drivers
@@ -135,7 +139,9 @@ class FleetDemand:
         """Return when a driver is on the road as the scenario has it."""
         start_ms = self._orders.start_ms
         if self._has_stages:
-            return [(start_ms + from_ms, min(start_ms + to_ms, self._end_ms)) for from_ms, to_ms in self._curve.intervals(i)]
+            return [
+                (start_ms + from_ms, min(start_ms + to_ms, self._end_ms)) for from_ms, to_ms in self._curve.intervals(i)
+            ]
         return [(self._orders.start_of(i), self._end_ms)] if i < self._orders.scenario.fleet.size else []
 
     def _settle(self) -> None:
@@ -162,7 +168,9 @@ class FleetDemand:
         """Return when a driver may set out on delivery n, the one before it being known."""
         spec, _, leaves_ms = before
         if not self._has_stages:
-            return min(spec.depart_ms + math.ceil((duration_s / spec.pace + self._orders.rest_s(i, n)) * 1000.0), leaves_ms)
+            return min(
+                spec.depart_ms + math.ceil((duration_s / spec.pace + self._orders.rest_s(i, n)) * 1000.0), leaves_ms
+            )
         trip_ms = int(whole_trip_ms(np.array([duration_s]), np.array([spec.pace / 1000.0]))[0])
         last_due_ms = spec.depart_ms - (-trip_ms // spec.period_ms) * spec.period_ms
         return min(last_due_ms + spec.period_ms, leaves_ms)
@@ -172,7 +180,9 @@ class FleetDemand:
         for from_ms, to_ms in self._presence.stays(i):
             not_before_ms = max(ready_ms, from_ms)
             if self._orders.departure_ms(i, not_before_ms) < to_ms:
-                is_cut = self._has_stages or to_ms < self._end_ms  # without stages a driver arrives, and the run's end is the driver host's to keep
+                is_cut = (
+                    self._has_stages or to_ms < self._end_ms
+                )  # without stages a driver arrives, and the run's end is the driver host's to keep
                 return self._orders.of_driver(i, n, not_before_ms, to_ms if is_cut else None)
         return None
 

@@ -44,9 +44,13 @@ class RouteChoice:
             weights.append(1.0 if found is None else scenario.route_weights[found])
             unused.discard(found or "")
         if unused:
-            raise ScenarioError(f"{scenario.name}: route_weights.{min(unused)} must fit a route's id, found {len(routes)} routes from {routes.ids[0]} on")
+            raise ScenarioError(
+                f"{scenario.name}: route_weights.{min(unused)} must fit a route's id, found {len(routes)} routes from {routes.ids[0]} on"
+            )
         if not any(weights):
-            raise ScenarioError(f"{scenario.name}: route_weights must leave a route with a weight above 0, found none of {len(routes)}")
+            raise ScenarioError(
+                f"{scenario.name}: route_weights must leave a route with a weight above 0, found none of {len(routes)}"
+            )
         self._bounds = list(accumulate(weights))
 
     def of(self, drawn: float) -> int:
@@ -74,7 +78,9 @@ class Orders:
         """Return delivery n of the fleet's driver i."""
         while len(self._vehicles) <= i:
             self._vehicles.append(driver_vehicle(self.scenario, len(self._vehicles)))
-        return self._made(f"{i}-{n}", f"{_COURIER}{i}", self.route_of(i, n), self._vehicles[i], not_before_ms, i, until_ms)
+        return self._made(
+            f"{i}-{n}", f"{_COURIER}{i}", self.route_of(i, n), self._vehicles[i], not_before_ms, i, until_ms
+        )
 
     def departure_ms(self, i: int, not_before_ms: int) -> int:
         """Return when the fleet's driver i would depart."""
@@ -113,7 +119,16 @@ class Orders:
             payload_bytes=self.scenario.payload_bytes,
         )
 
-    def _made(self, name: str, driver_id: str, route: int, vehicle: VehicleClass, not_before_ms: int, number: int, until_ms: int | None) -> DeliverySpec:
+    def _made(
+        self,
+        name: str,
+        driver_id: str,
+        route: int,
+        vehicle: VehicleClass,
+        not_before_ms: int,
+        number: int,
+        until_ms: int | None,
+    ) -> DeliverySpec:
         return make_spec(
             delivery_id=f"{self._run_id}-{name}",
             driver_id=driver_id,
@@ -139,7 +154,14 @@ def driver_vehicle(scenario: Scenario, i: int | str) -> VehicleClass:
     """Return the vehicle of a scenario's driver number i, drawn by the shares of the mix."""
     classes = list(scenario.fleet.mix)
     drawn = seeded_unit(scenario.seed, "vehicle", str(i))
-    return next((vehicle for vehicle, share in zip(classes, accumulate(scenario.fleet.mix.values()), strict=True) if drawn < share), classes[-1])
+    return next(
+        (
+            vehicle
+            for vehicle, share in zip(classes, accumulate(scenario.fleet.mix.values()), strict=True)
+            if drawn < share
+        ),
+        classes[-1],
+    )
 
 
 def courier_number(driver_id: str) -> int | None:
@@ -150,5 +172,9 @@ def courier_number(driver_id: str) -> int | None:
 
 def courier_delivery(run_id: str, delivery_id: str) -> tuple[int, int] | None:
     """Return i and n if a delivery's id is that of delivery n of a fleet's driver i, whether there is such a delivery or not."""
-    found = _COURIERS_DELIVERY.fullmatch(delivery_id.removeprefix(f"{run_id}-")) if delivery_id.startswith(f"{run_id}-") else None
+    found = (
+        _COURIERS_DELIVERY.fullmatch(delivery_id.removeprefix(f"{run_id}-"))
+        if delivery_id.startswith(f"{run_id}-")
+        else None
+    )
     return None if found is None else (int(found[1]), int(found[2]))

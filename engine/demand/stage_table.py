@@ -15,17 +15,20 @@ WARM_UP = "warm-up"
 """Name of the stage that is left out of every verdict."""
 
 
-def stages_of(scenario: Scenario, start_ms: int, end_ms: int | None, changes: Sequence[FleetChange] = ()) -> list[list[Any]]:
+def stages_of(
+    scenario: Scenario, start_ms: int, end_ms: int | None, changes: Sequence[FleetChange] = ()
+) -> list[list[Any]]:
     """Return the stages of a run: they follow each other without a gap, and every one has a name of its own and lasts.
 
-    The warm-up comes first, if the scenario has one, and a stage that it cuts begins after it. A scenario without stages has one, "run". A change of the
-    fleet ends the stages of before, those still to come with them, and begins one of the name that it gives, else "fleet N". Of names that come twice the
-    second is followed by " (2)".
+    The warm-up comes first, if the scenario has one, and a stage that it cuts begins after it. A scenario without
+    stages has one, "run". A change of the fleet ends the stages of before, those still to come with them, and begins
+    one of the name that it gives, else "fleet N". Of names that come twice the second is followed by " (2)".
 
     Parameters
     ----------
     start_ms, end_ms : virtual epoch ms of the run's beginning and end; None if it is endless.
-    changes : in the order in which they were asked for, never back in time; what would begin at or after the run's end is left out.
+    changes : in the order in which they were asked for, never back in time; what would begin at or after the run's end
+        is left out.
 
     Returns
     -------

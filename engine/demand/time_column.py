@@ -7,7 +7,8 @@ The unit of a number is its column's, if the name says it (``time_ms``), and els
     1e14 to 1e17    µs      the same
     1e17 to 1e20    ns      the same
 
-Numbers of 8, 12, 14 and 17 digits that are a date of the years 1900 to 2099, such as ``20200101`` and ``20200101000058``, are that date.
+Numbers of 8, 12, 14 and 17 digits that are a date of the years 1900 to 2099, such as ``20200101`` and
+``20200101000058``, are that date.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ class _Form(NamedTuple):
 
 
 _END_S = 1e11
-_UNITS = (_Form("s", 0.0, _END_S), _Form("ms", 1e11, 1e14, 1e3), _Form("µs", 1e14, 1e17, 1e6), _Form("ns", 1e17, 1e20, 1e9))
+_UNITS = (
+    _Form("s", 0.0, _END_S),
+    _Form("ms", 1e11, 1e14, 1e3),
+    _Form("µs", 1e14, 1e17, 1e6),
+    _Form("ns", 1e17, 1e20, 1e9),
+)
 _ISO, _DATE = _Form("ISO 8601"), _Form("digits of a date")
 _DATE_LENGTHS = (8, 12, 14, 17)
 
@@ -65,7 +71,9 @@ class TimeColumn:
         if not self._first:
             self._first, self._form = text, found
         elif found != form:
-            raise ValueError(f"expected a time in {form.name} like the first, {shown(self._first)}, found {shown(text)} in {found.name}")
+            raise ValueError(
+                f"expected a time in {form.name} like the first, {shown(self._first)}, found {shown(text)} in {found.name}"
+            )
         return time_s
 
     def _time_and_form(self, text: str, number: float) -> tuple[float, _Form]:

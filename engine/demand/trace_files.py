@@ -37,7 +37,8 @@ def load_traces(path: Path) -> Recorded:
 
     Raises
     ------
-    RouteFileError : the file cannot be read, has a point without a time or times of two forms, or a trace that cannot be driven; says where.
+    RouteFileError : the file cannot be read, has a point without a time or times of two forms, or a trace that cannot
+        be driven; says where.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -57,7 +58,9 @@ def _trace(path: Path, number: int, name: str, fixes: list[_Fix], notices: list[
     trace_id = f"{id_of(path.stem, 'trace', 60)}-{number}"
     place = f"{kept[0][0]} to {kept[-1][0]}"
     try:
-        trace = Trace.from_fixes(trace_id, name, *([fix[column] for fix in kept] for column in (1, 2, 3)), source=path.name)
+        trace = Trace.from_fixes(
+            trace_id, name, *([fix[column] for fix in kept] for column in (1, 2, 3)), source=path.name
+        )
     except InvalidInput as error:
         raise RouteFileError(str(path), place, str(error)) from None
     if leap := leap_of(trace):
@@ -79,7 +82,9 @@ def _gpx_fixes(path: Path, text: str) -> _Fixes:
             fixes = []
             for index, point in enumerate(segment.points):
                 if point.time is None:
-                    raise RouteFileError(str(path), f"{place} point {index}", "has no time, and a trace needs one at each point")
+                    raise RouteFileError(
+                        str(path), f"{place} point {index}", "has no time, and a trace needs one at each point"
+                    )
                 at = point.time if point.time.tzinfo else point.time.replace(tzinfo=UTC)
                 fixes.append((f"{place} point {index}", at.timestamp(), point.latitude, point.longitude))
             if fixes:
@@ -94,7 +99,9 @@ def _csv_fixes(path: Path, text: str, notices: list[str]) -> _Fixes:
     header = Header(cells)
     at, lat, lng = header.find(TIME), header.find(LATITUDE), header.find(LONGITUDE)
     if at is None or lat is None or lng is None:
-        raise RouteFileError(str(path), "line 1", f"expected a header with time, lat, lng and perhaps id, found {','.join(cells)[:80]!r}")
+        raise RouteFileError(
+            str(path), "line 1", f"expected a header with time, lat, lng and perhaps id, found {','.join(cells)[:80]!r}"
+        )
     track = header.find_track(lambda: (row for _, row in _rows(path, csv.reader(lines[1:]))))
     if notice := header.notice():
         notices.append(f"{path} line 1: {notice}")
@@ -105,7 +112,9 @@ def _csv_fixes(path: Path, text: str, notices: list[str]) -> _Fixes:
             point = float(row[lat]), float(row[lng])
             time = row[at].strip()
         except (ValueError, IndexError):
-            raise RouteFileError(str(path), place, f"expected a time and two numbers, found {','.join(row)[:80]!r}") from None
+            raise RouteFileError(
+                str(path), place, f"expected a time and two numbers, found {','.join(row)[:80]!r}"
+            ) from None
         try:
             fix = (place, times.read(time), *point)
         except ValueError as error:

@@ -81,13 +81,21 @@ def routes_of(scenario: Scenario) -> list[Route]:
     routes: list[Route] = []
     if scenario.network is not None:
         source = scenario.network
-        routes += network_of(source).random_routes(source.routes, scenario.seed, min_length_m=source.min_length_m, max_length_m=source.max_length_m)
+        routes += network_of(source).random_routes(
+            source.routes, scenario.seed, min_length_m=source.min_length_m, max_length_m=source.max_length_m
+        )
     read = read_files(scenario, [route.id for route in routes])
     for notice in read.notices:
         logger.info("%s", notice)
     routes += read.routes
     if scenario.traces is not None:
-        routes += with_clones(read.traces, scenario.traces.clones, scenario.seed, offset_m=scenario.traces.offset_m, retime=scenario.traces.retime)
+        routes += with_clones(
+            read.traces,
+            scenario.traces.clones,
+            scenario.seed,
+            offset_m=scenario.traces.offset_m,
+            retime=scenario.traces.retime,
+        )
     return routes
 
 

@@ -24,12 +24,16 @@ _MIN_PIECE_M = 10.0
 _POLAR_DEG = 87.0  # nearer to the equator, 1 km pieces stray less than _MAX_OFFSET_M
 
 
-def inverse(lat1_deg: npt.ArrayLike, lng1_deg: npt.ArrayLike, lat2_deg: npt.ArrayLike, lng2_deg: npt.ArrayLike) -> tuple[Floats, Floats]:
+def inverse(
+    lat1_deg: npt.ArrayLike, lng1_deg: npt.ArrayLike, lat2_deg: npt.ArrayLike, lng2_deg: npt.ArrayLike
+) -> tuple[Floats, Floats]:
     """Return the length of geodesics in metres, and their bearing at the first point in degrees clockwise from north, [0, 360).
 
     The four arguments broadcast against each other; longitudes may be unwrapped. The bearing between equal points is 0.
     """
-    lat1, lng1, lat2, lng2 = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (lat1_deg, lng1_deg, lat2_deg, lng2_deg)))
+    lat1, lng1, lat2, lng2 = np.broadcast_arrays(
+        *(np.asarray(a, dtype=np.float64) for a in (lat1_deg, lng1_deg, lat2_deg, lng2_deg))
+    )
     azimuth, _, distance = _WGS84.inv(lng1.ravel(), lat1.ravel(), lng2.ravel(), lat2.ravel())
     distance_m = np.asarray(distance, dtype=np.float64).reshape(lat1.shape)
     bearing = np.asarray(azimuth, dtype=np.float64).reshape(lat1.shape) % 360.0
@@ -37,11 +41,17 @@ def inverse(lat1_deg: npt.ArrayLike, lng1_deg: npt.ArrayLike, lat2_deg: npt.Arra
     return distance_m, bearing
 
 
-def direct(lat_deg: npt.ArrayLike, lng_deg: npt.ArrayLike, bearing_deg: npt.ArrayLike, distance_m: npt.ArrayLike) -> tuple[Floats, Floats]:
+def direct(
+    lat_deg: npt.ArrayLike, lng_deg: npt.ArrayLike, bearing_deg: npt.ArrayLike, distance_m: npt.ArrayLike
+) -> tuple[Floats, Floats]:
     """Return latitude and longitude, [-180, 180], reached from a point along a geodesic; the arguments broadcast."""
-    lat, lng, bearing, distance = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (lat_deg, lng_deg, bearing_deg, distance_m)))
+    lat, lng, bearing, distance = np.broadcast_arrays(
+        *(np.asarray(a, dtype=np.float64) for a in (lat_deg, lng_deg, bearing_deg, distance_m))
+    )
     end_lng, end_lat, _ = _WGS84.fwd(lng.ravel(), lat.ravel(), bearing.ravel(), distance.ravel())
-    return np.asarray(end_lat, dtype=np.float64).reshape(lat.shape), np.asarray(end_lng, dtype=np.float64).reshape(lat.shape)
+    return np.asarray(end_lat, dtype=np.float64).reshape(lat.shape), np.asarray(end_lng, dtype=np.float64).reshape(
+        lat.shape
+    )
 
 
 def wrap_longitude(lng_deg: npt.ArrayLike) -> Floats:
@@ -60,8 +70,8 @@ def unwrap_longitude(lng_deg: npt.ArrayLike) -> Floats:
 def densified(lat_deg: Floats, lng_deg: Floats, most: int) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     """Return a polyline with points put in along its geodesics, so that straight pieces in latitude and longitude follow them.
 
-    A straight piece of length L strays from its geodesic by about L² tan(latitude) / 8R. So pieces are at most 1 km long, and near the poles
-    shorter, which keeps the offset near half a metre until they are 10 m long.
+    A straight piece of length L strays from its geodesic by about L² tan(latitude) / 8R. So pieces are at most 1 km
+    long, and near the poles shorter, which keeps the offset near half a metre until they are 10 m long.
 
     Parameters
     ----------
@@ -70,7 +80,8 @@ def densified(lat_deg: Floats, lng_deg: Floats, most: int) -> tuple[Floats, Floa
 
     Returns
     -------
-    Latitudes and unwrapped longitudes of m >= n points, and int64 (n-1,), into how many pieces each segment was cut. Given points keep their places.
+    Latitudes and unwrapped longitudes of m >= n points, and int64 (n-1,), into how many pieces each segment was cut.
+    Given points keep their places.
 
     Raises
     ------
@@ -83,7 +94,9 @@ def densified(lat_deg: Floats, lng_deg: Floats, most: int) -> tuple[Floats, Floa
         if pieces.max() == 1:
             continue
         if pieces.sum() >= most:
-            raise InvalidRoute(f"{length.sum() / 1000:.0f} km are too long: they need {pieces.sum() + 1} points, at most {most}")
+            raise InvalidRoute(
+                f"{length.sum() / 1000:.0f} km are too long: they need {pieces.sum() + 1} points, at most {most}"
+            )
         first = np.concatenate(([0], np.cumsum(total)[:-1]))
         total = np.add.reduceat(pieces, first)
         lat_deg, lng_deg = _cut(lat_deg, lng_deg, length, bearing, pieces)
@@ -104,7 +117,9 @@ def _longest_by_latitude(lat_deg: Floats) -> Floats:
     return np.asarray(np.clip(np.sqrt(8.0 * _RADIUS_M * _MAX_OFFSET_M / steepest), _MIN_PIECE_M, MAX_PIECE_M))
 
 
-def _cut(lat: Floats, lng: Floats, length: Floats, bearing: Floats, pieces: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _cut(
+    lat: Floats, lng: Floats, length: Floats, bearing: Floats, pieces: npt.NDArray[np.int64]
+) -> tuple[Floats, Floats]:
     """Return the points with segment i cut into ``pieces[i]`` equal parts along its geodesic."""
     segment = np.repeat(np.arange(pieces.size), pieces)
     part = np.arange(segment.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
@@ -119,11 +134,14 @@ def check_coordinates(lat_deg: npt.ArrayLike, lng_deg: npt.ArrayLike, place: str
 
     Raises
     ------
-    InvalidCoordinate : names `place`, the index of the first bad point from 0, its value and the bound, and says if the two look swapped.
+    InvalidCoordinate : names `place`, the index of the first bad point from 0, its value and the bound, and says if the
+        two look swapped.
     """
     lat, lng = np.asarray(lat_deg, dtype=np.float64), np.asarray(lng_deg, dtype=np.float64)
     if lat.ndim != 1 or lat.shape != lng.shape:
-        raise InvalidCoordinate(f"{place}: expected as many latitudes as longitudes, found shapes {lat.shape} and {lng.shape}")
+        raise InvalidCoordinate(
+            f"{place}: expected as many latitudes as longitudes, found shapes {lat.shape} and {lng.shape}"
+        )
     bad = ~((np.abs(lat) <= 90.0) & (np.abs(lng) <= 180.0))
     if bad.any():
         index = int(np.argmax(bad))

@@ -1,7 +1,7 @@
 """Encoded polylines: points as a short text, each number the difference from the one before, five bits a character.
 
-The format is Google's (developers.google.com/maps/documentation/utilities/polylinealgorithm). Written with numpy because every route of a fleet crosses Kafka
-in this form: about ten times as fast as a loop over characters.
+The format is Google's (developers.google.com/maps/documentation/utilities/polylinealgorithm). Written with numpy
+because every route of a fleet crosses Kafka in this form: about ten times as fast as a loop over characters.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def decode_polyline(text: str, precision: int, place: str) -> Floats:
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts + 1
     if lengths.max() > _MAX_CHARS:
-        raise MessageError(f"{place}: character {starts[np.argmax(lengths)]} begins a number larger than any coordinate")
+        raise MessageError(
+            f"{place}: character {starts[np.argmax(lengths)]} begins a number larger than any coordinate"
+        )
     if ends.size % 2:
         raise MessageError(f"{place}: ends after a latitude without a longitude, at character {values.size}")
     bits = np.add.reduceat((values & 31) << (5 * (np.arange(values.size) - np.repeat(starts, lengths))), starts)

@@ -13,8 +13,9 @@ from engine.messages import Worker
 class Bound(StrEnum):
     """What held the load up.
 
-    ray: ticks came late, though the driver actor neither computed nor waited: it was not given the processor. encoding: it computed and encoded positions.
-    broker: it waited for room at the producer. store: sinks paused, or fell behind, while positions were produced in time.
+    ray: ticks came late, though the driver actor neither computed nor waited: it was not given the processor. encoding:
+    it computed and encoded positions. broker: it waited for room at the producer. store: sinks paused, or fell behind,
+    while positions were produced in time.
     """
 
     RAY = "ray"
@@ -41,9 +42,15 @@ def generator_bound(stages: Sequence[StageLoad]) -> tuple[Bound | None, str]:
         return None, "no driver actor has told what it spent its time on"
     waits, computes = _most(uses, "wait"), _most(uses, "compute")
     if waits.shares.get("wait", 0.0) > WAITS:
-        return Bound.BROKER, f"{waits.worker} waited for room at the producer for {waits.shares['wait']:.0%} of its time"
+        return (
+            Bound.BROKER,
+            f"{waits.worker} waited for room at the producer for {waits.shares['wait']:.0%} of its time",
+        )
     if computes.shares.get("compute", 0.0) > COMPUTES:
-        return Bound.ENCODING, f"{computes.worker} computed and encoded for {computes.shares['compute']:.0%} of its time"
+        return (
+            Bound.ENCODING,
+            f"{computes.worker} computed and encoded for {computes.shares['compute']:.0%} of its time",
+        )
     spent = f"waited for {waits.shares.get('wait', 0.0):.0%} and computed for {computes.shares.get('compute', 0.0):.0%} of their time at most"
     return Bound.RAY, f"driver actors {spent}, and came late all the same"
 
@@ -57,7 +64,8 @@ def chain_bound(load: MeasuredLoad, late: Sequence[tuple[str, Segment, float]]) 
 
     Parameters
     ----------
-    late : (stage, segment, percentile) that is later than it may be; without any only a store that falls behind is told.
+    late : (stage, segment, percentile) that is later than it may be; without any only a store that falls behind is
+        told.
     """
     for name, segment, percentile in late:
         if segment is Segment.ACKED or _is_acked_late(load.stage(name), segment, percentile):
@@ -70,7 +78,10 @@ def chain_bound(load: MeasuredLoad, late: Sequence[tuple[str, Segment, float]]) 
 
 def _is_acked_late(stage: StageLoad, segment: Segment, percentile: float) -> bool:
     """Tell whether more than half of a latency had passed when Kafka acknowledged."""
-    acked, whole = (stage.histograms[one].percentile_us(percentile) if one in stage.histograms else None for one in (Segment.ACKED, segment))
+    acked, whole = (
+        stage.histograms[one].percentile_us(percentile) if one in stage.histograms else None
+        for one in (Segment.ACKED, segment)
+    )
     return acked is not None and whole is not None and acked > whole / 2
 
 

@@ -22,7 +22,8 @@ class Check:
     ----------
     threshold : as the scenario names it: ``e2e_p99_ms``.
     stage : None for what is counted over the whole run.
-    limit, found : in the threshold's own unit; with windows the worst one's. None found is nothing measured, which does not hold and is the worst.
+    limit, found : in the threshold's own unit; with windows the worst one's. None found is nothing measured, which does
+        not hold and is the worst.
     windows : wall epoch s at which the windows begin in which it does not hold; empty without `window_s`.
     """
 
@@ -79,8 +80,8 @@ class JudgedStage:
 def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list[JudgedStage]:
     """Return the stages that are judged, in order.
 
-    While the run goes on their seconds are at least `settle_s` old, for workers tell what they measure about once a second, and stages of which there are less
-    than `LEAST_S` are left out.
+    While the run goes on their seconds are at least `settle_s` old, for workers tell what they measure about once a
+    second, and stages of which there are less than `LEAST_S` are left out.
     """
     newest_s = load.now_ms / 1000.0 - settle_s - 1.0 if running else float("inf")
     own: dict[str, tuple[list[SecondLoad], list[SecondLoad]]] = {}
@@ -108,7 +109,8 @@ def segment_of(way: str, load: MeasuredLoad) -> Segment:
 def empty_stages(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage]) -> dict[str, str]:
     """Return the stages in which there was no position, so that thresholds have no sample, each with what is to be said of it.
 
-    A pause by plan, and a stage that is shorter than a wall second, are left out where other stages have positions, unless thresholds are set for them by name.
+    A pause by plan, and a stage that is shorter than a wall second, are left out where other stages have positions,
+    unless thresholds are set for them by name.
 
     Parameters
     ----------
@@ -121,7 +123,9 @@ def empty_stages(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[Ju
         stage = stages.get(name)
         if name in full or (stage is not None and not stage.judged):
             continue
-        is_reached = stage is not None and (stage.seconds > 0 or stage.from_ms - load.stages[0].from_ms < load.run_s * 1000.0)
+        is_reached = stage is not None and (
+            stage.seconds > 0 or stage.from_ms - load.stages[0].from_ms < load.run_s * 1000.0
+        )
         is_without = stage is not None and (stage.is_pause or (is_reached and not stage.seconds))
         if not full or thresholds.stages.get(name) or (not is_without and thresholds.of_stage(name)):
             found[name] = f"there was no position in {name}" if is_reached else f"{name} was not reached"
@@ -135,7 +139,9 @@ def empty_checks(thresholds: Thresholds, empty: Iterable[str]) -> Iterator[Check
             yield Check(threshold, name, limit, None, False)
 
 
-def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage], *, running: bool) -> Iterator[Check]:
+def stage_checks(
+    load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage], *, running: bool
+) -> Iterator[Check]:
     """Yield the checks of every stage; what nothing can be said of, because nothing was due, is left out."""
     for stage in judged:
         for threshold, limit in thresholds.of_stage(stage.name).items():
@@ -146,21 +152,31 @@ def stage_checks(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[Ju
                 continue
             segment = segment_of(latency[0], load)
             if thresholds.window_s is None:
-                measured = [(stage.seconds[0].due_s, stage.percentile_ms(segment, latency[1]))] if _was_due(stage.seconds, load) else []
+                measured = (
+                    [(stage.seconds[0].due_s, stage.percentile_ms(segment, latency[1]))]
+                    if _was_due(stage.seconds, load)
+                    else []
+                )
             else:
-                parts = [part for part in windows(stage.seconds, thresholds.window_s, running=running) if _was_measured(part)]
+                parts = [
+                    part for part in windows(stage.seconds, thresholds.window_s, running=running) if _was_measured(part)
+                ]
                 measured = [(part[0].due_s, _window_ms(_latencies(part, segment), latency[1])) for part in parts]
             if running:  # what has not come yet may still come
                 measured = [(at_s, found) for at_s, found in measured if found is not None]
             if measured:
-                yield _latency_check(threshold, stage.name, limit, measured, is_windowed=thresholds.window_s is not None)
+                yield _latency_check(
+                    threshold, stage.name, limit, measured, is_windowed=thresholds.window_s is not None
+                )
 
 
 def _latencies(seconds: Sequence[SecondLoad], segment: Segment) -> tuple[Latencies, ...]:
     return tuple(second.latencies[segment] for second in seconds if segment in second.latencies)
 
 
-def _latency_check(threshold: str, stage: str, limit: float, measured: Sequence[tuple[int, float | None]], *, is_windowed: bool) -> Check:
+def _latency_check(
+    threshold: str, stage: str, limit: float, measured: Sequence[tuple[int, float | None]], *, is_windowed: bool
+) -> Check:
     failed = tuple(at_s for at_s, found in measured if found is None or found > limit)
     known = [found for _, found in measured if found is not None]
     worst = max(known) if len(known) == len(measured) else None
@@ -184,7 +200,8 @@ def _was_measured(seconds: Sequence[SecondLoad]) -> bool:
 def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> Iterator[Sequence[SecondLoad]]:
     """Yield a stage's seconds window by window, counted from its first second.
 
-    A rest that fills no window waits while the run goes on; at the end it belongs to the window before it, so that a few positions alone decide nothing.
+    A rest that fills no window waits while the run goes on; at the end it belongs to the window before it, so that a
+    few positions alone decide nothing.
     """
     first_s, last_s = seconds[0].due_s, seconds[-1].due_s + 1
     full = (last_s - first_s) // window_s
@@ -199,7 +216,8 @@ def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> I
 def run_checks(load: MeasuredLoad, thresholds: Thresholds, *, running: bool) -> Iterator[Check]:
     """Yield the checks of what is counted over the whole run.
 
-    While it goes on, what is refused or duplicated stays so and is judged; what is lost can not be told from what is on its way.
+    While it goes on, what is refused or duplicated stays so and is judged; what is lost can not be told from what is on
+    its way.
     """
     ledger = load.ledger
     found: dict[str, int | None] = {

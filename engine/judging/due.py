@@ -1,7 +1,7 @@
 """How many positions the plan of a scenario has due between two instants of a run, changes of its fleet on the way included. Pure.
 
-The plan is the fleet's: how long the deliveries are that arrive by themselves, and how long traces, is in no plan. It counts what is produced: what a fault on
-purpose leaves out is not due, and what it sends twice is due twice.
+The plan is the fleet's: how long the deliveries are that arrive by themselves, and how long traces, is in no plan. It
+counts what is produced: what a fault on purpose leaves out is not due, and what it sends twice is due twice.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ class DuePositions:
         to_ms = min(to_ms, self._end_ms)
         edges = [at_ms for at_ms, _ in self._changes] + [math.inf]
         planned_to_ms = min(to_ms, edges[0])
-        driver_s = self._curve.driver_seconds(round(from_ms - self._start_ms), round(planned_to_ms - self._start_ms)) if from_ms < planned_to_ms else 0.0
+        driver_s = (
+            self._curve.driver_seconds(round(from_ms - self._start_ms), round(planned_to_ms - self._start_ms))
+            if from_ms < planned_to_ms
+            else 0.0
+        )
         for (at_ms, drivers), until_ms in zip(self._changes, edges[1:], strict=True):
             driver_s += drivers * max(0.0, min(to_ms, until_ms) - max(from_ms, at_ms)) / 1000.0
         return driver_s * self._hz
@@ -48,14 +52,18 @@ class DuePositions:
 def records_per_sample(faults: Sequence[Fault]) -> float:
     """Return how many records a sample makes on average: of some faults only one hits it, the first in the order of `RECORD_FAULTS`."""
     free, records = 1.0, 1.0
-    for fault in sorted((one for one in faults if one.kind in RECORD_FAULTS), key=lambda one: RECORD_FAULTS.index(one.kind)):
+    for fault in sorted(
+        (one for one in faults if one.kind in RECORD_FAULTS), key=lambda one: RECORD_FAULTS.index(one.kind)
+    ):
         hit = free * fault.rate
         free -= hit
         records += hit if fault.kind is FaultKind.DUPLICATED else -hit if fault.kind in NEVER_SENT else 0.0
     return records
 
 
-def fleet_changes(scenario: Scenario, stages: Sequence[StageSpan], told: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
+def fleet_changes(
+    scenario: Scenario, stages: Sequence[StageSpan], told: Sequence[tuple[float, int]]
+) -> list[tuple[float, int]]:
     """Return the changes of a run's fleet that its table of stages shows: each begins a stage that its scenario does not have.
 
     Parameters
@@ -64,7 +72,8 @@ def fleet_changes(scenario: Scenario, stages: Sequence[StageSpan], told: Sequenc
 
     Returns
     -------
-    [(virtual epoch ms, drivers)], ascending. The size in a stage is the last one told in it; in one of which nothing was told yet, the newest.
+    [(virtual epoch ms, drivers)], ascending. The size in a stage is the last one told in it; in one of which nothing
+    was told yet, the newest.
     """
     if not stages:
         return []

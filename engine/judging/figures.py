@@ -1,6 +1,7 @@
 """The figures of a load test: what was planned, and what was measured, by stage, by second and by worker. Plain values; they know neither Kafka nor a clock.
 
-All latencies are counted from the instant at which a position was due. Instants called wall are of the machines' clocks, virtual ones of the run's.
+All latencies are counted from the instant at which a position was due. Instants called wall are of the machines'
+clocks, virtual ones of the run's.
 """
 
 from __future__ import annotations
@@ -58,7 +59,11 @@ class Latencies:
         return self.merged([self])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Latencies) and np.array_equal(self.index, other.index) and np.array_equal(self.counts, other.counts)
+        return (
+            isinstance(other, Latencies)
+            and np.array_equal(self.index, other.index)
+            and np.array_equal(self.counts, other.counts)
+        )
 
     def __hash__(self) -> int:
         return self._hash
@@ -92,7 +97,8 @@ class SecondLoad:
     segments : what was measured of them.
     latencies : the same in full, from which any percentile of any stretch of time is made.
     active : deliveries on the road, as the run told in that second; None if it told nothing.
-    ran_s : for how long of it the run went on, 0 to 1: less in its first, its last and the present second, and where it was paused.
+    ran_s : for how long of it the run went on, 0 to 1: less in its first, its last and the present second, and where it
+        was paused.
     """
 
     due_s: int
@@ -114,7 +120,8 @@ class WorkerUse:
 
     Attributes
     ----------
-    shares : of the wall time, by what it was spent on: the gauges whose names end in S, without it: cpu, compute, send, wait, write.
+    shares : of the wall time, by what it was spent on: the gauges whose names end in S, without it: cpu, compute, send,
+        wait, write.
     paused : share of its messages in which it said that it was paused.
     growth : by how much queue and lag were greater at the stage's end than at its beginning.
     """
@@ -257,7 +264,8 @@ class MeasuredLoad:
     seconds : one entry for each second from the run's beginning on, in order.
     workers : by name.
     ledger : None until it was asked for.
-    is_plan_exact : whether `planned` is all positions that are due. Deliveries that arrive, and traces, are in no plan; drivers that rest or end make fewer.
+    is_plan_exact : whether `planned` is all positions that are due. Deliveries that arrive, and traces, are in no plan;
+        drivers that rest or end make fewer.
     has_viewers : whether simulated viewers take part.
     errors : what was told and could not be read, by worker.
     """
@@ -306,13 +314,16 @@ class MeasuredLoad:
     def is_complete(self) -> bool:
         """Whether the run has ended, and its workers have told of every position that it says was produced, acknowledged and, by the ledger, stored.
 
-        Only those a fault on purpose left out are not measured. A worker that was killed takes what it had not told with it, so this may never become true.
+        Only those a fault on purpose left out are not measured. A worker that was killed takes what it had not told
+        with it, so this may never become true.
         """
         on_purpose = self.ledger.lost_on_purpose if self.ledger else 0
         wanted = {Segment.PRODUCED: self.produced - on_purpose, Segment.ACKED: self.acked - on_purpose}
         counts = self.counts
         if self.ledger:
-            wanted |= {segment: self.ledger.stored for segment in (Segment.STORED, Segment.INDEXED) if segment in counts}
+            wanted |= {
+                segment: self.ledger.stored for segment in (Segment.STORED, Segment.INDEXED) if segment in counts
+            }
         return not self.is_running and all(counts.get(segment, 0) >= count for segment, count in wanted.items())
 
     def stage(self, name: str) -> StageLoad:

@@ -1,7 +1,8 @@
 """Puts together what a run's workers tell: a pure reader of messages, in whatever order and however often they come.
 
-A second belongs to a stage by the clock that was in force in it, and by the newest table of stages; both may be told late, so that all of it is decided when
-the figures are asked for. Latencies of all workers are added as counts, so percentiles are those of all positions, however many workers measured them.
+A second belongs to a stage by the clock that was in force in it, and by the newest table of stages; both may be told
+late, so that all of it is decided when the figures are asked for. Latencies of all workers are added as counts, so
+percentiles are those of all positions, however many workers measured them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ from dataclasses import replace
 from engine.demand.stage_table import WARM_UP
 from engine.errors import InvalidInput
 from engine.judging.due import DuePositions, fleet_changes
-from engine.judging.figures import ENDED, Accounted, Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
+from engine.judging.figures import (
+    ENDED,
+    Accounted,
+    Brief,
+    Latencies,
+    LedgerTotals,
+    MeasuredLoad,
+    SecondLoad,
+    StageLoad,
+    WorkerLoad,
+    WorkerUse,
+)
 from engine.judging.run_time import RunTime, StageSpan
 from engine.judging.seconds import Placed, Seconds
 from engine.judging.worker_log import Told, WorkerLog
@@ -23,7 +35,18 @@ from engine.messages import RunEvent, RunMetrics, Worker
 from engine.motion.clock import RunClock
 from engine.scenario.scenario import Scenario
 
-__all__ = ["Collector", "MeasuredLoad", "StageLoad", "SecondLoad", "Brief", "Latencies", "WorkerLoad", "WorkerUse", "LedgerTotals", "Accounted"]
+__all__ = [
+    "Collector",
+    "MeasuredLoad",
+    "StageLoad",
+    "SecondLoad",
+    "Brief",
+    "Latencies",
+    "WorkerLoad",
+    "WorkerUse",
+    "LedgerTotals",
+    "Accounted",
+]
 
 
 class Collector:
@@ -65,7 +88,14 @@ class Collector:
         found = dict(self._decoded(metrics))
         for segment, histogram in found.items():
             self._seconds.add(metrics.due_s or 0, segment, Latencies.of(histogram))
-        log.add(Told(metrics.seq, metrics.told_ms, {segment: histogram.total for segment, histogram in found.items()}, dict(metrics.gauges or {})))
+        log.add(
+            Told(
+                metrics.seq,
+                metrics.told_ms,
+                {segment: histogram.total for segment, histogram in found.items()},
+                dict(metrics.gauges or {}),
+            )
+        )
 
     def _decoded(self, metrics: RunMetrics) -> Iterator[tuple[Segment, Histogram]]:
         for name, text in (metrics.histograms or {}).items():
@@ -93,11 +123,17 @@ class Collector:
             workers=tuple(self._workers[name].load() for name in sorted(self._workers)),
             ledger=self._ledger,
             is_plan_exact=self._scenario.is_plan_exact,
-            has_viewers=self._scenario.viewers is not None or any(log.part == Worker.VIEWER for log in self._workers.values()),
+            has_viewers=self._scenario.viewers is not None
+            or any(log.part == Worker.VIEWER for log in self._workers.values()),
             errors=tuple(sorted(self._errors)),
         )
         if self._newest is None:
-            return replace(load, seconds=tuple(self._seconds.load(due_s, None, None, lambda _: ("", 0.0, 1.0)) for due_s in sorted(self._seconds)))
+            return replace(
+                load,
+                seconds=tuple(
+                    self._seconds.load(due_s, None, None, lambda _: ("", 0.0, 1.0)) for due_s in sorted(self._seconds)
+                ),
+            )
         return self._with_run(load, self._newest)
 
     def _with_run(self, load: MeasuredLoad, newest: RunEvent) -> MeasuredLoad:
@@ -129,9 +165,15 @@ class Collector:
         """How the run stood, in the order of telling: event time, drivers, active."""
         return [self._standing[seq] for seq in sorted(self._standing)]
 
-    def _seconds_of(self, time: RunTime, due: DuePositions, changes: Sequence[tuple[float, int]], by_now_ms: float, now_ms: float) -> Iterator[SecondLoad]:
+    def _seconds_of(
+        self, time: RunTime, due: DuePositions, changes: Sequence[tuple[float, int]], by_now_ms: float, now_ms: float
+    ) -> Iterator[SecondLoad]:
         """Yield every second of the run up to now, and those beside it in which something was due."""
-        active = {math.floor(at_ms / 1000): count for event_ms, _, count in self._told if (at_ms := time.wall(event_ms)) < math.inf}
+        active = {
+            math.floor(at_ms / 1000): count
+            for event_ms, _, count in self._told
+            if (at_ms := time.wall(event_ms)) < math.inf
+        }
         begin_ms, end_ms = time.wall(time.start_ms), min(time.wall(by_now_ms), now_ms)
 
         def place(due_s: int) -> Placed:
@@ -151,9 +193,18 @@ class Collector:
         own: dict[str, list[SecondLoad]] = {}
         for second in seconds:
             own.setdefault(second.stage, []).append(second)
-        return tuple(self._stage(stage, time, due, own.get(stage.name, []), sums.get(stage.name, {})) for stage in time.stages)
+        return tuple(
+            self._stage(stage, time, due, own.get(stage.name, []), sums.get(stage.name, {})) for stage in time.stages
+        )
 
-    def _stage(self, stage: StageSpan, time: RunTime, due: DuePositions, own: Sequence[SecondLoad], found: Mapping[Segment, Histogram]) -> StageLoad:
+    def _stage(
+        self,
+        stage: StageSpan,
+        time: RunTime,
+        due: DuePositions,
+        own: Sequence[SecondLoad],
+        found: Mapping[Segment, Histogram],
+    ) -> StageLoad:
         uses = [log.use(time.wall(stage.from_ms), time.wall(stage.to_ms)) for _, log in sorted(self._workers.items())]
         return StageLoad(
             name=stage.name,
@@ -165,5 +216,7 @@ class Collector:
             histograms={segment: found[segment] for segment in Segment if segment in found},
             uses=tuple(use for use in uses if use is not None),
             ran_s=sum(second.ran_s for second in own),
-            is_pause=not self._scenario.arrivals and not self._scenario.traces and due.between(stage.from_ms, stage.to_ms) < 1,
+            is_pause=not self._scenario.arrivals
+            and not self._scenario.traces
+            and due.between(stage.from_ms, stage.to_ms) < 1,
         )

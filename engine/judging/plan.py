@@ -103,12 +103,15 @@ def load_plan(scenario: Scenario, columns: int) -> LoadPlan:
     edges = [end_s * column / columns for column in range(columns + 1)]
     intensity = None
     if scenario.arrivals:
-        intensity = Intensity(scenario.arrivals.mean_per_s, scenario.arrivals.histogram or (1.0,), scenario.arrivals.from_hour * 3600.0)
+        intensity = Intensity(
+            scenario.arrivals.mean_per_s, scenario.arrivals.histogram or (1.0,), scenario.arrivals.from_hour * 3600.0
+        )
     expected = [intensity.expected(edge) for edge in edges] if intensity else []
     return LoadPlan(
         end_s=end_s,
         is_endless=scenario.duration_s is None,
-        is_upper_bound=not scenario.stages and (scenario.deliveries.mode == "once" or scenario.deliveries.pause_s[1] > 0),
+        is_upper_bound=not scenario.stages
+        and (scenario.deliveries.mode == "once" or scenario.deliveries.pause_s[1] > 0),
         warm_up_s=scenario.warm_up_s,
         mean_hz=mean_hz,
         drivers=tuple(curve.most_in(math.floor(begin * 1000), math.ceil(end * 1000)) for begin, end in pairwise(edges)),
@@ -134,7 +137,9 @@ def _planned_stages(scenario: Scenario, curve: FleetCurve, mean_hz: float) -> li
     for stage, piece in zip(scenario.stages, curve.segments if scenario.stages else (), strict=True):
         positions = curve.driver_seconds(piece.begin_ms, piece.end_ms) * mean_hz
         ends = round(piece.begin), round(piece.end)
-        found.append(PlannedStage(stage.name, stage.shape.value, piece.begin_ms / 1000, piece.end_ms / 1000, *ends, positions))
+        found.append(
+            PlannedStage(stage.name, stage.shape.value, piece.begin_ms / 1000, piece.end_ms / 1000, *ends, positions)
+        )
     return found
 
 

@@ -30,7 +30,8 @@ class RunTime:
 
     Parameters
     ----------
-    clocks : at least one, in any order; of two that begin at the same wall instant the one with the greater number holds. (number, clock)
+    clocks : at least one, in any order; of two that begin at the same wall instant the one with the greater number
+        holds. (number, clock)
     stages : in order, without a gap.
     """
 
@@ -72,7 +73,10 @@ class RunTime:
         """Return for how long, s, the clock went between two wall instants, epoch ms."""
         ends = [*self._begins[1:], math.inf]
         begins = [-math.inf, *self._begins[1:]]
-        within = [(clock, max(begin, from_ms), min(end, to_ms)) for clock, begin, end in zip(self._clocks, begins, ends, strict=True)]
+        within = [
+            (clock, max(begin, from_ms), min(end, to_ms))
+            for clock, begin, end in zip(self._clocks, begins, ends, strict=True)
+        ]
         return sum(end - begin for clock, begin, end in within if clock.scale > 0 and begin < end) / 1000.0
 
     def stage_of(self, second: int) -> str:

@@ -36,7 +36,9 @@ class _Second:
                 self.briefs[segment] = Brief.of(found.histogram())
         stage, planned, ran_s = placed
         latencies = {segment: self.latencies[segment] for segment in Segment if segment in self.latencies}
-        return SecondLoad(due_s, stage, planned, {segment: self.briefs[segment] for segment in latencies}, latencies, active, ran_s)
+        return SecondLoad(
+            due_s, stage, planned, {segment: self.briefs[segment] for segment in latencies}, latencies, active, ran_s
+        )
 
 
 class Seconds:
@@ -73,7 +75,11 @@ class Seconds:
         """Return the latencies by stage and segment. Only what is new is added as long as the run's time is the same; what was handed out is not changed."""
         if time.key != self._sums_key:
             self._sums_key, self._sums = time.key, {}
-            self._new = [(due_s, segment, found) for due_s, second in self._seconds.items() for segment, found in second.latencies.items()]
+            self._new = [
+                (due_s, segment, found)
+                for due_s, second in self._seconds.items()
+                for segment, found in second.latencies.items()
+            ]
         grown: dict[tuple[str, Segment], list[Latencies]] = {}
         for due_s, segment, found in self._new:
             grown.setdefault((time.stage_of(due_s), segment), []).append(found)

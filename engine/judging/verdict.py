@@ -1,12 +1,13 @@
 """Judges a measured load by its thresholds. Pure: figures in, verdict out.
 
-A threshold can only be judged where the load was really there. So each judged stage is asked first whether the generator kept up with the plan: whether it
-produced what was due, in time. Where it did not, latencies say more of the generator than of what was tested: failing there is no failure, and passing no
-pass, the verdict is "no verdict". Whoever sets a threshold on what is produced (produced_rate, produced_per_s) or on how late it is (lateness_*, produced_*)
-judges the generator by it; it then stands for that half of the rule, and failing it is a failure.
+A threshold can only be judged where the load was really there. So each judged stage is asked first whether the
+generator kept up with the plan: whether it produced what was due, in time. Where it did not, latencies say more of the
+generator than of what was tested: failing there is no failure, and passing no pass, the verdict is "no verdict".
+Whoever sets a threshold on what is produced (produced_rate, produced_per_s) or on how late it is (lateness_*,
+produced_*) judges the generator by it; it then stands for that half of the rule, and failing it is a failure.
 
-Nothing can be said either of a stage in which there was no position, for a threshold without a sample does not hold, and of a run that was ended before its
-time: its checks say how things stood until then.
+Nothing can be said either of a stage in which there was no position, for a threshold without a sample does not hold,
+and of a run that was ended before its time: its checks say how things stood until then.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.judging.bound import Bound, chain_bound, generator_bound
-from engine.judging.checks import Check, JudgedStage, empty_checks, empty_stages, judged_stages, run_checks, segment_of, stage_checks
+from engine.judging.checks import (
+    Check,
+    JudgedStage,
+    empty_checks,
+    empty_stages,
+    judged_stages,
+    run_checks,
+    segment_of,
+    stage_checks,
+)
 from engine.judging.figures import MeasuredLoad
 from engine.latency.meter import Segment
 from engine.scenario.thresholds import LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
@@ -70,14 +80,22 @@ class Verdict:
         return tuple(check for check in self.checks if not check.holds)
 
 
-def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = False, interrupted: bool = False, settle_s: float = SETTLE_S) -> Verdict:
+def judge(
+    load: MeasuredLoad,
+    thresholds: Thresholds | None,
+    *,
+    running: bool = False,
+    interrupted: bool = False,
+    settle_s: float = SETTLE_S,
+) -> Verdict:
     """Return the verdict.
 
     Parameters
     ----------
-    running : the run goes on, and more is to be told: the seconds younger than `settle_s`, stages of less than 5 s, windows that are not full, and what may
-        still arrive are not judged yet. What fails in a window has failed for good; over a stage it may still recover, for a later look sees more of it, so
-        who ends a run at its first failure and wants a stage to have its whole time sets a window.
+    running : the run goes on, and more is to be told: the seconds younger than `settle_s`, stages of less than 5 s,
+        windows that are not full, and what may still arrive are not judged yet. What fails in a window has failed for
+        good; over a stage it may still recover, for a later look sees more of it, so who ends a run at its first
+        failure and wants a stage to have its whole time sets a window.
     interrupted : the run was ended before its time.
     """
     thresholds = thresholds or Thresholds()
@@ -87,17 +105,33 @@ def judge(load: MeasuredLoad, thresholds: Thresholds | None, *, running: bool = 
     of_stages = (*stage_checks(load, thresholds, judged, running=running), *empty_checks(thresholds, empty))
     checks = (*of_stages, *run_checks(load, thresholds, running=running))
     slow = dict(_slow(load, thresholds, judged))
-    failed = [check for check in checks if not check.holds and check.stage not in empty and (check.stage not in slow or _is_of_generator(check))]
+    failed = [
+        check
+        for check in checks
+        if not check.holds and check.stage not in empty and (check.stage not in slow or _is_of_generator(check))
+    ]
     has_nothing = not judged and not running
     is_open = bool(slow or empty or has_nothing)
-    outcome = Outcome.NO_VERDICT if interrupted else Outcome.FAILED if failed else Outcome.NO_VERDICT if is_open else Outcome.PASSED
+    outcome = (
+        Outcome.NO_VERDICT
+        if interrupted
+        else Outcome.FAILED
+        if failed
+        else Outcome.NO_VERDICT
+        if is_open
+        else Outcome.PASSED
+    )
     bound, figures = _bound(load, slow, failed)
     said = ["the run was ended before its time"] if interrupted else []
     said += [*slow.values(), *(_told(check) for check in failed), *empty.values()]
     if has_nothing and not empty:
         said.append("the run ended before anything that is judged was measured")
     if not (failed or is_open):
-        held = ("every threshold holds" if checks else "the generator kept up; no threshold is set") if judged else "nothing to judge yet"
+        held = (
+            ("every threshold holds" if checks else "the generator kept up; no threshold is set")
+            if judged
+            else "nothing to judge yet"
+        )
         said.append(f"until then {held}" if interrupted else held)
     why = "; ".join([*said, *([figures] if figures else [])])
     return Verdict(outcome, checks, tuple(slow), bound, why, tuple(empty), interrupted)
@@ -113,7 +147,11 @@ def _slow(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedSta
     for stage in judged:
         limits = thresholds.of_stage(stage.name)
         said = []
-        if load.is_plan_exact and not limits.keys() & {PRODUCED_RATE, PRODUCED_PER_S} and (short := _shortage(stage.produced, stage.planned)):
+        if (
+            load.is_plan_exact
+            and not limits.keys() & {PRODUCED_RATE, PRODUCED_PER_S}
+            and (short := _shortage(stage.produced, stage.planned))
+        ):
             said.append(short)
         if not any(_is_lateness(name) for name in limits):
             late_ms = stage.percentile_ms(Segment.PRODUCED, 99.0)

@@ -57,7 +57,11 @@ class WorkerLog:
         first_ms, last_ms = self._told[0].at_ms, self._told[-1].at_ms
         recent = list(_since(self._gauged, last_ms - WINDOW_S * 1000.0))
         newest = self._gauged[-1].gauges if self._gauged else {}
-        cpu_s = newest["cpuS"] - self._gauged[0].gauges["cpuS"] if "cpuS" in newest and "cpuS" in self._gauged[0].gauges else None
+        cpu_s = (
+            newest["cpuS"] - self._gauged[0].gauges["cpuS"]
+            if "cpuS" in newest and "cpuS" in self._gauged[0].gauges
+            else None
+        )
         return WorkerLoad(
             worker=self.worker,
             part=self.part,
@@ -89,7 +93,11 @@ class WorkerLog:
         paused = 0.0
         if "paused" in last.gauges:
             paused = sum(one.gauges.get("paused", 0.0) > 0 for one in self._gauged[begin:end]) / (end - begin)
-        growth = {name: last.gauges[name] - first.gauges[name] for name in _GROWING if name in first.gauges and name in last.gauges}
+        growth = {
+            name: last.gauges[name] - first.gauges[name]
+            for name in _GROWING
+            if name in first.gauges and name in last.gauges
+        }
         return WorkerUse(self.worker, self.part, _shares(last, first), paused, growth)
 
 
@@ -105,4 +113,8 @@ def _shares(last: Told, first: Told) -> dict[str, float]:
     """Return what share of the time between two messages was spent on what, by the gauges that are seconds."""
     wall_s = (last.at_ms - first.at_ms) / 1000.0
     spent = [name for name in last.gauges if len(name) > 1 and name.endswith(_SPENT) and name in first.gauges]
-    return {name.removesuffix(_SPENT): (last.gauges[name] - first.gauges[name]) / wall_s for name in spent} if wall_s > 0 else {}
+    return (
+        {name.removesuffix(_SPENT): (last.gauges[name] - first.gauges[name]) / wall_s for name in spent}
+        if wall_s > 0
+        else {}
+    )

@@ -1,8 +1,10 @@
 """Latencies as counts: an HdrHistogram whose counts are one numpy array.
 
-Buckets and percentiles are those of the hdrhistogram package (Gil Tene's HdrHistogram, https://github.com/HdrHistogram): values from 1 µs to 1 h with three
-significant digits. Values are counted by the array instead of one by one, and histograms of different workers are merged by adding their counts, so the
-merged percentiles are exactly those that one histogram of all values would give. The encoded form is the package's own and any HdrHistogram reader takes it.
+Buckets and percentiles are those of the hdrhistogram package (Gil Tene's HdrHistogram,
+https://github.com/HdrHistogram): values from 1 µs to 1 h with three significant digits. Values are counted by the array
+instead of one by one, and histograms of different workers are merged by adding their counts, so the merged percentiles
+are exactly those that one histogram of all values would give. The encoded form is the package's own and any
+HdrHistogram reader takes it.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ _LENGTH = HdrHistogram(LOWEST_US, HIGHEST_US, DIGITS).counts_len
 class Histogram:
     """Counts of latencies, µs.
 
-    Values below zero count as 0 and values above `HIGHEST_US` as `HIGHEST_US`: a clock that steps back, or an hour's delay, must not vanish from the count.
+    Values below zero count as 0 and values above `HIGHEST_US` as `HIGHEST_US`: a clock that steps back, or an hour's
+    delay, must not vanish from the count.
 
     Attributes
     ----------
@@ -127,11 +130,15 @@ class Histogram:
         try:
             found = HdrHistogram.decode(text)
         except Exception as error:  # noqa: BLE001 - the package raises whatever base64, zlib and ctypes raise
-            raise InvalidInput(f"not an encoded histogram: {type(error).__name__}: {error}; found {text[:40]!r}") from None
+            raise InvalidInput(
+                f"not an encoded histogram: {type(error).__name__}: {error}; found {text[:40]!r}"
+            ) from None
         _let_go(found)
         shape = (found.lowest_trackable_value, found.highest_trackable_value, found.significant_figures)
         if shape != (LOWEST_US, HIGHEST_US, DIGITS):
-            raise InvalidInput(f"a histogram must have the range {LOWEST_US} to {HIGHEST_US} and {DIGITS} digits, found {shape}")
+            raise InvalidInput(
+                f"a histogram must have the range {LOWEST_US} to {HIGHEST_US} and {DIGITS} digits, found {shape}"
+            )
         stored = np.ctypeslib.as_array(found.counts).astype(np.int64)
         counts = np.zeros(_LENGTH, np.int64)
         counts[: len(stored)] = stored[:_LENGTH]

@@ -1,7 +1,8 @@
 """What one worker measures of positions on their way: latencies by segment of the way, by run, by the second in which they were due.
 
-Every latency is counted from the instant at which the position was due, never from when some earlier part had it ready: a part that falls behind shows in
-every segment after it, and nothing hides in a queue. Who knows a run's stages puts the seconds into them later; a worker need not.
+Every latency is counted from the instant at which the position was due, never from when some earlier part had it ready:
+a part that falls behind shows in every segment after it, and nothing hides in a queue. Who knows a run's stages puts
+the seconds into them later; a worker need not.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ MAX_SECONDS = 120
 class Segment(StrEnum):
     """Where on its way a position is measured.
 
-    produced: handed to the producer. acked: acknowledged by Kafka. consumed: read by a sink. pushed: on the live map, ready for its viewers. stored: in the
-    state store. indexed: in the history store. viewed: at a simulated viewer.
+    produced: handed to the producer. acked: acknowledged by Kafka. consumed: read by a sink. pushed: on the live map,
+    ready for its viewers. stored: in the state store. indexed: in the history store. viewed: at a simulated viewer.
     """
 
     PRODUCED = "produced"
@@ -71,13 +72,16 @@ class Meter:
         self._lock = threading.Lock()
         self._histograms: dict[tuple[str, int], dict[Segment, Histogram]] = {}
 
-    def measure(self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Integers | None = None) -> None:
+    def measure(
+        self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Integers | None = None
+    ) -> None:
         """Count how late some positions are.
 
         Parameters
         ----------
         due_ms : when each was due, wall epoch ms, (n,).
-        now_ms : the wall clock, epoch ms; one for all or one for each. What seems early, by clocks that differ, counts as 0.
+        now_ms : the wall clock, epoch ms; one for all or one for each. What seems early, by clocks that differ, counts
+            as 0.
         times : how many positions were due at each instant, (n,); 1 if absent.
         """
         if not len(due_ms):

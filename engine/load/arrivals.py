@@ -1,7 +1,7 @@
 """Arrivals: the instants at which deliveries are asked for, one after the other without end. Pure and seeded, and the same however far they are read.
 
-A process of unit intensity (equal distances, or exponential gaps) is mapped through the inverse of the integrated intensity, which is exact for any
-intensity in steps: Çinlar, Introduction to Stochastic Processes, 1975, 4.7.
+A process of unit intensity (equal distances, or exponential gaps) is mapped through the inverse of the integrated
+intensity, which is exact for any intensity in steps: Çinlar, Introduction to Stochastic Processes, 1975, 4.7.
 """
 
 from __future__ import annotations

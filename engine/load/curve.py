@@ -1,7 +1,7 @@
 """The fleet's size over time: a piecewise straight curve, and which driver is on the road when.
 
-Driver number i is on the road while the curve is above i + ½, so the size is the curve rounded to whole drivers, and a ramp from 0 to n over T holds
-n·T/2 driver-seconds exactly. A driver may be on the road several times.
+Driver number i is on the road while the curve is above i + ½, so the size is the curve rounded to whole drivers, and a
+ramp from 0 to n over T holds n·T/2 driver-seconds exactly. A driver may be on the road several times.
 """
 
 from __future__ import annotations
@@ -98,13 +98,18 @@ class FleetCurve:
     def most_in(self, begin_ms: int, end_ms: int) -> int:
         """Return the greatest number of drivers on the road at once in ``[begin_ms, end_ms)``."""
         inside = [(piece, max(piece.begin_ms, begin_ms), min(piece.end_ms, end_ms)) for piece in self.segments]
-        return max((_whole(max(piece.value(low), piece.value(high))) for piece, low, high in inside if low < high), default=0)
+        return max(
+            (_whole(max(piece.value(low), piece.value(high))) for piece, low, high in inside if low < high), default=0
+        )
 
     def driver_seconds(self, begin_ms: int = 0, end_ms: int | None = None) -> float:
         """Return the integral of the curve: how long all drivers together are on the road, in ``[begin_ms, end_ms)``."""
         upto_ms = self.end_ms if end_ms is None else end_ms
         inside = [(piece, max(piece.begin_ms, begin_ms), min(piece.end_ms, upto_ms)) for piece in self.segments]
-        return sum((piece.value(low) + piece.value(high)) / 2 * (high - low) for piece, low, high in inside if low < high) / 1000.0
+        return (
+            sum((piece.value(low) + piece.value(high)) / 2 * (high - low) for piece, low, high in inside if low < high)
+            / 1000.0
+        )
 
 
 def _whole(value: float) -> int:

@@ -1,7 +1,8 @@
 """The message contract: what travels on Kafka, and nothing about how it travels.
 
-Facts are past tense and flow right (engine -> actors -> Kafka -> api); requests are imperative and flow left, as messages only. Standard library and
-numpy only. `position` is ``[lat, lng]``, as the ancestor wrote it. Unknown fields are ignored, so old readers survive new writers.
+Facts are past tense and flow right (engine -> actors -> Kafka -> api); requests are imperative and flow left, as
+messages only. Standard library and numpy only. `position` is ``[lat, lng]``, as the ancestor wrote it. Unknown fields
+are ignored, so old readers survive new writers.
 
     topic                  key         message
     route.new-direction    routeId     StartDelivery       request

@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import ClassVar
 
 from engine.errors import MessageError, shown
-from engine.messages.checks import LAST_MS, check_text, checked_id, checked_number, optional_id, optional_ms, optional_number
+from engine.messages.checks import (
+    LAST_MS,
+    check_text,
+    checked_id,
+    checked_number,
+    optional_id,
+    optional_ms,
+    optional_number,
+)
 from engine.messages.message import Message, camel
 from engine.messages.topics import Topic
 
@@ -27,8 +35,12 @@ class EventKind(StrEnum):
 
 
 _KINDS = frozenset(kind.value for kind in EventKind)
-_EVENT_IDS = tuple((name, camel(name)) for name in ("delivery_id", "run_id", "route_id", "client_id", "driver_id", "vehicle"))
-_EVENT_NUMBERS = tuple((name, camel(name)) for name in ("seq", "event_time", "planned_arrival", "positions", "stop", "from_seq", "to_seq"))
+_EVENT_IDS = tuple(
+    (name, camel(name)) for name in ("delivery_id", "run_id", "route_id", "client_id", "driver_id", "vehicle")
+)
+_EVENT_NUMBERS = tuple(
+    (name, camel(name)) for name in ("seq", "event_time", "planned_arrival", "positions", "stop", "from_seq", "to_seq")
+)
 
 
 FINAL_KINDS = frozenset({EventKind.DELIVERED, EventKind.CANCELLED, EventKind.SUSPENDED, EventKind.REJECTED})
@@ -50,8 +62,10 @@ class DeliveryEvent(Message):
     positions : with a final kind: how many positions the delivery has in all, seq 0 to positions - 1.
     stop : with ``arrived_at_stop``: number of the stop on the route, from 0.
     reason : with ``rejected``: why.
-    fault : with ``fault``: what was done on purpose to the delivery's positions, a name of `engine.delivery.faults.FaultKind`.
-    from_seq, to_seq : with ``fault``: the positions that it was done to, both included; the delivery may end before `to_seq`.
+    fault : with ``fault``: what was done on purpose to the delivery's positions, a name of
+        `engine.delivery.faults.FaultKind`.
+    from_seq, to_seq : with ``fault``: the positions that it was done to, both included; the delivery may end before
+        `to_seq`.
     """
 
     TOPIC: ClassVar[Topic] = Topic.DELIVERY_EVENT

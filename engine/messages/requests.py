@@ -95,7 +95,9 @@ class ControlRun(Message):
         optional_id(self.delivery_id, "deliveryId")
         optional_number(self.time_scale, "timeScale", 0.01, 1000)
         if (self.action == ControlAction.SCALE) != (self.time_scale is not None):
-            raise MessageError(f'timeScale goes with action "scale" and only with it, found action {shown(self.action)}')
+            raise MessageError(
+                f'timeScale goes with action "scale" and only with it, found action {shown(self.action)}'
+            )
         if self.action == ControlAction.SCALE and self.delivery_id is not None:
             raise MessageError("the time scale belongs to a run, not to a delivery")
         self._check_fleet()
@@ -111,9 +113,13 @@ class ControlRun(Message):
         given = [name for name in ("drivers", "rate", "stage") if getattr(self, name) is not None]
         if self.action != ControlAction.FLEET:
             if given:
-                raise MessageError(f'{given[0]} goes with action "fleet" and only with it, found action {shown(self.action)}')
+                raise MessageError(
+                    f'{given[0]} goes with action "fleet" and only with it, found action {shown(self.action)}'
+                )
         elif (self.drivers is None) == (self.rate is None):
-            raise MessageError(f'action "fleet" needs either drivers or rate, found {" and ".join(given[:2]) or "neither"}')
+            raise MessageError(
+                f'action "fleet" needs either drivers or rate, found {" and ".join(given[:2]) or "neither"}'
+            )
         elif self.delivery_id is not None:
             raise MessageError("the fleet belongs to a run, not to a delivery")
 

@@ -31,14 +31,15 @@ class RunEvent(Message):
     Attributes
     ----------
     clock : ``[virtual_ms, wall_ms, scale]``, the `engine.motion.clock.RunClock` in force.
-    produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was sent twice counts once, and one that a
-        fault on purpose leaves out counts too. They may fall for a moment when a driver actor has died, by what it had under way.
+    produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was
+        sent twice counts once, and one that a fault on purpose leaves out counts too. They may fall for a moment when a
+        driver actor has died, by what it had under way.
     failed : positions that Kafka refused for good, since the run began.
     active : deliveries on the road.
     actors : driver actors alive.
     lateness_p99_ms : over the last second: wall time of producing minus wall time at which a position was due.
-    stages : ``[[name, from_ms, to_ms], ...]`` in virtual epoch ms, without a gap, so that whoever measures knows to which a position belongs; `to_ms` of the
-        last one is None in an endless run. Absent until the run has begun.
+    stages : ``[[name, from_ms, to_ms], ...]`` in virtual epoch ms, without a gap, so that whoever measures knows to
+        which a position belongs; `to_ms` of the last one is None in an endless run. Absent until the run has begun.
     """
 
     TOPIC: ClassVar[Topic] = Topic.RUN_EVENT
@@ -67,7 +68,17 @@ class RunEvent(Message):
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise MessageError(f"seed must be a whole number, found {shown(self.seed)}")
         optional_number(self.lateness_p99_ms, "latenessP99Ms")
-        for name in ("seq", "event_time", "sample_period_ms", "drivers", "active", "actors", "produced", "acked", "failed"):
+        for name in (
+            "seq",
+            "event_time",
+            "sample_period_ms",
+            "drivers",
+            "active",
+            "actors",
+            "produced",
+            "acked",
+            "failed",
+        ):
             object.__setattr__(self, name, optional_ms(getattr(self, name), camel(name)))
         if not isinstance(self.clock, list) or len(self.clock) != 3:
             raise MessageError(f"clock must be [virtual_ms, wall_ms, scale], found {shown(self.clock)}")
@@ -115,7 +126,8 @@ class RunMetrics(Message):
     seq : of the worker's messages, from 0.
     told_ms : wall epoch ms.
     due_s : wall epoch second in which the positions were due that the histograms speak of; absent without any.
-    histograms : by segment (`engine.latency.meter.Segment`): latencies from due, µs, as an encoded HdrHistogram (`engine.latency.histogram`).
+    histograms : by segment (`engine.latency.meter.Segment`): latencies from due, µs, as an encoded HdrHistogram
+        (`engine.latency.histogram`).
     gauges : how the worker stands, by name; sums run since its start.
     """
 

@@ -1,12 +1,16 @@
 """Motion: from a road and a class of vehicle to a plan. No driver, no clock, no chance.
 
-1. Every point of the road gets a greatest speed: the limits of its segments, the vehicle's own, what a turn allows, and 0 at both ends and at stops.
-2. One pass forwards holds the acceleration, one backwards the braking. On v² both are straight lines in distance, so a pass is a running minimum.
-3. In a segment the vehicle accelerates, cruises and brakes. Where it changes speed the curve is replaced by chords of at most `CHORD_S`, whose ends lie
-   exactly on it; a chord's speed is the mean of its ends, so no limit is broken, and a place is wrong by at most a·CHORD_S²/8, some decimetres.
+1. Every point of the road gets a greatest speed: the limits of its segments, the vehicle's own, what a turn allows, and
+   0 at both ends and at stops.
+2. One pass forwards holds the acceleration, one backwards the braking. On v² both are straight lines in distance, so a
+   pass is a running minimum.
+3. In a segment the vehicle accelerates, cruises and brakes. Where it changes speed the curve is replaced by chords of
+   at most `CHORD_S`, whose ends lie exactly on it; a chord's speed is the mean of its ends, so no limit is broken, and
+   a place is wrong by at most a·CHORD_S²/8, some decimetres.
 
-All values of a plan depend on its route and vehicle alone, bit for bit, whatever else is built with it: every step is elementwise, the running minima run
-plan by plan, and times are added up as integers (ticks of 2⁻²⁰ s, always rounded up, so that rounding never makes a vehicle faster).
+All values of a plan depend on its route and vehicle alone, bit for bit, whatever else is built with it: every step is
+elementwise, the running minima run plan by plan, and times are added up as integers (ticks of 2⁻²⁰ s, always rounded
+up, so that rounding never makes a vehicle faster).
 """
 
 from __future__ import annotations
@@ -52,7 +56,9 @@ def build_plans(routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]]) -
     return PlanTable.concat(_build(_Road.of(routes, chunk)) for chunk in _chunks(routes, pairs))
 
 
-def _chunks(routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]]) -> Iterator[Sequence[tuple[int, VehicleClass]]]:
+def _chunks(
+    routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]]
+) -> Iterator[Sequence[tuple[int, VehicleClass]]]:
     sizes = np.diff(routes.offsets)
     begin, points = 0, 0
     for end, (route, _) in enumerate(pairs):
@@ -68,7 +74,8 @@ def _chunks(routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]]) -> It
 class _Road:
     """The roads of P plans, point by point, M points in all, stops among them.
 
-    Every array is (M,) but `offsets` (P+1,). At the last point of a plan `limit_mps` and `bearing_deg` are those of its last segment, `length_m` is 0.
+    Every array is (M,) but `offsets` (P+1,). At the last point of a plan `limit_mps` and `bearing_deg` are those of its
+    last segment, `length_m` is 0.
     """
 
     offsets: Indices
@@ -124,7 +131,16 @@ def _points_of(routes: RouteTable, i: int) -> tuple[Floats, Indices]:
     """Return the points of a route, (6, n): latitude, longitude, metres, limit, bearing, dwell; and which point each stop is at."""
     of = slice(int(routes.offsets[i]), int(routes.offsets[i + 1]))
     at = routes.cumulative_m[of]
-    points = np.array([routes.lat_deg[of], routes.lng_deg[of], at, routes.limit_mps[of], routes.bearing_deg[of], np.full(at.size, np.nan)])
+    points = np.array(
+        [
+            routes.lat_deg[of],
+            routes.lng_deg[of],
+            at,
+            routes.limit_mps[of],
+            routes.bearing_deg[of],
+            np.full(at.size, np.nan),
+        ]
+    )
     stops = routes.stops[i]
     if not stops:
         return points, np.empty(0, dtype=np.int64)
@@ -170,7 +186,8 @@ def _speeds_squared(road: _Road) -> Floats:
 
 
 def _build(road: _Road) -> PlanTable:
-    # 1. The greatest speed inside each segment, and where accelerating ends and braking begins, in metres from the segment's beginning.
+    # 1. The greatest speed inside each segment, and where accelerating ends and braking begins, in metres from the
+    #    segment's beginning.
     v0_sq = _speeds_squared(road)
     v1_sq = np.where(road.last, 0.0, _following(v0_sq))
     a, b, length = road.acceleration, road.braking, road.length_m
@@ -180,9 +197,13 @@ def _build(road: _Road) -> PlanTable:
     risen = np.where(rising < _SNAP_M, 0.0, np.minimum(rising, length))
     falls = np.where(falling < _SNAP_M, length, np.maximum(length - falling, risen))
     short = falls - risen < _SNAP_M
-    risen, falls = np.where(short & (risen > 0), falls, risen), np.where(short & (risen == 0) & (falls < length), 0.0, falls)
+    risen, falls = (
+        np.where(short & (risen > 0), falls, risen),
+        np.where(short & (risen == 0) & (falls < length), 0.0, falls),
+    )
 
-    # 2. Each point begins up to five phases: standing, accelerating, cruising, braking, and at the end standing for ever. A phase is cut into `parts`
+    # 2. Each point begins up to five phases: standing, accelerating, cruising, braking, and at the end standing for
+    #    ever. A phase is cut into `parts`
     #    chords; it leads from `start` to `end` metres after the point and from speed `u` to speed `w`.
     v0, v1, peak, zero = np.sqrt(v0_sq), np.sqrt(v1_sq), np.sqrt(peak_sq), np.zeros(length.size)
     parts = np.column_stack(
@@ -217,11 +238,21 @@ def _build(road: _Road) -> PlanTable:
     begun = np.cumsum(ticks) - ticks
     begun -= np.repeat(begun[offsets[:-1]], np.diff(offsets))
     t0 = begun / _TICKS_PER_S
-    return _table(road, offsets, point, stands, x, at, t0, np.where(final, np.inf, (begun + ticks) / _TICKS_PER_S), travelled)
+    return _table(
+        road, offsets, point, stands, x, at, t0, np.where(final, np.inf, (begun + ticks) / _TICKS_PER_S), travelled
+    )
 
 
 def _table(
-    road: _Road, offsets: Indices, point: Indices, stands: npt.NDArray[np.bool_], x: Floats, at: Floats, t0: Floats, t_end: Floats, travelled: Floats
+    road: _Road,
+    offsets: Indices,
+    point: Indices,
+    stands: npt.NDArray[np.bool_],
+    x: Floats,
+    at: Floats,
+    t0: Floats,
+    t_end: Floats,
+    travelled: Floats,
 ) -> PlanTable:
     length = np.where(road.last, 1.0, road.length_m)
     lat_per_m = np.where(road.last, 0.0, _following(road.lat_deg) - road.lat_deg) / length

@@ -16,8 +16,14 @@ class Columns:
 
     def __init__(self, dtypes: Mapping[str, npt.DTypeLike | tuple[npt.DTypeLike, tuple[int, ...]]]) -> None:
         """Make n = 0 rows; a dtype may be given with the shape of one row, as in ``("f8", (8,))``."""
-        self._room = {name: np.empty(0, dtype=np.dtype(dtype)) for name, dtype in dtypes.items() if not isinstance(dtype, tuple)}
-        self._room |= {name: np.empty((0, *dtype[1]), dtype=np.dtype(dtype[0])) for name, dtype in dtypes.items() if isinstance(dtype, tuple)}
+        self._room = {
+            name: np.empty(0, dtype=np.dtype(dtype)) for name, dtype in dtypes.items() if not isinstance(dtype, tuple)
+        }
+        self._room |= {
+            name: np.empty((0, *dtype[1]), dtype=np.dtype(dtype[0]))
+            for name, dtype in dtypes.items()
+            if isinstance(dtype, tuple)
+        }
         self._views = dict(self._room)
         self._length = 0
 

@@ -73,7 +73,13 @@ class PlanBook:
 
     def _append(self, table: PlanTable) -> None:
         self._plans.append(
-            {"end": table.offsets[1:] + len(self._pieces), "duration_s": table.duration_s, "length_m": table.length_m, "wraps": table.wraps}, len(table)
+            {
+                "end": table.offsets[1:] + len(self._pieces),
+                "duration_s": table.duration_s,
+                "length_m": table.length_m,
+                "wraps": table.wraps,
+            },
+            len(table),
         )
         self._pieces.append({"pieces": table.pieces, "t_end_s": table.t_end_s}, len(table.pieces))
         self._stops += table.stops

@@ -1,7 +1,7 @@
 """Plans: time-distance curves in straight pieces, many as one table. It knows how to keep them and to find a piece, not how they come about.
 
-A plan is the trip along one route by one class of vehicle at pace 1. In a piece latitude, longitude and distance are affine in time, so that the place at
-any instant is ``A + B·t``.
+A plan is the trip along one route by one class of vehicle at pace 1. In a piece latitude, longitude and distance are
+affine in time, so that the place at any instant is ``A + B·t``.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class PlanTable:
     Attributes
     ----------
     offsets : int64 (P+1,).
-    pieces : float64 (N, 8): second of the plan, metres, latitude and longitude at the beginning; m/s and degrees per second; bearing in degrees.
-        In a plan seconds rise strictly from 0 and metres never fall.
+    pieces : float64 (N, 8): second of the plan, metres, latitude and longitude at the beginning; m/s and degrees per
+        second; bearing in degrees. In a plan seconds rise strictly from 0 and metres never fall.
     t_end_s : float64 (N,), when the piece ends and the next begins; infinite for the last of a plan.
     duration_s, length_m : float64 (P,).
     wraps : bool (P,), longitudes leave [-180, 180] because the route crosses the antimeridian.
@@ -97,7 +97,8 @@ class PlanTable:
         ----------
         plan : (n,), which plan.
         t_s : (n,), seconds of the plan, >= 0.
-        hint : (n,), a piece of the same plan; the nearer it is before the answer, the faster the search, and the answer does not depend on it.
+        hint : (n,), a piece of the same plan; the nearer it is before the answer, the faster the search, and the answer
+            does not depend on it.
         """
         found = hint.copy()
         behind = np.flatnonzero(t_s >= self.t_end_s[found])

@@ -1,7 +1,7 @@
 """Traces: recorded drives as load. A trace is a road with the instants at which it was driven, so its plan is the recording, linear between two fixes.
 
-A clone is a drive that is statistically like a trace: the same turns, stops and speeds in another place, another direction, mirrored or not, at a slightly
-other pace. No files here (`engine.demand.trace_files`).
+A clone is a drive that is statistically like a trace: the same turns, stops and speeds in another place, another
+direction, mirrored or not, at a slightly other pace. No files here (`engine.demand.trace_files`).
 """
 
 from __future__ import annotations
@@ -78,8 +78,21 @@ class Trace(Route):
         speed = np.diff(fix_m) / np.diff(time)
         if speed.max() > BOUNDS["speed"][1]:
             bad = int(speed.argmax())
-            raise InvalidRoute(f"trace {id} fix {bad + 1}: {speed[bad]:.1f} m/s from the fix before, a record tells at most {BOUNDS['speed'][1]} m/s")
-        words = (road.id, road.title, road.lat_deg, road.lng_deg, road.limit_mps, road.stops, road.source, road.given, road.cumulative_m, road.bearing_deg)
+            raise InvalidRoute(
+                f"trace {id} fix {bad + 1}: {speed[bad]:.1f} m/s from the fix before, a record tells at most {BOUNDS['speed'][1]} m/s"
+            )
+        words = (
+            road.id,
+            road.title,
+            road.lat_deg,
+            road.lng_deg,
+            road.limit_mps,
+            road.stops,
+            road.source,
+            road.given,
+            road.cumulative_m,
+            road.bearing_deg,
+        )
         return cls(*words, time - time[0], fix_m, float(time[0]))
 
     @property
@@ -90,7 +103,11 @@ class Trace(Route):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
             return NotImplemented
-        same = self.begun_s == other.begun_s and np.array_equal(self.fix_s, other.fix_s) and np.array_equal(self.fix_m, other.fix_m)
+        same = (
+            self.begun_s == other.begun_s
+            and np.array_equal(self.fix_s, other.fix_s)
+            and np.array_equal(self.fix_m, other.fix_m)
+        )
         return same and Route.__eq__(self, other) is True
 
     def __hash__(self) -> int:
@@ -99,7 +116,9 @@ class Trace(Route):
 
 def trace_plan(trace: Trace) -> PlanTable:
     """Return the plan that drives a trace as it was recorded: linear in time from fix to fix."""
-    between = trace.cumulative_m[~trace.given]  # points of the road that are no fixes: the way bends there, the speed does not change
+    between = trace.cumulative_m[
+        ~trace.given
+    ]  # points of the road that are no fixes: the way bends there, the speed does not change
     t = np.concatenate((trace.fix_s, np.interp(between, trace.fix_m, trace.fix_s)))
     d = np.concatenate((trace.fix_m, between))
     order = np.lexsort((d, t))
@@ -136,7 +155,9 @@ def clone(trace: Trace, number: int, seed: int, *, offset_m: float, retime: floa
     offset_m : its first point lies within so much of the trace's; evenly over that disc.
     retime : its times are stretched by a factor from 1 - retime to 1 + retime, but it stays slow enough to be told.
     """
-    angle, mirror, radius, bearing, factor = (seeded_unit(seed, "clone", trace.id, str(number), word) for word in ("turn", "mirror", "far", "where", "time"))
+    angle, mirror, radius, bearing, factor = (
+        seeded_unit(seed, "clone", trace.id, str(number), word) for word in ("turn", "mirror", "far", "where", "time")
+    )
     lat, lng = trace.lat_deg[trace.given], trace.lng_deg[trace.given]
     x, y = (lng - lng[0]) * np.cos(np.radians((lat + lat[0]) / 2)), lat - lat[0]
     x = -x if mirror < 0.5 else x
@@ -151,10 +172,18 @@ def clone(trace: Trace, number: int, seed: int, *, offset_m: float, retime: floa
     stretch = max(1.0 - retime + 2.0 * retime * factor, fastest / (0.98 * BOUNDS["speed"][1]))
     wrapped = (new_lng[point] + 180.0) % 360.0 - 180.0
     return Trace.from_fixes(
-        f"{trace.id}-c{number}", trace.title, trace.begun_s + trace.fix_s * stretch, np.clip(new_lat, -89.9, 89.9)[point], wrapped, source=trace.source
+        f"{trace.id}-c{number}",
+        trace.title,
+        trace.begun_s + trace.fix_s * stretch,
+        np.clip(new_lat, -89.9, 89.9)[point],
+        wrapped,
+        source=trace.source,
     )
 
 
 def with_clones(traces: Sequence[Trace], clones: int, seed: int, *, offset_m: float, retime: float) -> list[Trace]:
     """Return traces and so many clones of each, in this order: all traces, then all first clones, and so on."""
-    return [*traces, *(clone(trace, number, seed, offset_m=offset_m, retime=retime) for number in range(clones) for trace in traces)]
+    return [
+        *traces,
+        *(clone(trace, number, seed, offset_m=offset_m, retime=retime) for number in range(clones) for trace in traces),
+    ]

@@ -40,7 +40,9 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
             unpacked = sum(entry.file_size for entry in archive.infolist())
             if unpacked > _LIMIT_BYTES:
                 raise RouteFileError(str(path), "content", f"unpacks to {unpacked} bytes, at most {_LIMIT_BYTES}")
-            return {entry.filename.removesuffix(".npy"): _read_array(archive.read(entry)) for entry in archive.infolist()}
+            return {
+                entry.filename.removesuffix(".npy"): _read_array(archive.read(entry)) for entry in archive.infolist()
+            }
     except FileNotFoundError:
         raise RouteFileError(str(path), "file", "not found") from None
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, NotImplementedError) as error:

@@ -1,11 +1,13 @@
 """Names that the columns of a table go by, for routes and traces alike, and which column of a header is what. It knows headers and cells, no file.
 
-Names are compared without regard to case, blanks, underscores and hyphens: ``TrackID``, ``track_id`` and ``Track Id`` are one.
+Names are compared without regard to case, blanks, underscores and hyphens: ``TrackID``, ``track_id`` and ``Track Id``
+are one.
 
 Which rows are of one track, the first of these that a table has:
 
-1. An id of a drive (`TRACKS`) together with an id of a mover (`MOVERS`), because drives may be counted anew for each mover; or the one of them that there
-   is. Of several names in a list the first counts, the finer one: a route may have several trips, and no two tracks may become one.
+1. An id of a drive (`TRACKS`) together with an id of a mover (`MOVERS`), because drives may be counted anew for each
+   mover; or the one of them that there is. Of several names in a list the first counts, the finer one: a route may have
+   several trips, and no two tracks may become one.
 2. A word that is less sure to be an id (`WORDS`): ``track`` may be a heading, ``vehicle`` a class.
 3. A column ``id``, unless no value stands in it twice: then it is the number of the row.
 """
@@ -19,17 +21,59 @@ from itertools import compress
 LATITUDE = ("lat", "latitude", "latdeg", "shapeptlat", "y")
 LONGITUDE = ("lng", "lon", "long", "longitude", "lngdeg", "londeg", "shapeptlon", "x")
 
-_TIMES = ("time", "timestamp", "datetime", "fixtime", "gpstime", "eventtime", "recordedat", "devicetime", "servertime", "epoch", "utc", "ts", "t")
+_TIMES = (
+    "time",
+    "timestamp",
+    "datetime",
+    "fixtime",
+    "gpstime",
+    "eventtime",
+    "recordedat",
+    "devicetime",
+    "servertime",
+    "epoch",
+    "utc",
+    "ts",
+    "t",
+)
 _PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-TIME: Mapping[str, float | None] = dict.fromkeys(_TIMES) | {f"{word}{unit}": n for word in ("time", "timestamp", "epoch") for unit, n in _PER_S.items()}
+TIME: Mapping[str, float | None] = dict.fromkeys(_TIMES) | {
+    f"{word}{unit}": n for word in ("time", "timestamp", "epoch") for unit, n in _PER_S.items()
+}
 """Names of times, with the units in a second where the name says the unit: ``time_ms``."""
 
 TRACKS = (
-    *("deliveryid", "trajectoryid", "trajid", "traceid", "trackid", "tripid", "rideid", "journeyid", "tid", "shapeid", "routeid"),
+    *(
+        "deliveryid",
+        "trajectoryid",
+        "trajid",
+        "traceid",
+        "trackid",
+        "tripid",
+        "rideid",
+        "journeyid",
+        "tid",
+        "shapeid",
+        "routeid",
+    ),
     *("trajectory", "traj", "trace", "trip", "ride", "journey", "route"),
 )
 MOVERS = (
-    *("vehicleid", "deviceid", "driverid", "courierid", "riderid", "trackerid", "taxiid", "busid", "userid", "uid", "personid", "agentid", "objectid"),
+    *(
+        "vehicleid",
+        "deviceid",
+        "driverid",
+        "courierid",
+        "riderid",
+        "trackerid",
+        "taxiid",
+        "busid",
+        "userid",
+        "uid",
+        "personid",
+        "agentid",
+        "objectid",
+    ),
     *("imei", "mmsi"),
 )
 WORDS = ("track", "vehicle", "device", "driver", "courier", "rider", "tracker", "taxi", "user", "agent")

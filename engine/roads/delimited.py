@@ -17,7 +17,14 @@ from engine.roads.imported import MAX_LINE_POINTS, MAX_ROUTES, Collector, shown
 from engine.roads.rules import KMH_MPS
 
 _TITLE = ("title", "routetitle", "name", "routename")
-_LIMITS = {"limitmps": 1.0, "speedlimitmps": 1.0, "limitkmh": KMH_MPS, "speedlimitkmh": KMH_MPS, "speedlimit": KMH_MPS, "maxspeed": KMH_MPS}
+_LIMITS = {
+    "limitmps": 1.0,
+    "speedlimitmps": 1.0,
+    "limitkmh": KMH_MPS,
+    "speedlimitkmh": KMH_MPS,
+    "speedlimit": KMH_MPS,
+    "maxspeed": KMH_MPS,
+}
 _SEQUENCE = ("shapeptsequence",)
 
 
@@ -49,8 +56,9 @@ class _Columns:
 def read_csv(text: str, into: Collector) -> None:
     """Read the routes of a table with a header; the points of GTFS are put in the order of their ``shape_pt_sequence``.
 
-    Columns are found by name (`engine.roads.column_names`): latitude and longitude, and if there are such the ids that tell routes apart, a title, and a
-    speed limit from that point on (``limit_mps``, or ``speed_limit``, ``maxspeed`` in km/h). Columns that are not used are noted.
+    Columns are found by name (`engine.roads.column_names`): latitude and longitude, and if there are such the ids that
+    tell routes apart, a title, and a speed limit from that point on (``limit_mps``, or ``speed_limit``, ``maxspeed`` in
+    km/h). Columns that are not used are noted.
     """
     header_line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
     delimiter = _delimiter(header_line)
@@ -59,10 +67,14 @@ def read_csv(text: str, into: Collector) -> None:
     header = Header(cells)
     lat, lng = header.find(LATITUDE), header.find(LONGITUDE)
     if lat is None or lng is None:
-        into.refuse("line 1", f"expected a header with columns for latitude and longitude, found {shown(header_line.strip())}")
+        into.refuse(
+            "line 1", f"expected a header with columns for latitude and longitude, found {shown(header_line.strip())}"
+        )
     track = header.find_track(lambda: (row for _, row in islice(_rows(text, delimiter, into), 1, None)))
     title, limit, sequence = header.find(_TITLE), header.find(_LIMITS), header.find(_SEQUENCE)
-    columns = _Columns(lat, lng, track, title, limit, _LIMITS[header.names[limit]] if limit is not None else 1.0, sequence)
+    columns = _Columns(
+        lat, lng, track, title, limit, _LIMITS[header.names[limit]] if limit is not None else 1.0, sequence
+    )
     if notice := header.notice():
         into.note(f"line {header_place}", notice)
     routes = _grouped(rows, columns, delimiter, into)
@@ -76,7 +88,9 @@ def is_table(first_line: str) -> bool:
     return header.find(LATITUDE) is not None and header.find(LONGITUDE) is not None
 
 
-def _grouped(rows: Iterator[tuple[int, list[str]]], columns: _Columns, delimiter: str, into: Collector) -> dict[TrackKey, _Points]:
+def _grouped(
+    rows: Iterator[tuple[int, list[str]]], columns: _Columns, delimiter: str, into: Collector
+) -> dict[TrackKey, _Points]:
     routes: dict[TrackKey, _Points] = {}
     for line, row in rows:
         try:
@@ -103,7 +117,11 @@ def _grouped(rows: Iterator[tuple[int, list[str]]], columns: _Columns, delimiter
 
 
 def _add(points: _Points, name: str, columns: _Columns, into: Collector) -> None:
-    order = np.argsort(np.array(points.sequence), kind="stable") if columns.sequence is not None else np.arange(len(points.lat))
+    order = (
+        np.argsort(np.array(points.sequence), kind="stable")
+        if columns.sequence is not None
+        else np.arange(len(points.lat))
+    )
     into.add(
         f"route {shown(name)}" if name else "file",
         np.array(points.lat)[order].tolist(),

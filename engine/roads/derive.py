@@ -1,7 +1,7 @@
 """Derives the files in ``engine/data`` from their sources: ``python -m engine.roads.derive EXTRACT.osm.pbf [ROUTES_FOLDER]``.
 
-The extract gives its network's largest strongly connected part; the folder holds the ancestor's ``1.txt``, ``2.txt`` and ``3.txt``, of which damaged
-lines are left out.
+The extract gives its network's largest strongly connected part; the folder holds the ancestor's ``1.txt``, ``2.txt``
+and ``3.txt``, of which damaged lines are left out.
 """
 
 from __future__ import annotations

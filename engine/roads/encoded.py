@@ -18,8 +18,8 @@ def read_polylines(text: str, into: Collector, precision: int | None = None) -> 
 
     Parameters
     ----------
-    precision : 5 or 6; if None, 6 if a line would leave the Earth with 5, and else 5. Within 9 degrees of latitude and 18 of longitude from zero the two
-        cannot be told apart; which one was taken is noted.
+    precision : 5 or 6; if None, 6 if a line would leave the Earth with 5, and else 5. Within 9 degrees of latitude and
+        18 of longitude from zero the two cannot be told apart; which one was taken is noted.
     """
     if precision is None:
         precision = _found_precision(text, into)
@@ -41,9 +41,15 @@ def _found_precision(text: str, into: Collector) -> int:
         except MessageError:
             continue  # it is damaged, and says nothing
         if is_on_earth == [False, True]:
-            into.note("file", f"read with precision 6, because line {number} leaves the Earth with 5; the formats polyline5 and polyline6 say which it is")
+            into.note(
+                "file",
+                f"read with precision 6, because line {number} leaves the Earth with 5; the formats polyline5 and polyline6 say which it is",
+            )
             return 6
-    into.note("file", "read with precision 5, though every line fits 6 as well; the formats polyline5 and polyline6 say which it is")
+    into.note(
+        "file",
+        "read with precision 5, though every line fits 6 as well; the formats polyline5 and polyline6 say which it is",
+    )
     return 5
 
 

@@ -45,7 +45,9 @@ _FORMAT_OF_SUFFIX = {
 _SHAPES = "shapes.txt"
 
 
-def load_routes(path: str | Path | tuple[bytes, str], *, skip_invalid: bool = False, format: str | None = None) -> Imported:  # noqa: A002 - what users call it
+def load_routes(
+    path: str | Path | tuple[bytes, str], *, skip_invalid: bool = False, format: str | None = None
+) -> Imported:  # noqa: A002 - what users call it
     """Return the routes in a file.
 
     Parameters
@@ -56,7 +58,8 @@ def load_routes(path: str | Path | tuple[bytes, str], *, skip_invalid: bool = Fa
 
     Raises
     ------
-    RouteFileError : the file is missing, larger than 256 MiB, of no known format, damaged, or holds no route; says where.
+    RouteFileError : the file is missing, larger than 256 MiB, of no known format, damaged, or holds no route; says
+        where.
     InvalidInput : there is no such format.
     """
     if format is not None and format not in _READERS:

@@ -73,7 +73,10 @@ def _lines(geometry: Any, place: str, into: Collector, depth: int = 0) -> Iterat
     elif kind in ("Point", "MultiPoint", "Polygon", "MultiPolygon"):
         into.left_out(place, f"a {kind} is no route")
     else:
-        into.damaged(place, f"expected a LineString or MultiLineString, found {_brief(kind if isinstance(geometry, dict) else geometry)}")
+        into.damaged(
+            place,
+            f"expected a LineString or MultiLineString, found {_brief(kind if isinstance(geometry, dict) else geometry)}",
+        )
 
 
 def _read_line(coordinates: Any, place: str, name: str, title: str, into: Collector) -> None:
@@ -96,7 +99,12 @@ def _position(position: Any) -> tuple[float, float] | None:
     if not isinstance(position, list) or len(position) < 2:
         return None
     lng, lat = position[0], position[1]
-    if not isinstance(lng, int | float) or not isinstance(lat, int | float) or isinstance(lng, bool) or isinstance(lat, bool):
+    if (
+        not isinstance(lng, int | float)
+        or not isinstance(lat, int | float)
+        or isinstance(lng, bool)
+        or isinstance(lat, bool)
+    ):
         return None
     try:
         return float(lng), float(lat)
@@ -106,7 +114,14 @@ def _position(position: Any) -> tuple[float, float] | None:
 
 def _word(*values: Any) -> str:
     """Return the first value that can be a name."""
-    return next((str(value) for value in values if isinstance(value, str | int) and not isinstance(value, bool) and value != ""), "")
+    return next(
+        (
+            str(value)
+            for value in values
+            if isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+        ),
+        "",
+    )
 
 
 def _brief(value: Any) -> str:

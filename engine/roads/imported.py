@@ -1,7 +1,7 @@
 """What an import gives, and the collector that every format hands its lines to. It knows no format.
 
-Two kinds of things do not become routes. What is *no route* (a place, an area, a single point) is left out and listed. What is *damaged* is refused with its
-place, or with `skip_invalid` left out and listed.
+Two kinds of things do not become routes. What is *no route* (a place, an area, a single point) is left out and listed.
+What is *damaged* is refused with its place, or with `skip_invalid` left out and listed.
 """
 
 from __future__ import annotations
@@ -113,7 +113,14 @@ class Collector:
             self.refuse(place, f"more than {MAX_ROUTES} routes in one file")
         route_id = free_id(id_of(name or self.stem), self.routes, self.name_counts)
         try:
-            route = Route.from_points(route_id, title or name or self.stem, lat[good], lng[good], limit_mps=limit, source=PurePath(self.path).name)
+            route = Route.from_points(
+                route_id,
+                title or name or self.stem,
+                lat[good],
+                lng[good],
+                limit_mps=limit,
+                source=PurePath(self.path).name,
+            )
         except InvalidRoute as error:
             reason = str(error).removeprefix(f"route {route_id} ")
             if "distinct points" in reason:
@@ -140,7 +147,9 @@ class Collector:
             self.skipped.append(f"{self.path}: and {unlisted} more")
         return Imported(list(self.routes.values()), self.skipped, self.notices)
 
-    def _good_points(self, lat: npt.NDArray[np.float64], lng: npt.NDArray[np.float64], point_place: Callable[[int], str]) -> npt.NDArray[np.bool_]:
+    def _good_points(
+        self, lat: npt.NDArray[np.float64], lng: npt.NDArray[np.float64], point_place: Callable[[int], str]
+    ) -> npt.NDArray[np.bool_]:
         good = (np.abs(lat) <= 90) & (np.abs(lng) <= 180)
         for index in np.flatnonzero(~good):
             self.damaged(point_place(int(index)), coordinate_fault(float(lat[index]), float(lng[index])))

@@ -8,10 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 
-def merged_lines(edge_from: npt.NDArray[np.int64], edge_to: npt.NDArray[np.int64], label: npt.NDArray[np.int64]) -> list[tuple[int, list[int]]]:
+def merged_lines(
+    edge_from: npt.NDArray[np.int64], edge_to: npt.NDArray[np.int64], label: npt.NDArray[np.int64]
+) -> list[tuple[int, list[int]]]:
     """Return lines of nodes that together cover every edge once, whatever its direction; each goes on while its label does.
 
-    A line ends where its label has no further edge that is not in a line already. Of an edge and its reverse the smaller label counts.
+    A line ends where its label has no further edge that is not in a line already. Of an edge and its reverse the
+    smaller label counts.
 
     Returns
     -------

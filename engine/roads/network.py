@@ -72,7 +72,8 @@ class RoadNetwork:
 
         Raises
         ------
-        InvalidInput : arrays that do not fit each other, a node, class or street that does not exist, a speed that is not > 0.
+        InvalidInput : arrays that do not fit each other, a node, class or street that does not exist, a speed that is
+            not > 0.
         InvalidCoordinate : a node that is not on Earth.
         """
         check_coordinates(lat_deg, lng_deg, f"network {name}")
@@ -89,7 +90,9 @@ class RoadNetwork:
         kept = order[first]
         start, end = start[kept], end[kept]
         length, _ = inverse(lat_deg[start], lng_deg[start], lat_deg[end], lng_deg[end])
-        return cls(name, lat_deg, lng_deg, start, end, speed[kept], kind[kept], names[kept], street_names, length, attribution)
+        return cls(
+            name, lat_deg, lng_deg, start, end, speed[kept], kind[kept], names[kept], street_names, length, attribution
+        )
 
     @property
     def n_nodes(self) -> int:
@@ -120,7 +123,9 @@ class RoadNetwork:
         may_end = np.zeros(self.n_nodes, dtype=np.bool_)
         slow = ~np.isin(self.road_class, _FAST_CLASSES)
         may_end[self.edge_from[slow if slow.any() else slice(None)]] = True
-        return PathGraph(self.time_graph, _unit_vectors(self.lat_deg, self.lng_deg), self._edge_keys, self.length_m, may_end)
+        return PathGraph(
+            self.time_graph, _unit_vectors(self.lat_deg, self.lng_deg), self._edge_keys, self.length_m, may_end
+        )
 
     def edges_between(self, edge_from: Ints, edge_to: Ints) -> Ints:
         """Return the numbers of the edges that join pairs of nodes; each must exist."""
@@ -201,7 +206,9 @@ class RoadNetwork:
         first, last = self.street_names[named[0]], self.street_names[named[-1]]
         return first if first == last else f"{first} → {last}"
 
-    def random_routes(self, n: int, seed: int, *, min_length_m: float = 500.0, max_length_m: float = 30_000.0) -> list[Route]:
+    def random_routes(
+        self, n: int, seed: int, *, min_length_m: float = 500.0, max_length_m: float = 30_000.0
+    ) -> list[Route]:
         """Return n routes of the shortest time between random nodes; the same arguments give the same routes.
 
         Their ids are ``<network>-<seed>-<number>``. Motorways are driven on, but nothing begins or ends there.
@@ -292,11 +299,20 @@ def _unit_vectors(lat_deg: Floats, lng_deg: Floats) -> Floats:
     return np.column_stack((np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)))
 
 
-def _check_edges(name: str, start: Ints, end: Ints, speed: Floats, kind: Ints, street: Ints, n_nodes: int, n_streets: int) -> None:
+def _check_edges(
+    name: str, start: Ints, end: Ints, speed: Floats, kind: Ints, street: Ints, n_nodes: int, n_streets: int
+) -> None:
     place = f"network {name}"
     if not start.shape == end.shape == speed.shape == kind.shape == street.shape or start.ndim != 1 or start.size == 0:
-        raise InvalidInput(f"{place} needs arrays of one length >= 1, found {start.shape}, {end.shape}, {speed.shape}, {kind.shape}, {street.shape}")
-    for label, array, bound in (("node", start, n_nodes), ("node", end, n_nodes), ("class", kind, len(ROAD_CLASSES)), ("street", street, n_streets)):
+        raise InvalidInput(
+            f"{place} needs arrays of one length >= 1, found {start.shape}, {end.shape}, {speed.shape}, {kind.shape}, {street.shape}"
+        )
+    for label, array, bound in (
+        ("node", start, n_nodes),
+        ("node", end, n_nodes),
+        ("class", kind, len(ROAD_CLASSES)),
+        ("street", street, n_streets),
+    ):
         if array.min() < 0 or array.max() >= bound:
             raise InvalidInput(f"{place} {label} must be from 0 to {bound - 1}, found {array.min()} to {array.max()}")
     if not (np.isfinite(speed) & (speed > 0)).all():

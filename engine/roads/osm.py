@@ -1,7 +1,8 @@
 """Reads a road network out of an OpenStreetMap extract (PBF or XML), with pyosmium. What tags mean is said in `engine.roads.rules`.
 
-Files differ in where they keep the locations of road points: in nodes before or after the ways, sorted or not, with negative ids where an editor has not yet
-uploaded them, or on the ways themselves. All are read. Points without any are counted: some tools cut the roads at an extract's border.
+Files differ in where they keep the locations of road points: in nodes before or after the ways, sorted or not, with
+negative ids where an editor has not yet uploaded them, or on the ways themselves. All are read. Points without any are
+counted: some tools cut the roads at an extract's border.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: boo
     Parameters
     ----------
     path : a file that libosmium reads: ``.osm.pbf``, ``.osm``, ``.osm.gz``, ``.osm.bz2``.
-    name : name of the network, the file's name up to its first dot if None; becomes part of ids, so a name that cannot be one is changed, see
-        `engine.roads.route_ids`.
+    name : name of the network, the file's name up to its first dot if None; becomes part of ids, so a name that cannot
+        be one is changed, see `engine.roads.route_ids`.
     skip_invalid : leave out road points without a location however many they are.
 
     Raises
@@ -161,7 +162,9 @@ def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: boo
     network = roads.network(id_of(name or path.name.split(".")[0], "network", _MAX_NAME), blocked)
     if n_lost and (network is None or (n_lost > max(_LOST_POINTS, _LOST_SHARE * n_points) and not skip_invalid)):
         found = f"{100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost:,} of {n_points:,}, at most {100 * _LOST_SHARE:.0f} % may"
-        raise RouteFileError(str(path), "ways", f"{found}; {_REMEDY}" + (", or import with --skip-invalid" if network else ""))
+        raise RouteFileError(
+            str(path), "ways", f"{found}; {_REMEDY}" + (", or import with --skip-invalid" if network else "")
+        )
     if network is None:
         raise RouteFileError(str(path), "ways", "none of them is a road that the public may drive on")
     lost = f"{path} ways: {n_lost:,} of {n_points:,} road points ({100 * n_lost / n_points:.1f} %) are left out: they have no location"
@@ -195,9 +198,17 @@ def _other_places(path: Path, refs: set[int]) -> dict[int, tuple[int, int]]:
     """Return the latitude and longitude of nodes by the ways' own locations, and of negative ids by the nodes."""
     places = {}
     for way in _objects(path, osmium.osm.WAY, osmium.filter.KeyFilter("highway")):
-        places.update({point.ref: (point.location.y, point.location.x) for point in way.nodes if point.ref in refs and point.location.valid()})
+        places.update(
+            {
+                point.ref: (point.location.y, point.location.x)
+                for point in way.nodes
+                if point.ref in refs and point.location.valid()
+            }
+        )
     if min(refs) < 0:
-        places.update({node.id: (node.location.y, node.location.x) for node in _objects(path, osmium.osm.NODE) if node.id in refs})
+        places.update(
+            {node.id: (node.location.y, node.location.x) for node in _objects(path, osmium.osm.NODE) if node.id in refs}
+        )
     return places
 
 

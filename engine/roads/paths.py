@@ -15,7 +15,9 @@ from engine.errors import InvalidInput, NoPath
 
 Ints = npt.NDArray[np.int64]
 
-_PATHS_PER_SOURCE = 2  # a tree of shortest paths costs far more than walking it; a fleet should still not start in few places
+_PATHS_PER_SOURCE = (
+    2  # a tree of shortest paths costs far more than walking it; a fleet should still not start in few places
+)
 _TRIES_PER_SOURCE = 8
 _CELLS_PER_CHUNK = 1_000_000  # sources times nodes searched at once: 12 bytes each
 _GREATEST_DETOUR = 4.0
@@ -45,7 +47,8 @@ class PathGraph:
 def random_paths(graph: PathGraph, n: int, seed: int, min_length_m: float, max_length_m: float) -> list[Ints]:
     """Return n paths, each the int64 nodes from its beginning to its end, with lengths within the bounds.
 
-    Every node begins at most two paths until all have begun some. A path of less than half the graph's mean speed is not looked for.
+    Every node begins at most two paths until all have begun some. A path of less than half the graph's mean speed is
+    not looked for.
 
     Raises
     ------
@@ -64,7 +67,9 @@ def random_paths(graph: PathGraph, n: int, seed: int, min_length_m: float, max_l
         if len(paths) >= n:
             break
         if tried >= enough:
-            raise NoPath(f"found only {len(paths)} of {n} routes of {min_length_m:g} to {max_length_m:g} m from {tried} places")
+            raise NoPath(
+                f"found only {len(paths)} of {n} routes of {min_length_m:g} to {max_length_m:g} m from {tried} places"
+            )
         tried += sources.size
         paths += _paths_from(graph, rng, sources, min_length_m, max_length_m)
     return paths[:n]
@@ -80,11 +85,16 @@ def _chunks_of_sources(graph: PathGraph, rng: np.random.Generator, n: int) -> It
             yield order[start : start + size]
 
 
-def _paths_from(graph: PathGraph, rng: np.random.Generator, sources: Ints, min_length_m: float, max_length_m: float) -> list[Ints]:
+def _paths_from(
+    graph: PathGraph, rng: np.random.Generator, sources: Ints, min_length_m: float, max_length_m: float
+) -> list[Ints]:
     """Return up to `_PATHS_PER_SOURCE` paths from each source, in the order of the sources."""
     mean_mps = graph.length_m.sum() / graph.seconds.data.sum()
     _, before = dijkstra(graph.seconds, indices=sources, return_predecessors=True, limit=2 * max_length_m / mean_mps)
-    drawn = [_draw_ends(graph, rng, int(source), before[row], min_length_m, max_length_m) for row, source in enumerate(sources)]
+    drawn = [
+        _draw_ends(graph, rng, int(source), before[row], min_length_m, max_length_m)
+        for row, source in enumerate(sources)
+    ]
     rows = np.repeat(np.arange(sources.size), [ends.size for ends in drawn])
     steps = _walk_back(before, rows, np.concatenate(drawn))
     length_m = _lengths(graph, steps)
@@ -93,10 +103,19 @@ def _paths_from(graph: PathGraph, rng: np.random.Generator, sources: Ints, min_l
     return [_path(steps[:, column]) for column in fits[place_in_row < _PATHS_PER_SOURCE]]
 
 
-def _draw_ends(graph: PathGraph, rng: np.random.Generator, source: int, before: npt.NDArray[np.int32], min_length_m: float, max_length_m: float) -> Ints:
+def _draw_ends(
+    graph: PathGraph,
+    rng: np.random.Generator,
+    source: int,
+    before: npt.NDArray[np.int32],
+    min_length_m: float,
+    max_length_m: float,
+) -> Ints:
     """Return different nodes that can be reached from a source and are about as far as wanted, in random order."""
     crow_m = _EARTH_RADIUS_M * np.arccos(np.clip(graph.vectors @ graph.vectors[source], -1.0, 1.0))
-    candidates = np.flatnonzero(graph.may_end & (before >= 0) & (crow_m <= max_length_m * 1.01) & (crow_m >= min_length_m / _GREATEST_DETOUR))
+    candidates = np.flatnonzero(
+        graph.may_end & (before >= 0) & (crow_m <= max_length_m * 1.01) & (crow_m >= min_length_m / _GREATEST_DETOUR)
+    )
     if candidates.size == 0:
         return candidates
     _, first = np.unique(drawn := candidates[rng.integers(candidates.size, size=_TRIES_PER_SOURCE)], return_index=True)

@@ -9,7 +9,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from engine.earth.geodesy import Floats, check_coordinates, densified, inverse, is_dense, unwrap_longitude, wrap_longitude
+from engine.earth.geodesy import (
+    Floats,
+    check_coordinates,
+    densified,
+    inverse,
+    is_dense,
+    unwrap_longitude,
+    wrap_longitude,
+)
 from engine.earth.polylines import decode_polyline, encode_polyline
 from engine.errors import InvalidRoute, MessageError
 from engine.messages import RouteDefined, checked_id
@@ -42,7 +50,8 @@ class Route:
 
     Attributes
     ----------
-    lat_deg, lng_deg : float64 (n,); longitudes are unwrapped, so they may leave [-180, 180] after crossing the antimeridian.
+    lat_deg, lng_deg : float64 (n,); longitudes are unwrapped, so they may leave [-180, 180] after crossing the
+        antimeridian.
     limit_mps : float64 (n-1,), speed limit of each segment, infinite where unknown.
     given : bool (n,), False where a point was put between two given ones because they were far apart.
     cumulative_m : float64 (n,), metres driven at each point; strictly rising from 0.
@@ -74,7 +83,8 @@ class Route:
     ) -> Route:
         """Return the route through some points.
 
-        Consecutive repeated points are dropped. Segments longer than 1 km (less near the poles) get points in between, along their geodesic.
+        Consecutive repeated points are dropped. Segments longer than 1 km (less near the poles) get points in between,
+        along their geodesic.
 
         Parameters
         ----------
@@ -85,7 +95,8 @@ class Route:
 
         Raises
         ------
-        InvalidRoute : fewer than two distinct points, more than `MAX_POINTS`, or a limit, a stop or an id that cannot be.
+        InvalidRoute : fewer than two distinct points, more than `MAX_POINTS`, or a limit, a stop or an id that cannot
+            be.
         InvalidCoordinate : a point that is not on Earth.
         """
         place = f"route {_checked_route_id(id)}"
@@ -103,7 +114,9 @@ class Route:
         return cls._from_distinct(id, title, lat, lng, limit, tuple(stops), source)
 
     @classmethod
-    def _from_distinct(cls, route_id: str, title: str, lat: Floats, lng: Floats, limit: Floats, stops: tuple[Stop, ...], source: str) -> Route:
+    def _from_distinct(
+        cls, route_id: str, title: str, lat: Floats, lng: Floats, limit: Floats, stops: tuple[Stop, ...], source: str
+    ) -> Route:
         place = f"route {route_id}"
         length, bearing = inverse(lat[:-1], lng[:-1], lat[1:], lng[1:])
         if not length.all():
@@ -162,12 +175,25 @@ class Route:
         if message.limits is not None:
             limits = _from_run_lengths(message.limits, max(len(points) - 1, 0), f"limits of route {message.route_id}")
         stops = tuple(Stop(distance, dwell) for distance, dwell in message.stops or ())
-        return cls.from_points(message.route_id, message.title, points[:, 0], points[:, 1], limit_mps=limits, stops=stops, source=message.source or "")
+        return cls.from_points(
+            message.route_id,
+            message.title,
+            points[:, 0],
+            points[:, 1],
+            limit_mps=limits,
+            stops=stops,
+            source=message.source or "",
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Route):
             return NotImplemented
-        same_words = (self.id, self.title, self.stops, self.source) == (other.id, other.title, other.stops, other.source)
+        same_words = (self.id, self.title, self.stops, self.source) == (
+            other.id,
+            other.title,
+            other.stops,
+            other.source,
+        )
         arrays = ("lat_deg", "lng_deg", "limit_mps", "given")  # the others follow from these
         return same_words and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
 
@@ -180,7 +206,10 @@ def _checked_route_id(route_id: str) -> str:
         checked_id(route_id, "route id")
     except MessageError as error:
         raise InvalidRoute(str(error)) from None
-    if route_id in (".", ".."):  # a client takes them out of a URL's path, so the route could neither be read nor deleted
+    if route_id in (
+        ".",
+        "..",
+    ):  # a client takes them out of a URL's path, so the route could neither be read nor deleted
         raise InvalidRoute(f'route id must not be "." or "..", found {route_id!r}')
     return route_id
 
@@ -190,7 +219,9 @@ def _checked_limits(limit_mps: npt.ArrayLike | None, segments: int, place: str) 
         return np.full(segments, np.inf)
     limit = np.array(limit_mps, dtype=np.float64)
     if limit.shape != (segments,):
-        raise InvalidRoute(f"{place} needs a speed limit for each of its {segments} segments, found shape {limit.shape}")
+        raise InvalidRoute(
+            f"{place} needs a speed limit for each of its {segments} segments, found shape {limit.shape}"
+        )
     bad = ~(limit > 0)
     if bad.any():
         index = int(np.argmax(bad))
@@ -202,13 +233,17 @@ def _checked_stops(stops: tuple[Stop, ...], length_m: float, place: str) -> tupl
     checked = []
     for number, stop in enumerate(stops):
         if not 0 <= stop.distance_m <= length_m + _STOP_SLACK_M:
-            raise InvalidRoute(f"{place} stop {number}: distance must be from 0 to {length_m:.1f} m, found {stop.distance_m:g}")
+            raise InvalidRoute(
+                f"{place} stop {number}: distance must be from 0 to {length_m:.1f} m, found {stop.distance_m:g}"
+            )
         if not 0 <= stop.dwell_s < np.inf:
             raise InvalidRoute(f"{place} stop {number}: dwell must be finite and >= 0 s, found {stop.dwell_s:g}")
         checked.append(stop if stop.distance_m <= length_m else Stop(length_m, stop.dwell_s, stop.name))
     for number, (before, after) in enumerate(pairwise(checked)):
         if after.distance_m < before.distance_m:
-            raise InvalidRoute(f"{place} stop {number + 1}: at {after.distance_m:g} m, before the stop ahead of it at {before.distance_m:g} m")
+            raise InvalidRoute(
+                f"{place} stop {number + 1}: at {after.distance_m:g} m, before the stop ahead of it at {before.distance_m:g} m"
+            )
     return tuple(checked)
 
 
@@ -216,7 +251,10 @@ def _run_lengths(limit: Floats) -> list[list[float]]:
     """Return ``[[n_segments, mps], ...]``; 0 stands for unknown, since JSON has no infinity."""
     starts = np.concatenate(([0], np.flatnonzero(np.diff(limit) != 0) + 1)) if limit.size > 1 else np.array([0])
     counts = np.diff(np.append(starts, limit.size))
-    return [[int(count), float(value) if np.isfinite(value) else 0.0] for count, value in zip(counts, limit[starts], strict=True)]
+    return [
+        [int(count), float(value) if np.isfinite(value) else 0.0]
+        for count, value in zip(counts, limit[starts], strict=True)
+    ]
 
 
 def _from_run_lengths(runs: Sequence[Sequence[float]], segments: int, place: str) -> Floats:
@@ -236,7 +274,8 @@ class RouteTable:
     ids, titles, sources, stops : one per route.
     offsets : int64 (R+1,).
     lat_deg, lng_deg, cumulative_m, given : (N,), as in `Route`.
-    limit_mps, bearing_deg : float64 (N,), of the segment that begins at the point; at a route's last point those of its last segment.
+    limit_mps, bearing_deg : float64 (N,), of the segment that begins at the point; at a route's last point those of its
+        last segment.
     """
 
     ids: tuple[str, ...]

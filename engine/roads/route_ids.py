@@ -1,7 +1,8 @@
 """Ids that routes get by their names: the same name the same id, another name another one, whatever its script. An id follows `engine.messages.checked_id`.
 
-Ids are ASCII, because they stand in URL paths, Kafka keys and document ids. A name that cannot be an id becomes what of it can, for people, and eight
-hexadecimal digits of its SHA-256: ``Depot A/1`` is ``Depot-A-1-26ff40ea``, ``北京`` is ``route-68c77e15``.
+Ids are ASCII, because they stand in URL paths, Kafka keys and document ids. A name that cannot be an id becomes what of
+it can, for people, and eight hexadecimal digits of its SHA-256: ``Depot A/1`` is ``Depot-A-1-26ff40ea``, ``北京`` is
+``route-68c77e15``.
 """
 
 from __future__ import annotations

@@ -50,8 +50,23 @@ _UNIT_MPS = {"mph": MPH_MPS, "knots": KNOT_MPS}
 _PLAUSIBLE_MPS = (3 * KMH_MPS, 150 * KMH_MPS)
 
 _ACCESS_KEYS = ("motorcar", "motor_vehicle", "vehicle", "access")  # the most specific first
-_CLOSED = frozenset({"no", "private", "agricultural", "forestry", "emergency", "psv", "bus", "military", "permit", "use_sidepath"})
-_BARRIERS = frozenset({"block", "bollard", "chain", "cycle_barrier", "debris", "jersey_barrier", "log", "motorcycle_barrier", "stile", "turnstile"})
+_CLOSED = frozenset(
+    {"no", "private", "agricultural", "forestry", "emergency", "psv", "bus", "military", "permit", "use_sidepath"}
+)
+_BARRIERS = frozenset(
+    {
+        "block",
+        "bollard",
+        "chain",
+        "cycle_barrier",
+        "debris",
+        "jersey_barrier",
+        "log",
+        "motorcycle_barrier",
+        "stile",
+        "turnstile",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +76,8 @@ class Road:
     Attributes
     ----------
     road_class : index into `ROAD_CLASSES`.
-    forward_mps, backward_mps : speed in the direction of the way's points and against it; 0 where it must not be driven.
+    forward_mps, backward_mps : speed in the direction of the way's points and against it; 0 where it must not be
+        driven.
     """
 
     road_class: int

@@ -1,7 +1,7 @@
 """The section of a scenario that says what happens to the system on purpose, while a load test runs: parts are killed, held up, shaken.
 
-What is wrong with the data on purpose is another thing (`engine.delivery.faults`): that is made by the drivers and labelled in ``delivery.event``.
-A disturbance is done by whoever runs the load test, and is noted in its report.
+What is wrong with the data on purpose is another thing (`engine.delivery.faults`): that is made by the drivers and
+labelled in ``delivery.event``. A disturbance is done by whoever runs the load test, and is noted in its report.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from engine.declared.kinds import Choice, Fault, Number
 class DisturbanceKind(StrEnum):
     """What is done.
 
-    kill_driver: the process of one driver actor is killed; Ray starts another, which goes on where it was. kill_dispatcher: the same for the dispatcher.
-    pause_consumers: the API's process stands still for a while, with everything that it reads and serves. reconnect_viewers: all simulated viewers leave and
-    come back at once.
+    kill_driver: the process of one driver actor is killed; Ray starts another, which goes on where it was.
+    kill_dispatcher: the same for the dispatcher. pause_consumers: the API's process stands still for a while, with
+    everything that it reads and serves. reconnect_viewers: all simulated viewers leave and come back at once.
     """
 
     KILL_DRIVER = "kill_driver"
@@ -36,10 +36,14 @@ class Disturbance:
     """One thing that is done to the system on purpose."""
 
     kind: Annotated[
-        DisturbanceKind, Choice(tuple(DisturbanceKind), DisturbanceKind), "what is done: kill_driver, kill_dispatcher, pause_consumers or reconnect_viewers"
+        DisturbanceKind,
+        Choice(tuple(DisturbanceKind), DisturbanceKind),
+        "what is done: kill_driver, kill_dispatcher, pause_consumers or reconnect_viewers",
     ]
     at_s: Annotated[float, Number(0.0, 366 * 86_400.0), "when, virtual seconds after the run's beginning"]
-    duration_s: Annotated[float | None, Number(0.1, MAX_PAUSE_S), "pause_consumers: for how long by the wall, s; 10 if absent"] = None
+    duration_s: Annotated[
+        float | None, Number(0.1, MAX_PAUSE_S), "pause_consumers: for how long by the wall, s; 10 if absent"
+    ] = None
 
     @property
     def pause_s(self) -> float:
@@ -47,12 +51,17 @@ class Disturbance:
         return (self.duration_s or 10.0) if self.kind is DisturbanceKind.PAUSE_CONSUMERS else 0.0
 
 
-def broken_rules(disturbances: Sequence[Disturbance], duration_s: float | None, *, has_viewers: bool) -> Iterator[Fault]:
+def broken_rules(
+    disturbances: Sequence[Disturbance], duration_s: float | None, *, has_viewers: bool
+) -> Iterator[Fault]:
     """Yield what does not go together in disturbances whose values are each within their bounds."""
     for number, one in enumerate(disturbances):
         place = ("disturbances", str(number))
         if one.duration_s is not None and one.kind is not DisturbanceKind.PAUSE_CONSUMERS:
-            yield (*place, "duration_s"), f'goes with kind = "pause_consumers" and only with it, found kind = "{one.kind}"'
+            yield (
+                (*place, "duration_s"),
+                f'goes with kind = "pause_consumers" and only with it, found kind = "{one.kind}"',
+            )
         if one.kind is DisturbanceKind.RECONNECT_VIEWERS and not has_viewers:
             yield (*place, "kind"), "needs [viewers]: without them nobody can reconnect"
         if duration_s is not None and one.at_s >= duration_s:

@@ -21,8 +21,9 @@ WHOLE_RUN = "run"
 class Shape(StrEnum):
     """How the fleet's size goes through a stage, from where the stage before it ended.
 
-    ramp: straight to the target. hold: at the target at once, and there to the end; without a target it stays where it is. soak: a hold that is long, and
-    is told apart so that a judge may ask for flat memory. spike: at the target at once, and back to where it was with the stage's end.
+    ramp: straight to the target. hold: at the target at once, and there to the end; without a target it stays where it
+    is. soak: a hold that is long, and is told apart so that a judge may ask for flat memory. spike: at the target at
+    once, and back to where it was with the stage's end.
     """
 
     RAMP = "ramp"
@@ -38,7 +39,9 @@ class Stage:
     shape: Annotated[Shape, Choice(tuple(Shape), Shape), "how the fleet's size goes: ramp, hold, spike or soak"]
     duration_s: Annotated[float, Number(0.1, MAX_STAGE_S), "how long the stage lasts, s"]
     drivers: Annotated[int | None, Whole(0, MAX_FLEET), "target: drivers on the road"] = None
-    rate: Annotated[float | None, Number(0.0, MAX_RATE), "target: positions a second; so many drivers as make them"] = None
+    rate: Annotated[float | None, Number(0.0, MAX_RATE), "target: positions a second; so many drivers as make them"] = (
+        None
+    )
     name: Annotated[str, Text(), "what reports call the stage; its shape and number if absent"] = ""
 
     @property
@@ -50,7 +53,8 @@ class Stage:
 class ArrivalProcess(StrEnum):
     """When deliveries are asked for.
 
-    constant: at equal distances. poisson: independently of each other, gaps are exponential. histogram: as poisson, with an intensity by time of day.
+    constant: at equal distances. poisson: independently of each other, gaps are exponential. histogram: as poisson,
+    with an intensity by time of day.
     """
 
     CONSTANT = "constant"
@@ -62,11 +66,19 @@ class ArrivalProcess(StrEnum):
 class Arrivals:
     """Deliveries that come by themselves, however many are on the road: each by a driver of its own, who leaves the road with it."""
 
-    process: Annotated[ArrivalProcess, Choice(tuple(ArrivalProcess), ArrivalProcess), "when deliveries come: constant, poisson or histogram"]
+    process: Annotated[
+        ArrivalProcess,
+        Choice(tuple(ArrivalProcess), ArrivalProcess),
+        "when deliveries come: constant, poisson or histogram",
+    ]
     per_second: Annotated[float | None, Number(1e-6, 1e6), "new deliveries a second, on average"] = None
     per_hour: Annotated[float | None, Number(1e-3, 3.6e9), "new deliveries an hour, on average over a day"] = None
-    histogram: Annotated[tuple[float, ...], Numbers(0.0, 1e9, 1, 1440), "relative intensities of equal parts of a day, from midnight on"] = ()
-    from_hour: Annotated[float, Number(0.0, 24.0), "the time of day at which the run begins, hours after midnight"] = 0.0
+    histogram: Annotated[
+        tuple[float, ...], Numbers(0.0, 1e9, 1, 1440), "relative intensities of equal parts of a day, from midnight on"
+    ] = ()
+    from_hour: Annotated[float, Number(0.0, 24.0), "the time of day at which the run begins, hours after midnight"] = (
+        0.0
+    )
 
     @property
     def mean_per_s(self) -> float:
@@ -91,7 +103,11 @@ class Sampling:
 class Traces:
     """Recorded drives that are driven again as they were, beside the fleet; the one that began first begins with the run."""
 
-    files: Annotated[tuple[Path, ...], Files(), "GPX tracks with times, or CSV with time, lat, lng and perhaps id; relative to the scenario"]
+    files: Annotated[
+        tuple[Path, ...],
+        Files(),
+        "GPX tracks with times, or CSV with time, lat, lng and perhaps id; relative to the scenario",
+    ]
     clones: Annotated[int, Whole(0, MAX_FLEET), "so many drivers beside each trace that are statistically like it"] = 0
     shift_s: Annotated[float, Number(0.0, 7 * 86_400.0), "a clone begins up to so much later than its trace, s"] = 60.0
     retime: Annotated[float, Number(0.0, 0.5), "a clone is up to this share faster or slower than its trace"] = 0.1

@@ -32,7 +32,9 @@ class NetworkSource:
     """Routes between random places of a road network: a shipped one, or a file."""
 
     extract: Annotated[str | None, Choice(NETWORKS), "a road network that is shipped"] = None
-    file: Annotated[Path | None, File((".npz", ".osm.pbf")), "a road network of one's own; relative to the scenario"] = None
+    file: Annotated[
+        Path | None, File((".npz", ".osm.pbf")), "a road network of one's own; relative to the scenario"
+    ] = None
     routes: Annotated[int, Whole(1, MAX_ROUTES), "how many routes"] = 400
     min_length_m: Annotated[float, Number(1.0, 1e6), "shortest route, m"] = 500.0
     max_length_m: Annotated[float, Number(1.0, 1e6), "longest route, m"] = 30_000.0
@@ -56,7 +58,9 @@ class FleetMix:
         Shares(tuple(VehicleClass), VehicleClass, whole=True),
         "share of each vehicle class, of any sum; all are cars if absent",
     ] = field(default_factory=lambda: _CARS)
-    pace_spread: Annotated[float, Number(0.0, 0.9), "paces are spread over (1 - pace_spread, 1] of what the vehicle can"] = DEFAULT_PACE_SPREAD
+    pace_spread: Annotated[
+        float, Number(0.0, 0.9), "paces are spread over (1 - pace_spread, 1] of what the vehicle can"
+    ] = DEFAULT_PACE_SPREAD
 
     def __post_init__(self) -> None:
         if isinstance(self.mix, Mapping) and not self.mix:
@@ -70,6 +74,10 @@ class FleetMix:
 class DeliveryPattern:
     """When deliveries depart."""
 
-    mode: Annotated[DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver goes on with a next delivery"] = DeliveryMode.CONTINUOUS
+    mode: Annotated[
+        DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver goes on with a next delivery"
+    ] = DeliveryMode.CONTINUOUS
     start_spread_s: Annotated[float, Number(0.0, 86_400.0), "first departures are spread over this time, s"] = 0.0
-    pause_s: Annotated[tuple[float, float], Span(0.0, 86_400.0), "least and greatest rest between two deliveries of a driver, s"] = (0.0, 0.0)
+    pause_s: Annotated[
+        tuple[float, float], Span(0.0, 86_400.0), "least and greatest rest between two deliveries of a driver, s"
+    ] = (0.0, 0.0)

@@ -25,7 +25,9 @@ def broken_rules(scenario: Scenario) -> Iterator[Fault]:
     if scenario.arrivals:
         yield from _arrivals(scenario.arrivals)
     yield from broken_fault_rules(scenario.faults)
-    yield from broken_disturbance_rules(scenario.disturbances, scenario.duration_s, has_viewers=scenario.viewers is not None)
+    yield from broken_disturbance_rules(
+        scenario.disturbances, scenario.duration_s, has_viewers=scenario.viewers is not None
+    )
     if scenario.viewers:
         yield from broken_viewer_rules(scenario.viewers)
     if scenario.thresholds:
@@ -45,7 +47,10 @@ def _roads(scenario: Scenario) -> Iterator[Fault]:
     if network and (network.extract is None) == (network.file is None):
         yield ("network",), f'needs either extract = "{NETWORKS[0]}" or file = "..."'
     if network and network.min_length_m >= network.max_length_m:
-        yield ("network", "max_length_m"), f"must be greater than min_length_m = {network.min_length_m:g}, found {network.max_length_m:g}"
+        yield (
+            ("network", "max_length_m"),
+            f"must be greater than min_length_m = {network.min_length_m:g}, found {network.max_length_m:g}",
+        )
     if routes and not routes.files and not routes.ancestor:
         yield ("routes",), 'needs files = ["..."] or ancestor = true'
 
@@ -67,13 +72,22 @@ def _stages(scenario: Scenario) -> Iterator[Fault]:
     elif scenario.fleet.size != peak:
         yield ("fleet", "size"), f"must be absent or {peak:,}, the peak of the stages, found {scenario.fleet.size:,}"
     if scenario.duration_s is not None and scenario.duration_s > lasts_s + 1e-3:
-        yield ("duration_s",), f"must be absent or at most {lasts_s:g}, the length of all stages, found {scenario.duration_s:g}"
+        yield (
+            ("duration_s",),
+            f"must be absent or at most {lasts_s:g}, the length of all stages, found {scenario.duration_s:g}",
+        )
     # The stages say when a driver is on the road, and a driver at rest would not keep to the rate.
     deliveries = scenario.deliveries
     if deliveries.mode is not DeliveryMode.CONTINUOUS:
-        yield ("deliveries", "mode"), f'must be "continuous" or absent beside [[stages]], found {deliveries.mode.value!r}'
+        yield (
+            ("deliveries", "mode"),
+            f'must be "continuous" or absent beside [[stages]], found {deliveries.mode.value!r}',
+        )
     if deliveries.start_spread_s:
-        yield ("deliveries", "start_spread_s"), f"must be 0 or absent beside [[stages]], found {deliveries.start_spread_s:g}"
+        yield (
+            ("deliveries", "start_spread_s"),
+            f"must be 0 or absent beside [[stages]], found {deliveries.start_spread_s:g}",
+        )
     if deliveries.pause_s != (0.0, 0.0):
         yield ("deliveries", "pause_s"), f"must be [0, 0] or absent beside [[stages]], found {list(deliveries.pause_s)}"
 
@@ -85,7 +99,10 @@ def _arrivals(arrivals: Arrivals) -> Iterator[Fault]:
     if is_histogram and not arrivals.histogram:
         yield ("arrivals", "histogram"), "is missing: the relative intensities of equal parts of a day"
     if not is_histogram and arrivals.histogram:
-        yield ("arrivals", "histogram"), f'goes with process = "histogram" and only with it, found process = "{arrivals.process}"'
+        yield (
+            ("arrivals", "histogram"),
+            f'goes with process = "histogram" and only with it, found process = "{arrivals.process}"',
+        )
 
 
 def _thresholds(scenario: Scenario, thresholds: Thresholds) -> Iterator[Fault]:
@@ -93,6 +110,9 @@ def _thresholds(scenario: Scenario, thresholds: Thresholds) -> Iterator[Fault]:
     names = [stage.name for stage in scenario.stages] or [WHOLE_RUN]
     yield from (((*place, *inner), what) for inner, what in unknown_stages(thresholds, names))
     if PRODUCED_RATE in thresholds.names and not scenario.is_plan_exact:
-        yield place, f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] make positions beside the plan"
+        yield (
+            place,
+            f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] make positions beside the plan",
+        )
     if scenario.viewers is None and (told := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
         yield place, f"must not have {told[0]} without [viewers]: nobody would measure it"

@@ -74,8 +74,8 @@ For load there are, beside or instead of the fleet's size (`engine.scenario.load
     e2e_p99_ms = 300          # latency from due, of any segment of the way
     lost = 0                  # positions
 
-A file with a fault is refused before anything starts, and all its faults are listed. A scenario may be built in code as well: the same checks, the same
-errors, the name of the argument in place of the line; `to_toml` writes it as a file.
+A file with a fault is refused before anything starts, and all its faults are listed. A scenario may be built in code as
+well: the same checks, the same errors, the name of the argument in place of the line; `to_toml` writes it as a file.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ class _Faulty(ScenarioError):
     """A scenario that is refused, and where; what arrives anywhere else is a plain `ScenarioError`."""
 
     def __init__(self, found: list[Wrong]) -> None:
-        super().__init__("\n".join(f"Scenario {path_text(place)} {what}" if place else f"Scenario: {what}" for place, what in found))
+        super().__init__(
+            "\n".join(f"Scenario {path_text(place)} {what}" if place else f"Scenario: {what}" for place, what in found)
+        )
         self.found = found
 
     def __reduce__(self) -> tuple[type[ScenarioError], tuple[str]]:
@@ -168,24 +170,48 @@ class Scenario:
     name: Annotated[str, Text(), "what the run is called"] = "scenario"
     seed: Annotated[int, Whole(0, 2**63 - 1), "everything that chance decides follows from it"] = 1
     sample_hz: Annotated[float, Number(0.1, 10.0), "positions a virtual second and driver"] = 1.0
-    duration_s: Annotated[float | None, Number(1.0, MAX_DURATION_S), "virtual seconds; as long as the stages if there are any, else endless if absent"] = None
+    duration_s: Annotated[
+        float | None,
+        Number(1.0, MAX_DURATION_S),
+        "virtual seconds; as long as the stages if there are any, else endless if absent",
+    ] = None
     time_scale: Annotated[float, Number(0.01, 1000.0), "virtual seconds per wall second"] = 1.0
     network: Annotated[NetworkSource | None, Part(NetworkSource), "routes between places of a road network"] = None
     routes: Annotated[RouteFiles | None, Part(RouteFiles), "routes from files"] = None
     fleet: Annotated[FleetMix, Part(FleetMix), "the drivers"] = field(default_factory=FleetMix)
-    deliveries: Annotated[DeliveryPattern, Part(DeliveryPattern), "when deliveries depart"] = field(default_factory=DeliveryPattern)
-    drivers_per_actor: Annotated[int | None, Whole(1, MAX_FLEET), At("actors"), "drivers in one actor; follows the machine if absent"] = None
-    warm_up_s: Annotated[float, Number(0.0, MAX_DURATION_S), "the run's first virtual seconds, left out of verdicts"] = 0.0
+    deliveries: Annotated[DeliveryPattern, Part(DeliveryPattern), "when deliveries depart"] = field(
+        default_factory=DeliveryPattern
+    )
+    drivers_per_actor: Annotated[
+        int | None, Whole(1, MAX_FLEET), At("actors"), "drivers in one actor; follows the machine if absent"
+    ] = None
+    warm_up_s: Annotated[
+        float, Number(0.0, MAX_DURATION_S), "the run's first virtual seconds, left out of verdicts"
+    ] = 0.0
     route_weights: Annotated[
-        Mapping[str, float], Shares(), "weight of the routes whose id matches, the first of the patterns that does; the others weigh 1"
+        Mapping[str, float],
+        Shares(),
+        "weight of the routes whose id matches, the first of the patterns that does; the others weigh 1",
     ] = field(default_factory=lambda: _NO_WEIGHTS)
     stages: Annotated[tuple[Stage, ...], Parts(Stage), "the fleet's size over time"] = ()
     arrivals: Annotated[Arrivals | None, Part(Arrivals), "deliveries that come by themselves"] = None
-    sampling: Annotated[tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"] = ()
-    payload_bytes: Annotated[int, Whole(0, MAX_PAYLOAD_BYTES), "the fleet's records are filled up with blanks to at least so many bytes"] = 0
+    sampling: Annotated[
+        tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"
+    ] = ()
+    payload_bytes: Annotated[
+        int, Whole(0, MAX_PAYLOAD_BYTES), "the fleet's records are filled up with blanks to at least so many bytes"
+    ] = 0
     traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
-    faults: Annotated[tuple[Fault, ...], Parts(Fault, 100), "what is wrong with the data on purpose; each is labelled in delivery.event"] = ()
-    disturbances: Annotated[tuple[Disturbance, ...], Parts(Disturbance, 100), "what a load test does to the system on purpose, by the time of the run"] = ()
+    faults: Annotated[
+        tuple[Fault, ...],
+        Parts(Fault, 100),
+        "what is wrong with the data on purpose; each is labelled in delivery.event",
+    ] = ()
+    disturbances: Annotated[
+        tuple[Disturbance, ...],
+        Parts(Disturbance, 100),
+        "what a load test does to the system on purpose, by the time of the run",
+    ] = ()
     viewers: Annotated[Viewers | None, Part(Viewers), "simulated viewers of the live map while a load test runs"] = None
     thresholds: Annotated[Thresholds | None, ThresholdTable(), "what a load test must keep"] = None
 
@@ -203,9 +229,20 @@ class Scenario:
             value = getattr(self, key.name)
             self._put(key.name, value if value is None else key.kind.taken(value))
         if self.stages:
-            self._put("stages", tuple(replace(stage, name=stage.name or f"{stage.shape} {number}") for number, stage in enumerate(self.stages, 1)))
-            self._put("duration_s", self.duration_s if self.duration_s is not None else sum(stage.duration_s for stage in self.stages))
-            self._put("fleet", self.fleet if self.fleet.size else replace(self.fleet, size=min(self.curve.peak, MAX_FLEET)))
+            self._put(
+                "stages",
+                tuple(
+                    replace(stage, name=stage.name or f"{stage.shape} {number}")
+                    for number, stage in enumerate(self.stages, 1)
+                ),
+            )
+            self._put(
+                "duration_s",
+                self.duration_s if self.duration_s is not None else sum(stage.duration_s for stage in self.stages),
+            )
+            self._put(
+                "fleet", self.fleet if self.fleet.size else replace(self.fleet, size=min(self.curve.peak, MAX_FLEET))
+            )
 
     def _put(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -237,7 +274,13 @@ class Scenario:
         mean_hz = self.sampling_mix.mean_hz if self.stages else 1.0
         pieces, before = [], 0.0
         for stage in self.stages:
-            target = before if not stage.has_target else float(stage.drivers) if stage.drivers is not None else float(round((stage.rate or 0.0) / mean_hz))
+            target = (
+                before
+                if not stage.has_target
+                else float(stage.drivers)
+                if stage.drivers is not None
+                else float(round((stage.rate or 0.0) / mean_hz))
+            )
             pieces.append((stage.duration_s, before if stage.shape is Shape.RAMP else target, target))
             before = before if stage.shape is Shape.SPIKE else target
         return FleetCurve.through(pieces)
@@ -245,7 +288,9 @@ class Scenario:
     @property
     def is_endless(self) -> bool:
         """Whether the run goes on until somebody ends it."""
-        return self.duration_s is None and (self.deliveries.mode is DeliveryMode.CONTINUOUS or self.arrivals is not None)
+        return self.duration_s is None and (
+            self.deliveries.mode is DeliveryMode.CONTINUOUS or self.arrivals is not None
+        )
 
     @property
     def is_plan_exact(self) -> bool:
@@ -259,8 +304,16 @@ class Scenario:
         thresholds = self.thresholds and self.thresholds.scaled(factor)
         if not self.stages or not self.fleet.size:
             return replace(self, fleet=replace(self.fleet, size=drivers), thresholds=thresholds)
-        sizes = [(None if one.drivers is None else round(one.drivers * factor), None if one.rate is None else one.rate * factor) for one in self.stages]
-        scaled = tuple(replace(one, drivers=size, rate=rate) for one, (size, rate) in zip(self.stages, sizes, strict=True))
+        sizes = [
+            (
+                None if one.drivers is None else round(one.drivers * factor),
+                None if one.rate is None else one.rate * factor,
+            )
+            for one in self.stages
+        ]
+        scaled = tuple(
+            replace(one, drivers=size, rate=rate) for one, (size, rate) in zip(self.stages, sizes, strict=True)
+        )
         return replace(self, stages=scaled, fleet=replace(self.fleet, size=0), thresholds=thresholds)
 
     @classmethod
@@ -318,7 +371,9 @@ def load_scenario(path: str | Path) -> Scenario:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ScenarioError(f"{path}: there is no such scenario file; shipped scenarios are {', '.join(SHIPPED)}") from None
+        raise ScenarioError(
+            f"{path}: there is no such scenario file; shipped scenarios are {', '.join(SHIPPED)}"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: cannot be read: {error}") from None
     return Scenario.from_toml(text, str(path), path.parent)

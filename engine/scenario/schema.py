@@ -1,6 +1,7 @@
 """The JSON Schema of scenario files, made of the declarations that read them. ``engine/data/scenario.schema.json`` is its text, and a test compares them.
 
-A schema knows each value's bounds; what must hold between keys (`engine.scenario.rules`) and which files exist only ``code-delivery scenario check`` tells.
+A schema knows each value's bounds; what must hold between keys (`engine.scenario.rules`) and which files exist only
+``code-delivery scenario check`` tells.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@
     [thresholds.stages.peak]  # what holds in one stage instead
     e2e_p99_ms = 500
 
-In code: ``Thresholds(e2e_p99_ms=300, lost=0, stages={"peak": {"e2e_p99_ms": 500}})``. It only says what must hold; `engine.judging.verdict` judges.
+In code: ``Thresholds(e2e_p99_ms=300, lost=0, stages={"peak": {"e2e_p99_ms": 500}})``. It only says what must hold;
+`engine.judging.verdict` judges.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from engine.latency.meter import Segment
 E2E = "e2e"
 LATENESS = "lateness"
 
-PERCENTILES: Mapping[str, float] = MappingProxyType({"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "max": 100.0})
+PERCENTILES: Mapping[str, float] = MappingProxyType(
+    {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9, "max": 100.0}
+)
 
 PRODUCED_RATE = "produced_rate"
 PRODUCED_PER_S = "produced_per_s"
@@ -49,13 +52,21 @@ _WAYS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_IN_WORDS: Mapping[str, str] = MappingProxyType({"p50": "half", "p90": "90 %", "p95": "95 %", "p99": "99 %", "p999": "99.9 %", "max": "all"})
+_IN_WORDS: Mapping[str, str] = MappingProxyType(
+    {"p50": "half", "p90": "90 %", "p95": "95 %", "p99": "99 %", "p999": "99.9 %", "max": "all"}
+)
 
 
 def _latency_limits() -> Iterator[tuple[str, tuple[Kind, str]]]:
     for way, what in _WAYS.items():
         for short, words in _IN_WORDS.items():
-            yield f"{way}_{short}_ms", (Number(0.0, MAX_MS), f"so many ms at most from a position's due instant to {what}, for {words} of the positions")
+            yield (
+                f"{way}_{short}_ms",
+                (
+                    Number(0.0, MAX_MS),
+                    f"so many ms at most from a position's due instant to {what}, for {words} of the positions",
+                ),
+            )
 
 
 STAGE_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
@@ -69,7 +80,10 @@ STAGE_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
 
 RUN_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
     {
-        "lost": (Whole(0, 10**12), "most positions that Kafka has acknowledged and no store has; those that a fault on purpose left out are not lost"),
+        "lost": (
+            Whole(0, 10**12),
+            "most positions that Kafka has acknowledged and no store has; those that a fault on purpose left out are not lost",
+        ),
         "duplicated": (Whole(0, 10**12), "most positions that were read although they were stored already"),
         "failed": (Whole(0, 10**12), "most positions that Kafka refuses for good"),
     }
@@ -80,7 +94,10 @@ _LIMITS = {**STAGE_LIMITS, **RUN_LIMITS}
 
 _OTHERS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
     {
-        "window_s": (Whole(1, 86_400), "latencies must hold in every window of so many wall seconds; over each stage if absent"),
+        "window_s": (
+            Whole(1, 86_400),
+            "latencies must hold in every window of so many wall seconds; over each stage if absent",
+        ),
         "abort": (Truth(), "whether the first failure ends the run"),
     }
 )
@@ -113,15 +130,27 @@ class Thresholds:
         abort: bool = False,
         **named: float,
     ) -> None:
-        for name, value in (("limits", MappingProxyType({**limits, **named})), ("stages", stages), ("window_s", window_s), ("abort", abort)):
+        for name, value in (
+            ("limits", MappingProxyType({**limits, **named})),
+            ("stages", stages),
+            ("window_s", window_s),
+            ("abort", abort),
+        ):
             object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[type[Thresholds], tuple[Any, ...]]:
-        return type(self), (dict(self.limits), {name: dict(limits) for name, limits in self.stages.items()}, self.window_s, self.abort)
+        return type(self), (
+            dict(self.limits),
+            {name: dict(limits) for name, limits in self.stages.items()},
+            self.window_s,
+            self.abort,
+        )
 
     def of_stage(self, name: str) -> dict[str, float]:
         """Return what holds in a stage."""
-        return {threshold: limit for threshold, limit in self.limits.items() if threshold in STAGE_LIMITS} | dict(self.stages.get(name, _NOTHING))
+        return {threshold: limit for threshold, limit in self.limits.items() if threshold in STAGE_LIMITS} | dict(
+            self.stages.get(name, _NOTHING)
+        )
 
     @property
     def of_run(self) -> dict[str, float]:
@@ -139,11 +168,18 @@ class Thresholds:
         def of(limits: Mapping[str, float]) -> dict[str, float]:
             return {name: limit * factor if name == PRODUCED_PER_S else limit for name, limit in limits.items()}
 
-        return Thresholds(of(self.limits), {name: of(limits) for name, limits in self.stages.items()}, self.window_s, self.abort)
+        return Thresholds(
+            of(self.limits), {name: of(limits) for name, limits in self.stages.items()}, self.window_s, self.abort
+        )
 
     def renamed(self, stage: str, new: str) -> Thresholds:
         """Return the same with another name for a stage."""
-        return Thresholds(self.limits, {new if name == stage else name: limits for name, limits in self.stages.items()}, self.window_s, self.abort)
+        return Thresholds(
+            self.limits,
+            {new if name == stage else name: limits for name, limits in self.stages.items()},
+            self.window_s,
+            self.abort,
+        )
 
 
 def latency_of(threshold: str) -> tuple[str, float] | None:
@@ -181,7 +217,10 @@ class ThresholdTable(TableKind):
 
     def taken(self, value: Any, folder: Path = HERE) -> Thresholds:
         table = _as_table(value) or {}
-        stages = {str(name): MappingProxyType(_taken(limits, folder)) for name, limits in table.pop("stages", _NOTHING).items()}
+        stages = {
+            str(name): MappingProxyType(_taken(limits, folder))
+            for name, limits in table.pop("stages", _NOTHING).items()
+        }
         window_s, abort = table.pop("window_s", None), table.pop("abort", False)
         return Thresholds(_taken(table, folder), MappingProxyType(stages), window_s, abort)
 
@@ -198,8 +237,16 @@ class ThresholdTable(TableKind):
 
     def schema(self) -> dict[str, Any]:
         of_stage = {"type": "object", "properties": _properties(STAGE_LIMITS), "additionalProperties": False}
-        stages = {"description": "what holds in a stage instead, by the stage's name", "type": "object", "additionalProperties": of_stage}
-        return {"type": "object", "properties": _properties({**_LIMITS, **_OTHERS}) | {"stages": stages}, "additionalProperties": False}
+        stages = {
+            "description": "what holds in a stage instead, by the stage's name",
+            "type": "object",
+            "additionalProperties": of_stage,
+        }
+        return {
+            "type": "object",
+            "properties": _properties({**_LIMITS, **_OTHERS}) | {"stages": stages},
+            "additionalProperties": False,
+        }
 
 
 def _as_table(value: object) -> dict[str, Any] | None:
@@ -210,7 +257,9 @@ def _as_table(value: object) -> dict[str, Any] | None:
     return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else None
 
 
-def _faults(table: Mapping[str, Any], known: Mapping[str, tuple[Kind, str]], place: Place, folder: Path) -> Iterator[Fault]:
+def _faults(
+    table: Mapping[str, Any], known: Mapping[str, tuple[Kind, str]], place: Place, folder: Path
+) -> Iterator[Fault]:
     for name, value in table.items():
         if name in known:
             yield from known[name][0].faults(value, (*place, name), folder)
@@ -219,7 +268,10 @@ def _faults(table: Mapping[str, Any], known: Mapping[str, tuple[Kind, str]], pla
 
 
 def _taken(limits: Mapping[str, Any], folder: Path) -> dict[str, float]:
-    return {name: STAGE_LIMITS[name][0].taken(limit, folder) if name in STAGE_LIMITS else limit for name, limit in limits.items()}
+    return {
+        name: STAGE_LIMITS[name][0].taken(limit, folder) if name in STAGE_LIMITS else limit
+        for name, limit in limits.items()
+    }
 
 
 def _properties(known: Mapping[str, tuple[Kind, str]]) -> dict[str, Any]:

@@ -57,7 +57,9 @@ class FakeRequests:
     def open(self, decided: Offsets) -> list[Received]:
         """Everything that was put and is not decided is there to be read again, as on Kafka."""
         first = decided.get("wishes", {}).get("0", 0)
-        self.inbox = [letter for letter in self.inbox if isinstance(letter, DeadLetter)] + [one for one in self.ever if one.offset >= first]
+        self.inbox = [letter for letter in self.inbox if isinstance(letter, DeadLetter)] + [
+            one for one in self.ever if one.offset >= first
+        ]
         return [Received(route, 0, number) for number, route in enumerate(self.routes)]
 
     def poll(self, timeout_s: float) -> list[Received | DeadLetter]:
@@ -74,10 +76,15 @@ class FakeRequests:
 
 def make_routes(count: int = 3) -> list[Route]:
     """Straight roads to the north, 1 km and more, in Liechtenstein."""
-    return [Route.from_points(f"road-{n}", f"Road {n}", [47.1, 47.109 + 0.002 * n], [9.5 + 0.01 * n, 9.5 + 0.01 * n]) for n in range(count)]
+    return [
+        Route.from_points(f"road-{n}", f"Road {n}", [47.1, 47.109 + 0.002 * n], [9.5 + 0.01 * n, 9.5 + 0.01 * n])
+        for n in range(count)
+    ]
 
 
-def make_fleet(routes: Iterable[Route], drivers: int, start_ms: int, run_id: str = "run", deliveries: int = 1) -> Iterator[DeliverySpec]:
+def make_fleet(
+    routes: Iterable[Route], drivers: int, start_ms: int, run_id: str = "run", deliveries: int = 1
+) -> Iterator[DeliverySpec]:
     """Each driver departs at the start, and again every three minutes."""
     routes = list(routes)
     for turn in range(deliveries):
@@ -113,7 +120,9 @@ class World:
         self.plan = RunPlan("run", "test", 1, 1000, time_scale, drivers, placement, duration_ms, START_MS)
         self.journal, self.facts, self.requests = MemoryJournal(), MemoryFacts(), FakeRequests()
         self.crew = LocalCrew(self.plan, self.clock)
-        self.fleet: Callable[[int], Iterator[DeliverySpec]] = lambda start_ms: make_fleet(self.routes, drivers, start_ms, deliveries=deliveries)
+        self.fleet: Callable[[int], Iterator[DeliverySpec]] = lambda start_ms: make_fleet(
+            self.routes, drivers, start_ms, deliveries=deliveries
+        )
         self.restart_dispatcher()
 
     def clock(self) -> float:

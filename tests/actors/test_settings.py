@@ -29,7 +29,9 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.kafka_bootstrap, settings.tick_ms, settings.data_dir) == ("broker:1234", 20, Path("/somewhere"))
 
 
-@pytest.mark.parametrize(("name", "value"), [("TICK_MS", "0"), ("KAFKA_ACKS", "0"), ("ACTOR_CPUS", "0"), ("KAFKA_COMPRESSION", "zip")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("TICK_MS", "0"), ("KAFKA_ACKS", "0"), ("ACTOR_CPUS", "0"), ("KAFKA_COMPRESSION", "zip")]
+)
 def test_a_setting_out_of_its_bounds_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.lower()):
@@ -38,14 +40,30 @@ def test_a_setting_out_of_its_bounds_is_refused_by_name(monkeypatch: pytest.Monk
 
 def test_a_producer_is_rather_late_than_lossy() -> None:
     options = producer_options(Settings())
-    assert (options["acks"], options["enable.idempotence"], options["message.timeout.ms"], options["compression.type"]) == ("all", True, 0, "lz4")
+    assert (
+        options["acks"],
+        options["enable.idempotence"],
+        options["message.timeout.ms"],
+        options["compression.type"],
+    ) == ("all", True, 0, "lz4")
     assert producer_options(Settings(kafka_acks="1", kafka_idempotence=False))["acks"] == "1"
 
 
 def test_settings_of_the_producer_reach_it() -> None:
-    settings = Settings(kafka_batch_bytes=262_144, kafka_linger_ms=5, kafka_partitioner="consistent", kafka_statistics_s=30, kafka_queue_messages=5_000)
+    settings = Settings(
+        kafka_batch_bytes=262_144,
+        kafka_linger_ms=5,
+        kafka_partitioner="consistent",
+        kafka_statistics_s=30,
+        kafka_queue_messages=5_000,
+    )
     options = producer_options(settings)
-    assert (options["batch.size"], options["linger.ms"], options["partitioner"], options["statistics.interval.ms"]) == (262_144, 5, "consistent", 30_000)
+    assert (options["batch.size"], options["linger.ms"], options["partitioner"], options["statistics.interval.ms"]) == (
+        262_144,
+        5,
+        "consistent",
+        30_000,
+    )
     assert options["queue.buffering.max.messages"] == 5_000
 
 
@@ -55,7 +73,9 @@ def test_idempotence_needs_every_acknowledgement() -> None:
 
 
 def test_every_client_is_let_in_by_the_same_settings() -> None:
-    settings = Settings(kafka_security_protocol="sasl_plaintext", kafka_sasl_username="fleet", kafka_sasl_password="correct horse")  # type: ignore[arg-type]
+    settings = Settings(
+        kafka_security_protocol="sasl_plaintext", kafka_sasl_username="fleet", kafka_sasl_password="correct horse"
+    )  # type: ignore[arg-type]
     for options in (connection_options(settings), producer_options(settings), consumer_options(settings, "group")):
         assert {name: options[name] for name in settings.kafka.options()} == settings.kafka.options()
     assert "horse" not in f"{settings!r} {settings}"
@@ -77,7 +97,11 @@ def test_a_fault_is_told_with_its_variable_what_fits_and_what_was_found(monkeypa
 
 def test_a_consumer_commits_by_hand() -> None:
     options = consumer_options(Settings(), "group")
-    assert (options["group.id"], options["enable.auto.commit"], options["auto.offset.reset"]) == ("group", False, "earliest")
+    assert (options["group.id"], options["enable.auto.commit"], options["auto.offset.reset"]) == (
+        "group",
+        False,
+        "earliest",
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +129,9 @@ def test_what_crosses_processes_comes_back_equal(value: object) -> None:
 def test_a_status_crosses_processes() -> None:
     status = DriverStatus("driver-0", "i", 1, 5, Checkpoint(5, 3), 2, 9, Counts(4, 3, 1), Lateness(), 0, (("d", 4),))
     back = pickle.loads(pickle.dumps(status))
-    assert all(getattr(back, field.name) == getattr(status, field.name) for field in fields(status) if field.name != "lateness")
+    assert all(
+        getattr(back, field.name) == getattr(status, field.name) for field in fields(status) if field.name != "lateness"
+    )
     assert (back.lateness.counts == status.lateness.counts).all()
 
 

@@ -21,7 +21,9 @@ from api.stores.memory import MemoryHistory, MemoryState
 PROBLEM = "application/problem+json"
 
 
-async def test_an_empty_store_begins_with_the_ancestor_routes_and_tells_kafka(client: AsyncClient, bus: MemoryBus) -> None:
+async def test_an_empty_store_begins_with_the_ancestor_routes_and_tells_kafka(
+    client: AsyncClient, bus: MemoryBus
+) -> None:
     listed = (await client.get("/routes")).json()
     assert [route["_id"] for route in listed] == ["1", "2", "3"]
     assert sorted(record.key or b"" for record in bus.records if record.topic == "route.defined") == [b"1", b"2", b"3"]
@@ -55,12 +57,17 @@ class RefusedReader:
     def stop(self, timeout_s: float) -> None: ...
 
 
-async def test_a_reader_whose_store_refuses_everything_fails_with_the_reason_and_the_service_still_serves(app_of) -> None:
+async def test_a_reader_whose_store_refuses_everything_fails_with_the_reason_and_the_service_still_serves(
+    app_of,
+) -> None:
     async with app_of() as app, AsyncClient(transport=ASGITransport(app), base_url="http://localhost") as client:
         app.state.services.readers.append(RefusedReader())
         answer = await client.get("/health")
         assert (answer.status_code, answer.json()["status"]) == (503, "failing")
-        assert answer.json()["parts"]["history consumer"] == {"ok": False, "detail": "not stored: history.duckdb: No space left on device"}
+        assert answer.json()["parts"]["history consumer"] == {
+            "ok": False,
+            "detail": "not stored: history.duckdb: No space left on device",
+        }
         assert (await client.get("/health/ready")).status_code == 200
         app.state.services.readers[:] = [RefusedReader(refusal=None)]
         assert (await client.get("/health")).json()["parts"]["history consumer"] == {"ok": True, "detail": None}
@@ -103,7 +110,13 @@ async def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_our_inside
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nowhere", 404), ("POST", "/nowhere", 404), ("PATCH", "/routes", 405), ("GET", "/runs/r/pause", 405), ("GET", "/routes/a b", 422)],
+    [
+        ("GET", "/nowhere", 404),
+        ("POST", "/nowhere", 404),
+        ("PATCH", "/routes", 405),
+        ("GET", "/runs/r/pause", 405),
+        ("GET", "/routes/a b", 422),
+    ],
 )
 async def test_every_refusal_is_problem_json(client: AsyncClient, method: str, path: str, status: int) -> None:
     answer = await client.request(method, path)
@@ -123,7 +136,13 @@ async def test_the_description_names_every_operation_once_with_tag_summary_and_p
             if int(status) >= 400 and (status, operation["tags"]) != ("503", ["health"]):
                 assert response["content"] == {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     assert "HTTPValidationError" not in document["components"]["schemas"]
-    for wanted in ("/routes/{route_id}/start", "/deliveries/{delivery_id}/track", "/runs/{run_id}/ledger", "/metrics", "/config.json"):
+    for wanted in (
+        "/routes/{route_id}/start",
+        "/deliveries/{delivery_id}/track",
+        "/runs/{run_id}/ledger",
+        "/metrics",
+        "/config.json",
+    ):
         assert wanted in document["paths"]
 
 
@@ -169,14 +188,18 @@ async def test_with_a_key_the_key_is_asked_for_and_nothing_else(app_of) -> None:
         assert (await client.get("/routes")).status_code == 401
         assert (await client.get("/routes", headers={"X-API-Key": "wrong horse"})).status_code == 401
         assert (await client.get("/routes", headers={"X-API-Key": "correct horse"})).status_code == 200
-        assert (await client.get("/routes?key=correct%20horse")).status_code == 401  # an address is kept in histories and logs
+        assert (
+            await client.get("/routes?key=correct%20horse")
+        ).status_code == 401  # an address is kept in histories and logs
         assert (await client.get("/health/ready")).status_code == 200
         assert (await client.get("/metrics")).status_code == 401
         assert (await client.get("/config.json")).json()["needsKey"] is True
 
 
 async def test_a_large_body_is_refused(client: AsyncClient) -> None:
-    answer = await client.post("/deliveries", content=b"{" + b" " * 1_100_000 + b"}", headers={"Content-Type": "application/json"})
+    answer = await client.post(
+        "/deliveries", content=b"{" + b" " * 1_100_000 + b"}", headers={"Content-Type": "application/json"}
+    )
     assert (answer.status_code, answer.headers["content-type"]) == (413, PROBLEM)
 
 
@@ -194,7 +217,9 @@ async def test_an_upload_that_does_not_say_its_length_is_refused_at_the_limit(ap
 
     async with app_of(upload_limit_bytes=1_000_000) as app:
         client = AsyncClient(transport=ASGITransport(app), base_url="http://localhost")
-        answer = await client.post("/routes", content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"})
+        answer = await client.post(
+            "/routes", content=endless(), headers={"Content-Type": "multipart/form-data; boundary=b"}
+        )
         assert (answer.status_code, answer.json()["detail"]) == (413, "a body must have at most 1000000 bytes")
 
 

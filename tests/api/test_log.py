@@ -51,7 +51,11 @@ def test_the_trace_of_an_error_is_looked_through_as_well() -> None:
 
 
 def test_every_secret_among_the_settings_is_known() -> None:
-    given = {name: f"the secret {name}" for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation) and not name.endswith("_url")}
+    given = {
+        name: f"the secret {name}"
+        for name, field in Settings.model_fields.items()
+        if "SecretStr" in str(field.annotation) and not name.endswith("_url")
+    }
     assert Settings(**given, kafka_sasl_username="u", kafka_security_protocol="sasl_ssl").secrets == set(given.values())  # type: ignore[arg-type]
     assert Settings(kafka_sasl_password=SecretStr("")).secrets == frozenset()
 

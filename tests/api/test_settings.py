@@ -31,7 +31,13 @@ def test_a_loopback_address_needs_none(host: str) -> None:
 
 
 def test_settings_come_from_the_environment_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"PORT": "8123", "API_ROLES": "state, history", "ALLOWED_HOSTS": "map.lan", "KAFKA_BOOTSTRAP": "k:1", "API_KEY": ""}.items():
+    for name, value in {
+        "PORT": "8123",
+        "API_ROLES": "state, history",
+        "ALLOWED_HOSTS": "map.lan",
+        "KAFKA_BOOTSTRAP": "k:1",
+        "API_KEY": "",
+    }.items():
         monkeypatch.setenv(name, value)
     found = Settings()
     assert (found.port, found.api_roles, found.allowed_hosts) == (8123, {Role.STATE, Role.HISTORY}, {"map.lan"})
@@ -42,15 +48,29 @@ def test_a_key_is_not_shown_by_accident() -> None:
     assert "correct horse" not in repr(Settings(api_key="correct horse"))
 
 
-@pytest.mark.parametrize("key", ["short", "a key with a newline\n", " a key with a blank", "clé à molette", "a\ttabulator", " " * 8])
-def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "key", ["short", "a key with a newline\n", " a key with a blank", "clé à molette", "a\ttabulator", " " * 8]
+)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("API_KEY", key)
     assert main() == 1
-    assert capsys.readouterr().err == ("API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends\n")
+    assert capsys.readouterr().err == (
+        "API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends\n"
+    )
 
 
 @pytest.mark.parametrize(
-    "bad", [{"port": 70_000}, {"api_roles": "rest,postman"}, {"upload_limit_bytes": 1}, {"api_key": "short"}, {"log_level": "loud"}, {"basemap": "atlantis"}]
+    "bad",
+    [
+        {"port": 70_000},
+        {"api_roles": "rest,postman"},
+        {"upload_limit_bytes": 1},
+        {"api_key": "short"},
+        {"log_level": "loud"},
+        {"basemap": "atlantis"},
+    ],
 )
 def test_a_setting_out_of_its_bounds_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
@@ -71,13 +91,18 @@ def test_an_address_that_is_no_elasticsearch_is_refused_and_not_shown(url: str) 
     assert url not in str(refused.value)
 
 
-@pytest.mark.parametrize("bad", [{"elasticsearch_prefix": "Caps"}, {"elasticsearch_index_period": "year"}, {"elasticsearch_lifecycle": "none"}])
+@pytest.mark.parametrize(
+    "bad",
+    [{"elasticsearch_prefix": "Caps"}, {"elasticsearch_index_period": "year"}, {"elasticsearch_lifecycle": "none"}],
+)
 def test_a_way_to_keep_indices_that_there_is_not_is_refused(bad: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         Settings(**bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bad", [{"mongodb_url": "http://somebody:secret@host"}, {"mongodb_database": "a.b"}, {"mongodb_positions": "some"}])
+@pytest.mark.parametrize(
+    "bad", [{"mongodb_url": "http://somebody:secret@host"}, {"mongodb_database": "a.b"}, {"mongodb_positions": "some"}]
+)
 def test_a_mongodb_that_is_none_is_refused_without_its_password(bad: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as refused:
         Settings(**bad)  # type: ignore[arg-type]
@@ -114,7 +139,9 @@ def test_no_part_of_a_mongodb_password_is_shown_whatever_it_is(password: str) ->
     url = f"mongodb://u:{password}@h.lan:27017/db"
     refusal = refusal_of(mongodb_url=url)
     assert refusal == "" or "percent-encode the password" in refusal
-    assert not shows_a_part(refusal + place_of(url), password, refusal_of(mongodb_url="mongodb://@@") + place_of("mongodb://h.lan:27017/db"))
+    assert not shows_a_part(
+        refusal + place_of(url), password, refusal_of(mongodb_url="mongodb://@@") + place_of("mongodb://h.lan:27017/db")
+    )
 
 
 @given(PASSWORDS)
@@ -123,7 +150,9 @@ def test_no_part_of_an_elasticsearch_password_is_shown_whatever_it_is(password: 
     refusal = refusal_of(elasticsearch_url=url)
     assert refusal == "" or "percent-encode the password" in refusal
     shown = refusal or Server(url, None).place
-    assert not shows_a_part(shown, password, refusal_of(elasticsearch_url="http://@@") + Server("http://h.lan:9200/db", None).place)
+    assert not shows_a_part(
+        shown, password, refusal_of(elasticsearch_url="http://@@") + Server("http://h.lan:9200/db", None).place
+    )
 
 
 @given(PASSWORDS)
@@ -165,7 +194,9 @@ def test_a_mongodb_may_be_written_in_several_ways(url: str) -> None:
 
 def test_the_docstring_lists_every_setting() -> None:
     assert settings_module.__doc__ is not None
-    listed = {words[0] for line in settings_module.__doc__.splitlines() if (words := line.split()) and words[0].isupper()}
+    listed = {
+        words[0] for line in settings_module.__doc__.splitlines() if (words := line.split()) and words[0].isupper()
+    }
     assert listed == {name.upper() for name in Settings.model_fields}
 
 

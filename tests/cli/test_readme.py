@@ -14,18 +14,28 @@ from engine.scenario.scenario import Scenario
 
 
 def _blocks(repository: Path, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.findall(
+        rf"```{language}\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
 
 
 def test_the_table_of_settings_names_every_setting_and_no_other(repository: Path) -> None:
-    names = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    names = re.findall(
+        r"^\| ((?:`[A-Z_]+`(?:, )?)+) \|", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     told = {name for cell in names for name in re.findall(r"[A-Z_]+", cell)}
     known = {name.upper() for settings in (ActorsSettings, ApiSettings, UpSettings) for name in settings.model_fields}
-    assert told == known | {"SERVICES_DIR", "SERVICES_CACHE", "CONNECT_URL"}  # options of `code-delivery services` and `connect`
+    assert told == known | {
+        "SERVICES_DIR",
+        "SERVICES_CACHE",
+        "CONNECT_URL",
+    }  # options of `code-delivery services` and `connect`
 
 
 def test_the_settings_marked_are_those_that_a_stack_of_its_own_refuses(repository: Path) -> None:
-    cells = re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ¹", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    cells = re.findall(
+        r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ¹", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     marked = {name for cell in cells for name in re.findall(r"[A-Z_]+", cell)}
     known = {name.upper() for settings in (ActorsSettings, ApiSettings) for name in settings.model_fields}
     assert marked == {name for name in known if list(faults_of_stack(UpSettings(), {name: "elsewhere"}))}
@@ -37,7 +47,11 @@ def test_the_scenario_shown_is_one(repository: Path) -> None:
 
 
 def test_every_command_shown_exists(repository: Path) -> None:
-    told = set(re.findall(r"^\| `code-delivery ([\w-]+)", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert told == {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} | {
-        group.name for group in app.registered_groups
-    }
+    told = set(
+        re.findall(
+            r"^\| `code-delivery ([\w-]+)", (repository / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+    )
+    assert told == {
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    } | {group.name for group in app.registered_groups}

@@ -67,7 +67,9 @@ HISTORY_STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManag
 }
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "mongo" else []) for name in STATE_STORES])
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.services] if name == "mongo" else []) for name in STATE_STORES]
+)
 def new_state(request: pytest.FixtureRequest) -> Iterator[Callable[[], StateStore]]:
     """Makes state stores over the same facts."""
     with STATE_STORES[request.param](request) as made:
@@ -94,7 +96,9 @@ async def states(new_state: Callable[[], StateStore]) -> AsyncIterator[list[Stat
         await store.close()
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.services] if name == "elastic" else []) for name in HISTORY_STORES])
+@pytest.fixture(
+    params=[pytest.param(name, marks=[pytest.mark.services] if name == "elastic" else []) for name in HISTORY_STORES]
+)
 async def history(request: pytest.FixtureRequest) -> AsyncIterator[HistoryStore]:
     """An empty, open history store."""
     with HISTORY_STORES[request.param](request) as store:

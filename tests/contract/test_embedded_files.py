@@ -18,14 +18,18 @@ from engine.messages import DeliveryEvent
 
 
 def batch(seqs: range) -> PositionBatch:
-    return PositionBatch.of([(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, False, seq, 1000 + seq, 1.0, 2.0, 3.0) for seq in seqs])
+    return PositionBatch.of(
+        [(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, False, seq, 1000 + seq, 1.0, 2.0, 3.0) for seq in seqs]
+    )
 
 
 async def test_a_history_opened_again_still_keeps_every_position_once(tmp_path: Path) -> None:
     for opened in range(3):
         history = DuckDbHistory(tmp_path / "history.duckdb")
         await history.open()
-        assert await history.write_positions(batch(range(opened, opened + 5))) == (Written(5, 0) if opened == 0 else Written(1, 4))
+        assert await history.write_positions(batch(range(opened, opened + 5))) == (
+            Written(5, 0) if opened == 0 else Written(1, 4)
+        )
         await history.close()
     await (history := DuckDbHistory(tmp_path / "history.duckdb")).open()
     assert await history.holdings("run") == {"d": Holding(7, 6)}
@@ -37,8 +41,12 @@ async def test_a_history_of_many_days_is_opened_whatever_little_memory_it_takes_
     await (made := DuckDbHistory(path)).open()
     await made.close()
     with duckdb.connect(str(path)) as connection:
-        connection.execute(f"INSERT INTO deliveries SELECT i, 'run-20260131t120000-' || i, 'run' || i % 2, 'r', 'c', 'x' FROM range({deliveries}) t(i)")
-        connection.execute(f"INSERT INTO positions SELECT i % {deliveries}, i // {deliveries}, i, 47, 9, 1, 2, i, false FROM range({2 * deliveries}) t(i)")
+        connection.execute(
+            f"INSERT INTO deliveries SELECT i, 'run-20260131t120000-' || i, 'run' || i % 2, 'r', 'c', 'x' FROM range({deliveries}) t(i)"
+        )
+        connection.execute(
+            f"INSERT INTO positions SELECT i % {deliveries}, i // {deliveries}, i, 47, 9, 1, 2, i, false FROM range({2 * deliveries}) t(i)"
+        )
     history = DuckDbHistory(path)
     await history.open()
     assert len(await history.holdings("run1")) == deliveries // 2
@@ -46,7 +54,9 @@ async def test_a_history_of_many_days_is_opened_whatever_little_memory_it_takes_
     await history.close()
 
 
-async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_date_with_all_that_is_in_it(tmp_path: Path) -> None:
+async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_date_with_all_that_is_in_it(
+    tmp_path: Path,
+) -> None:
     path, old = tmp_path / "history.duckdb", DuckDbHistory(tmp_path / "history.duckdb")
     await old.open()
     await old.write_positions(batch(range(5)))
@@ -63,20 +73,28 @@ async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_dat
             "CREATE TABLE events (delivery_id VARCHAR, seq BIGINT, run_id VARCHAR, kind VARCHAR, event_time_ms BIGINT, event VARCHAR,"
             " PRIMARY KEY (delivery_id, seq))"
         )
-        rows = [(event.delivery_id, event.seq, event.run_id, event.kind, event.event_time, event.to_json().decode()) for event in events]
+        rows = [
+            (event.delivery_id, event.seq, event.run_id, event.kind, event.event_time, event.to_json().decode())
+            for event in events
+        ]
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
     for opened in range(2):
         history = DuckDbHistory(path)
         await history.open()
         assert await history.events("d") == events[:2]
         assert await history.events("alone") == events[2:]
-        assert await history.faults("run") == {"d": [Label(FaultKind.LOST, 7, 7)], "alone": [Label(FaultKind.LOST, 1, 2)]}
+        assert await history.faults("run") == {
+            "d": [Label(FaultKind.LOST, 7, 7)],
+            "alone": [Label(FaultKind.LOST, 1, 2)],
+        }
         assert await history.write_events(events) == Written(0, 3)
         assert await history.holdings("run") == {"d": Holding(5 + opened, 4 + opened)}
         assert await history.write_positions(batch(range(6 + opened))) == Written(1, 5 + opened)
         await history.close()
     with duckdb.connect(str(path), read_only=True) as connection:
-        found = connection.execute("SELECT delivery_id, seq, run_id, kind, event_time_ms, event FROM events ORDER BY event_time_ms").fetchall()
+        found = connection.execute(
+            "SELECT delivery_id, seq, run_id, kind, event_time_ms, event FROM events ORDER BY event_time_ms"
+        ).fetchall()
     assert found == rows
 
 
@@ -91,7 +109,9 @@ async def test_a_state_opened_again_still_prefers_the_newest(tmp_path: Path) -> 
         await state.close()
 
 
-async def test_a_state_keeps_no_delivery_in_memory_that_has_ended_and_a_late_position_changes_nothing(tmp_path: Path) -> None:
+async def test_a_state_keeps_no_delivery_in_memory_that_has_ended_and_a_late_position_changes_nothing(
+    tmp_path: Path,
+) -> None:
     def position(seq: int, finished: bool) -> PositionBatch:
         return PositionBatch.of([(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, finished, seq, 1000 + seq, 1.0, 2.0, 3.0)])
 
@@ -151,7 +171,9 @@ async def test_a_file_of_the_version_before_is_brought_up_to_date_with_all_that_
 
 
 @pytest.mark.parametrize("store", [SqliteState, DuckDbHistory])
-async def test_a_file_that_is_none_of_ours_is_refused_with_its_name(tmp_path: Path, store: type[SqliteState] | type[DuckDbHistory]) -> None:
+async def test_a_file_that_is_none_of_ours_is_refused_with_its_name(
+    tmp_path: Path, store: type[SqliteState] | type[DuckDbHistory]
+) -> None:
     path = tmp_path / "some.file"
     path.write_bytes(b"this is no database at all. " * 1000)
     opened = store(path)

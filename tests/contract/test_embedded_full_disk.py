@@ -24,13 +24,25 @@ def batch(first: int, count: int) -> PositionBatch:
     ids = (b"r", b"c", b"d", b"x", b"run")
     return PositionBatch.of(
         [
-            (*ids, 47 + chance.random(), 9 + chance.random(), False, seq, 1000 + seq, chance.random(), chance.random(), float(seq))
+            (
+                *ids,
+                47 + chance.random(),
+                9 + chance.random(),
+                False,
+                seq,
+                1000 + seq,
+                chance.random(),
+                chance.random(),
+                float(seq),
+            )
             for seq in range(first, first + count)
         ]
     )
 
 
-async def written_until_refused(write: Callable[[PositionBatch], Coroutine[Any, Any, object]], count: int, begin: int = 0) -> tuple[int, StoreError]:
+async def written_until_refused(
+    write: Callable[[PositionBatch], Coroutine[Any, Any, object]], count: int, begin: int = 0
+) -> tuple[int, StoreError]:
     """Write until it is refused; return the first seq of what was refused, and the error."""
     for first in range(begin, 1_000_000, count):
         try:
@@ -52,8 +64,12 @@ async def test_a_history_that_could_not_checkpoint_is_opened_again_and_lacks_and
         assert "FATAL Error" in str(error)
         assert "\n" not in str(error)
         first, _ = await written_until_refused(history.write_positions, count, first)
-        answers = await asyncio.gather(*(history.ping() for _ in range(8)), *(history.track("d") for _ in range(8)), return_exceptions=True)
-        assert [answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, StoreUnavailable)] == []
+        answers = await asyncio.gather(
+            *(history.ping() for _ in range(8)), *(history.track("d") for _ in range(8)), return_exceptions=True
+        )
+        assert [
+            answer for answer in answers if isinstance(answer, Exception) and not isinstance(answer, StoreUnavailable)
+        ] == []
         await history.ping()
     for again in range(first, first + 10 * count, count):
         written = await history.write_positions(batch(again, count))
@@ -88,7 +104,9 @@ async def test_a_history_that_could_not_commit_goes_on_and_lacks_and_repeats_not
 
 async def test_a_state_whose_disk_was_full_goes_on_with_what_was_refused(tmp_path: Path) -> None:
     def events(numbers: range) -> list[DeliveryEvent]:
-        return [DeliveryEvent(f"delivery-{number:06d}", "run", "r", "c", "x", "car", "started", 0, 1) for number in numbers]
+        return [
+            DeliveryEvent(f"delivery-{number:06d}", "run", "r", "c", "x", "car", "started", 0, 1) for number in numbers
+        ]
 
     state = SqliteState(tmp_path / "state.sqlite3")
     await state.open()

@@ -16,7 +16,9 @@ T0 = 1_700_000_000_000
 
 def positions(delivery: str, seqs: list[int], run: str = "run", lat: float = 47.0, lng: float = 9.0) -> PositionBatch:
     ids = (b"r1", b"client", delivery.encode(), b"driver", run.encode())
-    return PositionBatch.of([(*ids, lat + seq / 1000, lng - seq / 1000, False, seq, T0 + seq * 1000, 1.5, 90.0, float(seq)) for seq in seqs])
+    return PositionBatch.of(
+        [(*ids, lat + seq / 1000, lng - seq / 1000, False, seq, T0 + seq * 1000, 1.5, 90.0, float(seq)) for seq in seqs]
+    )
 
 
 def event(delivery: str, seq: int, kind: str = "started") -> DeliveryEvent:
@@ -31,7 +33,11 @@ async def test_a_track_comes_back_by_seq_with_latitude_and_longitude_in_place(hi
     assert track.event_time_ms.tolist() == [T0, T0 + 1000, T0 + 2000]
     assert np.allclose(track.lat_deg, [-15.0, -14.999, -14.998], rtol=0, atol=1e-12)
     assert np.allclose(track.lng_deg, [-47.0, -47.001, -47.002], rtol=0, atol=1e-12)
-    assert (track.speed_mps.tolist(), track.bearing_deg.tolist(), track.distance_m.tolist()) == ([1.5] * 3, [90.0] * 3, [0.0, 1.0, 2.0])
+    assert (track.speed_mps.tolist(), track.bearing_deg.tolist(), track.distance_m.tolist()) == (
+        [1.5] * 3,
+        [90.0] * 3,
+        [0.0, 1.0, 2.0],
+    )
     assert await history.track("nobody") is None
 
 
@@ -69,26 +75,45 @@ async def test_random_redelivery_leaves_every_position_once(history: HistoryStor
 
 
 async def test_what_is_held_is_told_by_run(history: HistoryStore) -> None:
-    await history.write_positions(PositionBatch.concat([positions("a", [0, 1], "one"), positions("b", [0], "two"), positions("c", [5], "one")]))
+    await history.write_positions(
+        PositionBatch.concat([positions("a", [0, 1], "one"), positions("b", [0], "two"), positions("c", [5], "one")])
+    )
     assert await history.holdings("one") == {"a": Holding(2, 1), "c": Holding(1, 5)}
     assert await history.holdings("two") == {"b": Holding(1, 0)}
     assert await history.holdings("none") == {}
 
 
 async def test_everything_stored_of_a_run_comes_back_once(history: HistoryStore) -> None:
-    await history.write_positions(PositionBatch.concat([positions("a", [0, 1], "one"), positions("long-name", [5], "two"), positions("c", [5], "one", -1.5)]))
+    await history.write_positions(
+        PositionBatch.concat(
+            [positions("a", [0, 1], "one"), positions("long-name", [5], "two"), positions("c", [5], "one", -1.5)]
+        )
+    )
     await history.write_positions(positions("a", [1, 2], "one"))
     found = [
         row
         async for part in history.positions("one")
-        for row in zip(part.delivery_id.tolist(), part.seq.tolist(), part.lat_deg.round(9).tolist(), part.lng_deg.round(9).tolist(), strict=True)
+        for row in zip(
+            part.delivery_id.tolist(),
+            part.seq.tolist(),
+            part.lat_deg.round(9).tolist(),
+            part.lng_deg.round(9).tolist(),
+            strict=True,
+        )
     ]
-    assert sorted(found) == [(b"a", 0, 47.0, 9.0), (b"a", 1, 47.001, 8.999), (b"a", 2, 47.002, 8.998), (b"c", 5, -1.495, 8.995)]
+    assert sorted(found) == [
+        (b"a", 0, 47.0, 9.0),
+        (b"a", 1, 47.001, 8.999),
+        (b"a", 2, 47.002, 8.998),
+        (b"c", 5, -1.495, 8.995),
+    ]
     assert [part async for part in history.positions("none") if len(part.seq)] == []
 
 
 async def test_an_event_is_kept_once_and_comes_back_by_seq(history: HistoryStore) -> None:
-    assert await history.write_events([event("d1", 1, "stopped"), event("d1", 0), event("d1", 0), event("d2", 0)]) == Written(3, 1)
+    assert await history.write_events(
+        [event("d1", 1, "stopped"), event("d1", 0), event("d1", 0), event("d2", 0)]
+    ) == Written(3, 1)
     assert await history.write_events([event("d1", 0), event("d1", 2, "resumed")]) == Written(1, 1)
     assert await history.write_events([]) == Written()
     assert await history.events("d1") == [event("d1", 0), event("d1", 1, "stopped"), event("d1", 2, "resumed")]
@@ -101,7 +126,9 @@ async def test_what_was_done_on_purpose_is_told_by_run(history: HistoryStore) ->
         return DeliveryEvent(*names, fault=fault, from_seq=first, to_seq=last)
 
     told = [label("d1", 1, "tunnel", 3, 9), label("d1", 2, "duplicated", 12, 12), label("d2", 0, "lost", 4, 4)]
-    await history.write_events([event("d1", 0), *told, label("d3", 0, "lost", 1, 1, "another"), label("d2", 1, "of_a_later_version", 1, 1)])
+    await history.write_events(
+        [event("d1", 0), *told, label("d3", 0, "lost", 1, 1, "another"), label("d2", 1, "of_a_later_version", 1, 1)]
+    )
     found = await history.faults("run")
     assert {name: sorted(labels, key=lambda one: one.first) for name, labels in found.items()} == {
         "d1": [Label(FaultKind.TUNNEL, 3, 9), Label(FaultKind.DUPLICATED, 12, 12)],

@@ -22,7 +22,16 @@ from engine.roads.route import Route
 T0 = 1_700_000_000_000
 
 
-def position(delivery: str = "d1", seq: int = 0, *, speed: float = 5.0, finished: bool = False, lat: float = 47.14, lng: float = 9.52, run: str = "run"):
+def position(
+    delivery: str = "d1",
+    seq: int = 0,
+    *,
+    speed: float = 5.0,
+    finished: bool = False,
+    lat: float = 47.14,
+    lng: float = 9.52,
+    run: str = "run",
+):
     ids = (b"r1", b"client", delivery.encode(), f"driver-{delivery}".encode(), run.encode())
     return (*ids, lat, lng, finished, seq, T0 + seq * 1000, speed, 90.0, seq * speed)
 
@@ -30,12 +39,21 @@ def position(delivery: str = "d1", seq: int = 0, *, speed: float = 5.0, finished
 def event(delivery: str = "d1", seq: int = 0, kind: str = "started", **more: object) -> DeliveryEvent:
     if kind in {"delivered", "cancelled", "suspended", "rejected"}:
         more.setdefault("positions", 10)
-    names = {"delivery_id": delivery, "run_id": "run", "route_id": "r1", "client_id": "client", "driver_id": f"driver-{delivery}", "vehicle": "van"}
+    names = {
+        "delivery_id": delivery,
+        "run_id": "run",
+        "route_id": "r1",
+        "client_id": "client",
+        "driver_id": f"driver-{delivery}",
+        "vehicle": "van",
+    }
     return DeliveryEvent(**(names | {"kind": kind, "seq": seq, "event_time": T0 + seq} | more))  # type: ignore[arg-type]
 
 
 def route(route_id: str = "r1", title: str = "Vaduz to Schaan", *, kept: bool = False) -> StoredRoute:
-    return StoredRoute.of(Route.from_points(route_id, title, [47.14, 47.15, 47.165], [9.52, 9.52, 9.51], source="test"), kept=kept)
+    return StoredRoute.of(
+        Route.from_points(route_id, title, [47.14, 47.15, 47.165], [9.52, 9.52, 9.51], source="test"), kept=kept
+    )
 
 
 async def test_a_route_comes_back_as_it_was_put_in(state: StateStore) -> None:
@@ -96,7 +114,23 @@ async def test_position_and_event_make_one_delivery_whichever_comes_first(state:
     assert late is not None
     assert replace(early, delivery_id="late", driver_id="driver-late") == late
     assert late == DeliveryRecord(
-        *("late", "run", "r1", "client", "driver-late", "van", "Vaduz to Schaan", DeliveryPhase.MOVING, 0, None, T0, T0 + 60_000, None, 1000.0, None),
+        *(
+            "late",
+            "run",
+            "r1",
+            "client",
+            "driver-late",
+            "van",
+            "Vaduz to Schaan",
+            DeliveryPhase.MOVING,
+            0,
+            None,
+            T0,
+            T0 + 60_000,
+            None,
+            1000.0,
+            None,
+        ),
         *(3, T0 + 3000, 47.14, 9.52, 5.0, 90.0, 15.0, False),
     )
     assert late.progress == 0.015
@@ -111,13 +145,20 @@ LIFE = [
 
 
 @pytest.mark.parametrize(("read", "again_from"), [(read, again) for read in range(1, 5) for again in range(read)])
-async def test_events_read_again_from_any_offset_leave_the_newest_state(state: StateStore, read: int, again_from: int) -> None:
+async def test_events_read_again_from_any_offset_leave_the_newest_state(
+    state: StateStore, read: int, again_from: int
+) -> None:
     for one in LIFE[:read] + LIFE[again_from:]:
         await state.apply_events([one])
     await state.apply_events(LIFE[again_from:])
     found = await state.delivery("d1")
     assert found is not None
-    assert (found.phase, found.started_at, found.planned_arrival, found.ended_at) == (DeliveryPhase.SUSPENDED, T0, T0 + 200, T0 + 3)
+    assert (found.phase, found.started_at, found.planned_arrival, found.ended_at) == (
+        DeliveryPhase.SUSPENDED,
+        T0,
+        T0 + 200,
+        T0 + 3,
+    )
     assert (found.route_length_m, found.positions, found.reason, found.event_seq) == (1000.0, 4, "the run ended", 3)
     assert await state.ended("run") == {"d1": 4}
 
@@ -128,9 +169,19 @@ async def test_random_events_lead_to_the_state_that_the_model_says(state: StateS
     for _ in range(30):
         kinds = ["started", "stopped", "resumed", "arrived_at_stop", "delivered", "cancelled", "fault"]
         label = {"fault": "lost", "from_seq": 1, "to_seq": 1}
-        names = [(f"d{chance.randrange(4)}", chance.randrange(12), chance.choice(kinds)) for _ in range(chance.randrange(1, 6))]
+        names = [
+            (f"d{chance.randrange(4)}", chance.randrange(12), chance.choice(kinds))
+            for _ in range(chance.randrange(1, 6))
+        ]
         some = [event(*name, **(label if name[2] == "fault" else {})) for name in names]
-        some = [replace(e, planned_arrival=chance.choice([None, chance.randrange(1000)]), route_length=chance.choice([None, 5.0])) for e in some]
+        some = [
+            replace(
+                e,
+                planned_arrival=chance.choice([None, chance.randrange(1000)]),
+                route_length=chance.choice([None, 5.0]),
+            )
+            for e in some
+        ]
         for e in some:
             expected[e.delivery_id] = after_event(expected.get(e.delivery_id), e)
         await state.apply_events(some)
@@ -155,7 +206,9 @@ async def test_a_label_of_a_fault_changes_nothing_whenever_it_comes(state: State
 
 
 async def test_what_a_delivery_does_is_told_by_its_newest_event_and_position(state: StateStore) -> None:
-    await state.apply_events([event(name) for name in ("moving", "standing", "begun", "arrived", "paused")] + [event("paused", 1, "stopped")])
+    await state.apply_events(
+        [event(name) for name in ("moving", "standing", "begun", "arrived", "paused")] + [event("paused", 1, "stopped")]
+    )
     await state.apply_events([event("gone", 0, "rejected", positions=0, reason="route r9 is unknown")])
     await state.apply_positions(
         PositionBatch.of(
@@ -168,7 +221,14 @@ async def test_what_a_delivery_does_is_told_by_its_newest_event_and_position(sta
             ]
         )
     )
-    phases = {"moving": "moving", "standing": "stopped", "begun": "moving", "arrived": "delivered", "paused": "paused", "gone": "rejected"}
+    phases = {
+        "moving": "moving",
+        "standing": "stopped",
+        "begun": "moving",
+        "arrived": "delivered",
+        "paused": "paused",
+        "gone": "rejected",
+    }
     everyone = await state.deliveries(DeliveryQuery())
     assert {record.delivery_id: record.shown_phase.value for record in everyone.items} == phases
     for phase in DeliveryPhase:
@@ -179,7 +239,12 @@ async def test_what_a_delivery_does_is_told_by_its_newest_event_and_position(sta
 
 async def test_deliveries_are_filtered_sorted_and_paged(state: StateStore) -> None:
     await state.put_routes([route("r1", "Vaduz to Schaan"), route("r2", "Balzers_%")])
-    await state.apply_events([event(f"d{i}", event_time=T0 + i % 3, route_id="r2" if i == 4 else "r1", vehicle="car" if i < 2 else "van") for i in range(6)])
+    await state.apply_events(
+        [
+            event(f"d{i}", event_time=T0 + i % 3, route_id="r2" if i == 4 else "r1", vehicle="car" if i < 2 else "van")
+            for i in range(6)
+        ]
+    )
     await state.apply_positions(PositionBatch.of([position(f"d{i}", i + 1) for i in range(6)]))
 
     async def ids(**more: object) -> list[str]:
@@ -230,11 +295,19 @@ async def test_the_newest_event_of_a_run_wins_even_from_a_dispatcher_that_began_
 async def test_deliveries_of_a_silent_run_are_suspended_until_it_is_heard_of_again(state: StateStore) -> None:
     await state.put_runs([run_event()])
     await state.apply_events(
-        [event("moving"), event("paused"), event("paused", seq=1, kind="stopped"), event("over"), event("over", seq=1, kind="cancelled", positions=0)]
+        [
+            event("moving"),
+            event("paused"),
+            event("paused", seq=1, kind="stopped"),
+            event("over"),
+            event("over", seq=1, kind="cancelled", positions=0),
+        ]
     )
 
     async def shown() -> dict[str, str]:
-        return {record.delivery_id: record.shown_phase.value for record in (await state.deliveries(DeliveryQuery())).items}
+        return {
+            record.delivery_id: record.shown_phase.value for record in (await state.deliveries(DeliveryQuery())).items
+        }
 
     on_the_road = {"moving": "moving", "paused": "paused", "over": "cancelled"}
     assert await shown() == on_the_road
@@ -289,10 +362,26 @@ async def facts_for_questions(stores: list[StateStore]) -> None:
         name, run = f"d{i:02}", f"run{i % 3}"
         for seq in range(chance.randrange(3)):
             length = chance.choice([None, 0.0, 40.0, 4000.0])
-            owners = {"run_id": run, "route_id": f"r{i % 4}", "vehicle": chance.choice(["car", "van"]), "driver_id": f"x{i % 7}"}
-            events.append(event(name, seq, chance.choice(kinds), planned_arrival=chance.choice([None, T0, T0 + 9]), route_length=length, **owners))
+            owners = {
+                "run_id": run,
+                "route_id": f"r{i % 4}",
+                "vehicle": chance.choice(["car", "van"]),
+                "driver_id": f"x{i % 7}",
+            }
+            events.append(
+                event(
+                    name,
+                    seq,
+                    chance.choice(kinds),
+                    planned_arrival=chance.choice([None, T0, T0 + 9]),
+                    route_length=length,
+                    **owners,
+                )
+            )
         for seq in range(chance.randrange(3)):
-            row = position(name, seq, speed=chance.choice([0.0, 0.1, 5.0, 5.0]), finished=chance.random() < 0.3, run=run)
+            row = position(
+                name, seq, speed=chance.choice([0.0, 0.1, 5.0, 5.0]), finished=chance.random() < 0.3, run=run
+            )
             rows.append((f"r{i % 4}".encode(), row[1], row[2], f"x{i % 7}".encode(), *row[4:]))
     for store in stores:
         await store.put_routes([route("r0", "Zürich (North)"), route("r1", "vaduz"), route("r2", "Vaduz 2")])
@@ -306,12 +395,22 @@ async def facts_for_questions(stores: list[StateStore]) -> None:
 async def test_every_question_is_answered_as_the_plainest_reading_answers_it(state: StateStore) -> None:
     plain = MemoryState()
     await facts_for_questions([state, plain])
-    phases = [frozenset[DeliveryPhase](), *(frozenset({phase}) for phase in DeliveryPhase), frozenset({DeliveryPhase.STOPPED, DeliveryPhase.SUSPENDED})]
+    phases = [
+        frozenset[DeliveryPhase](),
+        *(frozenset({phase}) for phase in DeliveryPhase),
+        frozenset({DeliveryPhase.STOPPED, DeliveryPhase.SUSPENDED}),
+    ]
     questions = [DeliveryQuery(phases=some, sort=DeliverySort.DELIVERY_ID, descending=False) for some in phases]
     questions += [
-        DeliveryQuery(sort=sort, descending=down, limit=7, offset=offset) for sort in DeliverySort for down in (True, False) for offset in (0, 50, 99)
+        DeliveryQuery(sort=sort, descending=down, limit=7, offset=offset)
+        for sort in DeliverySort
+        for down in (True, False)
+        for offset in (0, 50, 99)
     ]
-    questions += [DeliveryQuery(text=text, sort=DeliverySort.ROUTE_TITLE) for text in ("VADUZ", "(north", "D0", "x3", "2", ".*", "^d", "\\", "nothing")]
+    questions += [
+        DeliveryQuery(text=text, sort=DeliverySort.ROUTE_TITLE)
+        for text in ("VADUZ", "(north", "D0", "x3", "2", ".*", "^d", "\\", "nothing")
+    ]
     questions += [
         DeliveryQuery(run_id="run2", vehicle="van", route_id="r1"),
         DeliveryQuery(phases=phases[2], text="vaduz", sort=DeliverySort.PROGRESS, limit=3),
@@ -324,7 +423,8 @@ async def test_two_processes_that_write_at_once_leave_the_state_that_the_model_s
     chance = random.Random(5)
     lives = {
         f"d{i}": [
-            event(f"d{i}", seq, kind, planned_arrival=T0 + 100, route_length=500.0) for seq, kind in enumerate(["started", "stopped", "resumed", "delivered"])
+            event(f"d{i}", seq, kind, planned_arrival=T0 + 100, route_length=500.0)
+            for seq, kind in enumerate(["started", "stopped", "resumed", "delivered"])
         ]
         for i in range(6)
     }
@@ -333,7 +433,9 @@ async def test_two_processes_that_write_at_once_leave_the_state_that_the_model_s
 
     async def tell(store: StateStore, some_events: list[DeliveryEvent], some_rows: list[PositionRecord]) -> None:
         while some_events or some_rows:
-            await asyncio.gather(store.apply_events(some_events[-5:]), store.apply_positions(PositionBatch.of(some_rows[-40:])))
+            await asyncio.gather(
+                store.apply_events(some_events[-5:]), store.apply_positions(PositionBatch.of(some_rows[-40:]))
+            )
             del some_events[-5:], some_rows[-40:]
 
     chance.shuffle(events)
@@ -344,7 +446,15 @@ async def test_two_processes_that_write_at_once_leave_the_state_that_the_model_s
             found = await store.delivery(name)
             assert found is not None
             assert record is not None
-            newest = {"seq": 29, "event_time": T0 + 29_000, "distance_m": 145.0, "lat_deg": 47.14, "lng_deg": 9.52, "speed_mps": 5.0, "bearing_deg": 90.0}
+            newest = {
+                "seq": 29,
+                "event_time": T0 + 29_000,
+                "distance_m": 145.0,
+                "lat_deg": 47.14,
+                "lng_deg": 9.52,
+                "speed_mps": 5.0,
+                "bearing_deg": 90.0,
+            }
             assert found == replace(record, **newest)  # type: ignore[arg-type]
 
 

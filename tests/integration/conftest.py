@@ -19,8 +19,8 @@ def embedded_broker() -> Iterator[str]:
         with EmbeddedBroker(LARGE_FLEET) as broker:
             yield broker.bootstrap
 
-    It has as many partitions as one can have, so that readers share them. The topics outlive a test: read with a group id of your own and take what carries
-    your own run id. Consumers need ``group.protocol=consumer``.
+    It has as many partitions as one can have, so that readers share them. The topics outlive a test: read with a group
+    id of your own and take what carries your own run id. Consumers need ``group.protocol=consumer``.
     """
     with EmbeddedBroker(LARGE_FLEET) as broker:
         yield broker.bootstrap

@@ -60,9 +60,14 @@ def attentive_broker() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def application(bootstrap: str, folder: Path, stores: Stores | None = None) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+async def application(
+    bootstrap: str, folder: Path, stores: Stores | None = None
+) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
     app = create_app(Settings(kafka_bootstrap=bootstrap, data_dir=folder), stores=stores)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+    ):
         yield app, client
 
 
@@ -149,7 +154,12 @@ async def test_a_whole_run_is_stored_and_accounted_for(broker: str, tmp_path: Pa
         none = dict.fromkeys(("failed", "missing", "duplicated", "deadLettered", "lostOnPurpose"), 0)
         assert ledger == {"produced": 2000, "acked": 2000, "consumed": 2000, "stored": 2000, "gaps": [], **none}
         delivery = (await client.get("/deliveries/run-7")).json()
-        assert (delivery["state"], delivery["seq"], delivery["routeTitle"], delivery["progress"]) == ("delivered", 39, "Hill road", 0.195)
+        assert (delivery["state"], delivery["seq"], delivery["routeTitle"], delivery["progress"]) == (
+            "delivered",
+            39,
+            "Hill road",
+            0.195,
+        )
         track = (await client.get("/deliveries/run-7/track")).json()
         assert track["properties"]["seqs"] == list(range(40))
         assert track["geometry"]["coordinates"][1] == [9.5, 47.1001]
@@ -209,11 +219,17 @@ BAD = {
     ],
     Topic.DELIVERY_EVENT: [b"[]", b'{"kind":"teleported"}', b'{"pad":"' + b"x" * 200_000 + b'"}'],
     Topic.RUN_EVENT: [b"nul", b'{"runId":"run","state":"running","clock":[1,2]}'],
-    Topic.ROUTE_DEFINED: [b"{}", b'{"routeId":"bad","title":"t","geometry":"\x7f"}', b'{"routeId":"one","title":"t","geometry":"_p~iF~ps|U"}'],
+    Topic.ROUTE_DEFINED: [
+        b"{}",
+        b'{"routeId":"bad","title":"t","geometry":"\x7f"}',
+        b'{"routeId":"one","title":"t","geometry":"_p~iF~ps|U"}',
+    ],
 }
 
 
-async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_the_rest_goes_on(broker: str, tmp_path: Path) -> None:
+async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_the_rest_goes_on(
+    broker: str, tmp_path: Path
+) -> None:
     simulation = Simulation(broker)
     async with application(broker, tmp_path) as (_, client):
         simulation.run("running", 0)
@@ -221,7 +237,9 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_
             for value in values:
                 simulation.send(topic, b"run-1", value)
             simulation.positions(range(simulation.sent // 50, simulation.sent // 50 + 5))
-        simulation.send(Topic.NEW_POSITION, b"r9", b'{"routeId":"r9","clientId":"c","position":[-15.8,-47.9],"finished":false}')
+        simulation.send(
+            Topic.NEW_POSITION, b"r9", b'{"routeId":"r9","clientId":"c","position":[-15.8,-47.9],"finished":false}'
+        )
         simulation.events("delivered", 0, positions=20)
         simulation.run("finished", 1)
         ledger = await settled(client, "run", 1000)
@@ -237,14 +255,19 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_
         for topic, values in BAD.items():
             told = [(value, headers) for value, headers in found if headers["topic"].decode() == topic]
             assert sorted(len(value) for value, _ in told) == sorted(min(len(value), 512 * 1024) for value in values)
-            assert all(headers["reason"] and headers["partition"].isdigit() and headers["offset"].isdigit() for _, headers in told)
+            assert all(
+                headers["reason"] and headers["partition"].isdigit() and headers["offset"].isdigit()
+                for _, headers in told
+            )
         [original] = [headers["original-bytes"] for _, headers in found if "original-bytes" in headers]
         assert original == b"1200000"
         # The ancestor's four fields alone are a position too.
         assert (await client.get("/deliveries/r9:c")).json()["position"] == {"lat": -15.8, "lng": -47.9}
 
 
-async def test_a_service_that_ends_and_begins_again_loses_nothing_and_repeats_nothing(broker: str, tmp_path: Path) -> None:
+async def test_a_service_that_ends_and_begins_again_loses_nothing_and_repeats_nothing(
+    broker: str, tmp_path: Path
+) -> None:
     simulation = Simulation(broker)
     simulation.run("running", 0)
     simulation.positions(range(10))
@@ -269,10 +292,14 @@ async def test_a_gap_is_named(broker: str, tmp_path: Path) -> None:
         simulation.run("finished", 0)
         ledger = await settled(client, "run", 14)
         assert ledger["missing"] == 10
-        assert ledger["gaps"] == [{"deliveryId": f"run-{n}", "from": first, "to": last} for n in (0, 1) for first, last in ((5, 7), (10, 11))]
+        assert ledger["gaps"] == [
+            {"deliveryId": f"run-{n}", "from": first, "to": last} for n in (0, 1) for first, last in ((5, 7), (10, 11))
+        ]
 
 
-async def test_a_fault_of_ours_while_reading_passes_over_nothing(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_of_ours_while_reading_passes_over_nothing(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     simulation, faults = Simulation(broker), 0
 
     def faulty(messages: Any, **more: Any) -> Any:
@@ -303,7 +330,9 @@ class BusyHistory(MemoryHistory):
         return await super().write_positions(batch)
 
 
-async def test_a_full_store_stops_the_reading_and_nothing_is_lost(broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_store_stops_the_reading_and_nothing_is_lost(
+    broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(HistorySink, "linger_s", 0.05)
     monkeypatch.setattr(HistorySink, "capacity", 500)
     simulation, history = Simulation(broker), BusyHistory()
@@ -312,12 +341,18 @@ async def test_a_full_store_stops_the_reading_and_nothing_is_lost(broker: str, t
 
         async def is_paused() -> bool:
             simulation.positions(range(simulation.sent // 50, simulation.sent // 50 + 4))
-            return history.refused > 0 and 'delivery_sink_paused{role="history"} 1.0' in (await client.get("/metrics")).text
+            return (
+                history.refused > 0
+                and 'delivery_sink_paused{role="history"} 1.0' in (await client.get("/metrics")).text
+            )
 
         await until(is_paused, "a pause")
 
         async def is_told() -> bool:
-            return (await client.get("/health")).json()["parts"]["history consumer"] == {"ok": False, "detail": "not stored: full"}
+            return (await client.get("/health")).json()["parts"]["history consumer"] == {
+                "ok": False,
+                "detail": "not stored: full",
+            }
 
         await until(is_told, "the refusal in the health of the parts")
         assert (await client.get("/health/ready")).status_code == 200
@@ -342,7 +377,9 @@ def free_port() -> int:
 
 def started(broker: str, folder: Path, port: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "KAFKA_BOOTSTRAP": broker, "DATA_DIR": str(folder), "PORT": str(port)}
-    return subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-m", "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
 
 
 async def test_an_upload_of_a_gigabyte_is_refused_at_the_limit(tmp_path: Path) -> None:
@@ -353,7 +390,9 @@ async def test_an_upload_of_a_gigabyte_is_refused_at_the_limit(tmp_path: Path) -
             await until(lambda: lives(client), "life")
             before = psutil.Process(process.pid).memory_info().rss
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n")
+            writer.write(
+                b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+            )
             chunk = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.txt"\r\n\r\n'
             answer = asyncio.create_task(reader.readline())
             while not answer.done() and sent < 1024:
@@ -385,7 +424,9 @@ async def answers(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def test_a_service_killed_in_mid_batch_loses_nothing_and_a_taken_port_is_named(attentive_broker: str, tmp_path: Path) -> None:
+async def test_a_service_killed_in_mid_batch_loses_nothing_and_a_taken_port_is_named(
+    attentive_broker: str, tmp_path: Path
+) -> None:
     broker = attentive_broker
     simulation, port = Simulation(broker), free_port()
     first = started(broker, tmp_path, port)

@@ -34,13 +34,26 @@ class Desk:
         self.bootstrap, self.letters, self.origin = bootstrap, letters, origin
         self.producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 2_000_000})
 
-    def put(self, topic: str, value: bytes | None, key: bytes | None = None, partition: int = 0, headers: dict[str, bytes] | None = None) -> None:
+    def put(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        partition: int = 0,
+        headers: dict[str, bytes] | None = None,
+    ) -> None:
         self.producer.produce(topic, value, key, partition, headers=dict(headers or {}))
         assert self.producer.flush(60) == 0
 
     def letter(self, value: bytes, reason: str, partition: int = 0, **headers: bytes) -> None:
         told = DeadLetter(value, b"d-1", reason, self.origin, partition, 7)
-        self.put(self.letters, value, b"d-1", 0, {**told.headers, **{name.replace("_", "-"): text for name, text in headers.items()}})
+        self.put(
+            self.letters,
+            value,
+            b"d-1",
+            0,
+            {**told.headers, **{name.replace("_", "-"): text for name, text in headers.items()}},
+        )
 
     def records(self) -> list[Message]:
         """Return what is in the topic of origin."""
@@ -51,7 +64,9 @@ class Desk:
         return found
 
     def command(self, name: str, *arguments: str, answer: str | None = None) -> Result:
-        return CliRunner().invoke(app, ["dead-letters", name, *arguments, "--from", self.letters, "--bootstrap", self.bootstrap], input=answer)
+        return CliRunner().invoke(
+            app, ["dead-letters", name, *arguments, "--from", self.letters, "--bootstrap", self.bootstrap], input=answer
+        )
 
     def told(self, name: str, *arguments: str) -> dict[str, Any]:
         return dict(json.loads(self.command(name, *arguments, "--json").stdout))
@@ -88,7 +103,9 @@ def test_letters_are_listed_the_newest_first_and_filtered(desk: Desk) -> None:
     told = desk.told("list", "--limit", "3")
     assert told["matched"] == 5
     assert [letter["value"] for letter in told["letters"]] == ["broken-4", "broken-3", "broken-2"]
-    assert {(letter["topic"], letter["topicPartition"], letter["topicOffset"], letter["key"]) for letter in told["letters"]} == {(desk.origin, 0, 7, "d-1")}
+    assert {
+        (letter["topic"], letter["topicPartition"], letter["topicOffset"], letter["key"]) for letter in told["letters"]
+    } == {(desk.origin, 0, 7, "d-1")}
     assert desk.told("list", "--reason", "SEQ")["matched"] == 3
     assert desk.told("list", "--topic", "delivery.event")["matched"] == 0
     assert desk.told("list", "--since", "1h")["matched"] == 5
@@ -113,7 +130,12 @@ def test_what_is_put_back_is_what_was_taken_out(desk: Desk) -> None:
     desk.letter(b"second", "store refused it", partition=1)
     desk.letter(b"third", "another reason")
     desk.letter(b"fourt", "store refused it", original_bytes=b"900000")
-    connects = {"__connect.errors.topic": desk.origin.encode(), "__connect.errors.partition": b"1", "__connect.errors.offset": b"3", "traceparent": b"00-1"}
+    connects = {
+        "__connect.errors.topic": desk.origin.encode(),
+        "__connect.errors.partition": b"1",
+        "__connect.errors.offset": b"3",
+        "traceparent": b"00-1",
+    }
     desk.put(desk.letters, b"fifth", None, 1, {**connects, "__connect.errors.exception.message": b"store refused it"})
     tried = desk.told("replay", "--reason", "refused", "--dry-run")
     assert (tried["matched"], tried["replayed"], tried["topics"], len(tried["refused"])) == (4, 0, {desk.origin: 3}, 1)
@@ -127,7 +149,9 @@ def test_what_is_put_back_is_what_was_taken_out(desk: Desk) -> None:
     assert found.exit_code == 1, "one of them was cut"
     assert "only 5 of its 900000 bytes were kept" in found.stdout
     place = desk.letters
-    assert sorted((record.value(), record.key(), record.partition(), dict(record.headers() or [])) for record in desk.records()) == [
+    assert sorted(
+        (record.value(), record.key(), record.partition(), dict(record.headers() or [])) for record in desk.records()
+    ) == [
         (b"\x00first\xff", b"d-1", 2, {"replayed-from": f"{place}/0/0".encode()}),
         (b"fifth", None, 1, {"traceparent": b"00-1", "replayed-from": f"{place}/1/0".encode()}),
         (b"second", b"d-1", 1, {"replayed-from": f"{place}/0/1".encode()}),
@@ -142,11 +166,16 @@ def test_one_letter_may_be_mended_and_may_go_elsewhere(desk: Desk, tmp_path: Pat
     assert desk.told("replay", "0", "0", "--yes")["replayed"] == 0
     assert desk.told("replay", "0", "0", "--edit", str(whole), "--yes")["replayed"] == 1
     refused = desk.told("replay", "0", "1", "--yes")
-    assert refused["refused"] == [{"partition": 0, "offset": 1, "reason": "it does not say which topic it is from: give --to TOPIC"}]
+    assert refused["refused"] == [
+        {"partition": 0, "offset": 1, "reason": "it does not say which topic it is from: give --to TOPIC"}
+    ]
     assert desk.told("replay", "0", "1", "--to", desk.origin, "--yes")["replayed"] == 1
     assert sorted(record.value() for record in desk.records()) == [b"from nowhere", b"the whole of it"]
     nowhere = desk.told("replay", "0", "1", "--to", "no.such.topic", "--yes")
-    assert (nowhere["replayed"], nowhere["refused"][0]["reason"]) == (0, "Kafka did not take it: there is no topic no.such.topic")
+    assert (nowhere["replayed"], nowhere["refused"][0]["reason"]) == (
+        0,
+        "Kafka did not take it: there is no topic no.such.topic",
+    )
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ def lines(rows: Rows) -> bytes:
     return b"".join(b'{"create":{"_id":"%d"}}\n{}\n' % row for row in rows.tolist())
 
 
-async def write(scripted: ScriptedServer, *answers: Answer, count: int = 4, give_up_s: float = 3.0, creates: bool = True) -> Outcome:
+async def write(
+    scripted: ScriptedServer, *answers: Answer, count: int = 4, give_up_s: float = 3.0, creates: bool = True
+) -> Outcome:
     scripted.answers = deque(answers)
     server = Server(scripted.url, None)
     server.connect()
@@ -86,13 +88,17 @@ async def write(scripted: ScriptedServer, *answers: Answer, count: int = 4, give
 
 
 async def test_only_the_documents_that_the_server_had_no_time_for_are_sent_again(scripted: ScriptedServer) -> None:
-    outcome = await write(scripted, items(lambda one: 429 if one in "13" else 201), items(lambda one: 503 if one == "3" else 201), CREATED)
+    outcome = await write(
+        scripted, items(lambda one: 429 if one in "13" else 201), items(lambda one: 503 if one == "3" else 201), CREATED
+    )
     assert scripted.asked == [["0", "1", "2", "3"], ["1", "3"], ["3"]]
     assert outcome == Outcome(new=4)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-async def test_a_request_that_the_server_had_no_time_for_is_sent_again_whole(scripted: ScriptedServer, status: int) -> None:
+async def test_a_request_that_the_server_had_no_time_for_is_sent_again_whole(
+    scripted: ScriptedServer, status: int
+) -> None:
     assert await write(scripted, whole(status), CREATED) == Outcome(new=4)
     assert scripted.asked == [["0", "1", "2", "3"]] * 2
 
@@ -102,17 +108,23 @@ async def test_a_document_that_is_there_already_is_known(scripted: ScriptedServe
 
 
 async def test_an_update_that_met_another_one_is_made_again(scripted: ScriptedServer) -> None:
-    assert await write(scripted, items(lambda one: 409 if one == "2" else 200), CREATED, creates=False) == Outcome(new=4)
+    assert await write(scripted, items(lambda one: 409 if one == "2" else 200), CREATED, creates=False) == Outcome(
+        new=4
+    )
     assert scripted.asked[1] == ["2"]
 
 
-async def test_a_document_with_a_fault_is_refused_with_the_servers_reason_and_never_sent_again(scripted: ScriptedServer) -> None:
+async def test_a_document_with_a_fault_is_refused_with_the_servers_reason_and_never_sent_again(
+    scripted: ScriptedServer,
+) -> None:
     outcome = await write(scripted, items(lambda one: 400 if one in "02" else 201, MALFORMED))
     assert outcome == Outcome(2, 0, [Refusal(row, f"{MALFORMED['type']}: {MALFORMED['reason']}") for row in (0, 2)])
     assert len(scripted.asked) == 1
 
 
-async def test_a_request_that_is_too_large_is_cut_until_the_one_that_is_too_large_is_found(scripted: ScriptedServer) -> None:
+async def test_a_request_that_is_too_large_is_cut_until_the_one_that_is_too_large_is_found(
+    scripted: ScriptedServer,
+) -> None:
     outcome = await write(scripted, lambda ids: whole(413)(ids) if "2" in ids else CREATED(ids), count=5)
     assert (outcome.new, [refusal.row for refusal in outcome.refused]) == (4, [2])
     assert "takes no request of" in outcome.refused[0].reason
@@ -127,7 +139,9 @@ async def test_a_request_that_is_too_large_is_cut_until_the_one_that_is_too_larg
         (whole(503), StoreUnavailable, "answers 503 trouble: because"),
     ],
 )
-async def test_a_server_that_stays_busy_is_told_of_in_the_end(scripted: ScriptedServer, answer: Answer, error: type[Exception], words: str) -> None:
+async def test_a_server_that_stays_busy_is_told_of_in_the_end(
+    scripted: ScriptedServer, answer: Answer, error: type[Exception], words: str
+) -> None:
     with pytest.raises(error, match=words):
         await write(scripted, answer, give_up_s=0.2)
     assert len(scripted.asked) > 1
@@ -136,7 +150,10 @@ async def test_a_server_that_stays_busy_is_told_of_in_the_end(scripted: Scripted
 @pytest.mark.parametrize(
     "answer",
     [
-        items(lambda _: 400, {"type": "validation_exception", "reason": "this would add 2 shards, but there may be no more"}),
+        items(
+            lambda _: 400,
+            {"type": "validation_exception", "reason": "this would add 2 shards, but there may be no more"},
+        ),
         items(lambda _: 403, {"type": "cluster_block_exception", "reason": "index is read-only"}),
         items(lambda _: 404, {"type": "index_not_found_exception", "reason": "no such index"}),
         whole(401, "security_exception"),
@@ -152,7 +169,9 @@ async def test_what_is_no_fault_of_the_document_never_refuses_it(scripted: Scrip
 async def test_a_server_that_is_not_there_is_named_within_seconds() -> None:
     history = ElasticHistory("http://somebody:secret@127.0.0.1:9", open_s=0.5)
     began = time.monotonic()
-    with pytest.raises(StoreUnavailable, match=r"Elasticsearch at http://127\.0\.0\.1:9 cannot be reached: .*; waited 0\.5 s") as error:
+    with pytest.raises(
+        StoreUnavailable, match=r"Elasticsearch at http://127\.0\.0\.1:9 cannot be reached: .*; waited 0\.5 s"
+    ) as error:
         await history.open()
     assert time.monotonic() - began < 5
     assert "secret" not in str(error.value)

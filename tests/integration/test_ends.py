@@ -21,7 +21,10 @@ BROKER_STANDS_S, DRIVERS_STAND_S = 10.0, 20.0
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     running = Up(tmp_path / "data", drivers=60)
-    until(lambda: running.client.get("/deliveries", params={"state": "moving"}).json()["total"] >= 60, "sixty couriers on the road")
+    until(
+        lambda: running.client.get("/deliveries", params={"state": "moving"}).json()["total"] >= 60,
+        "sixty couriers on the road",
+    )
     yield running
     running.end()
 

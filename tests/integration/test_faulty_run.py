@@ -41,7 +41,9 @@ duration_s = 30
 def told(folder: Path, *arguments: str) -> dict[str, Any]:
     """Return what a command prints, once it has ended with 0."""
     command = [sys.executable, "-m", "cli", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "DATA_DIR": str(folder)})
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "DATA_DIR": str(folder)}
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return dict(json.loads(done.stdout))
 
@@ -53,7 +55,8 @@ def test_a_run_with_every_fault_ends_clean_and_says_what_was_lost_on_purpose(tmp
     assert ledger["clean"], ledger
     assert (ledger["missing"], ledger["gaps"]) == (0, [])
     assert ledger["produced"] == ledger["acked"] == ledger["stored"] + ledger["lostOnPurpose"]
-    # Twelve drivers at 2 Hz, half of them on average while the fleet grows. Three of the eight kinds leave positions out, one of them in long stretches.
+    # Twelve drivers at 2 Hz, half of them on average while the fleet grows. Three of the eight kinds leave positions
+    # out, one of them in long stretches.
     assert 800 < ledger["produced"] < 1200
     assert 0.05 < ledger["lostOnPurpose"] / ledger["produced"] < 0.3
     assert ledger["duplicated"] > 0

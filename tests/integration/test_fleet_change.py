@@ -55,13 +55,33 @@ def test_a_fleet_grows_and_shrinks_by_the_command_and_the_ledger_is_clean(tmp_pa
     scenario, port = tmp_path / "changing.toml", free_port()
     scenario.write_text(SCENARIO)
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "cli", "run", str(scenario), "--port", str(port), "--data-dir", str(tmp_path / "data"), "--json"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environment(DATA_DIR=str(tmp_path / "data")))
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "run",
+        str(scenario),
+        "--port",
+        str(port),
+        "--data-dir",
+        str(tmp_path / "data"),
+        "--json",
+    ]
+    running = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=own_environment(DATA_DIR=str(tmp_path / "data")),
+    )
     client = ApiClient(url)
 
     def wait_for_size(drivers: int, after: int = 0) -> int:
         """Wait until so many drivers are on the road and positions were made since; return how many were made."""
-        run = wait_for(lambda: client.run(run_id), lambda run: run and (run["drivers"], run["active"]) == (drivers, drivers) and run["produced"] > after)
+        run = wait_for(
+            lambda: client.run(run_id),
+            lambda run: run and (run["drivers"], run["active"]) == (drivers, drivers) and run["produced"] > after,
+        )
         return int(run["produced"])
 
     try:

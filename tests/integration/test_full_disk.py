@@ -29,7 +29,12 @@ class SmallDisk:
     def mount(self, options: str) -> str:
         """Mount it, or change it; return what is wrong, in the words of `mount`."""
         try:
-            return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.folder], check=False, capture_output=True, text=True).stderr.strip()
+            return subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.folder],
+                check=False,
+                capture_output=True,
+                text=True,
+            ).stderr.strip()
         except OSError as error:
             return str(error)
 
@@ -50,7 +55,20 @@ def batch(first: int, deliveries: int, seqs: int) -> PositionBatch:
     ids = (b"r", b"c", b"x", b"run")
     return PositionBatch.of(
         [
-            (ids[0], ids[1], b"d-%06d" % (row // seqs), *ids[2:], 47 + a, 9 + b, False, first + row % seqs, 1000 + first, c, d, 3.0)
+            (
+                ids[0],
+                ids[1],
+                b"d-%06d" % (row // seqs),
+                *ids[2:],
+                47 + a,
+                9 + b,
+                False,
+                first + row % seqs,
+                1000 + first,
+                c,
+                d,
+                3.0,
+            )
             for row, (a, b, c, d) in enumerate(chance)
         ]
     )
@@ -67,7 +85,9 @@ async def refused(write: Callable[[int], Awaitable[object]], begin: int = 0) -> 
 
 
 @pytest.mark.parametrize(("rows_else", "why"), [(0, "checkpoint"), (9, "commit")])
-async def test_a_history_goes_on_after_a_full_disk_with_every_position_once(disk: SmallDisk, rows_else: int, why: str) -> None:
+async def test_a_history_goes_on_after_a_full_disk_with_every_position_once(
+    disk: SmallDisk, rows_else: int, why: str
+) -> None:
     (disk.folder / "else").write_bytes(bytes(rows_else * 1024 * 1024))
     history = DuckDbHistory(disk.folder / "history.duckdb")
     await history.open()

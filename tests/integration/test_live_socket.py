@@ -34,7 +34,21 @@ def fleet() -> PositionBatch:
     zero, ids = np.zeros(VEHICLES), np.array([b"d%d" % i for i in range(VEHICLES)])
     lat, lng = chance.uniform(47.05, 47.27, VEHICLES), chance.uniform(9.47, 9.64, VEHICLES)
     whole = np.zeros(VEHICLES, np.int64)
-    return PositionBatch(word["route"], word["client"], ids, word["driver"], word["run"], lat, lng, zero > 1, whole, whole, zero, zero, zero)
+    return PositionBatch(
+        word["route"],
+        word["client"],
+        ids,
+        word["driver"],
+        word["run"],
+        lat,
+        lng,
+        zero > 1,
+        whole,
+        whole,
+        zero,
+        zero,
+        zero,
+    )
 
 
 @dataclass
@@ -44,7 +58,9 @@ class Served:
 
     @contextlib.asynccontextmanager
     async def viewer(self) -> AsyncIterator[ClientConnection]:
-        async with connect(f"ws://127.0.0.1:{self.port}/ws/live", max_size=None, compression=None, proxy=None) as client:
+        async with connect(
+            f"ws://127.0.0.1:{self.port}/ws/live", max_size=None, compression=None, proxy=None
+        ) as client:
             await client.send(SUB)
             yield client
 
@@ -57,7 +73,14 @@ async def served() -> AsyncIterator[Served]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        config = uvicorn.Config(app, log_level="error", ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=1 << 20, timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            app,
+            log_level="error",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=1 << 20,
+            timeout_graceful_shutdown=1,
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         yield Served(hub, listener.getsockname()[1])
@@ -96,7 +119,9 @@ class StalledReader:
         head = "GET /ws/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         await loop.sock_sendall(self._socket, (head + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
         assert b" 101 " in await loop.sock_recv(self._socket, 100)
-        await loop.sock_sendall(self._socket, b"\x81" + struct.pack("!B4x", 0x80 | len(SUB)) + SUB.encode())  # masked with zeros
+        await loop.sock_sendall(
+            self._socket, b"\x81" + struct.pack("!B4x", 0x80 | len(SUB)) + SUB.encode()
+        )  # masked with zeros
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -124,7 +149,11 @@ async def test_a_reader_without_acknowledgements_gets_two_frames_and_then_the_pr
     assert served.hub.counters.frames_skipped >= 3
 
 
-@pytest.mark.parametrize(("sent", "code"), [("nonsense", 1008), (b"\1\2\3", 1008), ("9" * (2 << 20), 1009)], ids=["text", "binary", "oversized"])
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [("nonsense", 1008), (b"\1\2\3", 1008), ("9" * (2 << 20), 1009)],
+    ids=["text", "binary", "oversized"],
+)
 async def test_a_malformed_frame_closes_only_its_sender(served: Served, sent: str | bytes, code: int) -> None:
     async with served.viewer() as good, served.viewer() as faulty:
         await next_frame(faulty)

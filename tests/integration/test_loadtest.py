@@ -45,13 +45,31 @@ def scenario_in(folder: Path, more: str = "", *, drivers: int = 40, hold_s: floa
     return path
 
 
-def start(folder: Path, scenario: Path, *options: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "cli", "loadtest", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(folder / "data"), *options]
+def start(
+    folder: Path, scenario: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "loadtest",
+        str(scenario),
+        "--json",
+        "--port",
+        str(free_port()),
+        "--data-dir",
+        str(folder / "data"),
+        *options,
+    ]
     whole = own_environment(RAY_OBJECT_STORE_MB="100", **(environment or {}))
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=whole)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=whole
+    )
 
 
-def run(folder: Path, scenario: Path, *options: str, environment: Mapping[str, str] | None = None) -> tuple[int, dict[str, Any], str]:
+def run(
+    folder: Path, scenario: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, Any], str]:
     with start(folder, scenario, *options, environment=environment) as process:
         try:
             out, err = process.communicate(timeout=200)
@@ -62,17 +80,34 @@ def run(folder: Path, scenario: Path, *options: str, environment: Mapping[str, s
 
 def test_what_holds_passes_with_a_report_in_which_every_position_is_measured(tmp_path: Path) -> None:
     more = '[viewers]\ncount = 5\n[thresholds]\ne2e_p99_ms = 30000\nlost = 0\nproduced_rate = 0.5\n[[disturbances]]\nkind = "reconnect_viewers"\nat_s = 5\n'
-    code, told, err = run(tmp_path, scenario_in(tmp_path, more), "--out", str(tmp_path / "report"), "--junit", str(tmp_path / "junit.xml"))
+    code, told, err = run(
+        tmp_path, scenario_in(tmp_path, more), "--out", str(tmp_path / "report"), "--junit", str(tmp_path / "junit.xml")
+    )
     assert (code, told["outcome"], told["exitCode"]) == (0, "passed", 0), err
     report = load_report(tmp_path / "report" / "report.json")
     assert report.ledger is not None
     assert report.ledger.clean
-    counts = {segment: sum(stage.segments[segment].count for stage in report.stages if segment in stage.segments) for segment in Segment}
-    assert counts[Segment.PRODUCED] == counts[Segment.ACKED] == counts[Segment.STORED] == counts[Segment.INDEXED] == report.ledger.produced > 200
+    counts = {
+        segment: sum(stage.segments[segment].count for stage in report.stages if segment in stage.segments)
+        for segment in Segment
+    }
+    assert (
+        counts[Segment.PRODUCED]
+        == counts[Segment.ACKED]
+        == counts[Segment.STORED]
+        == counts[Segment.INDEXED]
+        == report.ledger.produced
+        > 200
+    )
     assert counts[Segment.VIEWED] > 0
     assert [stage.name for stage in report.stages] == ["warm-up", "up", "peak"]
     assert [(one.kind, one.told) for one in report.disturbances] == [("reconnect_viewers", "all viewers reconnect")]
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.html", "report.json", "series.csv", "stages.csv"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} == {
+        "report.html",
+        "report.json",
+        "series.csv",
+        "stages.csv",
+    }
     assert ElementTree.parse(tmp_path / "junit.xml").getroot().tag == "testsuites"
 
 
@@ -88,7 +123,10 @@ def test_a_threshold_that_fails_ends_the_run_if_it_is_to_and_gives_1(tmp_path: P
 
 def test_a_load_that_is_not_made_gives_no_verdict_and_3(tmp_path: Path) -> None:
     scenario = scenario_in(tmp_path, "[[sampling]]\nhz = 10\n[thresholds]\nlost = 0\n", drivers=400)
-    slow = {"KAFKA_QUEUE_MESSAGES": "1000", "KAFKA_LINGER_MS": "1000"}  # a producer that has room for a thousand records and waits a second for more of them
+    slow = {
+        "KAFKA_QUEUE_MESSAGES": "1000",
+        "KAFKA_LINGER_MS": "1000",
+    }  # a producer that has room for a thousand records and waits a second for more of them
     code, told, err = run(tmp_path, scenario, environment=slow)
     assert (code, told["outcome"], told["bound"]) == (3, "no verdict", "broker"), err
     assert "did not keep up in peak" in told["why"]
@@ -105,7 +143,9 @@ def test_a_run_without_a_position_has_no_verdict_and_gives_3(options: tuple[str,
     scenario = scenario_in(tmp_path, "[thresholds]\ne2e_p99_ms = 1\nlost = 0\n", drivers=0)
     if options:
         scenario.write_text('name = "Nothing"\n[network]\nextract = "liechtenstein"\nroutes = 20\n[fleet]\nsize = 5\n')
-    code, told, err = run(tmp_path, scenario, "--junit", str(tmp_path / "new" / "junit.xml"), "--duration", "8", *options)
+    code, told, err = run(
+        tmp_path, scenario, "--junit", str(tmp_path / "new" / "junit.xml"), "--duration", "8", *options
+    )
     assert (code, told["outcome"], told["interrupted"]) == (3, "no verdict", False), err
     assert told["why"] == ("there was no position in run" if options else "up was not reached; peak was not reached")
     [suite] = ElementTree.parse(tmp_path / "new" / "junit.xml").getroot()
@@ -113,7 +153,9 @@ def test_a_run_without_a_position_has_no_verdict_and_gives_3(options: tuple[str,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_end_before_its_time_is_in_order_with_a_report_and_without_a_verdict(number: signal.Signals, tmp_path: Path) -> None:
+def test_an_end_before_its_time_is_in_order_with_a_report_and_without_a_verdict(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     with start(tmp_path, scenario_in(tmp_path, "[thresholds]\nlost = 0\n", hold_s=600)) as process:
         try:
             until(lambda: list((tmp_path / "data" / "runs").glob("*.journal")), "the first decisions", 120)

@@ -21,9 +21,17 @@ KEY, WRONG, BASIC = "supersecretkey123", "nearlythesecretkey", "dXNlcjpwYXNzd29y
 @pytest.fixture
 async def served(embedded_broker: str, tmp_path: Path) -> AsyncIterator[tuple[int, asyncio.subprocess.Process, Path]]:
     port, log = free_port(), tmp_path / "api.log"
-    settings = {"LOG_LEVEL": "debug", "API_KEY": KEY, "PORT": str(port), "DATA_DIR": str(tmp_path / "data"), "KAFKA_BOOTSTRAP": embedded_broker}
+    settings = {
+        "LOG_LEVEL": "debug",
+        "API_KEY": KEY,
+        "PORT": str(port),
+        "DATA_DIR": str(tmp_path / "data"),
+        "KAFKA_BOOTSTRAP": embedded_broker,
+    }
     with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "api", env={**os.environ, **settings}, stdout=output, stderr=output)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "api", env={**os.environ, **settings}, stdout=output, stderr=output
+        )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
             async with asyncio.timeout(90):
@@ -44,7 +52,9 @@ async def is_alive(client: httpx.AsyncClient) -> bool:
         return False
 
 
-async def test_no_key_is_in_the_log_of_a_server_that_logs_everything(served: tuple[int, asyncio.subprocess.Process, Path]) -> None:
+async def test_no_key_is_in_the_log_of_a_server_that_logs_everything(
+    served: tuple[int, asyncio.subprocess.Process, Path],
+) -> None:
     port, process, log = served
     address = f"127.0.0.1:{port}"
     headers = {"X-API-Key": KEY, "Authorization": f"Basic {BASIC}"}

@@ -65,7 +65,17 @@ class Encoded:
         self._next += rounds
         n, zeros = len(rows), np.zeros(len(rows))
         return EncodedRecords(
-            self._encoder.encode_matrix(self._rows[rows], zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq + 1, zeros, zeros, zeros + 5.0)
+            self._encoder.encode_matrix(
+                self._rows[rows],
+                zeros + 47.1,
+                zeros + 9.5,
+                np.zeros(n, np.bool_),
+                seq,
+                seq + 1,
+                zeros,
+                zeros,
+                zeros + 5.0,
+            )
         )
 
 
@@ -81,9 +91,13 @@ def await_counts(publisher: Publisher, settled: int, timeout_s: float = 20.0) ->
     assert publisher.settled == settled
 
 
-def read_run(bootstrap: str, run_id: str, expected: int, topic: Topic = Topic.NEW_POSITION, timeout_s: float = 20.0) -> list[tuple[str, int, int]]:
+def read_run(
+    bootstrap: str, run_id: str, expected: int, topic: Topic = Topic.NEW_POSITION, timeout_s: float = 20.0
+) -> list[tuple[str, int, int]]:
     """Delivery, seq and partition of a run's positions in the order of each partition."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": run_id, "enable.auto.commit": False, "log_level": 2})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": run_id, "enable.auto.commit": False, "log_level": 2}
+    )
     parts = list(consumer.list_topics(topic.value, timeout=10).topics[topic.value].partitions)
     consumer.assign([TopicPartition(topic.value, part, 0) for part in parts])
     found: list[tuple[str, int, int]] = []
@@ -124,7 +138,9 @@ def test_polling_alone_learns_of_every_acknowledgement(make: Make) -> None:
     assert publisher.counts == Counts(70, 70, 0)
 
 
-def test_every_record_arrives_with_its_key_and_in_its_deliverys_order(make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest) -> None:
+def test_every_record_arrives_with_its_key_and_in_its_deliverys_order(
+    make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest
+) -> None:
     run_id = f"order-{request.node.callspec.id}"
     publisher, encoded = make_over_kafka(), Encoded(run_id, 40)
     for _ in range(30):  # the first ones before anything is known of partitions
@@ -148,7 +164,9 @@ def test_both_producers_put_a_delivery_into_the_same_partition(embedded_broker: 
     assert len({(delivery, part) for delivery, _, part in found}) == 50
 
 
-def test_a_full_queue_delays_and_drops_nothing(make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest) -> None:
+def test_a_full_queue_delays_and_drops_nothing(
+    make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest
+) -> None:
     run_id = f"full-{request.node.callspec.id}"
     publisher = make_over_kafka(kafka_queue_messages=1_000)
     assert publisher.publish(Encoded(run_id).take(800), []) == 1
@@ -160,7 +178,10 @@ def test_a_full_queue_delays_and_drops_nothing(make_over_kafka: Make, embedded_b
 
 def test_what_the_queue_has_no_room_for_is_offered_again_in_order(embedded_broker: str) -> None:
     """The library's own bound is the smaller one here, so it refuses the end of each batch."""
-    options = {**producer_options(Settings(kafka_bootstrap=embedded_broker, kafka_linger_ms=0)), "queue.buffering.max.messages": 100}
+    options = {
+        **producer_options(Settings(kafka_bootstrap=embedded_broker, kafka_linger_ms=0)),
+        "queue.buffering.max.messages": 100,
+    }
     publisher = NativePublisher(options)
     publisher._room = 10_000
     publisher.publish(Encoded("again").take(100), [event("again", seq) for seq in range(150)])
@@ -182,7 +203,9 @@ def metrics(run_id: str, seq: int) -> RunMetrics:
     return RunMetrics(run_id, "driver-0:1", "driver", seq, 5_000, 4, {"produced": Histogram().encode()}, {"cpuS": 1.5})
 
 
-def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest) -> None:
+def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(
+    make_over_kafka: Make, embedded_broker: str, request: pytest.FixtureRequest
+) -> None:
     run_id = f"told-{request.node.callspec.id}"
     publisher, encoded = make_over_kafka(), Encoded(run_id)
     told = [metrics(run_id, seq) for seq in range(3)]
@@ -193,7 +216,9 @@ def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(make_over_ka
     assert publisher.settled == 0
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts, publisher.waited_s) == (1, Counts(21, 21, 0), 0.0)
-    consumer = Consumer({"bootstrap.servers": embedded_broker, "group.id": run_id, "enable.auto.commit": False, "log_level": 2})
+    consumer = Consumer(
+        {"bootstrap.servers": embedded_broker, "group.id": run_id, "enable.auto.commit": False, "log_level": 2}
+    )
     parts = list(consumer.list_topics(Topic.RUN_METRICS.value, timeout=10).topics[Topic.RUN_METRICS.value].partitions)
     consumer.assign([TopicPartition(Topic.RUN_METRICS.value, part, 0) for part in parts])
     found: list[RunMetrics] = []

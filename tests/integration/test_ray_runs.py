@@ -55,7 +55,9 @@ def write_roads(folder: Path) -> list[str]:
     """Two short roads in Brasília, in the ancestor's format."""
     paths = [folder / "short-a.txt", folder / "short-b.txt"]
     for number, path in enumerate(paths):
-        path.write_text("".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(9 + number)))
+        path.write_text(
+            "".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(9 + number))
+        )
     return [str(path) for path in paths]
 
 
@@ -77,7 +79,9 @@ class Topics:
         while not until(self) and time.monotonic() < deadline:
             for message in self._consumer.consume(5_000, 0.05):
                 if message.error() is None:
-                    self.records[str(message.topic())].append((message.key() or b"", message.value() or b"", dict(message.headers() or [])))
+                    self.records[str(message.topic())].append(
+                        (message.key() or b"", message.value() or b"", dict(message.headers() or []))
+                    )
         return until(self)
 
     def close(self) -> None:
@@ -120,7 +124,12 @@ def topics(embedded_broker: str) -> Iterator[Topics]:
 
 @pytest.fixture(scope="module")
 def settings(embedded_broker: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(kafka_bootstrap=embedded_broker, data_dir=tmp_path_factory.mktemp("data"), ray_object_store_mb=100, journal="file")
+    return Settings(
+        kafka_bootstrap=embedded_broker,
+        data_dir=tmp_path_factory.mktemp("data"),
+        ray_object_store_mb=100,
+        journal="file",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +142,19 @@ def cluster(settings: Settings) -> Iterator[None]:
 class Running:
     """A run in a thread of this process, on the module's cluster."""
 
-    def __init__(self, settings: Settings, run_id: str, *, drivers: int = 4, actors: int = 2, scale: float = 10.0, once: bool = True) -> None:
-        text = SCENARIO.format(scale=scale, size=drivers, mode="once" if once else "continuous", files=write_roads(settings.data_dir))
+    def __init__(
+        self,
+        settings: Settings,
+        run_id: str,
+        *,
+        drivers: int = 4,
+        actors: int = 2,
+        scale: float = 10.0,
+        once: bool = True,
+    ) -> None:
+        text = SCENARIO.format(
+            scale=scale, size=drivers, mode="once" if once else "continuous", files=write_roads(settings.data_dir)
+        )
         self.scenario = Scenario.from_toml(text, "test.toml")
         placement = Placement(actors, max(1, -(-drivers // actors)), 0.1)
         self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, placement, None, START_MS)
@@ -206,7 +226,10 @@ def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_aft
         summary = running.end()
         assert topics.read(lambda topics: finals(topics) == 4, 5)
         ledger = topics.ledger()
-        seen[name], events[name] = topics.positions(), sorted({value for _, value, _ in topics.records[Topic.DELIVERY_EVENT]})
+        seen[name], events[name] = (
+            topics.positions(),
+            sorted({value for _, value, _ in topics.records[Topic.DELIVERY_EVENT]}),
+        )
         topics.close()
         assert ledger.missing() == []
         assert all(len(values) == 1 for values in seen[name].values()), "what was sent twice must be the same bytes"
@@ -220,7 +243,9 @@ def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_aft
     assert events["one"] == events["two"] == events["four"]
 
 
-def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(start_run: Callable[..., Running], topics: Topics, embedded_broker: str) -> None:
+def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(
+    start_run: Callable[..., Running], topics: Topics, embedded_broker: str
+) -> None:
     running = start_run("phoenix")
     assert topics.read(lambda topics: len(topics.positions()) > 100)
     send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
@@ -237,7 +262,9 @@ def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(start_run: Ca
     assert all(len(values) == 1 for values in topics.positions().values())
 
 
-def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(start_run: Callable[..., Running], topics: Topics, embedded_broker: str) -> None:
+def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(
+    start_run: Callable[..., Running], topics: Topics, embedded_broker: str
+) -> None:
     running = start_run("requests", drivers=0, scale=1.0, once=False)
     try:
         assert topics.read(lambda topics: topics.last_run_event().get("runId") == "requests")
@@ -262,8 +289,12 @@ def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(start_run: Callable
         assert topics.read(lambda topics: len(topics.positions("requests")) > 0)
         moving_s = time.monotonic() - asked_s
         assert topics.read(lambda topics: len(topics.records[Topic.DEAD_LETTER]) >= len(bad))
-        assert topics.read(lambda topics: "requests-x" in topics.events("rejected") and len(topics.events("started")) == 2)
-        send(embedded_broker, (Topic.RUN_CONTROL, b"requests", ControlRun("requests", "cancel", "requests-d").to_json()))
+        assert topics.read(
+            lambda topics: "requests-x" in topics.events("rejected") and len(topics.events("started")) == 2
+        )
+        send(
+            embedded_broker, (Topic.RUN_CONTROL, b"requests", ControlRun("requests", "cancel", "requests-d").to_json())
+        )
         assert topics.read(lambda topics: "requests-d" in topics.events("cancelled"))
     finally:
         summary = running.end(0, stop=True)
@@ -271,7 +302,9 @@ def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(start_run: Callable
     assert moving_s < 10  # a bound for a broken program, not for a slow machine
     dead = topics.records[Topic.DEAD_LETTER]
     assert sorted(value for _, value, _ in dead) == sorted(value for _, _, value in bad)
-    assert all(headers["reason"] and headers["topic"] and headers["partition"] and headers["offset"] for _, _, headers in dead)
+    assert all(
+        headers["reason"] and headers["topic"] and headers["partition"] and headers["offset"] for _, _, headers in dead
+    )
     assert topics.read(lambda topics: len(topics.events("suspended")) == 1, 5)
     assert topics.ledger().missing() == []
 
@@ -281,18 +314,27 @@ def test_drivers_on_a_shared_cluster_outlive_their_main_and_the_next_one_takes_t
 ) -> None:
     scenario = tmp_path / "s.toml"
     scenario.write_text(SCENARIO.format(scale=1.5, size=4, mode="once", files=write_roads(tmp_path)))
-    address = {"RAY_ADDRESS": ray.get_runtime_context().gcs_address, "KAFKA_BOOTSTRAP": embedded_broker, "JOURNAL": "file", "DATA_DIR": str(tmp_path)}
+    address = {
+        "RAY_ADDRESS": ray.get_runtime_context().gcs_address,
+        "KAFKA_BOOTSTRAP": embedded_broker,
+        "JOURNAL": "file",
+        "DATA_DIR": str(tmp_path),
+    }
     command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "shared", "--once"]
 
     def pid_of_driver() -> int:
         return int(ray.get(ray.get_actor("driver-0", namespace=f"{NAMESPACE}-shared").status.remote()).pid)
 
-    with subprocess.Popen(command, env={**os.environ, **address}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as killed:
+    with subprocess.Popen(
+        command, env={**os.environ, **address}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as killed:
         assert topics.read(lambda topics: len(topics.positions("shared")) > 40, 90)
         killed.kill()
     pid, count = pid_of_driver(), len(topics.positions("shared"))
     assert topics.read(lambda topics: len(topics.positions("shared")) > count + 20), "drivers need nobody to go on"
-    with subprocess.Popen(command, env={**os.environ, **address}, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, **address}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         try:
             told = len(topics.records[Topic.RUN_EVENT])
             assert topics.read(lambda topics: len(topics.records[Topic.RUN_EVENT]) > told, 90)
@@ -309,7 +351,9 @@ def test_drivers_on_a_shared_cluster_outlive_their_main_and_the_next_one_takes_t
 
 
 @pytest.mark.parametrize(
-    "error", [MessageError("found 3"), RouteFileError("a.txt", "line 3", "expected"), InvalidRoute("one point")], ids=lambda e: type(e).__name__
+    "error",
+    [MessageError("found 3"), RouteFileError("a.txt", "line 3", "expected"), InvalidRoute("one point")],
+    ids=lambda e: type(e).__name__,
 )
 def test_errors_cross_ray_whole(cluster: None, error: Exception) -> None:
     @ray.remote(num_cpus=0.1)
@@ -322,17 +366,23 @@ def test_errors_cross_ray_whole(cluster: None, error: Exception) -> None:
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(topics: Topics, embedded_broker: str, tmp_path: Path) -> None:
+def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(
+    topics: Topics, embedded_broker: str, tmp_path: Path
+) -> None:
     scenario = tmp_path / "s.toml"
     scenario.write_text(SCENARIO.format(scale=1.0, size=6, mode="continuous", files=write_roads(tmp_path)))
     environment = {**os.environ, "KAFKA_BOOTSTRAP": embedded_broker, "JOURNAL": "file", "DATA_DIR": str(tmp_path)}
     before = {process.pid for process in psutil.process_iter()}
     command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "drained"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
         try:
             assert topics.read(lambda topics: len(topics.positions("drained")) > 10, 90)
             family = psutil.Process(process.pid).children(recursive=True)
-            listening = {c.laddr.ip for member in family for c in member.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+            listening = {
+                c.laddr.ip for member in family for c in member.net_connections("tcp") if c.status == psutil.CONN_LISTEN
+            }
             process.send_signal(signal.SIGTERM)
             output, errors = process.communicate(timeout=30)
         finally:
@@ -342,7 +392,11 @@ def test_a_simulation_that_is_told_to_stop_flushes_and_leaves_no_process(topics:
     summary = json.loads(output.splitlines()[-1])
     psutil.wait_procs(family, timeout=2)
     assert [process for process in family if is_running(process)] == []
-    left = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "drained" in " ".join(p.info["cmdline"] or [])]
+    left = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if p.pid not in before and "drained" in " ".join(p.info["cmdline"] or [])
+    ]
     assert left == []
     assert topics.read(lambda topics: topics.last_run_event().get("state") == "finished", 5)
     assert len(topics.positions("drained")) == summary["produced"] == summary["acked"]

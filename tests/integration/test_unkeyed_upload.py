@@ -49,7 +49,9 @@ async def started_upload(port: int, key: str = "") -> tuple[asyncio.StreamReader
     return reader, writer
 
 
-async def test_an_upload_without_the_key_is_answered_and_kept_nowhere(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upload_without_the_key_is_answered_and_kept_nowhere(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(body_limit, "LINGER_S", 0.5)
     before = deleted_files()
     callers = [await started_upload(port) for _ in range(5)]

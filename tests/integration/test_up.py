@@ -44,14 +44,22 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -> None:
-    until(lambda: up.client.get("/deliveries", params={"state": "moving"}).json()["total"] >= 20, "twenty couriers on the road")
+    until(
+        lambda: up.client.get("/deliveries", params={"state": "moving"}).json()["total"] >= 20,
+        "twenty couriers on the road",
+    )
     asked = up.client.post("/deliveries", json={"routeId": "2", "deliveryId": "asked-by-post"})
     assert asked.status_code == 202
     producer = Producer({"bootstrap.servers": up.told["kafka"]})
-    producer.produce("route.new-direction", key=b"3", value=b'{"routeId":"3","clientId":"a-script","deliveryId":"asked-on-kafka"}')
+    producer.produce(
+        "route.new-direction", key=b"3", value=b'{"routeId":"3","clientId":"a-script","deliveryId":"asked-on-kafka"}'
+    )
     assert producer.flush(60) == 0
     for delivery_id in ("asked-by-post", "asked-on-kafka"):
-        moving = until(lambda wanted=delivery_id: (found := up.delivery(wanted)) and found["distanceM"] > 5 and found, f"{delivery_id} on the road")
+        moving = until(
+            lambda wanted=delivery_id: (found := up.delivery(wanted)) and found["distanceM"] > 5 and found,
+            f"{delivery_id} on the road",
+        )
         assert moving["state"] == "moving"
 
     descendants = up.descendants()
@@ -85,10 +93,23 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert f"PORT={port + 1}" in done.stderr
 
 
-def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scenario_runs_to_its_end_with_a_clean_ledger(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     scenario = tmp_path / "short.toml"
     scenario.write_text(SHORT)
-    command = [sys.executable, "-m", "cli", "run", str(scenario), "--json", "--port", str(free_port()), "--data-dir", str(tmp_path / "data")]
+    command = [
+        sys.executable,
+        "-m",
+        "cli",
+        "run",
+        str(scenario),
+        "--json",
+        "--port",
+        str(free_port()),
+        "--data-dir",
+        str(tmp_path / "data"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=own_environment())
     assert done.returncode == 0, done.stderr
     ledger = json.loads(done.stdout)
@@ -96,7 +117,9 @@ def test_a_scenario_runs_to_its_end_with_a_clean_ledger(tmp_path: Path, reposito
     # Six drivers, 2 Hz for 20 virtual seconds, less the part of each driver's first period before its phase.
     assert 6 * 38 <= ledger["produced"] <= 6 * 41
 
-    (query,) = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    (query,) = re.findall(
+        r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     exec(query.replace(".data", str(tmp_path / "data")))  # the README's own words must work on what a run leaves behind
     printed = capsys.readouterr().out
     assert "kmh" in printed

@@ -51,7 +51,8 @@ def test_only_the_runs_own_records_count_and_the_rest_is_told(broker: str) -> No
     read(topic)
     place, expectation = topic.place(), topic.expectation()
     assert (len(place.digest), int(place.digest.count.sum()), int(place.digest.duplicates.sum())) == (20, 240, 0)
-    # Another run's 20 positions, 10 events and 2 pieces of news, the ancestor's record and an empty one; two positions and an event that break the contract.
+    # Another run's 20 positions, 10 events and 2 pieces of news, the ancestor's record and an empty one; two positions
+    # and an event that break the contract.
     assert (place.foreign, place.unreadable) == (34, 3)
     assert expectation.goes_on
     assert dict(expectation.ended) == dict.fromkeys(mine.names, 12)
@@ -79,11 +80,15 @@ def test_a_reader_ends_where_the_topics_ended_when_it_began(broker: str) -> None
     reader.close()
 
 
-def test_a_broker_that_is_gone_is_told_with_the_way_out(broker: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_a_broker_that_is_gone_is_told_with_the_way_out(
+    broker: str, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
     monkeypatch.setattr(topic_reader, "ANSWER_S", 0.5)
     with pytest.raises(TopicUnreadable, match=r"delivery\.event at 127\.0\.0\.1:1 \(plaintext\)"):
         TopicPlace(KafkaConnection("127.0.0.1:1"), "run")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     found = CliRunner().invoke(app, ["verify", "run", "--bootstrap", "127.0.0.1:1", "--json"])
     assert found.exit_code == 2
-    assert json.loads(found.stdout)["unreadable"]["place"] == "state", "what is missing nearby is told before a far place is asked"
+    assert json.loads(found.stdout)["unreadable"]["place"] == "state", (
+        "what is missing nearby is told before a far place is asked"
+    )

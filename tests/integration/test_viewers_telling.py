@@ -18,7 +18,14 @@ WAIT_S = 60.0
 
 
 def told_of(run_id: str, bootstrap: str, count: int) -> list[RunMetrics]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"viewers-{run_id}", "group.protocol": "consumer", "auto.offset.reset": "earliest"})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"viewers-{run_id}",
+            "group.protocol": "consumer",
+            "auto.offset.reset": "earliest",
+        }
+    )
     consumer.subscribe([Topic.RUN_METRICS])
     found: list[RunMetrics] = []
     deadline = time.monotonic() + WAIT_S
@@ -38,9 +45,21 @@ def test_what_was_measured_is_on_the_topic_once_with_the_gauges(embedded_broker:
     teller.tell(run_id, meter.take(), {"viewers": 8.0})
     teller.close()
     first, second = told_of(run_id, embedded_broker, 2)
-    assert (first.part, first.seq, first.due_s, second.seq, second.due_s, first.worker) == (Worker.VIEWER, 0, 1, 1, None, second.worker)
+    assert (first.part, first.seq, first.due_s, second.seq, second.due_s, first.worker) == (
+        Worker.VIEWER,
+        0,
+        1,
+        1,
+        None,
+        second.worker,
+    )
     assert first.worker.startswith("viewer-3:")
     assert Histogram.decode((first.histograms or {})[Segment.VIEWED]).total == 2
     gauges = first.gauges or {}
-    assert (gauges["viewers"], gauges["stalled"], gauges["cpuS"] > 0, gauges["rssBytes"] > 1e6) == (7.0, 1.0, True, True)
+    assert (gauges["viewers"], gauges["stalled"], gauges["cpuS"] > 0, gauges["rssBytes"] > 1e6) == (
+        7.0,
+        1.0,
+        True,
+        True,
+    )
     assert (second.gauges or {})["viewers"] == 8.0

@@ -20,7 +20,17 @@ pytestmark = pytest.mark.packaging
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from a copy of the tracked tree, so that the checkout stays clean."""
     source, out = tmp_path_factory.mktemp("source") / "tree", tmp_path_factory.mktemp("wheel")
-    ignore = shutil.ignore_patterns(".git", ".venv", "node_modules", "__pycache__", ".data", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+    ignore = shutil.ignore_patterns(
+        ".git",
+        ".venv",
+        "node_modules",
+        "__pycache__",
+        ".data",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".hypothesis",
+    )
     shutil.copytree(repository, source, ignore=ignore)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
@@ -37,7 +47,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site,) = (folder / "lib").glob("python*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    # Dependencies are borrowed from the running environment, after the wheel on the path; its editable hook is a .pth file, which is not read this way.
+    # Dependencies are borrowed from the running environment, after the wheel on the path; its editable hook is a .pth
+    # file, which is not read this way.
     dependencies = Path(pytest.__file__).resolve().parents[1]
     (site / "dependencies.pth").write_text(f"{dependencies}\n")
     return python
@@ -45,7 +56,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _run(python: Path, *arguments: str, cwd: Path) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    done = subprocess.run([str(python), *arguments], capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False)
+    done = subprocess.run(
+        [str(python), *arguments], capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -54,7 +67,12 @@ def test_the_wheel_holds_the_four_packages_the_data_and_the_map(wheel: Path, rep
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")}
     assert tops == {"engine", "actors", "api", "cli"}
-    assert {"engine/data/liechtenstein.npz", "engine/data/ancestor.json", "engine/data/scenarios/liechtenstein.toml", "engine/py.typed"} <= set(names)
+    assert {
+        "engine/data/liechtenstein.npz",
+        "engine/data/ancestor.json",
+        "engine/data/scenarios/liechtenstein.toml",
+        "engine/py.typed",
+    } <= set(names)
     if (repository / "ui" / "dist" / "index.html").exists():
         assert "api/static/index.html" in names
 

@@ -58,9 +58,16 @@ class Chain:
     mongodb_positions : MONGODB_POSITIONS.
     """
 
-    def __init__(self, services: Services, folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest") -> None:
+    def __init__(
+        self, services: Services, folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest"
+    ) -> None:
         self.services, self.run_id, self.folder = services, run_id, folder
-        self.environment = {**services.environment(), "DATA_DIR": str(folder), "MONGODB_POSITIONS": mongodb_positions, "DRAIN_SECONDS": "0"}
+        self.environment = {
+            **services.environment(),
+            "DATA_DIR": str(folder),
+            "MONGODB_POSITIONS": mongodb_positions,
+            "DRAIN_SECONDS": "0",
+        }
         self._scenario = folder / "scenario.toml"
         self._scenario.write_text(SCENARIO.format(drivers=drivers))
         self.apis: list[Api] = []
@@ -100,11 +107,17 @@ class Chain:
 
     def _ends(self) -> dict[int, int]:
         """Return the end of each partition of the positions."""
-        consumer = Consumer({"bootstrap.servers": self.environment["KAFKA_BOOTSTRAP"], "group.id": "watermarks"}, logger=logging.getLogger("tests.kafka"))
+        consumer = Consumer(
+            {"bootstrap.servers": self.environment["KAFKA_BOOTSTRAP"], "group.id": "watermarks"},
+            logger=logging.getLogger("tests.kafka"),
+        )
         try:
             topic = Topic.NEW_POSITION.value
             numbers = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-            return {number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in numbers}
+            return {
+                number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
+                for number in numbers
+            }
         finally:
             consumer.close()
 
@@ -121,7 +134,12 @@ class Chain:
         assert self.simulation.pid is not None
         main = psutil.Process(self.simulation.pid)
         family = [main, *main.children(recursive=True)]
-        folders = {word.partition("=")[2] for process in family for word in title_of(process).split() if word.startswith("--temp_dir=")}
+        folders = {
+            word.partition("=")[2]
+            for process in family
+            for word in title_of(process).split()
+            if word.startswith("--temp_dir=")
+        }
         for process in family:
             process.suspend()  # so that none starts another, or notices, before its own turn
         for process in family:
@@ -135,18 +153,30 @@ class Chain:
         """End the simulation as ``up`` does and return its summary."""
         assert self.simulation is not None
         assert self.simulation.stop(20.0), self.simulation.last_words()
-        return dict(json.loads([line for line in self.simulation.last_words().splitlines() if line.startswith("{")][-1]))
+        return dict(
+            json.loads([line for line in self.simulation.last_words().splitlines() if line.startswith("{")][-1])
+        )
 
     def verify(self, wait_s: float = 60.0) -> dict[str, Any]:
         """Return what ``code-delivery verify`` says once everything has been stored; fail if it is not all equal."""
         command = [sys.executable, "-m", "cli", "verify", self.run_id, "--json", "--wait", str(wait_s)]
-        found = subprocess.run(command, env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=wait_s + 60, check=False)
+        found = subprocess.run(
+            command,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=wait_s + 60,
+            check=False,
+        )
         assert found.returncode == 0, f"exit code {found.returncode}\n{found.stdout}\n{found.stderr}\n{self.logs()}"
         return dict(json.loads(found.stdout))
 
     def logs(self, lines: int = 30) -> str:
         """Return the ends of all logs."""
-        return "\n".join(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) for log in sorted(self.folder.glob("*.log")))
+        return "\n".join(
+            f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+            for log in sorted(self.folder.glob("*.log"))
+        )
 
     def committed(self, role: str) -> int:
         """Return the sum of the offsets that a role's consumer group has committed."""
@@ -228,7 +258,9 @@ class Watcher:
                 if isinstance(message, bytes):
                     frame = decode_frame(message)
                     if len(frame.vehicles):
-                        self.newest_ms = max(self.newest_ms, frame.header.sim_time_ms - float(frame.vehicles.age_ms.min()))
+                        self.newest_ms = max(
+                            self.newest_ms, frame.header.sim_time_ms - float(frame.vehicles.age_ms.min())
+                        )
                     socket.send(json.dumps({"t": "ack", "seq": frame.header.seq}))
 
     def end(self) -> None:

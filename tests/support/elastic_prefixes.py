@@ -26,7 +26,9 @@ def prefix_for_a_test(url: str) -> Iterator[str]:
     prefix = f"test-{uuid4().hex[:12]}"
     yield prefix
     with httpx.Client(base_url=url, trust_env=False, timeout=TIMEOUT_S) as client:
-        found = client.get(f"/{prefix}-*/_settings", params={"filter_path": "*.settings.index.uuid", "expand_wildcards": "all"}).json()
+        found = client.get(
+            f"/{prefix}-*/_settings", params={"filter_path": "*.settings.index.uuid", "expand_wildcards": "all"}
+        ).json()
         if found:
             client.delete(f"/{','.join(found)}").raise_for_status()
         client.delete(f"/_index_template/{prefix}-*")

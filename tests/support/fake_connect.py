@@ -61,7 +61,10 @@ class FakeConnect:
             case ["GET", "connector-plugins"]:
                 return 200, [{"class": name, "type": "sink", "version": "1"} for name in self.plugins]
             case ["PUT", "connector-plugins", _, "config", "validate"]:
-                return 200, {"error_count": len(self.faults), "configs": [self._validated(key, value) for key, value in body.items()]}
+                return 200, {
+                    "error_count": len(self.faults),
+                    "configs": [self._validated(key, value) for key, value in body.items()],
+                }
             case ["GET", "connectors"]:
                 return 200, list(self.connectors)
             case ["PUT", "connectors", name, "config"]:
@@ -80,13 +83,22 @@ class FakeConnect:
 
     def _validated(self, key: str, value: str) -> dict[str, Any]:
         errors = [self.faults[key]] if key in self.faults else []
-        return {"definition": {"type": "PASSWORD" if "key" in key else "STRING"}, "value": {"name": key, "value": value, "errors": errors}}
+        return {
+            "definition": {"type": "PASSWORD" if "key" in key else "STRING"},
+            "value": {"name": key, "value": value, "errors": errors},
+        }
 
     def _status(self, name: str) -> dict[str, Any]:
         if self.looks > 0:
             return {"name": name, "connector": {"state": "UNASSIGNED", "worker_id": "w"}, "tasks": []}
-        first = {"id": 0, "worker_id": "w"} | ({"state": "FAILED", "trace": TRACE} if self.failing.get(name, 0) > 0 else {"state": "RUNNING"})
-        return {"name": name, "connector": {"state": "RUNNING", "worker_id": "w"}, "tasks": [first, {"id": 1, "state": "RUNNING", "worker_id": "w"}]}
+        first = {"id": 0, "worker_id": "w"} | (
+            {"state": "FAILED", "trace": TRACE} if self.failing.get(name, 0) > 0 else {"state": "RUNNING"}
+        )
+        return {
+            "name": name,
+            "connector": {"state": "RUNNING", "worker_id": "w"},
+            "tasks": [first, {"id": 1, "state": "RUNNING", "worker_id": "w"}],
+        }
 
 
 @contextmanager
@@ -97,7 +109,9 @@ def fake_connect() -> Iterator[FakeConnect]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            status, body = fake.answer(self.command, urlsplit(self.path).path, json.loads(self.rfile.read(length)) if length else None)
+            status, body = fake.answer(
+                self.command, urlsplit(self.path).path, json.loads(self.rfile.read(length)) if length else None
+            )
             text = b"" if body is None else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))

@@ -50,7 +50,13 @@ MACHINE = Environment(
     memory_bytes=8 * 2**30,
     os="Linux 6.0 x86_64",
     python="CPython 3.11.7",
-    versions={"code-delivery": "0.1.0", "confluent-kafka": "2.16.1", "librdkafka": "2.16.0", "numpy": "2.4.6", "ray": "2.60.0"},
+    versions={
+        "code-delivery": "0.1.0",
+        "confluent-kafka": "2.16.1",
+        "librdkafka": "2.16.0",
+        "numpy": "2.4.6",
+        "ray": "2.60.0",
+    },
     settings={"ELASTICSEARCH_REPLICAS": "1"},
     profile="services",
     broker="Kafka 4.1.0, one broker",
@@ -68,7 +74,13 @@ def latencies_ms(chance: np.random.Generator, count: int, slower: float) -> dict
 
 
 def sample_report(
-    seed: int = 1, *, slower: float = 1.0, longer: int = 1, outcome: Outcome = Outcome.FAILED, run_id: str = "run-sample", capacity: bool = True
+    seed: int = 1,
+    *,
+    slower: float = 1.0,
+    longer: int = 1,
+    outcome: Outcome = Outcome.FAILED,
+    run_id: str = "run-sample",
+    capacity: bool = True,
 ) -> LoadReport:
     """Return a report as a load test makes it.
 
@@ -83,12 +95,37 @@ def sample_report(
         whole = {segment: Histogram() for segment in WAY_MS}
         for second in range(begin, begin + seconds * longer):
             found = latencies_ms(chance, per_s, load * slower * float(np.exp(chance.normal(0.0, 0.08))))
-            series.append(Second(float(second), name, float(per_s), per_s, {segment: _brief(ms) for segment, ms in found.items()}, per_s))
+            series.append(
+                Second(
+                    float(second),
+                    name,
+                    float(per_s),
+                    per_s,
+                    {segment: _brief(ms) for segment, ms in found.items()},
+                    per_s,
+                )
+            )
             for segment, ms in found.items():
                 whole[segment].add(ms * 1000)
-        end, counted = begin + seconds * longer, {segment: Latency.of(histogram) for segment, histogram in whole.items()}
+        end, counted = (
+            begin + seconds * longer,
+            {segment: Latency.of(histogram) for segment, histogram in whole.items()},
+        )
         produced = per_s * (end - begin)
-        stages.append(Stage(name, name != "warm-up", float(begin), float(end), float(end - begin), float(produced), produced, counted, per_s, _uses(load)))
+        stages.append(
+            Stage(
+                name,
+                name != "warm-up",
+                float(begin),
+                float(end),
+                float(end - begin),
+                float(produced),
+                produced,
+                counted,
+                per_s,
+                _uses(load),
+            )
+        )
         begin = end
     produced = sum(stage.produced for stage in stages)
     return LoadReport(
@@ -100,7 +137,13 @@ def sample_report(
         tuple(series),
         _workers(begin, produced, slower),
         _judged(stages, outcome),
-        thresholds={"e2e_p99_ms": 300.0, "lateness_p99_ms": 20.0, "lost": 0.0, "produced_rate": 0.99, "spike.e2e_p99_ms": 250.0},
+        thresholds={
+            "e2e_p99_ms": 300.0,
+            "lateness_p99_ms": 20.0,
+            "lost": 0.0,
+            "produced_rate": 0.99,
+            "spike.e2e_p99_ms": 250.0,
+        },
         ledger=Ledger(produced, produced, produced, produced - 12, 0, 3, True, lost_on_purpose=12),
         faults={"late": 40, "lost": 12},
         disturbances=(Disturbance("kill-actor", begin * 0.6, "driver actor 1 was killed"),),
@@ -127,8 +170,17 @@ def _judged(stages: list[Stage], outcome: Outcome) -> Judgement:
     if outcome == Outcome.PASSED:
         return Judgement(outcome, 0, tuple(_easier(check) for check in checks))
     if outcome == Outcome.NO_VERDICT:
-        return Judgement(outcome, 3, tuple(checks), Bound.ENCODING, "driver processes computed for 97 % of the time and waited for 1 %", ("spike",))
-    return Judgement(outcome, 1, tuple(checks), Bound.STORE, "the history sink was paused for 31 % of the time and its queue grew")
+        return Judgement(
+            outcome,
+            3,
+            tuple(checks),
+            Bound.ENCODING,
+            "driver processes computed for 97 % of the time and waited for 1 %",
+            ("spike",),
+        )
+    return Judgement(
+        outcome, 1, tuple(checks), Bound.STORE, "the history sink was paused for 31 % of the time and its queue grew"
+    )
 
 
 def _easier(check: CheckRow) -> CheckRow:
@@ -137,16 +189,36 @@ def _easier(check: CheckRow) -> CheckRow:
 
 def _uses(load: float) -> tuple[Use, ...]:
     busy = min(0.2 * load, 0.97)
-    drivers = (Use(f"driver-{n}:5f1c{n}e", "driver", {"cpu": busy, "compute": busy * 0.8, "send": busy * 0.2, "wait": 0.0}) for n in (1, 2))
+    drivers = (
+        Use(f"driver-{n}:5f1c{n}e", "driver", {"cpu": busy, "compute": busy * 0.8, "send": busy * 0.2, "wait": 0.0})
+        for n in (1, 2)
+    )
     is_behind = load > 2
-    sink = Use("history-8000:77aa01", "sink", {"cpu": 0.3, "write": min(0.3 * load, 1.0)}, 0.31 if is_behind else 0.0, {"queue": 300.0 if is_behind else 0.0})
+    sink = Use(
+        "history-8000:77aa01",
+        "sink",
+        {"cpu": 0.3, "write": min(0.3 * load, 1.0)},
+        0.31 if is_behind else 0.0,
+        {"queue": 300.0 if is_behind else 0.0},
+    )
     return (*drivers, sink)
 
 
 def _workers(seconds: int, produced: int, slower: float) -> tuple[WorkerRow, ...]:
     wall_s = float(seconds)
     one = {"produced": produced // 2, "acked": produced // 2}
-    drivers = (WorkerRow(f"driver-{n}:5f1c{n}e", "driver", one, wall_s, 0.11 * wall_s * slower, 180e6, {"queue": 12.0, "drivers": 750.0}) for n in (1, 2))
+    drivers = (
+        WorkerRow(
+            f"driver-{n}:5f1c{n}e",
+            "driver",
+            one,
+            wall_s,
+            0.11 * wall_s * slower,
+            180e6,
+            {"queue": 12.0, "drivers": 750.0},
+        )
+        for n in (1, 2)
+    )
     read, seen = {"consumed": produced, "indexed": produced - 12}, {"pushed": produced - 12}
     cpu_s = 0.53 * wall_s * slower  # of the one process of which sink and live are parts
     sink = WorkerRow("history-8000:77aa01", "sink", read, wall_s, cpu_s, 240e6, {"lag": 310.0, "paused": 0.0})
@@ -157,7 +229,15 @@ def _capacity() -> Capacity:
     rising = ((1000, 41.0, 1.2, 0.31), (2000, 58.0, 1.9, 0.55), (4000, 119.0, 3.4, 0.86), (8000, 2400.0, 710.0, 0.99))
     tried = (*rising, (6000, 640.0, 90.0, 0.98), (5000, 261.0, 9.0, 0.94))
     probes = (
-        Probe(drivers, float(min(drivers, 5600)), Outcome.PASSED if e2e < 300 else Outcome.FAILED, e2e, late, cpu, Bound.ENCODING if cpu > 0.95 else None)
+        Probe(
+            drivers,
+            float(min(drivers, 5600)),
+            Outcome.PASSED if e2e < 300 else Outcome.FAILED,
+            e2e,
+            late,
+            cpu,
+            Bound.ENCODING if cpu > 0.95 else None,
+        )
         for drivers, e2e, late, cpu in tried
     )
     return Capacity(5000, tuple(probes))

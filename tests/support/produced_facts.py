@@ -16,12 +16,16 @@ class Simulation:
     """Produces the facts of one run as the actors do."""
 
     def __init__(self, bootstrap: str, run_id: str = "run", deliveries: int = 50) -> None:
-        self.producer = Producer({"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 2, "message.max.bytes": 5_000_000})
+        self.producer = Producer(
+            {"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 2, "message.max.bytes": 5_000_000}
+        )
         self.run_id, self.now_ms, self.sent = run_id, int(time.time() * 1000), 0
         self.names = [f"{run_id}-{number}" for number in range(deliveries)]
         self._encoder = PositionEncoder()
         n = len(self.names)
-        self._rows = self._encoder.add_rows(["r1"] * n, ["client"] * n, self.names, [f"driver-{name}" for name in self.names], run_id)
+        self._rows = self._encoder.add_rows(
+            ["r1"] * n, ["client"] * n, self.names, [f"driver-{name}" for name in self.names], run_id
+        )
 
     def send(self, topic: Topic, key: bytes, value: bytes) -> None:
         while True:
@@ -53,16 +57,29 @@ class Simulation:
     def example(self) -> bytes:
         """Return a position's record."""
         one = np.ones(1)
-        return self._encoder.encode(self._rows[:1], one, one, one > 1, np.zeros(1, np.int64), np.full(1, self.now_ms), one, one, one)[0]
+        return self._encoder.encode(
+            self._rows[:1], one, one, one > 1, np.zeros(1, np.int64), np.full(1, self.now_ms), one, one, one
+        )[0]
 
     def events(self, kind: str, seq: int, **more: Any) -> None:
         for name in self.names:
-            event = DeliveryEvent(name, self.run_id, "r1", "client", f"driver-{name}", "car", kind, seq, self.now_ms + seq, **more)
+            event = DeliveryEvent(
+                name, self.run_id, "r1", "client", f"driver-{name}", "car", kind, seq, self.now_ms + seq, **more
+            )
             self.send(Topic.DELIVERY_EVENT, event.key, event.to_json())
         assert self.producer.flush(60) == 0
 
     def run(self, state: str, seq: int) -> None:
-        event = RunEvent(self.run_id, state, seq, self.now_ms + seq, "test", clock=[self.now_ms, self.now_ms, 1.0], produced=self.sent, acked=self.sent)
+        event = RunEvent(
+            self.run_id,
+            state,
+            seq,
+            self.now_ms + seq,
+            "test",
+            clock=[self.now_ms, self.now_ms, 1.0],
+            produced=self.sent,
+            acked=self.sent,
+        )
         self.send(Topic.RUN_EVENT, event.key, event.to_json())
         assert self.producer.flush(60) == 0
 

@@ -26,7 +26,9 @@ def free_port() -> int:
 
 def own_environment(**more: str) -> dict[str, str]:
     """Return the environment for a stack of its own: without the servers that other tests are given, which it would refuse."""
-    return {name: value for name, value in os.environ.items() if name not in ("MONGODB_URL", "ELASTICSEARCH_URL")} | more
+    return {
+        name: value for name, value in os.environ.items() if name not in ("MONGODB_URL", "ELASTICSEARCH_URL")
+    } | more
 
 
 def until(condition: Callable[[], Any], what: str, within_s: float = 90.0) -> Any:
@@ -45,15 +47,31 @@ class Up:
 
     def __init__(self, folder: Path, *, drivers: int, key: str | None = None) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "cli", "up", "--json", "--port", str(self.port), "--drivers", str(drivers), "--data-dir", str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "cli",
+            "up",
+            "--json",
+            "--port",
+            str(self.port),
+            "--drivers",
+            str(drivers),
+            "--data-dir",
+            str(folder),
+        ]
         environment = own_environment(**({"API_KEY": key} if key else {}))
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment
+        )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(self.process.communicate()[1])
         self.told: dict[str, Any] = json.loads(line)
-        self.client = httpx.Client(base_url=self.told["url"], trust_env=False, headers={"X-API-Key": key} if key else {})
+        self.client = httpx.Client(
+            base_url=self.told["url"], trust_env=False, headers={"X-API-Key": key} if key else {}
+        )
 
     def descendants(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)

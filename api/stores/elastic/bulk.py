@@ -82,7 +82,8 @@ class BulkWriter:
         ----------
         rows : numbers of the documents, by which they are asked for and refused.
         lines : returns the lines of some documents, in the order of their rows.
-        creates : whether the lines create documents, so that a conflict says that one is known; an update is sent again after a conflict.
+        creates : whether the lines create documents, so that a conflict says that one is known; an update is sent again
+            after a conflict.
 
         Raises
         ------
@@ -105,7 +106,9 @@ class BulkWriter:
         """Send documents once; return those to send again, and why."""
         try:
             async with self._room:
-                answer = await self._server.client.bulk(index=index, operations=cast(Any, lines(rows)), filter_path=_ANSWER)
+                answer = await self._server.client.bulk(
+                    index=index, operations=cast(Any, lines(rows)), filter_path=_ANSWER
+                )
         except ConnectionTimeout as error:
             raise translated(error, self._place) from error
         except ApiError as error:
@@ -118,7 +121,9 @@ class BulkWriter:
             return rows, cast(StoreUnavailable, translated(error, self._place))
         return self._sorted(index, rows, answer.body, creates, outcome)
 
-    async def _in_halves(self, index: str, rows: Rows, lines: Callable[[Rows], bytes], creates: bool, outcome: Outcome) -> Rows:
+    async def _in_halves(
+        self, index: str, rows: Rows, lines: Callable[[Rows], bytes], creates: bool, outcome: Outcome
+    ) -> Rows:
         if len(rows) == 1:
             outcome.refused.append(Refusal(int(rows[0]), f"{self._place} takes no request of {len(lines(rows))} bytes"))
             return rows[:0]

@@ -1,7 +1,8 @@
 """Events as the lines of bulk requests: each event under its id, and what a delivery's life comes to.
 
-An event's document is its message as it is on the wire. A delivery's document is put together from parts: each kind of event brings fields that no other
-kind brings, so the parts may come again and in any order. It needs no script on the server.
+An event's document is its message as it is on the wire. A delivery's document is put together from parts: each kind of
+event brings fields that no other kind brings, so the parts may come again and in any order. It needs no script on the
+server.
 """
 
 from __future__ import annotations
@@ -30,9 +31,19 @@ def delivery_part(event: DeliveryEvent) -> dict[str, Any] | None:
         "vehicle": event.vehicle,
     }
     if event.kind == EventKind.STARTED:
-        part |= {"startedAt": event.event_time, "plannedArrival": event.planned_arrival, "routeLength": event.route_length}
+        part |= {
+            "startedAt": event.event_time,
+            "plannedArrival": event.planned_arrival,
+            "routeLength": event.route_length,
+        }
     elif event.kind in FINAL_KINDS:
-        part |= {"endedAt": event.event_time, "outcome": event.kind, "positions": event.positions, "distance": event.distance, "reason": event.reason}
+        part |= {
+            "endedAt": event.event_time,
+            "outcome": event.kind,
+            "positions": event.positions,
+            "distance": event.distance,
+            "reason": event.reason,
+        }
     else:
         return None
     return {name: value for name, value in part.items() if value is not None}

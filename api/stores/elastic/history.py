@@ -1,8 +1,9 @@
 """`HistoryStore` on Elasticsearch 9: a document for every position and every event, in indices by the time at which they happened.
 
-A position's or an event's id is ``deliveryId:seq`` and it is only ever created, so what is delivered again is known by a conflict. Acknowledged is what is
-in the server's translog, which it syncs before it answers (its default; asynchronous translogs lost acknowledged documents in trials). Who asks sees what
-was written: an index is refreshed before it is read, if anything may have been written since.
+A position's or an event's id is ``deliveryId:seq`` and it is only ever created, so what is delivered again is known by
+a conflict. Acknowledged is what is in the server's translog, which it syncs before it answers (its default;
+asynchronous translogs lost acknowledged documents in trials). Who asks sees what was written: an index is refreshed
+before it is read, if anything may have been written since.
 """
 
 from __future__ import annotations
@@ -94,9 +95,15 @@ class ElasticHistory:
         try:
             await self._server.open(self._open_s)
             with asking(self._server.place):
-                policy = await lifecycle.put_policy(self._server, names, options.retention_days) if options.lifecycle == "ilm" else None
+                policy = (
+                    await lifecycle.put_policy(self._server, names, options.retention_days)
+                    if options.lifecycle == "ilm"
+                    else None
+                )
                 await put_templates(self._server.client, names, replicas=options.replicas, policy=policy)
-                await self._server.client.options(ignore_status=400).indices.create(index=names.deliveries)  # 400: it is there
+                await self._server.client.options(ignore_status=400).indices.create(
+                    index=names.deliveries
+                )  # 400: it is there
             if options.retention_days and policy is None:
                 await self.delete_old()
                 self._retention = asyncio.create_task(self._delete_old_now_and_then())
@@ -141,7 +148,8 @@ class ElasticHistory:
         alias = await self._refreshed(Kind.POSITIONS)
         with asking(self._server.place):
             count = await queries.count(self._server.client, alias, run_id)
-            # Documents are only created, so as many as before are the same as before; at a run's end this is asked many times.
+            # Documents are only created, so as many as before are the same as before; at a run's end this is asked many
+            # times.
             known_run, known = self._held
             if known_run != run_id or sum(holding.count for holding in known.values()) != count:
                 known = await queries.holdings(self._server.client, alias, run_id)
@@ -162,11 +170,16 @@ class ElasticHistory:
     async def delete_old(self) -> list[str]:
         """Delete the indices that are older than the retention and return their names; called at the start and every hour."""
         with asking(self._server.place):
-            return await lifecycle.delete_old(self._server.client, self._names, self._options.retention_days, self._now_ms())
+            return await lifecycle.delete_old(
+                self._server.client, self._names, self._options.retention_days, self._now_ms()
+            )
 
-    # -- within ----------------------------------------------------------------------------------------------------------------------------------------
+    # -- within
+    # ----------------------------------------------------------------------------------------------------------------------------------------
 
-    async def _create(self, kind: Kind, time_ms: NDArray[np.int64], sizes: NDArray[np.int64], lines: Callable[[Rows], bytes]) -> Written:
+    async def _create(
+        self, kind: Kind, time_ms: NDArray[np.int64], sizes: NDArray[np.int64], lines: Callable[[Rows], bytes]
+    ) -> Written:
         """Create documents, each in the index of its time.
 
         Parameters
@@ -176,17 +189,26 @@ class ElasticHistory:
         lines : returns the lines of some documents.
         """
         has_index = (time_ms >= FIRST_MS) & (time_ms < END_MS)
-        refused = [Refusal(row, f"eventTime {time_ms[row]} must be from {FIRST_MS} to {END_MS - 1}") for row in np.flatnonzero(~has_index).tolist()]
+        refused = [
+            Refusal(row, f"eventTime {time_ms[row]} must be from {FIRST_MS} to {END_MS - 1}")
+            for row in np.flatnonzero(~has_index).tolist()
+        ]
         rows = np.flatnonzero(has_index)
         by_index = {index: rows[at] for index, at in self._names.split(kind, time_ms[rows]).items()}
-        outcome = await all_of(self._bulk.write(index, some, lines) for index, at in by_index.items() for some in portions(at, sizes[at]))
+        outcome = await all_of(
+            self._bulk.write(index, some, lines) for index, at in by_index.items() for some in portions(at, sizes[at])
+        )
         self._writes[kind] += 1
-        return Written(outcome.new, outcome.known, tuple(sorted(refused + outcome.refused, key=lambda refusal: refusal.row)))
+        return Written(
+            outcome.new, outcome.known, tuple(sorted(refused + outcome.refused, key=lambda refusal: refusal.row))
+        )
 
     async def _update_deliveries(self, events: Sequence[DeliveryEvent]) -> None:
         documents = [delivery_lines(delivery_id, part) for delivery_id, part in delivery_parts(events).items()]
         for rows in portions(np.arange(len(documents)), _sizes(documents)):
-            outcome = await self._bulk.write(self._names.deliveries, rows, lambda rows: _joined(documents, rows), creates=False)
+            outcome = await self._bulk.write(
+                self._names.deliveries, rows, lambda rows: _joined(documents, rows), creates=False
+            )
             for refusal in outcome.refused:
                 logger.error("the document of a delivery was refused, though its events are stored: %s", refusal.reason)
 

@@ -1,6 +1,7 @@
 """How indices end: by this adapter, which deletes the old ones, or by the server's own lifecycle management where it has that.
 
-An index is old when it was made so many days ago by the wall clock; what is in it may have happened at any virtual time.
+An index is old when it was made so many days ago by the wall clock; what is in it may have happened at any virtual
+time.
 """
 
 from __future__ import annotations

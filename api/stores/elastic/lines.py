@@ -1,8 +1,9 @@
 """Positions as the lines of a bulk request, made straight from columns.
 
-What our own encoder wrote has so many decimals and no more, and its lines are laid out as a byte matrix, column by column, with the encoder's own
-`write_numbers`; the blanks that fill the columns are then taken out, because an id must not have any. Positions with other decimals are written one by one,
-each number with as many digits as it takes to read the same number again. Both say the same of the same position.
+What our own encoder wrote has so many decimals and no more, and its lines are laid out as a byte matrix, column by
+column, with the encoder's own `write_numbers`; the blanks that fill the columns are then taken out, because an id must
+not have any. Positions with other decimals are written one by one, each number with as many digits as it takes to read
+the same number again. Both say the same of the same position.
 
 This module knows no index and no server.
 """
@@ -29,9 +30,12 @@ _FILLING = b"\0 "
 _IDS = ("delivery_id", "route_id", "client_id", "delivery_id", "driver_id", "run_id")
 """The ids of a record's two lines, in their order."""
 
-_DECIMALS = {"lat_deg": ("lat", 10_000_000), "lng_deg": ("lng", 10_000_000), "speed_mps": ("speed", 100), "bearing_deg": ("bearing", 10)} | {
-    "distance_m": ("distance", 10)
-}
+_DECIMALS = {
+    "lat_deg": ("lat", 10_000_000),
+    "lng_deg": ("lng", 10_000_000),
+    "speed_mps": ("speed", 100),
+    "bearing_deg": ("bearing", 10),
+} | {"distance_m": ("distance", 10)}
 """Bounds and units of the numbers with decimals, as on the wire."""
 
 _RECORD = (
@@ -125,18 +129,47 @@ def _layout(widths: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], np.dtype[np
     add('istance"', ("distance_high", "<u4", 4), ("distance_low", "<u4", 4), ("distance_tenth", "<u2", 2))
     add("}\n")
     names = list(fields)
-    dtype = np.dtype({"names": names, "formats": [fields[n][0] for n in names], "offsets": [fields[n][1] for n in names], "itemsize": len(text)})
+    dtype = np.dtype(
+        {
+            "names": names,
+            "formats": [fields[n][0] for n in names],
+            "offsets": [fields[n][1] for n in names],
+            "itemsize": len(text),
+        }
+    )
     return np.frombuffer(text.encode(), np.uint8), dtype
 
 
 def _one_by_one(batch: PositionBatch) -> bytes:
     words = ("false", "true")
-    ids = [getattr(batch, name).astype(str).tolist() for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")]
+    ids = [
+        getattr(batch, name).astype(str).tolist()
+        for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")
+    ]
     names = ("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m")
     numbers = [getattr(batch, name).tolist() for name in names]
     return "".join(
         [
-            _RECORD % (delivery, seq, route, client, delivery, driver, run, lat, lng, words[finished], seq, time_ms, speed, bearing, distance)
-            for route, client, delivery, driver, run, lat, lng, finished, seq, time_ms, speed, bearing, distance in zip(*ids, *numbers, strict=True)
+            _RECORD
+            % (
+                delivery,
+                seq,
+                route,
+                client,
+                delivery,
+                driver,
+                run,
+                lat,
+                lng,
+                words[finished],
+                seq,
+                time_ms,
+                speed,
+                bearing,
+                distance,
+            )
+            for route, client, delivery, driver, run, lat, lng, finished, seq, time_ms, speed, bearing, distance in zip(
+                *ids, *numbers, strict=True
+            )
         ]
     ).encode()

@@ -1,7 +1,8 @@
 """What things are called in Elasticsearch: aliases to read, indices to write, by the time of what is in them.
 
-An index is named for the time at which its documents happened, not for the day on which they are written. So a record that is delivered again, on
-whatever day, meets its first copy in the same index and is known by its id; a data stream or a rolled-over alias would take it a second time.
+An index is named for the time at which its documents happened, not for the day on which they are written. So a record
+that is delivered again, on whatever day, meets its first copy in the same index and is known by its id; a data stream
+or a rolled-over alias would take it a second time.
 """
 
 from __future__ import annotations
@@ -74,4 +75,7 @@ class Names:
 
     def is_timed(self, index: str) -> bool:
         """Return whether an index is one of ours that holds one period; another prefix may begin with ours."""
-        return re.fullmatch(rf"{re.escape(self.prefix)}-({'|'.join(TIMED)})-\d{{4}}\.\d\d(\.\d\d){{0,2}}", index) is not None
+        return (
+            re.fullmatch(rf"{re.escape(self.prefix)}-({'|'.join(TIMED)})-\d{{4}}\.\d\d(\.\d\d){{0,2}}", index)
+            is not None
+        )

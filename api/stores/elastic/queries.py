@@ -27,15 +27,26 @@ async def _answer(client: AsyncElasticsearch, alias: str | None, wanted: str, **
     """Return the wanted part of the answer to a search; without an alias the body holds a point in time. A missing index is no data."""
     body["track_total_hits"] = False
     answer = await client.search(
-        index=alias, body=body, ignore_unavailable=None if alias is None else True, allow_partial_search_results=False, filter_path=wanted
+        index=alias,
+        body=body,
+        ignore_unavailable=None if alias is None else True,
+        allow_partial_search_results=False,
+        filter_path=wanted,
     )
     return dict(answer.body)
 
 
-async def _sources(client: AsyncElasticsearch, alias: str, delivery_id: str, fields: list[str] | None = None) -> list[dict[str, Any]]:
+async def _sources(
+    client: AsyncElasticsearch, alias: str, delivery_id: str, fields: list[str] | None = None
+) -> list[dict[str, Any]]:
     """Return the documents of a delivery by seq."""
     found: list[dict[str, Any]] = []
-    of_it: dict[str, Any] = {"query": {"term": {"deliveryId": delivery_id}}, "sort": [{"seq": "asc"}], "size": PAGE, "_source": fields or True}
+    of_it: dict[str, Any] = {
+        "query": {"term": {"deliveryId": delivery_id}},
+        "sort": [{"seq": "asc"}],
+        "size": PAGE,
+        "_source": fields or True,
+    }
     while True:
         answer = await _answer(client, alias, "hits.hits._source", **of_it)
         hits = answer.get("hits", {}).get("hits", [])
@@ -52,7 +63,9 @@ async def track(client: AsyncElasticsearch, alias: str, delivery_id: str) -> Tra
         return None
     seq, time_ms = (np.array([one[name] for one in found], np.int64) for name in ("seq", "eventTime"))
     lat, lng = (np.array([one["location"][name] for one in found], np.float64) for name in ("lat", "lon"))
-    speed, bearing, distance = (np.array([one[name] for one in found], np.float64) for name in ("speed", "bearing", "distance"))
+    speed, bearing, distance = (
+        np.array([one[name] for one in found], np.float64) for name in ("speed", "bearing", "distance")
+    )
     return Track(seq, time_ms, lat, lng, speed, bearing, distance)
 
 
@@ -64,7 +77,9 @@ async def events(client: AsyncElasticsearch, alias: str, delivery_id: str) -> li
 async def faults(client: AsyncElasticsearch, alias: str, run_id: str) -> dict[str, list[Label]]:
     """Return the labels of the faults in a run."""
     of_run = {"bool": {"filter": [{"term": {"runId": run_id}}, {"term": {"kind": "fault"}}]}}
-    found = [hit async for hits in _pages(client, alias, of_run, ["deliveryId", "fault", "fromSeq", "toSeq"]) for hit in hits]
+    found = [
+        hit async for hits in _pages(client, alias, of_run, ["deliveryId", "fault", "fromSeq", "toSeq"]) for hit in hits
+    ]
     return labels_of((one["deliveryId"], one["fault"], one["fromSeq"], one["toSeq"]) for one in found)
 
 
@@ -72,7 +87,9 @@ async def count(client: AsyncElasticsearch, alias: str, run_id: str) -> int:
     """Return how many positions of a run there are; a server knows that without looking at them."""
     answer = await client.count(index=alias, query={"term": {"runId": run_id}}, ignore_unavailable=True)
     if answer["_shards"]["failed"]:
-        raise StoreUnavailable(f"{alias} is not whole: {answer['_shards']['failed']} of {answer['_shards']['total']} shards do not answer")
+        raise StoreUnavailable(
+            f"{alias} is not whole: {answer['_shards']['failed']} of {answer['_shards']['total']} shards do not answer"
+        )
     return int(answer["count"])
 
 
@@ -98,7 +115,9 @@ async def positions(client: AsyncElasticsearch, alias: str, run_id: str) -> Asyn
         yield _columns(found)
 
 
-async def _pages(client: AsyncElasticsearch, alias: str, query: dict[str, Any], fields: list[str]) -> AsyncIterator[list[dict[str, Any]]]:
+async def _pages(
+    client: AsyncElasticsearch, alias: str, query: dict[str, Any], fields: list[str]
+) -> AsyncIterator[list[dict[str, Any]]]:
     """Give some fields of all documents that fit, in any order, as the data was at the first page."""
     opened = await client.open_point_in_time(index=alias, keep_alive=KEEP_ALIVE, ignore_unavailable=True)
     point = opened["id"]
@@ -120,13 +139,23 @@ async def _pages(client: AsyncElasticsearch, alias: str, query: dict[str, Any], 
 
 def _columns(found: list[dict[str, Any]]) -> PositionColumns:
     try:
-        rows = [(one["deliveryId"].encode(), one["seq"], float(one["location"]["lat"]), float(one["location"]["lon"])) for one in found]
+        rows = [
+            (one["deliveryId"].encode(), one["seq"], float(one["location"]["lat"]), float(one["location"]["lon"]))
+            for one in found
+        ]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise StoreUnavailable(f"a position was put there by somebody else, in another form than ours ({error!r}): {_first_strange(found)}") from None
+        raise StoreUnavailable(
+            f"a position was put there by somebody else, in another form than ours ({error!r}): {_first_strange(found)}"
+        ) from None
     ids, seq, lat, lng = zip(*rows, strict=True)
-    return PositionColumns(np.array(ids, "S"), np.array(seq, np.int64), np.array(lat, np.float64), np.array(lng, np.float64))
+    return PositionColumns(
+        np.array(ids, "S"), np.array(seq, np.int64), np.array(lat, np.float64), np.array(lng, np.float64)
+    )
 
 
 def _first_strange(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the first document whose place is not ``{"lat", "lon"}``, or that lacks its identity."""
-    return next((one for one in found if not {"deliveryId", "seq"} <= one.keys() or not isinstance(one.get("location"), dict)), found[0])
+    return next(
+        (one for one in found if not {"deliveryId", "seq"} <= one.keys() or not isinstance(one.get("location"), dict)),
+        found[0],
+    )

@@ -60,7 +60,12 @@ class Server:
         """Make the client; it connects when it is first used."""
         # What may be repeated is decided document by document, so the client itself repeats nothing.
         self._client = AsyncElasticsearch(
-            self._urls, api_key=self._api_key, serializer=Answers(), request_timeout=REQUEST_S, max_retries=0, retry_on_timeout=False
+            self._urls,
+            api_key=self._api_key,
+            serializer=Answers(),
+            request_timeout=REQUEST_S,
+            max_retries=0,
+            retry_on_timeout=False,
         )
 
     async def open(self, within_s: float) -> None:

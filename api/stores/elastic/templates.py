@@ -83,7 +83,9 @@ async def put_templates(client: AsyncElasticsearch, names: Names, *, replicas: i
     if policy is not None:
         settings["lifecycle"] = {"name": policy}
     await client.cluster.put_component_template(
-        name=common, template={"settings": {"index": settings}, "mappings": {"dynamic": "strict", "properties": _COMMON}}, version=1
+        name=common,
+        template={"settings": {"index": settings}, "mappings": {"dynamic": "strict", "properties": _COMMON}},
+        version=1,
     )
     for kind, fields in FIELDS.items():
         await client.indices.put_index_template(
@@ -96,7 +98,9 @@ async def put_templates(client: AsyncElasticsearch, names: Names, *, replicas: i
         )
         await _see_that_it_is_in_force(client, names, kind)
         # Indices that an older version made get the fields that are new since.
-        await client.indices.put_mapping(index=names.pattern(kind), properties=fields, ignore_unavailable=True, allow_no_indices=True)
+        await client.indices.put_mapping(
+            index=names.pattern(kind), properties=fields, ignore_unavailable=True, allow_no_indices=True
+        )
 
 
 async def _see_that_it_is_in_force(client: AsyncElasticsearch, names: Names, kind: Kind) -> None:
@@ -104,13 +108,18 @@ async def _see_that_it_is_in_force(client: AsyncElasticsearch, names: Names, kin
     answer = await client.indices.simulate_index_template(name=index)
     found = answer["template"]
     mappings = found.get("mappings", {})
-    if mappings.get("dynamic") == "strict" and set(FIELDS[kind]) <= set(mappings.get("properties", {})) and names.alias(kind) in found.get("aliases", {}):
+    if (
+        mappings.get("dynamic") == "strict"
+        and set(FIELDS[kind]) <= set(mappings.get("properties", {}))
+        and names.alias(kind) in found.get("aliases", {})
+    ):
         return
     all_templates = (await client.indices.get_index_template())["index_templates"]
     above = [
         f"{one['name']} (priority {one['index_template']['priority']})"
         for one in all_templates
-        if one["index_template"].get("priority", 0) > PRIORITY and any(fnmatch(index, pattern) for pattern in one["index_template"]["index_patterns"])
+        if one["index_template"].get("priority", 0) > PRIORITY
+        and any(fnmatch(index, pattern) for pattern in one["index_template"]["index_patterns"])
     ]
     raise StoreUnavailable(
         f"the index template {names.alias(kind)} (priority {PRIORITY}) is not in force for {index}: {', '.join(above) or 'another template'} "

@@ -1,7 +1,7 @@
 """One DuckDB file, opened again after an error that ends its database. It knows no deliveries.
 
-A full disk at a checkpoint, for one, invalidates the database in memory: every later statement fails, with space or without, until the file is opened again.
-Then it holds all that was committed, and perhaps the write that failed.
+A full disk at a checkpoint, for one, invalidates the database in memory: every later statement fails, with space or
+without, until the file is opened again. Then it holds all that was committed, and perhaps the write that failed.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class DuckDbFile:
             yield connection
             connection.commit()
         except BaseException:
-            # After a commit that failed there is nothing to roll back, and an invalid database refuses it: the first error is the one to report.
+            # After a commit that failed there is nothing to roll back, and an invalid database refuses it: the first
+            # error is the one to report.
             with suppress(duckdb.Error):
                 connection.rollback()
             raise

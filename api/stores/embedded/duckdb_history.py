@@ -1,8 +1,9 @@
 """`HistoryStore` in one DuckDB file: every position as columns.
 
-A delivery's ids are kept once; its positions and events carry a number. Each (deliveryId, seq) is kept once: per delivery the greatest stored seq is known in
-memory, so what goes beyond it is new without a look, and only the rest is compared with the table. That costs a third of a primary key (measured: 0.6 µs a
-position against 1.8 µs), and no memory that grows with the rows.
+A delivery's ids are kept once; its positions and events carry a number. Each (deliveryId, seq) is kept once: per
+delivery the greatest stored seq is known in memory, so what goes beyond it is new without a look, and only the rest is
+compared with the table. That costs a third of a primary key (measured: 0.6 µs a position against 1.8 µs), and no memory
+that grows with the rows.
 
 DuckDB locks its file: while this process has it open, no other process can, not even for reading.
 """
@@ -69,7 +70,9 @@ class DuckDbHistory:
 
     def __init__(self, path: Path) -> None:
         # One thread of DuckDB's own: the drivers and the map need the cores more than a query does.
-        self._file = DuckDbFile(path, {"threads": 1, "memory_limit": OPEN_MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_THRESHOLD})
+        self._file = DuckDbFile(
+            path, {"threads": 1, "memory_limit": OPEN_MEMORY_LIMIT, "checkpoint_threshold": CHECKPOINT_THRESHOLD}
+        )
         self._threads = StoreThreads("history", self._file.translated)
         self._known: KnownDeliveries
 
@@ -94,7 +97,11 @@ class DuckDbHistory:
         if not columns or not len(columns["seq"]):
             return None
         seq, event_time_ms, *measures = columns.values()
-        return Track(np.asarray(seq).astype(np.int64), np.asarray(event_time_ms).astype(np.int64), *(np.asarray(m).astype(np.float64) for m in measures))
+        return Track(
+            np.asarray(seq).astype(np.int64),
+            np.asarray(event_time_ms).astype(np.int64),
+            *(np.asarray(m).astype(np.float64) for m in measures),
+        )
 
     async def events(self, delivery_id: str) -> list[DeliveryEvent]:
         columns = await self._fetch_of(delivery_id, sql.EVENTS)
@@ -105,14 +112,17 @@ class DuckDbHistory:
 
     async def faults(self, run_id: str) -> dict[str, list[Label]]:
         columns = await self._fetch(sql.FAULTS, [run_id])
-        return labels_of(zip(*(columns[name].tolist() for name in ("delivery_id", "fault", "first", "last")), strict=True))
+        return labels_of(
+            zip(*(columns[name].tolist() for name in ("delivery_id", "fault", "first", "last")), strict=True)
+        )
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
         [end] = (await self._fetch(sql.POSITIONS_END))["n"].tolist()
         for first in range(0, end, CHUNK_ROWS):
             yield await self._read(partial(self._positions, run_id, first))
 
-    # -- into the threads ------------------------------------------------------------------------------------------------------------------------------
+    # -- into the threads
+    # ------------------------------------------------------------------------------------------------------------------------------
 
     async def _read(self, work: Callable[[], T]) -> T:
         await self._mend()
@@ -134,7 +144,8 @@ class DuckDbHistory:
         if self._file.is_invalid:
             await self._threads.write(lambda: self._open() if self._file.is_invalid else None)
 
-    # -- inside the threads ----------------------------------------------------------------------------------------------------------------------------
+    # -- inside the threads
+    # ----------------------------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         self._file.open()
@@ -157,7 +168,12 @@ class DuckDbHistory:
                 if fresh:
                     no = np.arange(len(known), len(known) + len(fresh), dtype=np.int32)
                     insert(connection, "deliveries", {"no": no} | {name: texts(values) for name, values in ids.items()})
-                insert(connection, given.table, {"delivery": numbers[rows].astype(np.int32)} | {name: column[rows] for name, column in given.columns.items()})
+                insert(
+                    connection,
+                    given.table,
+                    {"delivery": numbers[rows].astype(np.int32)}
+                    | {name: column[rows] for name, column in given.columns.items()},
+                )
             known.remember(given.table, dict(zip(fresh, ids["run_id"], strict=True)), numbers[rows], seq[rows])
         return Written(len(rows), len(seq) - len(rows))
 
@@ -171,7 +187,11 @@ class DuckDbHistory:
         if not is_behind.any():
             return rows
         behind = rows[is_behind]
-        asked: dict[str, NDArray[Any]] = {"row": behind, "delivery": numbers[behind].astype(np.int32), "seq": seq[behind]}
+        asked: dict[str, NDArray[Any]] = {
+            "row": behind,
+            "delivery": numbers[behind].astype(np.int32),
+            "seq": seq[behind],
+        }
         lacking = np.asarray(self._file.matched(sql.lacking(table), asked)["row"]).astype(np.int64)
         return np.concatenate((rows[~is_behind], lacking))
 
@@ -182,7 +202,9 @@ class DuckDbHistory:
         # A delivery whose first write has not returned yet may be in the table and not in memory.
         rows = np.flatnonzero(np.concatenate((of_run, [False]))[np.minimum(number, len(of_run))])
         seq, lat_deg, lng_deg = (np.asarray(columns[name])[rows] for name in ("seq", "lat_deg", "lng_deg"))
-        return PositionColumns(ids[number[rows]], seq.astype(np.int64), lat_deg.astype(np.float64), lng_deg.astype(np.float64))
+        return PositionColumns(
+            ids[number[rows]], seq.astype(np.int64), lat_deg.astype(np.float64), lng_deg.astype(np.float64)
+        )
 
 
 def _position_rows(batch: PositionBatch) -> _Rows:

@@ -20,12 +20,15 @@ class KnownDeliveries:
 
     Parameters
     ----------
-    stored : the columns delivery_id, run_id, held (positions), and the greatest seq by table, -1 for none; in the order of the numbers.
+    stored : the columns delivery_id, run_id, held (positions), and the greatest seq by table, -1 for none; in the order
+        of the numbers.
     """
 
     def __init__(self, stored: Mapping[str, Any]) -> None:
         self._lock = threading.Lock()
-        self._numbers = {delivery_id.encode(): number for number, delivery_id in enumerate(stored["delivery_id"].tolist())}
+        self._numbers = {
+            delivery_id.encode(): number for number, delivery_id in enumerate(stored["delivery_id"].tolist())
+        }
         self._run_of = [sys.intern(run_id) for run_id in stored["run_id"].tolist()]
         self._held = np.asarray(stored["held"]).astype(np.int64)
         self._last_seq = {table: np.asarray(stored[table]).astype(np.int64) for table in TABLES}
@@ -57,7 +60,9 @@ class KnownDeliveries:
         behind: NDArray[np.bool_] = seq <= last_seq
         return behind
 
-    def remember(self, table: str, fresh: Mapping[bytes, str], numbers: NDArray[np.int64], seq: NDArray[np.int64]) -> None:
+    def remember(
+        self, table: str, fresh: Mapping[bytes, str], numbers: NDArray[np.int64], seq: NDArray[np.int64]
+    ) -> None:
         """Take note of rows that are stored, and of the deliveries stored with them: the run of each, by deliveryId, in the order of their numbers."""
         with self._lock:
             if fresh:
@@ -65,7 +70,10 @@ class KnownDeliveries:
                     self._numbers[delivery_id] = len(self._run_of)
                     self._run_of.append(sys.intern(run_id))
                 self._held = np.concatenate((self._held, np.zeros(len(fresh), np.int64)))
-                self._last_seq = {name: np.concatenate((last, np.full(len(fresh), -1, np.int64))) for name, last in self._last_seq.items()}
+                self._last_seq = {
+                    name: np.concatenate((last, np.full(len(fresh), -1, np.int64)))
+                    for name, last in self._last_seq.items()
+                }
             np.maximum.at(self._last_seq[table], numbers, seq)
             if table == "positions":
                 np.add.at(self._held, numbers, 1)

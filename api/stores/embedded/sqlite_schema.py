@@ -73,7 +73,9 @@ INSERT INTO views VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET title=excluded
 """
 
 _LENGTH = "coalesce(nullif(d.route_length_m, 0), r.length_m, d.route_length_m)"
-_PROGRESS = f"iif({_LENGTH} > 0, min(max(coalesce(n.distance_m, 0) / {_LENGTH}, 0.0), 1.0), coalesce(n.finished, 0) * 1.0)"
+_PROGRESS = (
+    f"iif({_LENGTH} > 0, min(max(coalesce(n.distance_m, 0) / {_LENGTH}, 0.0), 1.0), coalesce(n.finished, 0) * 1.0)"
+)
 _PHASE = (
     "CASE WHEN u.silent AND NOT coalesce(n.finished, 0) AND d.phase IN ('moving', 'paused') THEN 'suspended'"
     " WHEN d.phase <> 'moving' THEN d.phase WHEN n.finished THEN 'delivered'"
@@ -120,8 +122,16 @@ def deliveries_statements(query: DeliveryQuery) -> tuple[str, str, list[object]]
         conditions.append(f"{_PHASE} IN ({','.join('?' * len(query.phases))})")
         values += sorted(query.phases)
     if query.text:
-        conditions.append("(" + " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in ("d.delivery_id", "d.driver_id", "r.title")) + ")")
+        conditions.append(
+            "("
+            + " OR ".join(f"{column} LIKE ? ESCAPE '\\'" for column in ("d.delivery_id", "d.driver_id", "r.title"))
+            + ")"
+        )
         values += [like(query.text)] * 3
     where = " AND ".join(conditions)
     order = f"{_SORT[query.sort]} {'DESC' if query.descending else 'ASC'}, d.delivery_id"
-    return f"SELECT {DELIVERY_COLUMNS} {_FROM} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?", f"SELECT count(*) {_FROM} WHERE {where}", values
+    return (
+        f"SELECT {DELIVERY_COLUMNS} {_FROM} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+        f"SELECT count(*) {_FROM} WHERE {where}",
+        values,
+    )

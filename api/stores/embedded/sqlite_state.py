@@ -1,7 +1,8 @@
 """`StateStore` in one SQLite file. It knows no Kafka and no HTTP.
 
-The file is in WAL mode: other processes may read it while this one writes. A commit survives the end of this process, however it ends; after a power cut the
-last commits may be missing (``synchronous=NORMAL``), which the embedded broker would not survive either.
+The file is in WAL mode: other processes may read it while this one writes. A commit survives the end of this process,
+however it ends; after a power cut the last commits may be missing (``synchronous=NORMAL``), which the embedded broker
+would not survive either.
 """
 
 from __future__ import annotations
@@ -55,14 +56,17 @@ class SqliteState:
     async def ping(self) -> None:
         await self._threads.read(lambda: self._rows("SELECT 1"))
 
-    # -- routes ----------------------------------------------------------------------------------------------------------------------------------------
+    # -- routes
+    # ----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
         rows = [(r.id, r.title, r.source, r.length_m, r.points, *r.start, *r.end, r.definition, r.kept) for r in routes]
         await self._threads.write(lambda: self._write_many(sql.PUT_ROUTE, rows))
 
     async def delete_routes(self, route_ids: Sequence[str]) -> int:
-        return await self._threads.write(lambda: self._write_many("DELETE FROM routes WHERE id = ?", [(route_id,) for route_id in route_ids]))
+        return await self._threads.write(
+            lambda: self._write_many("DELETE FROM routes WHERE id = ?", [(route_id,) for route_id in route_ids])
+        )
 
     async def route(self, route_id: str) -> StoredRoute | None:
         rows = await self._threads.read(lambda: self._rows("SELECT * FROM routes WHERE id = ?", (route_id,)))
@@ -74,18 +78,27 @@ class SqliteState:
 
         def page() -> Page[StoredRoute]:
             [(total,)] = self._rows(f"SELECT count(*) FROM routes {where}", (pattern, pattern))
-            rows = self._rows(f"SELECT * FROM routes {where} ORDER BY id LIMIT ? OFFSET ?", (pattern, pattern, limit, offset))
+            rows = self._rows(
+                f"SELECT * FROM routes {where} ORDER BY id LIMIT ? OFFSET ?", (pattern, pattern, limit, offset)
+            )
             return Page([_route(row) for row in rows], total)
 
         return await self._threads.read(page)
 
     async def route_ids(self) -> list[str]:
-        return [route_id for (route_id,) in await self._threads.read(lambda: self._rows("SELECT id FROM routes ORDER BY id"))]
+        return [
+            route_id
+            for (route_id,) in await self._threads.read(lambda: self._rows("SELECT id FROM routes ORDER BY id"))
+        ]
 
     async def kept_routes(self) -> list[StoredRoute]:
-        return [_route(row) for row in await self._threads.read(lambda: self._rows("SELECT * FROM routes WHERE kept ORDER BY id"))]
+        return [
+            _route(row)
+            for row in await self._threads.read(lambda: self._rows("SELECT * FROM routes WHERE kept ORDER BY id"))
+        ]
 
-    # -- deliveries ------------------------------------------------------------------------------------------------------------------------------------
+    # -- deliveries
+    # ------------------------------------------------------------------------------------------------------------------------------------
 
     async def apply_events(self, events: Sequence[DeliveryEvent]) -> None:
         rows = [_event_row(event) for event in events]
@@ -111,7 +124,8 @@ class SqliteState:
         statement = "SELECT delivery_id, positions FROM deliveries WHERE run_id = ? AND positions IS NOT NULL"
         return dict(await self._threads.read(lambda: self._rows(statement, (run_id,))))
 
-    # -- runs ------------------------------------------------------------------------------------------------------------------------------------------
+    # -- runs
+    # ------------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
         rows = [(event.run_id, event.event_time, event.seq, event.to_json()) for event in events]
@@ -121,7 +135,9 @@ class SqliteState:
         await self._threads.write(lambda: self._write_many("UPDATE runs SET silent = 1", [()]))
 
     async def silent_runs(self) -> frozenset[str]:
-        return frozenset(run_id for (run_id,) in await self._threads.read(lambda: self._rows("SELECT run_id FROM runs WHERE silent")))
+        return frozenset(
+            run_id for (run_id,) in await self._threads.read(lambda: self._rows("SELECT run_id FROM runs WHERE silent"))
+        )
 
     async def run(self, run_id: str) -> RunEvent | None:
         rows = await self._threads.read(lambda: self._rows("SELECT event FROM runs WHERE run_id = ?", (run_id,)))
@@ -131,26 +147,35 @@ class SqliteState:
         rows = await self._threads.read(lambda: self._rows("SELECT event FROM runs ORDER BY event_time DESC, run_id"))
         return [RunEvent.from_json(event) for (event,) in rows]
 
-    # -- views -----------------------------------------------------------------------------------------------------------------------------------------
+    # -- views
+    # -----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_view(self, view: View) -> View:
-        [row] = await self._threads.write(lambda: self._rows(sql.PUT_VIEW, (view.id, view.title, view.query, view.created_at_ms)))
+        [row] = await self._threads.write(
+            lambda: self._rows(sql.PUT_VIEW, (view.id, view.title, view.query, view.created_at_ms))
+        )
         return View(*row)
 
     async def views(self) -> list[View]:
-        return [View(*row) for row in await self._threads.read(lambda: self._rows("SELECT * FROM views ORDER BY created_at_ms, id"))]
+        return [
+            View(*row)
+            for row in await self._threads.read(lambda: self._rows("SELECT * FROM views ORDER BY created_at_ms, id"))
+        ]
 
     async def delete_view(self, view_id: str) -> bool:
         return await self._threads.write(lambda: self._write_many("DELETE FROM views WHERE id = ?", [(view_id,)])) > 0
 
-    # -- inside the threads ----------------------------------------------------------------------------------------------------------------------------
+    # -- inside the threads
+    # ----------------------------------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
         make_private(self._path.parent)
         connection = self._connection()
         [(version,)] = connection.execute("PRAGMA user_version").fetchall()
         if not 0 <= version <= sql.VERSION:
-            raise StoreUnavailable(f"{self._path} has version {version}, this program reads 1 to {sql.VERSION}; move the file away to begin anew")
+            raise StoreUnavailable(
+                f"{self._path} has version {version}, this program reads 1 to {sql.VERSION}; move the file away to begin anew"
+            )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(sql.TABLES)
         connection.execute(f"PRAGMA user_version = {sql.VERSION}")
@@ -180,13 +205,17 @@ class SqliteState:
         self._number(newest)
         numbers = [self._numbers[delivery_id] for delivery_id in newest.delivery_id.tolist()]
         names = ("seq", "event_time_ms", "lat_deg", "lng_deg", "speed_mps", "bearing_deg", "distance_m", "finished")
-        self._write_many(sql.APPLY_POSITION, list(zip(numbers, *(getattr(newest, name).tolist() for name in names), strict=True)))
+        self._write_many(
+            sql.APPLY_POSITION, list(zip(numbers, *(getattr(newest, name).tolist() for name in names), strict=True))
+        )
         for delivery_id in newest.delivery_id[newest.finished].tolist():
             del self._numbers[delivery_id]
 
     def _number(self, batch: PositionBatch) -> None:
         """Learn the row numbers of the batch's deliveries; those that no event has told of are put in."""
-        unknown = [row for row, delivery_id in enumerate(batch.delivery_id.tolist()) if delivery_id not in self._numbers]
+        unknown = [
+            row for row, delivery_id in enumerate(batch.delivery_id.tolist()) if delivery_id not in self._numbers
+        ]
         if not unknown:
             return
         names = ("delivery_id", "run_id", "route_id", "client_id", "driver_id")
@@ -212,13 +241,20 @@ _DELIVERY_FIELDS = [field.name for field in fields(DeliveryRecord)]
 
 def _route(row: tuple[Any, ...]) -> StoredRoute:
     route_id, title, source, length_m, points, start_lat, start_lng, end_lat, end_lng, definition, kept = row
-    return StoredRoute(route_id, title, source, length_m, points, (start_lat, start_lng), (end_lat, end_lng), definition, bool(kept))
+    return StoredRoute(
+        route_id, title, source, length_m, points, (start_lat, start_lng), (end_lat, end_lng), definition, bool(kept)
+    )
 
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
     values = dict(zip(_DELIVERY_FIELDS, row, strict=True))
     return DeliveryRecord(
-        **values | {"phase": DeliveryPhase(values["phase"]), "finished": bool(values["finished"]), "run_is_silent": bool(values["run_is_silent"])}
+        **values
+        | {
+            "phase": DeliveryPhase(values["phase"]),
+            "finished": bool(values["finished"]),
+            "run_is_silent": bool(values["run_is_silent"]),
+        }
     )
 
 
@@ -227,6 +263,10 @@ def _event_row(event: DeliveryEvent) -> tuple[object, ...]:
     return (
         *(event.delivery_id, event.run_id, event.route_id, event.client_id, event.driver_id, event.vehicle),
         *(phase_after(event.kind).value, state_seq(event), event.reason),
-        *(event.event_time if event.kind == EventKind.STARTED else None, event.planned_arrival, event.event_time if final else None),
+        *(
+            event.event_time if event.kind == EventKind.STARTED else None,
+            event.planned_arrival,
+            event.event_time if final else None,
+        ),
         *(event.route_length, event.positions if final else None),
     )

@@ -117,6 +117,8 @@ def _told(error: PyMongoError) -> str:
     """Return an error in one line; the driver's own goes on with the whole topology, and a bulk's with every operation."""
     if isinstance(error, BulkWriteError):
         faults = [*error.details.get("writeErrors", []), *error.details.get("writeConcernErrors", [])]
-        first = next((fault for fault in faults if fault["code"] != DUPLICATE), {"code": 0, "errmsg": "no reason given"})
+        first = next(
+            (fault for fault in faults if fault["code"] != DUPLICATE), {"code": 0, "errmsg": "no reason given"}
+        )
         return f"{len(faults)} operations failed, one of them with code {first['code']}: {first['errmsg']}"
     return str(error).split(", full error:")[0].split(", Topology Description:")[0] or type(error).__name__

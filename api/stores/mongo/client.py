@@ -1,6 +1,7 @@
 """The driver: motor, imported here and nowhere else. Motor is at its end of life; PyMongo's own asynchronous client takes its place by a module like this.
 
-Durability: a write is acknowledged once a majority has it in its journal. What the address says (``?w=1&maxPoolSize=50``) goes before what is said here.
+Durability: a write is acknowledged once a majority has it in its journal. What the address says
+(``?w=1&maxPoolSize=50``) goes before what is said here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ OPTIONS: dict[str, Any] = {
     # A dead server is to be noticed within seconds: the sink waits, and tells why; it does not hang.
     "serverSelectionTimeoutMS": 2_000,
     "connectTimeoutMS": 2_000,
-    # A live one that is slow must be let finish: a bulk that is given up is sent again whole, and makes it slower still.
+    # A live one that is slow must be let finish: a bulk that is given up is sent again whole, and makes it slower
+    # still.
     "socketTimeoutMS": 15_000,
     "w": "majority",
     "journal": True,
@@ -75,7 +77,9 @@ class _MotorCollection:
     def __init__(self, collection: AsyncIOMotorCollection[Document], place: str) -> None:
         self._collection, self._place = collection, place
 
-    async def find(self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0) -> list[Document]:
+    async def find(
+        self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0
+    ) -> list[Document]:
         def call() -> Any:
             return self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit).to_list(None)
 
@@ -88,7 +92,9 @@ class _MotorCollection:
             yield part
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
-        found: list[Document] = await called(self._place, lambda: self._collection.aggregate(pipeline, allowDiskUse=True).to_list(None))
+        found: list[Document] = await called(
+            self._place, lambda: self._collection.aggregate(pipeline, allowDiskUse=True).to_list(None)
+        )
         return found
 
     async def count(self, where: Filter) -> int:

@@ -60,13 +60,16 @@ def point(lat_deg: float, lng_deg: float) -> Document:
     return {"type": "Point", "coordinates": [lng_deg, lat_deg]}
 
 
-# -- deliveries ----------------------------------------------------------------------------------------------------------------------------------------
+# -- deliveries
+# ----------------------------------------------------------------------------------------------------------------------------------------
 
 
 def delivery_of(document: Document, route: Document | None = None, *, run_is_silent: bool = False) -> DeliveryRecord:
     """Return the delivery in a document; `route` is the document of its route with title and length, if that is known."""
     position = document.get("position", {})
-    values: dict[str, Any] = {name: document[field] for name, field in (_OWNERS | _BY_EVENTS).items() if field in document}
+    values: dict[str, Any] = {
+        name: document[field] for name, field in (_OWNERS | _BY_EVENTS).items() if field in document
+    }
     values |= {name: position[field] for name, field in _BY_POSITION.items() if field in position}
     values["phase"] = DeliveryPhase(values["phase"])
     if "location" in position:
@@ -81,19 +84,30 @@ def event_change(record: DeliveryRecord, revision: int) -> UpdateOne:
 
     Revision 0 stands for a delivery that no event has told of, whether it has a document or not.
     """
-    told = {field: getattr(record, name) for name, field in _BY_EVENTS.items()} | {"phase": record.phase.value, "revision": revision + 1}
+    told = {field: getattr(record, name) for name, field in _BY_EVENTS.items()} | {
+        "phase": record.phase.value,
+        "revision": revision + 1,
+    }
     owners = {field: getattr(record, name) for name, field in _OWNERS.items()}
-    return UpdateOne({"_id": record.delivery_id, "revision": revision}, {"$set": told, "$setOnInsert": owners | _NO_POSITION}, upsert=True)
+    return UpdateOne(
+        {"_id": record.delivery_id, "revision": revision},
+        {"$set": told, "$setOnInsert": owners | _NO_POSITION},
+        upsert=True,
+    )
 
 
 def newest_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
     """Give the operation that each position makes of its delivery.
 
-    Documents are compared field by field, and seq is the first one: the greater of two positions, which ``$max`` leaves, is the newer one.
+    Documents are compared field by field, and seq is the first one: the greater of two positions, which ``$max``
+    leaves, is the newer one.
     """
     owners = zip(*(getattr(batch, name).astype(str).tolist() for name in _OWNERS), strict=True)
     ids = batch.delivery_id.astype(str).tolist()
-    columns = (getattr(batch, name).tolist() for name in ("seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m", "finished"))
+    columns = (
+        getattr(batch, name).tolist()
+        for name in ("seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m", "finished")
+    )
     rows, places = zip(*columns, strict=True), zip(batch.lat_deg.tolist(), batch.lng_deg.tolist(), strict=True)
     for delivery_id, owner, row, place in zip(ids, owners, rows, places, strict=True):
         told = dict(zip(_BY_POSITION.values(), row, strict=True)) | {"location": point(*place)}
@@ -104,11 +118,20 @@ def newest_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
 def position_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
     """Give the operation that keeps each position; the same one again changes nothing.
 
-    The names and kinds of the fields are those that Kafka Connect makes of the records, so it does not matter who writes a document first.
+    The names and kinds of the fields are those that Kafka Connect makes of the records, so it does not matter who
+    writes a document first.
     """
-    texts = [getattr(batch, name).astype(str).tolist() for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")]
-    numbers = [getattr(batch, name).tolist() for name in ("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m")]
-    for route, client, delivery, driver, run, lat, lng, finished, seq, time, speed, bearing, distance in zip(*texts, *numbers, strict=True):
+    texts = [
+        getattr(batch, name).astype(str).tolist()
+        for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")
+    ]
+    numbers = [
+        getattr(batch, name).tolist()
+        for name in ("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m")
+    ]
+    for route, client, delivery, driver, run, lat, lng, finished, seq, time, speed, bearing, distance in zip(
+        *texts, *numbers, strict=True
+    ):
         number = Int64(seq)
         told = {
             "routeId": route,
@@ -144,7 +167,8 @@ def _pair(coordinates: object) -> tuple[float, float]:
     return math.nan, math.nan
 
 
-# -- routes, runs, views -------------------------------------------------------------------------------------------------------------------------------
+# -- routes, runs, views
+# -------------------------------------------------------------------------------------------------------------------------------
 
 
 def route_write(route: StoredRoute, *, kept: bool) -> UpdateOne:
@@ -166,7 +190,13 @@ def run_change(event: RunEvent) -> tuple[Filter, Document]:
     """Return which run's document an event changes, if that says less than the event (`api.stores.model.is_newer`), and how."""
     older = [{"eventTime": {"$lt": event.event_time}}, {"eventTime": event.event_time, "seq": {"$lt": event.seq}}]
     # As JSON: a seed may be any whole number, and a document's have 64 bits.
-    told = {"eventTime": event.event_time, "seq": event.seq, "state": event.state, "silent": False, "event": event.to_json().decode()}
+    told = {
+        "eventTime": event.event_time,
+        "seq": event.seq,
+        "state": event.state,
+        "silent": False,
+        "event": event.to_json().decode(),
+    }
     return {"_id": event.run_id, "$or": older}, {"$set": told}
 
 

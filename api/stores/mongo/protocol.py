@@ -19,7 +19,9 @@ Order = Sequence[tuple[str, int]]
 class Collection(Protocol):
     """Documents of one kind."""
 
-    async def find(self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0) -> list[Document]:
+    async def find(
+        self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0
+    ) -> list[Document]:
         """Return the documents that fit; all their fields, or some and ``_id``; all of them, or at most `limit`."""
 
     def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:

@@ -1,7 +1,8 @@
 """Questions about deliveries in MongoDB's language: plain matches, so that indexes serve them, and one join for what is sorted by a route's title or length.
 
-A delivery's document does not repeat its route: a title changed after the start would be stale in it, or cost a write to every delivery of the route. So
-the two orders that need a route read every delivery that fits, with its route. All other orders read one page.
+A delivery's document does not repeat its route: a title changed after the start would be stale in it, or cost a write
+to every delivery of the route. So the two orders that need a route read every delivery that fits, with its route. All
+other orders read one page.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from api.stores.mongo.protocol import Document, Order
 INDEXES: dict[str, list[IndexModel]] = {
     "deliveries": [
         IndexModel([("position.location", GEOSPHERE)]),
-        # MongoDB would find a revision by _id alone; there are servers that take an index only if it has just the fields that are asked for.
+        # MongoDB would find a revision by _id alone; there are servers that take an index only if it has just the
+        # fields that are asked for.
         IndexModel([("_id", 1), ("revision", 1)], unique=True),
         IndexModel([("startedAt", -1), ("_id", 1)]),
         IndexModel([("runId", 1), ("startedAt", -1)]),
@@ -66,10 +68,14 @@ def deliveries_like(query: DeliveryQuery, titled: list[str], silent: list[str]) 
     silent : ids of the runs that nothing is heard of.
     """
     conditions: list[Document] = [
-        {field: value} for field, value in (("routeId", query.route_id), ("vehicle", query.vehicle), ("runId", query.run_id)) if value is not None
+        {field: value}
+        for field, value in (("routeId", query.route_id), ("vehicle", query.vehicle), ("runId", query.run_id))
+        if value is not None
     ]
     if query.text:
-        conditions.append({"$or": [{"_id": contains(query.text)}, {"driverId": contains(query.text)}, {"routeId": {"$in": titled}}]})
+        conditions.append(
+            {"$or": [{"_id": contains(query.text)}, {"driverId": contains(query.text)}, {"routeId": {"$in": titled}}]}
+        )
     if query.phases:
         conditions.append({"$or": [case for phase in sorted(query.phases) for case in _shown_as(phase, silent)]})
     return {"$and": conditions} if conditions else {}
@@ -89,7 +95,10 @@ def _shown_as(phase: DeliveryPhase, silent: list[str]) -> list[Document]:
         case DeliveryPhase.DELIVERED:
             return [{"phase": phase.value}, {"phase": DeliveryPhase.MOVING.value, "position.finished": True}]
         case DeliveryPhase.SUSPENDED:
-            return [{"phase": phase.value}, {"phase": on_the_road, "position.finished": False, "runId": {"$in": silent}}]
+            return [
+                {"phase": phase.value},
+                {"phase": on_the_road, "position.finished": False, "runId": {"$in": silent}},
+            ]
     return [{"phase": phase.value}]
 
 

@@ -1,11 +1,12 @@
 """`StateStore` on MongoDB. Any number of processes may write: every write is conditional on what it replaces, so their order does not matter.
 
 - Positions: one ``$max`` each, in unordered bulks; the greater of two positions is the one with the greater seq.
-- Events: read, decide by `api.stores.model.after_event`, write if the delivery's revision is still the one that was read; those that lost a race again.
+- Events: read, decide by `api.stores.model.after_event`, write if the delivery's revision is still the one that was
+  read; those that lost a race again.
 - Runs: written if what is there is older.
 
-An upsert that finds no document to change makes one, and is refused (error 11000) if there is one by then: it does not fit the condition, or somebody made
-it at the same instant. Where that matters a second attempt tells these apart.
+An upsert that finds no document to change makes one, and is refused (error 11000) if there is one by then: it does not
+fit the condition, or somebody made it at the same instant. Where that matters a second attempt tells these apart.
 """
 
 from __future__ import annotations
@@ -50,18 +51,28 @@ class MongoState:
     Parameters
     ----------
     url : ``mongodb://`` or ``mongodb+srv://``.
-    keep_positions : keep every position too, in the collection ``positions``, as documents that Kafka Connect's sink would make as well.
+    keep_positions : keep every position too, in the collection ``positions``, as documents that Kafka Connect's sink
+        would make as well.
     connect : gives the database; called in `open`.
     """
 
-    def __init__(self, url: str, database: str, *, keep_positions: bool = False, connect: Callable[[str, str], Database] = connect) -> None:
+    def __init__(
+        self,
+        url: str,
+        database: str,
+        *,
+        keep_positions: bool = False,
+        connect: Callable[[str, str], Database] = connect,
+    ) -> None:
         self._url, self._name, self._keep_positions, self._connect = url, database, keep_positions, connect
         self._database: Database | None = None
 
     async def open(self) -> None:
         self._database = database = self._connect(self._url, self._name)
         self._ping = database.ping
-        self._routes, self._deliveries, self._runs = (database.collection(name) for name in ("routes", "deliveries", "runs"))
+        self._routes, self._deliveries, self._runs = (
+            database.collection(name) for name in ("routes", "deliveries", "runs")
+        )
         self._views, self._positions = (database.collection(name) for name in ("views", "positions"))
         try:
             await self._create_indexes(database)
@@ -81,7 +92,8 @@ class MongoState:
     async def ping(self) -> None:
         await self._ping()
 
-    # -- routes ----------------------------------------------------------------------------------------------------------------------------------------
+    # -- routes
+    # ----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
         kept = {route.id for route in routes if route.kept}
@@ -106,9 +118,12 @@ class MongoState:
         return [document["_id"] for document in await self._routes.find({}, ("_id",), order=[("_id", 1)])]
 
     async def kept_routes(self) -> list[StoredRoute]:
-        return [documents.route_of(document) for document in await self._routes.find({"kept": True}, order=[("_id", 1)])]
+        return [
+            documents.route_of(document) for document in await self._routes.find({"kept": True}, order=[("_id", 1)])
+        ]
 
-    # -- deliveries: writing ---------------------------------------------------------------------------------------------------------------------------
+    # -- deliveries: writing
+    # ---------------------------------------------------------------------------------------------------------------------------
 
     async def apply_events(self, events: Sequence[DeliveryEvent]) -> None:
         by_delivery: dict[str, list[DeliveryEvent]] = {}
@@ -121,13 +136,20 @@ class MongoState:
         for race in range(RACES):
             found = await self._deliveries.find({"_id": {"$in": list(events)}}, documents.EVENT_FIELDS)
             known = {document["_id"]: document for document in found}
-            changes = [change for delivery_id, told in events.items() if (change := _change(known.get(delivery_id), told)) is not None]
+            changes = [
+                change
+                for delivery_id, told in events.items()
+                if (change := _change(known.get(delivery_id), told)) is not None
+            ]
             lost = await self._deliveries.write([write for _, write in changes])
             if not lost:
                 return
             events = {changes[i][0]: events[changes[i][0]] for i in lost}
             await asyncio.sleep(random.uniform(0, 0.002 * min(race, 10)))
-        raise StoreBackpressure(f"{len(events)} deliveries were changed by others at each of {RACES} attempts to tell them of events", retry_after=0.5)
+        raise StoreBackpressure(
+            f"{len(events)} deliveries were changed by others at each of {RACES} attempts to tell them of events",
+            retry_after=0.5,
+        )
 
     async def apply_positions(self, batch: PositionBatch) -> None:
         if self._keep_positions:
@@ -141,14 +163,19 @@ class MongoState:
         refused = await collection.write(writes)
         await collection.write([writes[i] for i in refused])
 
-    # -- deliveries: reading ---------------------------------------------------------------------------------------------------------------------------
+    # -- deliveries: reading
+    # ---------------------------------------------------------------------------------------------------------------------------
 
     async def delivery(self, delivery_id: str) -> DeliveryRecord | None:
         found = await self._told(await self._deliveries.find({"_id": delivery_id}))
         return found[0] if found else None
 
     async def deliveries(self, query: DeliveryQuery) -> Page[DeliveryRecord]:
-        titled = [document["_id"] for document in await self._routes.find({"title": queries.contains(query.text)}, ("_id",))] if query.text else []
+        titled = (
+            [document["_id"] for document in await self._routes.find({"title": queries.contains(query.text)}, ("_id",))]
+            if query.text
+            else []
+        )
         silent = sorted(await self.silent_runs())
         where = queries.deliveries_like(query, titled, silent)
         order = queries.order_of(query)
@@ -168,7 +195,9 @@ class MongoState:
         by_id = {route["_id"]: route for route in routes}
         runs = await self._runs.find({"_id": {"$in": _different(found, "runId")}, "silent": True}, ("_id",))
         silent = {run["_id"] for run in runs}
-        return [documents.delivery_of(one, by_id.get(one["routeId"]), run_is_silent=one["runId"] in silent) for one in found]
+        return [
+            documents.delivery_of(one, by_id.get(one["routeId"]), run_is_silent=one["runId"] in silent) for one in found
+        ]
 
     async def ended(self, run_id: str) -> dict[str, int]:
         found = await self._deliveries.find({"runId": run_id, "positions": {"$ne": None}}, ("positions",))
@@ -183,7 +212,8 @@ class MongoState:
         async for part in self._positions.chunks({"runId": run_id}, documents.POSITION_FIELDS, CHUNK):
             yield documents.position_columns(part)
 
-    # -- runs ------------------------------------------------------------------------------------------------------------------------------------------
+    # -- runs
+    # ------------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
         newest: dict[str, RunEvent] = {}
@@ -205,9 +235,12 @@ class MongoState:
         return documents.run_of(found[0]) if found else None
 
     async def runs(self) -> list[RunEvent]:
-        return [documents.run_of(document) for document in await self._runs.find({}, order=[("eventTime", -1), ("_id", 1)])]
+        return [
+            documents.run_of(document) for document in await self._runs.find({}, order=[("eventTime", -1), ("_id", 1)])
+        ]
 
-    # -- views -----------------------------------------------------------------------------------------------------------------------------------------
+    # -- views
+    # -----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_view(self, view: View) -> View:
         await self._settle(self._views, [documents.view_write(view)])
@@ -215,7 +248,10 @@ class MongoState:
         return documents.view_of(found[0]) if found else view
 
     async def views(self) -> list[View]:
-        return [documents.view_of(document) for document in await self._views.find({}, order=[("createdAtMs", 1), ("_id", 1)])]
+        return [
+            documents.view_of(document)
+            for document in await self._views.find({}, order=[("createdAtMs", 1), ("_id", 1)])
+        ]
 
     async def delete_view(self, view_id: str) -> bool:
         return await self._views.delete_many({"_id": view_id}) > 0

@@ -1,8 +1,9 @@
 """Do some places hold the same positions of a run? Pure: digests in, a verdict out.
 
-What is expected of a delivery is what its final event says. One without a final event is expected to reach as far as it is known to: in the topic while the
-run goes on (what the stores got meanwhile is no fault), in any place once it is over. In the topic a position may come more than once, in a store it must not.
-What a fault of the scenario left out, by its label, is expected nowhere; a store must hold it all the same if the topic does.
+What is expected of a delivery is what its final event says. One without a final event is expected to reach as far as it
+is known to: in the topic while the run goes on (what the stores got meanwhile is no fault), in any place once it is
+over. In the topic a position may come more than once, in a store it must not. What a fault of the scenario left out, by
+its label, is expected nowhere; a store must hold it all the same if the topic does.
 """
 
 from __future__ import annotations
@@ -142,9 +143,19 @@ class Verdict:
 
 def compare(places: Sequence[Place], newest: Newest | None, expectation: Expectation) -> Verdict:
     """Return whether places hold the same positions; the first one is what the others are compared with."""
-    names = _union([*(place.digest.delivery_id for place in places), _ids(expectation.ended), *([newest.digest.delivery_id] if newest else [])])
+    names = _union(
+        [
+            *(place.digest.delivery_id for place in places),
+            _ids(expectation.ended),
+            *([newest.digest.delivery_id] if newest else []),
+        ]
+    )
     expected = _expected(names, places, expectation)
-    lost = {name: ranges for name, count in zip(names.astype(str).tolist(), expected.tolist(), strict=True) if (ranges := expectation.lost(name, count))}
+    lost = {
+        name: ranges
+        for name, count in zip(names.astype(str).tolist(), expected.tolist(), strict=True)
+        if (ranges := expectation.lost(name, count))
+    }
     known_end = np.isin(names, _ids(expectation.ended))
     limits = np.where(known_end | (not expectation.goes_on), np.iinfo(np.int64).max, expected)
     cut = [place.digest.below(_aligned(names, limits, place.digest)) for place in places]
@@ -199,7 +210,13 @@ def _expected(names: Ids, places: Sequence[Place], expectation: Expectation) -> 
 
 
 def _differences(
-    place: Place, digest: Digest, reference: Digest, reference_name: str, names: Ids, expected: Ints, lost: Mapping[str, Sequence[Range]]
+    place: Place,
+    digest: Digest,
+    reference: Digest,
+    reference_name: str,
+    names: Ids,
+    expected: Ints,
+    lost: Mapping[str, Sequence[Range]],
 ) -> Iterator[Difference]:
     """Give what is wrong in a place; only deliveries that cannot be right are looked at row by row."""
     at, there = digest.find(names), reference.find(names)
@@ -214,7 +231,16 @@ def _differences(
     for i in np.flatnonzero(suspect).tolist():
         name = names[i].decode()
         lacks_rightly = lost.get(name, ())
-        yield from differences_of(place.name, name, int(expected[i]), digest, reference, reference_name, repeats_allowed=place.is_log, lost=lacks_rightly)
+        yield from differences_of(
+            place.name,
+            name,
+            int(expected[i]),
+            digest,
+            reference,
+            reference_name,
+            repeats_allowed=place.is_log,
+            lost=lacks_rightly,
+        )
 
 
 def _taken(column: Ints, at: Ints) -> Ints:
@@ -283,14 +309,36 @@ def _newest_differences(
         in_all = expectation.ended.get(name)
         if in_all is not None and newest.positions.get(name) != in_all:
             told = newest.positions.get(name, "none known")
-            yield Difference(name, newest.name, Kind.STATE, ((max(last, 0), max(last, 0)),), f"positions in all: {told}, the final event says {in_all}")
+            yield Difference(
+                name,
+                newest.name,
+                Kind.STATE,
+                ((max(last, 0), max(last, 0)),),
+                f"positions in all: {told}, the final event says {in_all}",
+            )
         if found < last:
-            detail = f"stands at seq {found}, the last one is {last}" if found >= 0 else f"has no position, the last one is seq {last}"
+            detail = (
+                f"stands at seq {found}, the last one is {last}"
+                if found >= 0
+                else f"has no position, the last one is seq {last}"
+            )
             yield Difference(name, newest.name, Kind.MISSING, ((found + 1, last),), detail)
         elif found > last and (in_all is not None or not expectation.goes_on):
-            yield Difference(name, newest.name, Kind.UNEXPECTED, ((last + 1, found),), f"stands at seq {found}, the last one is {last}")
+            yield Difference(
+                name,
+                newest.name,
+                Kind.UNEXPECTED,
+                ((last + 1, found),),
+                f"stands at seq {found}, the last one is {last}",
+            )
         elif found == last >= 0 and there[i] >= 0:
             seq, place, _ = cut[0].rows(int(there[i]))
             mine, theirs = int(newest.digest.rows(int(here[i]))[1][-1]), place[seq == last].tolist()
             if theirs and mine not in theirs:
-                yield Difference(name, newest.name, Kind.COORDINATES, ((last, last),), elsewhere(last, mine, theirs[0], places[0].name))
+                yield Difference(
+                    name,
+                    newest.name,
+                    Kind.COORDINATES,
+                    ((last, last),),
+                    elsewhere(last, mine, theirs[0], places[0].name),
+                )

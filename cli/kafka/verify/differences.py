@@ -57,7 +57,12 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Return the difference as JSON tells it."""
-        told = {"deliveryId": self.delivery_id, "place": self.place, "kind": str(self.kind), "seqs": [list(pair) for pair in self.ranges]}
+        told = {
+            "deliveryId": self.delivery_id,
+            "place": self.place,
+            "kind": str(self.kind),
+            "seqs": [list(pair) for pair in self.ranges],
+        }
         return told | ({"detail": self.detail} if self.detail else {})
 
 
@@ -96,7 +101,13 @@ def differences_of(
     seq, places, times = digest.rows(at)
     beyond = seq >= expected
     if beyond.any():
-        yield Difference(delivery_id, place, Kind.UNEXPECTED, ranges_of(np.unique(seq[beyond])), f"the last one should be {expected - 1}" if expected else "")
+        yield Difference(
+            delivery_id,
+            place,
+            Kind.UNEXPECTED,
+            ranges_of(np.unique(seq[beyond])),
+            f"the last one should be {expected - 1}" if expected else "",
+        )
     if not repeats_allowed and (times > 1).any():
         yield Difference(delivery_id, place, Kind.DUPLICATE, ranges_of(np.unique(seq[times > 1])))
     again = np.flatnonzero(seq[1:] == seq[:-1])
@@ -120,16 +131,26 @@ def _seqs_of(ranges: Sequence[Range]) -> Ints:
     return np.concatenate([np.arange(first, last + 1) for first, last in ranges])
 
 
-def _moved(place: str, delivery_id: str, mine: tuple[Ints, list[int]], reference: Digest, there: int, reference_name: str) -> Iterator[Difference]:
+def _moved(
+    place: str, delivery_id: str, mine: tuple[Ints, list[int]], reference: Digest, there: int, reference_name: str
+) -> Iterator[Difference]:
     """Give the seqs that both have, each at another place."""
     seq, places, _ = reference.rows(there)
     theirs = dict(zip(seq.tolist(), places.tolist(), strict=True))
     pairs = set(zip(seq.tolist(), places.tolist(), strict=True))
-    moved = {number: where for number, where in zip(mine[0].tolist(), mine[1], strict=True) if number in theirs and (number, where) not in pairs}
+    moved = {
+        number: where
+        for number, where in zip(mine[0].tolist(), mine[1], strict=True)
+        if number in theirs and (number, where) not in pairs
+    }
     if moved:
         number = min(moved)
         yield Difference(
-            delivery_id, place, Kind.COORDINATES, ranges_of(np.array(sorted(moved))), elsewhere(number, moved[number], theirs[number], reference_name)
+            delivery_id,
+            place,
+            Kind.COORDINATES,
+            ranges_of(np.array(sorted(moved))),
+            elsewhere(number, moved[number], theirs[number], reference_name),
         )
 
 

@@ -66,7 +66,9 @@ class TopicPlace:
         trimmed = self._reader.trimmed
         lost = sum(1 for topic, _ in trimmed if topic == Topic.NEW_POSITION)
         remarks = (f"Kafka no longer has the oldest records of {lost} partitions",) if lost else ()
-        return Place("topic", self._builder.digest(), True, self._foreign, self._unreadable + self._builder.unnumbered, remarks)
+        return Place(
+            "topic", self._builder.digest(), True, self._foreign, self._unreadable + self._builder.unnumbered, remarks
+        )
 
     def expectation(self) -> Expectation:
         """Return what the events read so far say."""
@@ -94,7 +96,10 @@ class TopicPlace:
             if event is not None and event.kind == EventKind.FAULT:
                 self._labels.setdefault(event.delivery_id, {})[event.seq] = event
             elif event is not None and event.seq >= self._last_event.get(event.delivery_id, (-1, None))[0]:
-                self._last_event[event.delivery_id] = (event.seq, event.positions if event.kind in FINAL_KINDS else None)
+                self._last_event[event.delivery_id] = (
+                    event.seq,
+                    event.positions if event.kind in FINAL_KINDS else None,
+                )
 
     def _take_runs(self, values: list[bytes]) -> None:
         for value in values:
@@ -132,7 +137,9 @@ async def read_newest(state: StateStore, run_id: str, progress: Progress) -> New
     found: dict[str, DeliveryRecord] = {}
     offset = 0
     while True:
-        query = DeliveryQuery(run_id=run_id, sort=DeliverySort.DELIVERY_ID, descending=False, limit=MAX_PAGE, offset=offset)
+        query = DeliveryQuery(
+            run_id=run_id, sort=DeliverySort.DELIVERY_ID, descending=False, limit=MAX_PAGE, offset=offset
+        )
         page = await state.deliveries(query)
         found |= {record.delivery_id: record for record in page.items}
         progress(len(page.items))
@@ -145,6 +152,12 @@ def _newest(records: list[DeliveryRecord]) -> Newest:
     builder, placed = DigestBuilder(), [record for record in records if record.seq >= 0]
     ids = np.array([record.delivery_id.encode() for record in placed], "S")
     seq = np.array([record.seq for record in placed], np.int64)
-    lat_deg, lng_deg = (np.array([getattr(record, name) for record in placed], np.float64) for name in ("lat_deg", "lng_deg"))
+    lat_deg, lng_deg = (
+        np.array([getattr(record, name) for record in placed], np.float64) for name in ("lat_deg", "lng_deg")
+    )
     builder.add(ids, seq, lat_deg, lng_deg)
-    return Newest("state", builder.digest(), {record.delivery_id: record.positions for record in records if record.positions is not None})
+    return Newest(
+        "state",
+        builder.digest(),
+        {record.delivery_id: record.positions for record in records if record.positions is not None},
+    )

@@ -32,14 +32,21 @@ def show(console: Console, outcome: Outcome, most: int) -> None:
         for remark in _remarks(place):
             console.print(f"{place.name}: {remark}", highlight=False)
     if verdict.goes_on:
-        console.print(f"The run is still going on ({outcome.state}): compared is what the topic held when reading began.", highlight=False)
-    by_delivery = [(name, list(found)) for name, found in groupby(verdict.differences, lambda difference: difference.delivery_id)]
+        console.print(
+            f"The run is still going on ({outcome.state}): compared is what the topic held when reading began.",
+            highlight=False,
+        )
+    by_delivery = [
+        (name, list(found)) for name, found in groupby(verdict.differences, lambda difference: difference.delivery_id)
+    ]
     for name, found in by_delivery[:most]:
         console.print(f"[bold]{escape(name)}[/]", highlight=False)
         for line in _lines(found):
             console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
     if len(by_delivery) > most:
-        console.print(f"... and {len(by_delivery) - most:,} more deliveries that differ (--json names all)", highlight=False)
+        console.print(
+            f"... and {len(by_delivery) - most:,} more deliveries that differ (--json names all)", highlight=False
+        )
 
 
 def _lines(found: Iterable[Difference]) -> list[str]:
@@ -50,7 +57,9 @@ def _table(outcome: Outcome) -> Table:
     verdict = outcome.verdict
     told = "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
     lost = f", {verdict.lost_on_purpose:,} lost on purpose" if verdict.lost_on_purpose else ""
-    title = f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost})"
+    title = (
+        f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost})"
+    )
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("place", no_wrap=True)
     for heading in _COLUMNS:
@@ -65,7 +74,11 @@ def _table(outcome: Outcome) -> Table:
 def _judgement(place: PlaceVerdict) -> str:
     if place.is_equal:
         return "[green]equal[/]"
-    more = [f"{count:,} {word}" for count, word in ((place.differing, "elsewhere"), (place.unexpected, "unexpected")) if count]
+    more = [
+        f"{count:,} {word}"
+        for count, word in ((place.differing, "elsewhere"), (place.unexpected, "unexpected"))
+        if count
+    ]
     return f"[bold red]{', '.join(['differs', *more])}[/]"
 
 
@@ -101,7 +114,19 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _place_json(place: PlaceVerdict) -> dict[str, Any]:
-    names = ("deliveries", "positions", "distinct", "missing", "duplicates", "conflicting", "differing", "unexpected", "ahead", "foreign", "unreadable")
+    names = (
+        "deliveries",
+        "positions",
+        "distinct",
+        "missing",
+        "duplicates",
+        "conflicting",
+        "differing",
+        "unexpected",
+        "ahead",
+        "foreign",
+        "unreadable",
+    )
     told: dict[str, Any] = {name: getattr(place, name) for name in names}
     checksum = None if place.checksum is None else f"{place.checksum:016x}"
     return told | {"checksum": checksum, "remarks": list(place.remarks), "equal": place.is_equal}

@@ -94,7 +94,8 @@ def verify_run(
 
     Parameters
     ----------
-    kafka : None if there is no topic to read; then the stores are compared with each other and with the final events that the state store knows.
+    kafka : None if there is no topic to read; then the stores are compared with each other and with the final events
+        that the state store knows.
     all_in_state : absent if the state store is of a kind that keeps the newest positions only.
     wait_s : how long the places may be read again until they are equal.
 
@@ -141,7 +142,9 @@ def _look(
         expectation = replace(expectation, labels=_called(runner, "history", stores.history.faults(run_id)))
     verdict = compare(places, newest, expectation)
     if not verdict.deliveries and state is None:
-        raise CannotVerify("run", f'nothing is known of "{run_id}" in {", ".join(place.name for place in places)} and state')
+        raise CannotVerify(
+            "run", f'nothing is known of "{run_id}" in {", ".join(place.name for place in places)} and state'
+        )
     return Outcome(run_id, state, verdict)
 
 

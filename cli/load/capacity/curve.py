@@ -35,7 +35,15 @@ class CurveRow:
     def of(cls, probe: Probe) -> CurveRow:
         """Return a probe's row."""
         at: Mapping[str, float] = probe.figures
-        return cls(probe.drivers, at.get(POSITIONS_PER_S), probe.outcome.value, at.get(E2E_P99_MS), at.get(LATENESS_P99_MS), at.get(CPU_SHARE), probe.bound)
+        return cls(
+            probe.drivers,
+            at.get(POSITIONS_PER_S),
+            probe.outcome.value,
+            at.get(E2E_P99_MS),
+            at.get(LATENESS_P99_MS),
+            at.get(CPU_SHARE),
+            probe.bound,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as a report has it."""

@@ -43,7 +43,9 @@ class Demand:
         for name, (least, most) in BOUNDS.items():
             value = getattr(self, name)
             if not least <= value <= most:
-                raise InvalidInput(f"size: {name.replace('_', '-')} must be in {least:g} to {most:,.10g}, found {value:,.10g}")
+                raise InvalidInput(
+                    f"size: {name.replace('_', '-')} must be in {least:g} to {most:,.10g}, found {value:,.10g}"
+                )
 
     @property
     def per_s(self) -> float:

@@ -24,7 +24,8 @@ class Estimate:
     low, high : the range.
     how : the formula, in words.
     figures : what it was computed from.
-    factor : the load asked for, over the load at which the furthest of them was measured; None if none depends on the load.
+    factor : the load asked for, over the load at which the furthest of them was measured; None if none depends on the
+        load.
     """
 
     name: str
@@ -44,29 +45,55 @@ class Estimate:
         assumed = [figure.name for figure in self.figures if figure.is_assumed]
         measured = list(dict.fromkeys(str(figure.benchmark) for figure in self.figures if not figure.is_assumed))
         is_near = self.factor is not None and 0.5 <= self.factor <= 2
-        how = "a measured size" if self.factor is None else "measured" if is_near else f"extrapolated {factor_text(self.factor)}"
+        how = (
+            "a measured size"
+            if self.factor is None
+            else "measured"
+            if is_near
+            else f"extrapolated {factor_text(self.factor)}"
+        )
         told = [f"{how}: {', '.join(measured)}"] if measured else []
         return "; ".join(told + ([f"assumed: {', '.join(assumed)}"] if assumed else []))
 
     def to_json(self) -> dict[str, Any]:
         """Return the estimate as JSON has it."""
-        plain = {name: getattr(self, name) for name in ("name", "part", "what", "value", "low", "high", "unit", "how", "factor", "basis")}
-        return plain | {"figures": [figure.name for figure in self.figures], "assumed": any(figure.is_assumed for figure in self.figures)}
+        plain = {
+            name: getattr(self, name)
+            for name in ("name", "part", "what", "value", "low", "high", "unit", "how", "factor", "basis")
+        }
+        return plain | {
+            "figures": [figure.name for figure in self.figures],
+            "assumed": any(figure.is_assumed for figure in self.figures),
+        }
 
 
-def estimate(name: str, what: str, value: float, unit: str, how: str, figures: Sequence[Figure], per_s: float, *, least: int = 0, step: int = 1) -> Estimate:
+def estimate(
+    name: str,
+    what: str,
+    value: float,
+    unit: str,
+    how: str,
+    figures: Sequence[Figure],
+    per_s: float,
+    *,
+    least: int = 0,
+    step: int = 1,
+) -> Estimate:
     """Return an estimate whose range follows from its figures.
 
     Parameters
     ----------
     per_s : the load asked for, positions/s.
-    least : above 0 for what is counted in whole pieces: value and range are rounded up, to multiples of `step`, and none is below it.
+    least : above 0 for what is counted in whole pieces: value and range are rounded up, to multiples of `step`, and
+        none is below it.
     """
     spread = spread_of(figures, per_s)
     low, high = value / spread, value * spread
     if least:
         value, low, high = (float(max(least, whole_number(one / step) * step)) for one in (value, low, high))
-    return Estimate(name, PARTS[name.partition(".")[0]], what, value, low, high, unit, how, tuple(figures), furthest(figures, per_s))
+    return Estimate(
+        name, PARTS[name.partition(".")[0]], what, value, low, high, unit, how, tuple(figures), furthest(figures, per_s)
+    )
 
 
 def total(name: str, what: str, parts: Sequence[Estimate], unit: str, how: str) -> Estimate:
@@ -77,13 +104,21 @@ def total(name: str, what: str, parts: Sequence[Estimate], unit: str, how: str) 
     return Estimate(name, PARTS[name.partition(".")[0]], what, value, low, high, unit, how, figures, factor)
 
 
-PARTS = {"drivers": "drivers", "api": "API", "kafka": "Kafka", "elastic": "Elasticsearch", "mongo": "MongoDB", "all": "in all"}
+PARTS = {
+    "drivers": "drivers",
+    "api": "API",
+    "kafka": "Kafka",
+    "elastic": "Elasticsearch",
+    "mongo": "MongoDB",
+    "all": "in all",
+}
 
 
 def spread_of(figures: Sequence[Figure], per_s: float) -> float:
     """Return by what factor an estimate may be wrong, either way; at least 1.
 
-    Figures err independently, so the squares of their logarithms add up; the distance from the measured load comes on top.
+    Figures err independently, so the squares of their logarithms add up; the distance from the measured load comes on
+    top.
     """
     own = math.sqrt(sum(math.log(figure.spread) ** 2 for figure in figures))
     factor = furthest(figures, per_s)

@@ -1,6 +1,7 @@
 """Figures for the sizing model out of a load test's report: the processor time that its own workers needed for a position.
 
-Parts of the API that shared a process share its processor time, which nothing can tell apart: their figures stay as they are, and that is told.
+Parts of the API that shared a process share its processor time, which nothing can tell apart: their figures stay as
+they are, and that is told.
 """
 
 from __future__ import annotations
@@ -46,8 +47,13 @@ def figures_of(report: LoadReport, profile: Profile) -> Taken:
     ----------
     profile : says what a driver actor needs that only ticks.
     """
-    found = [_drivers(report, profile["actor_cores"].value), *(_role(report, roles, use) for roles, use in _api(report))]
-    notes = tuple(f"{report.run.id}: {one}; the profile's own figures are kept" for one in found if isinstance(one, str))
+    found = [
+        _drivers(report, profile["actor_cores"].value),
+        *(_role(report, roles, use) for roles, use in _api(report)),
+    ]
+    notes = tuple(
+        f"{report.run.id}: {one}; the profile's own figures are kept" for one in found if isinstance(one, str)
+    )
     return Taken(tuple(one for one in found if isinstance(one, Figure)), notes)
 
 
@@ -123,4 +129,6 @@ def _role_of(row: WorkerRow) -> str:
 def _figure(report: LoadReport, name: str, value: float, unit: str, what: str, per_s: float) -> Figure:
     at = report.environment
     machine = f"{at.cpus} × {at.cpu}, {at.memory_bytes / 2**30:,.0f} GiB, {at.os}, {at.python}"
-    return Figure(name, value, unit, SPREAD, what, f"load test {report.run.id}", machine, report.run.created[:10], per_s)
+    return Figure(
+        name, value, unit, SPREAD, what, f"load test {report.run.id}", machine, report.run.created[:10], per_s
+    )

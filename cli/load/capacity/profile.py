@@ -38,10 +38,22 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figure as JSON has it."""
-        told: dict[str, Any] = {"name": self.name, "value": self.value, "unit": self.unit, "spread": self.spread, "assumed": self.is_assumed}
+        told: dict[str, Any] = {
+            "name": self.name,
+            "value": self.value,
+            "unit": self.unit,
+            "spread": self.spread,
+            "assumed": self.is_assumed,
+        }
         if self.is_assumed:
             return told | {"why": self.what}
-        return told | {"what": self.what, "benchmark": self.benchmark, "machine": self.machine, "date": self.date, "atPositionsPerS": self.at_per_s}
+        return told | {
+            "what": self.what,
+            "benchmark": self.benchmark,
+            "machine": self.machine,
+            "date": self.date,
+            "atPositionsPerS": self.at_per_s,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +73,23 @@ class Profile:
     def from_json(cls, record: Mapping[str, Any]) -> Profile:
         """Return the profile in a JSON object: `machine`, and figures under `measured` and `assumed`."""
         measured = {
-            name: Figure(name, one["value"], one["unit"], one["spread"], one["what"], one["benchmark"], record["machine"], one["date"], one.get("at_per_s"))
+            name: Figure(
+                name,
+                one["value"],
+                one["unit"],
+                one["spread"],
+                one["what"],
+                one["benchmark"],
+                record["machine"],
+                one["date"],
+                one.get("at_per_s"),
+            )
             for name, one in record["measured"].items()
         }
-        assumed = {name: Figure(name, one["value"], one["unit"], one["spread"], one["why"]) for name, one in record["assumed"].items()}
+        assumed = {
+            name: Figure(name, one["value"], one["unit"], one["spread"], one["why"])
+            for name, one in record["assumed"].items()
+        }
         return cls(measured | assumed)
 
 

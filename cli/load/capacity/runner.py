@@ -33,7 +33,9 @@ class ProbeShape:
     def __post_init__(self) -> None:
         for name, least in (("ramp_s", 0.1), ("settle_s", 0.0), ("hold_s", 1.0)):
             if not getattr(self, name) >= least:
-                raise InvalidInput(f"capacity search: {name} must be at least {least:g} s, found {getattr(self, name):g}")
+                raise InvalidInput(
+                    f"capacity search: {name} must be at least {least:g} s, found {getattr(self, name):g}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +89,26 @@ def find_capacity(
     Parameters
     ----------
     run_probe : runs a scenario to its end and judges it.
-    passing : errors of `run_probe` after which the same probe is tried once more, for a search is long and a machine stumbles. If that fails too, what is known
-        by then is the answer; where nothing is, and with any other error, the error is passed on.
+    passing : errors of `run_probe` after which the same probe is tried once more, for a search is long and a machine
+        stumbles. If that fails too, what is known by then is the answer; where nothing is, and with any other error,
+        the error is passed on.
     shape : of the probes, where the scenario has no stages of its own.
     cool_down_s : wait between two probes, s, so that one does not pay for what the last one left behind.
     sleep : waits so many seconds.
     tell : called before and after each probe.
-    is_stopped : whether somebody has ended the search; the probe that was cut short by it counts for nothing, and what is known by then is the answer.
+    is_stopped : whether somebody has ended the search; the probe that was cut short by it counts for nothing, and what
+        is known by then is the answer.
     """
     shape = shape or ProbeShape()
     while not is_stopped() and (drivers := search.next_drivers) is not None and (phase := search.phase) is not None:
-        coming = Progress(len(search.probes) + 1, search.most_probes, drivers, phase, None, search.highest, search.lowest_failed, 0.0)
+        coming = Progress(
+            len(search.probes) + 1, search.most_probes, drivers, phase, None, search.highest, search.lowest_failed, 0.0
+        )
         tell(coming)
         try:
-            found = _run(run_probe, probe_scenario(scenario, drivers, shape), passing, is_stopped, lambda: sleep(cool_down_s))
+            found = _run(
+                run_probe, probe_scenario(scenario, drivers, shape), passing, is_stopped, lambda: sleep(cool_down_s)
+            )
         except passing as error:
             if not search.probes:
                 raise
@@ -110,14 +118,20 @@ def find_capacity(
         probe = Probe(drivers, found.outcome, found.bound, found.figures)
         search.take(probe)
         wait_s = cool_down_s if search.next_drivers is not None else 0.0
-        tell(replace(coming, probe=probe, highest=search.highest, lowest_failed=search.lowest_failed, cool_down_s=wait_s))
+        tell(
+            replace(coming, probe=probe, highest=search.highest, lowest_failed=search.lowest_failed, cool_down_s=wait_s)
+        )
         if wait_s:
             sleep(wait_s)
     return search.result()
 
 
 def _run(
-    run_probe: RunProbe, scenario: Scenario, passing: tuple[type[Exception], ...], is_stopped: Callable[[], bool], wait: Callable[[], object]
+    run_probe: RunProbe,
+    scenario: Scenario,
+    passing: tuple[type[Exception], ...],
+    is_stopped: Callable[[], bool],
+    wait: Callable[[], object],
 ) -> ProbeResult:
     """Run a probe; once more after an error that may pass."""
     try:
@@ -133,17 +147,22 @@ def _run(
 def probe_scenario(scenario: Scenario, drivers: int, shape: ProbeShape) -> Scenario:
     """Return the scenario with a fleet of some size.
 
-    One with stages keeps them, scaled. One without gets a ramp and a hold, and drivers that never rest, so that the load is that of its size; its warm-up
-    covers the ramp and the time to settle.
+    One with stages keeps them, scaled. One without gets a ramp and a hold, and drivers that never rest, so that the
+    load is that of its size; its warm-up covers the ramp and the time to settle.
     """
     if scenario.stages:
         return scenario.with_drivers(drivers)
-    ramp_s, settle_s, hold_s = (seconds * scenario.time_scale for seconds in (shape.ramp_s, shape.settle_s, shape.hold_s))
+    ramp_s, settle_s, hold_s = (
+        seconds * scenario.time_scale for seconds in (shape.ramp_s, shape.settle_s, shape.hold_s)
+    )
     thresholds = scenario.with_drivers(drivers).thresholds  # those in positions a second are scaled
     return replace(
         scenario,
         thresholds=thresholds and thresholds.renamed(WHOLE_RUN, "hold"),
-        stages=(Stage(Shape.RAMP, ramp_s, drivers=drivers, name="ramp"), Stage(Shape.HOLD, settle_s + hold_s, name="hold")),
+        stages=(
+            Stage(Shape.RAMP, ramp_s, drivers=drivers, name="ramp"),
+            Stage(Shape.HOLD, settle_s + hold_s, name="hold"),
+        ),
         fleet=replace(scenario.fleet, size=0),
         deliveries=replace(scenario.deliveries, mode=DeliveryMode.CONTINUOUS, start_spread_s=0.0, pause_s=(0.0, 0.0)),
         warm_up_s=ramp_s + settle_s,

@@ -2,7 +2,8 @@
 
 1. Bracket: from the start doubled until a size does not hold, or halved until one does.
 2. Bisect between the greatest that holds and the least that does not, until they are within the precision.
-3. Confirm: both are probed once more. Where two probes of a size disagree a third decides, the size is told as noisy, and the search goes on from there.
+3. Confirm: both are probed once more. Where two probes of a size disagree a third decides, the size is told as noisy,
+   and the search goes on from there.
 
 A probe without a verdict, because the generator was too slow, does not hold either; the answer tells it apart.
 """
@@ -89,7 +90,8 @@ class Search:
     ----------
     start : the first size.
     floor, ceiling : least and greatest size that is probed.
-    precision : the answer is final once the least size that does not hold is at most this share above the greatest that does, in (0, 1].
+    precision : the answer is final once the least size that does not hold is at most this share above the greatest that
+        does, in (0, 1].
     most_probes : so many probes at most.
 
     Raises
@@ -97,9 +99,13 @@ class Search:
     InvalidInput : a bound that is none.
     """
 
-    def __init__(self, start: int, *, floor: int = 1, ceiling: int = MAX_FLEET, precision: float = 0.05, most_probes: int = 24) -> None:
+    def __init__(
+        self, start: int, *, floor: int = 1, ceiling: int = MAX_FLEET, precision: float = 0.05, most_probes: int = 24
+    ) -> None:
         if not 1 <= floor <= start <= ceiling:
-            raise InvalidInput(f"capacity search: 1 <= floor <= start <= ceiling must hold, found floor {floor:,}, start {start:,}, ceiling {ceiling:,}")
+            raise InvalidInput(
+                f"capacity search: 1 <= floor <= start <= ceiling must hold, found floor {floor:,}, start {start:,}, ceiling {ceiling:,}"
+            )
         if not 0 < precision <= 1:
             raise InvalidInput(f"capacity search: precision must be above 0 and at most 1, found {precision:g}")
         if most_probes < 1:
@@ -117,7 +123,10 @@ class Search:
     def highest(self) -> int:
         """The greatest size that holds, below every one that does not; 0 if there is none."""
         lowest = self.lowest_failed
-        return max((size for size, margin in self._margins().items() if margin > 0 and (lowest is None or size < lowest)), default=0)
+        return max(
+            (size for size, margin in self._margins().items() if margin > 0 and (lowest is None or size < lowest)),
+            default=0,
+        )
 
     @property
     def lowest_failed(self) -> int | None:
@@ -150,12 +159,15 @@ class Search:
             probes=self.probes,
             is_bounded_by=limit,
             why=self._why(limit, highest, lowest, ended_by),
-            is_confirmed=bool(self._probes) and all(self._count(size) > 1 for size in (highest, lowest) if size) and self._is_closed(highest, lowest),
+            is_confirmed=bool(self._probes)
+            and all(self._count(size) > 1 for size in (highest, lowest) if size)
+            and self._is_closed(highest, lowest),
             noisy=tuple(sorted(size for size in self._margins() if 0 < self._held(size) < self._count(size))),
             violations=self._violations(),
         )
 
-    # -- the next step ---------------------------------------------------------------------------------------------------------------------------------
+    # -- the next step
+    # ---------------------------------------------------------------------------------------------------------------------------------
 
     def _step(self) -> tuple[int, Phase] | None:
         if len(self._probes) >= self.most_probes:
@@ -186,7 +198,8 @@ class Search:
             return max(lowest // 2, self._floor), Phase.BRACKET
         return (highest + lowest) // 2, Phase.BISECT
 
-    # -- what was told ---------------------------------------------------------------------------------------------------------------------------------
+    # -- what was told
+    # ---------------------------------------------------------------------------------------------------------------------------------
 
     def _margins(self) -> dict[int, int]:
         """Return, by size, how many more of its probes held than did not."""
@@ -210,19 +223,35 @@ class Search:
     def _limit(self, highest: int, lowest: int | None) -> Limit:
         if lowest is None:
             return Limit.CEILING if highest >= self._ceiling else Limit.PROBES
-        outcomes = [probe.outcome for probe in self._probes if probe.drivers == lowest and probe.outcome is not Outcome.PASSED]
-        return Limit.GENERATOR if outcomes.count(Outcome.NO_VERDICT) > outcomes.count(Outcome.FAILED) else Limit.THRESHOLDS
+        outcomes = [
+            probe.outcome for probe in self._probes if probe.drivers == lowest and probe.outcome is not Outcome.PASSED
+        ]
+        return (
+            Limit.GENERATOR if outcomes.count(Outcome.NO_VERDICT) > outcomes.count(Outcome.FAILED) else Limit.THRESHOLDS
+        )
 
     def _why(self, limit: Limit, highest: int, lowest: int | None, ended_by: str) -> str:
         """Return the answer in a sentence or two."""
-        gave_up = "" if self._is_closed(highest, lowest) else f"; the search ended after {len(self._probes)} probe{'s' if len(self._probes) > 1 else ''}"
+        gave_up = (
+            ""
+            if self._is_closed(highest, lowest)
+            else f"; the search ended after {len(self._probes)} probe{'s' if len(self._probes) > 1 else ''}"
+        )
         stopped = f"; the search was ended: {ended_by}" if ended_by else gave_up
         if not self._probes:
             return "nothing was probed"
         if lowest is None:
             return f"{highest:,} drivers held" + (", the greatest fleet allowed" if limit is Limit.CEILING else stopped)
-        reason = "the generator did not keep up, so there is no verdict" if limit is Limit.GENERATOR else "the thresholds failed"
-        bounds = {probe.bound: None for probe in self._probes if probe.drivers == lowest and probe.bound and probe.outcome is not Outcome.PASSED}
+        reason = (
+            "the generator did not keep up, so there is no verdict"
+            if limit is Limit.GENERATOR
+            else "the thresholds failed"
+        )
+        bounds = {
+            probe.bound: None
+            for probe in self._probes
+            if probe.drivers == lowest and probe.bound and probe.outcome is not Outcome.PASSED
+        }
         reason += f" (bound by {', '.join(map(str, bounds))})" if bounds else ""
         if not highest:
             return f"nothing held: at {lowest:,} drivers, the least that was probed, {reason}{stopped}"

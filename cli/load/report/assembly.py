@@ -90,7 +90,18 @@ def report_of(
 def capacity_of(found: Found) -> Capacity:
     """Return what a capacity search found, as reports have it."""
     rows = map(CurveRow.of, found.probes)
-    probes = (Probe(row.drivers, row.positions_per_s, Outcome(row.outcome), row.e2e_p99_ms, row.lateness_p99_ms, row.cpu_share, row.bound) for row in rows)
+    probes = (
+        Probe(
+            row.drivers,
+            row.positions_per_s,
+            Outcome(row.outcome),
+            row.e2e_p99_ms,
+            row.lateness_p99_ms,
+            row.cpu_share,
+            row.bound,
+        )
+        for row in rows
+    )
     return Capacity(found.highest or None, tuple(probes), found.why, found.is_confirmed)
 
 
@@ -117,19 +128,29 @@ def _stage(stage: StageLoad, load: MeasuredLoad) -> Stage:
         produced=stage.histograms[Segment.PRODUCED].total if Segment.PRODUCED in stage.histograms else 0,
         segments={segment.value: Latency.of(counted) for segment, counted in stage.histograms.items()},
         drivers=max(active, default=None),
-        uses=tuple(Use(without_host(use.worker), use.part, dict(use.shares), use.paused, dict(use.growth)) for use in stage.uses),
+        uses=tuple(
+            Use(without_host(use.worker), use.part, dict(use.shares), use.paused, dict(use.growth))
+            for use in stage.uses
+        ),
     )
 
 
 def _second(second: SecondLoad, begin_s: float) -> Second:
-    segments = {segment.value: Brief(found.count, found.p50_us / 1000, found.p99_us / 1000, found.max_us / 1000) for segment, found in second.segments.items()}
-    return Second(second.due_s - begin_s, second.stage, second.planned, second.count(Segment.PRODUCED), segments, second.active)
+    segments = {
+        segment.value: Brief(found.count, found.p50_us / 1000, found.p99_us / 1000, found.max_us / 1000)
+        for segment, found in second.segments.items()
+    }
+    return Second(
+        second.due_s - begin_s, second.stage, second.planned, second.count(Segment.PRODUCED), segments, second.active
+    )
 
 
 def _worker(worker: WorkerLoad) -> WorkerRow:
     counts = {segment.value: count for segment, count in worker.counts.items()}
     wall_s = (worker.last_ms - worker.first_ms) / 1000
-    return WorkerRow(without_host(worker.worker), worker.part, counts, wall_s, worker.cpu_s, worker.rss_bytes, dict(worker.gauges))
+    return WorkerRow(
+        without_host(worker.worker), worker.part, counts, wall_s, worker.cpu_s, worker.rss_bytes, dict(worker.gauges)
+    )
 
 
 def without_host(text: str) -> str:
@@ -139,16 +160,32 @@ def without_host(text: str) -> str:
 
 def _judgement(verdict: Verdict, begin_s: float) -> Judgement:
     checks = tuple(
-        CheckRow(check.threshold, check.stage, float(check.limit), check.found, check.holds, tuple(at - begin_s for at in check.windows))
+        CheckRow(
+            check.threshold,
+            check.stage,
+            float(check.limit),
+            check.found,
+            check.holds,
+            tuple(at - begin_s for at in check.windows),
+        )
         for check in verdict.checks
     )
     return Judgement(
-        verdict.outcome, exit_code(verdict), checks, verdict.bound, without_host(verdict.why), verdict.too_slow, verdict.empty, verdict.is_interrupted
+        verdict.outcome,
+        exit_code(verdict),
+        checks,
+        verdict.bound,
+        without_host(verdict.why),
+        verdict.too_slow,
+        verdict.empty,
+        verdict.is_interrupted,
     )
 
 
 def _limits(thresholds: Thresholds) -> dict[str, float]:
-    of_stages = {f"{stage}.{name}": float(limit) for stage, limits in thresholds.stages.items() for name, limit in limits.items()}
+    of_stages = {
+        f"{stage}.{name}": float(limit) for stage, limits in thresholds.stages.items() for name, limit in limits.items()
+    }
     window = {} if thresholds.window_s is None else {"window_s": float(thresholds.window_s)}
     return {name: float(limit) for name, limit in thresholds.limits.items()} | of_stages | window
 

@@ -35,7 +35,9 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """Return the place of a value; one beyond an end is at the end."""
-        low, high, at = map(math.log, (self.low, self.high, max(value, self.low))) if self.log else (self.low, self.high, value)
+        low, high, at = (
+            map(math.log, (self.low, self.high, max(value, self.low))) if self.log else (self.low, self.high, value)
+        )
         return self.begin + min(max((at - low) / (high - low), 0.0), 1.0) * (self.end - self.begin)
 
     def ticks(self, most: int = 5) -> list[float]:
@@ -44,7 +46,10 @@ class Scale:
             first, last = round(math.log10(self.low)), round(math.log10(self.high))
             return [10.0**power for power in range(first, last + 1, max(math.ceil((last - first) / most), 1))]
         step = _step((self.high - self.low) / most)
-        return [number * step for number in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
+        return [
+            number * step
+            for number in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +123,15 @@ class Picture:
 def chart(picture: Picture) -> Markup:
     """Return a chart of lines; an empty one says that there is nothing."""
     values = [y for line in picture.lines for _, y in line.points if y is not None]
-    places = [x for line in picture.lines for x, _ in line.points] + [edge for band in picture.bands for edge in (band.begin, band.end)]
+    places = [x for line in picture.lines for x, _ in line.points] + [
+        edge for band in picture.bands for edge in (band.begin, band.end)
+    ]
     if not values or not places:
         return _drawn(picture, [el("text", "nothing was measured", x=WIDTH / 2, y=HEIGHT / 2, class_="mid")])
-    x, y = x_scale(places, log=picture.x_log), y_scale([*values, *(limit.value for limit in picture.limits)], may_log=picture.may_log)
+    x, y = (
+        x_scale(places, log=picture.x_log),
+        y_scale([*values, *(limit.value for limit in picture.limits)], may_log=picture.may_log),
+    )
     unit = f"{picture.unit}, logarithmic" if y.log else picture.unit
     parts = [*_bands(picture.bands, x), *_y_axis(y, picture.y_text, unit), *_x_axis(picture, x)]
     parts += [_path(line, x, y) for line in sorted(picture.lines, key=lambda line: not line.is_area)]
@@ -203,9 +213,13 @@ def _path(line: Line, x: Scale, y: Scale) -> Markup:
 def _dots(line: Line, x: Scale, y: Scale) -> list[Markup]:
     """Return the points that are drawn as such."""
     known = [value is not None for _, value in line.points]
-    alone = [not any(known[max(number - 1, 0) : number] + known[number + 1 : number + 2]) for number in range(len(known))]
+    alone = [
+        not any(known[max(number - 1, 0) : number] + known[number + 1 : number + 2]) for number in range(len(known))
+    ]
     shown = [point for point, is_alone in zip(line.points, alone, strict=True) if line.has_dots or is_alone]
-    return [el("circle", cx=x(at), cy=y(value), r=3.5, class_=f"b{line.colour}") for at, value in shown if value is not None]
+    return [
+        el("circle", cx=x(at), cy=y(value), r=3.5, class_=f"b{line.colour}") for at, value in shown if value is not None
+    ]
 
 
 def _bands(bands: Sequence[Band], scale: Scale) -> list[Markup]:
@@ -213,7 +227,9 @@ def _bands(bands: Sequence[Band], scale: Scale) -> list[Markup]:
     for number, band in enumerate(bands):
         begin, end = scale(band.begin), scale(band.end)
         kind = "quiet" if band.is_quiet else "odd" if number % 2 else "even"
-        parts.append(el("rect", x=begin, y=TOP, width=max(end - begin, 0.0), height=HEIGHT - BOTTOM - TOP, class_=f"band {kind}"))
+        parts.append(
+            el("rect", x=begin, y=TOP, width=max(end - begin, 0.0), height=HEIGHT - BOTTOM - TOP, class_=f"band {kind}")
+        )
         room = int((end - begin - 6) / LETTER)
         if room >= min(len(band.name), 4):
             name = band.name if len(band.name) <= room else band.name[: room - 1] + "…"
@@ -224,13 +240,21 @@ def _bands(bands: Sequence[Band], scale: Scale) -> list[Markup]:
 def _limit(limit: Limit, x: Scale, y: Scale) -> list[Markup]:
     begin, end, at = x(limit.begin), x(limit.end), y(limit.value)
     is_near_end = begin + 4 + LETTER * len(limit.text) > WIDTH - RIGHT
-    told = el("text", limit.text, x=end if is_near_end else begin + 4, y=at - 4, class_="end limit-text" if is_near_end else "limit-text")
+    told = el(
+        "text",
+        limit.text,
+        x=end if is_near_end else begin + 4,
+        y=at - 4,
+        class_="end limit-text" if is_near_end else "limit-text",
+    )
     return [el("line", x1=begin, x2=end, y1=at, y2=at, class_="limit"), told]
 
 
 def _mark(at: float, text: str) -> list[Markup]:
     near_end = at + LETTER * len(text) + 6 > WIDTH
-    told = el("text", text, x=at - 4 if near_end else at + 4, y=TOP + 10, class_="end mark-text" if near_end else "mark-text")
+    told = el(
+        "text", text, x=at - 4 if near_end else at + 4, y=TOP + 10, class_="end mark-text" if near_end else "mark-text"
+    )
     return [el("line", x1=at, x2=at, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"), told]
 
 

@@ -1,8 +1,8 @@
 """What got better or worse from some runs to others, and whether that is more than noise. Pure: reports in, comparison out.
 
-With several runs a side the noise is what runs of one side differ by. With one run each nobody knows it: then a percentile's noise is taken to be the chance
-of its sample, of its positions or of its seconds, which is the least that it can be, and of other figures nothing is known. A change below `least` counts as
-none in either case.
+With several runs a side the noise is what runs of one side differ by. With one run each nobody knows it: then a
+percentile's noise is taken to be the chance of its sample, of its positions or of its seconds, which is the least that
+it can be, and of other figures nothing is known. A change below `least` counts as none in either case.
 """
 
 from __future__ import annotations
@@ -101,17 +101,26 @@ class Comparison:
             "runs": list(self.runs),
             **{change.value: self.count(change) for change in Change},
             "remarks": list(self.remarks),
-            "differences": [{"what": name, "before": before, "after": after} for name, before, after in self.differences],
-            "figures": [{"stage": row.figure.stage, "figure": row.figure.name} | {name: getattr(row, name) for name in names} for row in self.rows],
+            "differences": [
+                {"what": name, "before": before, "after": after} for name, before, after in self.differences
+            ],
+            "figures": [
+                {"stage": row.figure.stage, "figure": row.figure.name} | {name: getattr(row, name) for name in names}
+                for row in self.rows
+            ],
         }
 
     @property
     def has_worse(self) -> bool:
         """Whether something got worse, or is gone, so that it cannot be shown not to be worse."""
-        return any(row.change == Change.WORSE or (row.change == Change.MISSING and row.after is None) for row in self.rows)
+        return any(
+            row.change == Change.WORSE or (row.change == Change.MISSING and row.after is None) for row in self.rows
+        )
 
 
-def compare(before: Sequence[LoadReport], after: Sequence[LoadReport], *, least: float = LEAST, confidence: float = CONFIDENCE) -> Comparison:
+def compare(
+    before: Sequence[LoadReport], after: Sequence[LoadReport], *, least: float = LEAST, confidence: float = CONFIDENCE
+) -> Comparison:
     """Return what changed between two sides of one or more runs each.
 
     Parameters
@@ -121,9 +130,13 @@ def compare(before: Sequence[LoadReport], after: Sequence[LoadReport], *, least:
     """
     sides = (_values(before, confidence), _values(after, confidence))
     figures = dict.fromkeys([*sides[0], *sides[1]])
-    rows = tuple(_row(figure, sides[0].get(figure, []), sides[1].get(figure, []), least, confidence) for figure in figures)
+    rows = tuple(
+        _row(figure, sides[0].get(figure, []), sides[1].get(figure, []), least, confidence) for figure in figures
+    )
     runs = tuple(sum(1 + len(report.repeats) for report in side) for side in (before, after))
-    return Comparison(rows, (runs[0], runs[1]), tuple(_differences(before, after)), tuple(_remarks(before, after, rows)))
+    return Comparison(
+        rows, (runs[0], runs[1]), tuple(_differences(before, after)), tuple(_remarks(before, after, rows))
+    )
 
 
 def _values(reports: Sequence[LoadReport], confidence: float) -> dict[Figure, list[Value]]:
@@ -157,9 +170,13 @@ def _noise(before: list[Value], after: list[Value], confidence: float) -> tuple[
     """Return by how much the means of two sides may differ by chance."""
     freedom = len(before) + len(after) - 2
     if freedom:
-        squares = sum((value.value - fmean(one.value for one in side)) ** 2 for side in (before, after) for value in side)
+        squares = sum(
+            (value.value - fmean(one.value for one in side)) ** 2 for side in (before, after) for value in side
+        )
         spread = math.sqrt(squares / freedom * (1 / len(before) + 1 / len(after)))
-        return float(stdtrit(freedom, (1 + confidence) / 2)) * spread, Noise.BETWEEN_RUNS  # Student's t, variances pooled
+        return float(
+            stdtrit(freedom, (1 + confidence) / 2)
+        ) * spread, Noise.BETWEEN_RUNS  # Student's t, variances pooled
     widths = [side[0].half_width for side in (before, after)]
     if any(width is None for width in widths):
         return 0.0, Noise.UNKNOWN
@@ -176,8 +193,19 @@ def _differences(before: Sequence[LoadReport], after: Sequence[LoadReport]) -> I
 
 def _described(report: LoadReport) -> dict[str, str]:
     found, scenario = report.environment, report.scenario
-    head = {"scenario": scenario.name, "seed": str(scenario.seed), "processor": found.cpu, "cores": str(found.cpus), "system": found.os}
-    head |= {"Python": found.python, "profile": found.profile, "broker": found.broker, "stores": ", ".join(found.stores)}
+    head = {
+        "scenario": scenario.name,
+        "seed": str(scenario.seed),
+        "processor": found.cpu,
+        "cores": str(found.cpus),
+        "system": found.os,
+    }
+    head |= {
+        "Python": found.python,
+        "profile": found.profile,
+        "broker": found.broker,
+        "stores": ", ".join(found.stores),
+    }
     return head | dict(found.versions) | _prefixed(found.settings)
 
 
@@ -196,6 +224,8 @@ def _remarks(before: Sequence[LoadReport], after: Sequence[LoadReport], rows: Se
     for report in (*before, *after):
         if report.verdict.outcome == Outcome.NO_VERDICT:
             yield f"{report.run.id} has no verdict. {no_verdict_reason(report)}."
-    gone = [(row.figure.stage, "former" if row.before is None else "latter") for row in rows if row.change == Change.MISSING]
+    gone = [
+        (row.figure.stage, "former" if row.before is None else "latter") for row in rows if row.change == Change.MISSING
+    ]
     for stage, side in dict.fromkeys(gone):
         yield f"{stage} is not, or not with all figures, in the runs of the {side} side."

@@ -23,7 +23,26 @@ _POINTS_PER_DECADE = 12
 _STAGE_COLOURS = (0, 3, 1, 4, 5, 7, 2)
 """Of the curves by stage; so many stages are drawn, the tables have all."""
 
-_TIME_STEPS = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 43_200.0, 86_400.0)
+_TIME_STEPS = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    10_800.0,
+    21_600.0,
+    43_200.0,
+    86_400.0,
+)
 
 Text = Callable[[float], str]
 
@@ -52,8 +71,12 @@ def latency_chart(report: LoadReport, segment: Segment, key: str, title: str) ->
     """Return the middle and the worst percent of a segment's latencies over time, with the limits that hold for it."""
     groups = _columns(report.series)
     figures = [[second.segments[segment] for second in group if segment in second.segments] for group in groups]
-    p50: list[Point] = [(_at(group), _middle(one.p50_ms for one in found)) for group, found in zip(groups, figures, strict=True)]
-    p99: list[Point] = [(_at(group), _most(one.p99_ms for one in found)) for group, found in zip(groups, figures, strict=True)]
+    p50: list[Point] = [
+        (_at(group), _middle(one.p50_ms for one in found)) for group, found in zip(groups, figures, strict=True)
+    ]
+    p99: list[Point] = [
+        (_at(group), _most(one.p99_ms for one in found)) for group, found in zip(groups, figures, strict=True)
+    ]
     lines = [Line("p99", p99, 3), Line("p50", p50, 0)]
     desc = f"Latency from due to {segment}, the p50 and the p99 of every second, over the time of the run."
     limits = _limits(report, {key, segment.value})
@@ -62,7 +85,9 @@ def latency_chart(report: LoadReport, segment: Segment, key: str, title: str) ->
 
 def percentile_chart(report: LoadReport, segment: Segment, key: str, title: str) -> Markup:
     """Return a segment's latency by percentile, a line a stage, the last percents stretched."""
-    found = [(stage.name, stage.segments[segment]) for stage in stages_in(report) if segment in stage.segments][: len(_STAGE_COLOURS)]
+    found = [(stage.name, stage.segments[segment]) for stage in stages_in(report) if segment in stage.segments][
+        : len(_STAGE_COLOURS)
+    ]
     curves = [(name, _percentiles(histogram_of(latency, f"{name}.{segment}"))) for name, latency in found]
     lines = [Line(name, points, colour) for (name, points), colour in zip(curves, _STAGE_COLOURS, strict=False)]
     ticks = [(1.0, "0"), (2.0, "50 %"), *((10.0**n, f"{100 - 10 ** (2 - n):.{max(n - 2, 0)}f} %") for n in range(1, 8))]
@@ -83,26 +108,68 @@ def capacity_charts(capacity: Capacity) -> tuple[Markup, Markup]:
     latency = "Latencies, p99, of the fleets that the search tried; a line marks the greatest that kept the thresholds."
     cpu = "Share of all processors of the machine in use, by the fleets that the search tried."
     return (
-        chart(Picture("capms", "Latency by fleet", latency, slow, "ms", _ms, short, may_log=True, bands=bands, marks=marks)),
-        chart(Picture("capcpu", "CPU of the machine by fleet", cpu, busy, "share", shown.share, short, bands=bands, marks=marks)),
+        chart(
+            Picture(
+                "capms", "Latency by fleet", latency, slow, "ms", _ms, short, may_log=True, bands=bands, marks=marks
+            )
+        ),
+        chart(
+            Picture(
+                "capcpu",
+                "CPU of the machine by fleet",
+                cpu,
+                busy,
+                "share",
+                shown.share,
+                short,
+                bands=bands,
+                marks=marks,
+            )
+        ),
     )
 
 
 def _fleets(capacity: Capacity, drivers: Sequence[int]) -> list[Band]:
     if not drivers:
         return []
-    failed = [probe.drivers for probe in capacity.probes if probe.outcome != Outcome.PASSED and probe.drivers > (capacity.highest or 0)]
+    failed = [
+        probe.drivers
+        for probe in capacity.probes
+        if probe.outcome != Outcome.PASSED and probe.drivers > (capacity.highest or 0)
+    ]
     if not failed:
         return [Band("kept", drivers[0], drivers[-1])]
     found = [Band("not kept", min(failed), drivers[-1], is_quiet=True)]
     return [Band("kept", drivers[0], capacity.highest), *found] if capacity.highest is not None else found
 
 
-def _over_time(report: LoadReport, key: str, title: str, desc: str, lines: list[Line], unit: str, text: Text, limits: Sequence[Limit] = ()) -> Markup:
+def _over_time(
+    report: LoadReport,
+    key: str,
+    title: str,
+    desc: str,
+    lines: list[Line],
+    unit: str,
+    text: Text,
+    limits: Sequence[Limit] = (),
+) -> Markup:
     marks = [(done.at_s, done.kind) for done in report.disturbances if done.at_s is not None]
     ticks = time_ticks(report.series[0].at_s, report.series[-1].at_s + 1) if report.series else ()
     return chart(
-        Picture(key, title, desc, lines, unit, text, clock, may_log=unit == "ms", x_ticks=ticks, bands=stage_bands(report), limits=limits, marks=marks)
+        Picture(
+            key,
+            title,
+            desc,
+            lines,
+            unit,
+            text,
+            clock,
+            may_log=unit == "ms",
+            x_ticks=ticks,
+            bands=stage_bands(report),
+            limits=limits,
+            marks=marks,
+        )
     )
 
 
@@ -110,7 +177,10 @@ def time_ticks(begin_s: float, end_s: float, most: int = 6) -> list[tuple[float,
     """Return round instants of a stretch of time, with their texts."""
     least = (end_s - begin_s) / most
     step = next((step for step in _TIME_STEPS if step >= least), _TIME_STEPS[-1] * math.ceil(least / _TIME_STEPS[-1]))
-    return [(number * step, clock(number * step)) for number in range(math.ceil(begin_s / step), math.floor(end_s / step) + 1)]
+    return [
+        (number * step, clock(number * step))
+        for number in range(math.ceil(begin_s / step), math.floor(end_s / step) + 1)
+    ]
 
 
 def stage_bands(report: LoadReport) -> list[Band]:
@@ -127,7 +197,9 @@ def stage_bands(report: LoadReport) -> list[Band]:
 
 def _limits(report: LoadReport, names: set[str]) -> list[Limit]:
     """Return the p99 limits of some figures, where their stages lie; neighbours with one limit are one line."""
-    checks = {check.stage: check for check in report.verdict.checks if check.threshold in {f"{name}_p99_ms" for name in names}}
+    checks = {
+        check.stage: check for check in report.verdict.checks if check.threshold in {f"{name}_p99_ms" for name in names}
+    }
     found: list[Limit] = []
     for band in stage_bands(report):
         check = checks.get(band.name)
@@ -136,7 +208,9 @@ def _limits(report: LoadReport, names: set[str]) -> list[Limit]:
         if found and found[-1].value == check.limit and found[-1].end == band.begin:
             found[-1] = Limit(check.limit, found[-1].begin, band.end, found[-1].text)
         else:
-            found.append(Limit(check.limit, band.begin, band.end, f"p99 {shown.limit_text(check.threshold, check.limit)}"))
+            found.append(
+                Limit(check.limit, band.begin, band.end, f"p99 {shown.limit_text(check.threshold, check.limit)}")
+            )
     return found
 
 

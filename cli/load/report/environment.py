@@ -19,13 +19,36 @@ from cli.load.report.model import Environment
 _PACKAGES = ("ray", "confluent-kafka", "numpy", "uvloop", "fastapi", "duckdb")
 
 _NOT_TOLD = frozenset(
-    ("KEY", "PASSWORD", "SECRET", "TOKEN", "USERNAME", "URL", "BOOTSTRAP", "HOST", "HOSTS", "PORT", "DIR", "FILE", "PATH", "ADDRESS", "SSL", "SCENARIO", "ID")
+    (
+        "KEY",
+        "PASSWORD",
+        "SECRET",
+        "TOKEN",
+        "USERNAME",
+        "URL",
+        "BOOTSTRAP",
+        "HOST",
+        "HOSTS",
+        "PORT",
+        "DIR",
+        "FILE",
+        "PATH",
+        "ADDRESS",
+        "SSL",
+        "SCENARIO",
+        "ID",
+    )
 )
 """Settings with such a word in their name are addresses, folders or secrets."""
 
 
 def environment(
-    settings: Iterable[BaseSettings] = (), *, profile: str = "", broker: str = "", stores: Iterable[str] = (), more_versions: Mapping[str, str] | None = None
+    settings: Iterable[BaseSettings] = (),
+    *,
+    profile: str = "",
+    broker: str = "",
+    stores: Iterable[str] = (),
+    more_versions: Mapping[str, str] | None = None,
 ) -> Environment:
     """Return this machine and what runs on it.
 
@@ -66,8 +89,14 @@ def differing(settings: BaseSettings) -> dict[str, str]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         told = name.upper()
-        if value != field.get_default(call_default_factory=True) and not _NOT_TOLD & set(told.split("_")) and not isinstance(value, Path):
-            found[told] = ", ".join(sorted(map(str, value))) if isinstance(value, (set, frozenset, tuple, list)) else str(value)
+        if (
+            value != field.get_default(call_default_factory=True)
+            and not _NOT_TOLD & set(told.split("_"))
+            and not isinstance(value, Path)
+        ):
+            found[told] = (
+                ", ".join(sorted(map(str, value))) if isinstance(value, (set, frozenset, tuple, list)) else str(value)
+            )
     return found
 
 
@@ -77,5 +106,9 @@ def cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.lower().startswith(("model name", "hardware", "cpu model")))
+    named = (
+        line.partition(":")[2].strip()
+        for line in lines
+        if line.lower().startswith(("model name", "hardware", "cpu model"))
+    )
     return next((name for name in named if name), platform.processor() or platform.machine())

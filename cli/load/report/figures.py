@@ -48,7 +48,8 @@ class Value:
 
     Attributes
     ----------
-    half_width : half of the interval in which the figure lies by the chance of the sample alone; None if chance has no part in it.
+    half_width : half of the interval in which the figure lies by the chance of the sample alone; None if chance has no
+        part in it.
     """
 
     value: float
@@ -81,12 +82,15 @@ def plain_figures(report: LoadReport) -> dict[str, float]:
 def percentile_interval_us(counted: Histogram, percentile: float, confidence: float) -> tuple[int, int]:
     """Return the interval that holds the true percentile, µs, were each position's latency independent of the others'.
 
-    By order statistics: how many of n positions lie below the true percentile p is binomial with mean n p and variance n p (1 - p), here as a normal one.
-    Latencies of neighbours are alike, so the true interval is wider: this is the least that chance does.
+    By order statistics: how many of n positions lie below the true percentile p is binomial with mean n p and variance
+    n p (1 - p), here as a normal one. Latencies of neighbours are alike, so the true interval is wider: this is the
+    least that chance does.
     """
     n, share = counted.total, percentile / 100
     spread = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(n * share * (1 - share))
-    low, high = (min(max(rank / n * 100, 0.0), 100.0) for rank in (math.floor(n * share - spread), math.ceil(n * share + spread)))
+    low, high = (
+        min(max(rank / n * 100, 0.0), 100.0) for rank in (math.floor(n * share - spread), math.ceil(n * share + spread))
+    )
     return counted.percentile_us(low) or 0, counted.percentile_us(high) or 0
 
 
@@ -105,7 +109,9 @@ def _stage(stage: Stage, seconds: Sequence[Second], confidence: float) -> Iterat
         yield from _latency(stage.name, segment, stage.segments[segment], briefs, confidence)
 
 
-def _latency(stage: str, segment: Segment, latency: Latency, briefs: Sequence[Brief], confidence: float) -> Iterator[tuple[Figure, Value]]:
+def _latency(
+    stage: str, segment: Segment, latency: Latency, briefs: Sequence[Brief], confidence: float
+) -> Iterator[tuple[Figure, Value]]:
     """Yield a segment's percentiles; their chance is that of single positions or that of whole seconds, whichever is more."""
     counted = histogram_of(latency, f"{stage}.segments.{segment}")
     per_second = {"p50": [brief.p50_ms for brief in briefs], "p99": [brief.p99_ms for brief in briefs]}

@@ -1,6 +1,7 @@
 """Frozen dataclasses as JSON and back, and the JSON Schema of them: the types are the format. It does not know what they mean.
 
-Names are camelCase on paper; an absent field has its default, and a field that nobody knows is passed over, so that a later release may add some.
+Names are camelCase on paper; an absent field has its default, and a field that nobody knows is passed over, so that a
+later release may add some.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def read(kind: type[T], value: Any, place: str = "") -> T:
 def schema_of(kind: type[Any]) -> Schema:
     """Return the JSON Schema of a dataclass, with the descriptions of its docstring."""
     told, hints = _told(kind), _hints(kind)
-    properties = {camel(field.name): _schema(hints[field.name]) | _description(told.get(field.name)) for field in fields(kind)}
+    properties = {
+        camel(field.name): _schema(hints[field.name]) | _description(told.get(field.name)) for field in fields(kind)
+    }
     required = [camel(field.name) for field in fields(kind) if _is_required(field)]
     summary = inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
     return {"type": "object", "description": summary, "properties": properties, "required": required}
@@ -175,6 +178,8 @@ def _description(text: str | None) -> Schema:
 def _told(kind: type[Any]) -> dict[str, str]:
     """Return what a class's docstring says of its attributes."""
     found: dict[str, str] = {}
-    for names, text in re.findall(r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE):
+    for names, text in re.findall(
+        r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE
+    ):
         found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
     return found

@@ -17,7 +17,8 @@ _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit(*reports: LoadReport) -> str:
     """Return the verdicts of runs as JUnit XML, a suite for each; no verdict is an error, a threshold that failed is a failure.
 
-    Of no verdict the checks are skipped; an error stands beside them, for a CI system calls a suite good in which tests are only skipped.
+    Of no verdict the checks are skipped; an error stands beside them, for a CI system calls a suite good in which tests
+    are only skipped.
     """
     whole = Xml.Element("testsuites")
     whole.extend(_suite(report) for report in reports)
@@ -27,7 +28,12 @@ def junit(*reports: LoadReport) -> str:
 
 def _suite(report: LoadReport) -> Xml.Element:
     verdict = report.verdict
-    suite = Xml.Element("testsuite", name=f"load test {_clean(report.scenario.name)}", timestamp=report.run.created, time=f"{report.run.duration_s:.3f}")
+    suite = Xml.Element(
+        "testsuite",
+        name=f"load test {_clean(report.scenario.name)}",
+        timestamp=report.run.created,
+        time=f"{report.run.duration_s:.3f}",
+    )
     for stage in report.judged:
         _stage_case(suite, report, stage)
     for check in verdict.checks:
@@ -35,13 +41,24 @@ def _suite(report: LoadReport) -> Xml.Element:
     if verdict.interrupted or (verdict.outcome == Outcome.NO_VERDICT and suite.find("testcase/error") is None):
         case = Xml.SubElement(suite, "testcase", classname=_clean(report.scenario.name), name="verdict")
         _told(case, "error", "no verdict", f"{verdict_sentence(report)} {bound_sentence(report)}".strip())
-    for name, kind in (("tests", "testcase"), ("failures", "testcase/failure"), ("errors", "testcase/error"), ("skipped", "testcase/skipped")):
+    for name, kind in (
+        ("tests", "testcase"),
+        ("failures", "testcase/failure"),
+        ("errors", "testcase/error"),
+        ("skipped", "testcase/skipped"),
+    ):
         suite.set(name, str(len(suite.findall(kind))))
     return suite
 
 
 def _stage_case(suite: Xml.Element, report: LoadReport, stage: Stage) -> None:
-    case = Xml.SubElement(suite, "testcase", classname=_clean(report.scenario.name), name=_clean(f"{stage.name}: load"), time=f"{stage.seconds:.3f}")
+    case = Xml.SubElement(
+        suite,
+        "testcase",
+        classname=_clean(report.scenario.name),
+        name=_clean(f"{stage.name}: load"),
+        time=f"{stage.seconds:.3f}",
+    )
     lateness = stage.segments.get(Segment.PRODUCED)
     told = f"produced {shown.count(stage.produced)} of {shown.count(stage.planned)} planned positions, {shown.rate(stage.produced_per_s)}"
     told += f", lateness p99 {shown.ms(lateness.p99_ms)}" if lateness else ""
@@ -59,7 +76,9 @@ def _check_case(suite: Xml.Element, report: LoadReport, check: CheckRow) -> None
     name = f"{check.stage or 'whole run'}: {check.threshold} {shown.limit_text(check.threshold, check.limit)}"
     case = Xml.SubElement(suite, "testcase", classname=_clean(report.scenario.name), name=_clean(name))
     if report.verdict.interrupted:
-        Xml.SubElement(case, "skipped", message=_clean(f"{no_verdict_reason(report)}; until then {check_sentence(check)}"))
+        Xml.SubElement(
+            case, "skipped", message=_clean(f"{no_verdict_reason(report)}; until then {check_sentence(check)}")
+        )
     elif check.stage in report.verdict.empty:
         Xml.SubElement(case, "skipped", message=_clean(f"there was no position in {check.stage}"))
     elif not check.holds:

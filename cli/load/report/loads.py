@@ -78,7 +78,8 @@ class Stage:
     planned : positions that were to be produced in what was run of it.
     produced : positions that were.
     drivers : the most on the road.
-    segments : latencies by segment: produced, acked, consumed, pushed, stored, indexed, viewed; those that were measured.
+    segments : latencies by segment: produced, acked, consumed, pushed, stored, indexed, viewed; those that were
+        measured.
     uses : what each worker did with its time.
     """
 

@@ -20,19 +20,32 @@ def el(name: str, /, *children: str | int | float | None, **attributes: str | fl
     Parameters
     ----------
     children : markup, or text that is escaped; None is left out.
-    attributes : ``class_`` is class and ``stroke_width`` stroke-width; None is left out, lengths are rounded to a tenth.
+    attributes : ``class_`` is class and ``stroke_width`` stroke-width; None is left out, lengths are rounded to a
+        tenth.
     """
-    told = "".join(f' {key.strip("_").replace("_", "-")}="{escape(_length(value))}"' for key, value in attributes.items() if value is not None)
+    told = "".join(
+        f' {key.strip("_").replace("_", "-")}="{escape(_length(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
     inside = joined(children)
     return Markup(f"<{name}{told}/>" if name in _EMPTY and not inside else f"<{name}{told}>{inside}</{name}>")
 
 
 def joined(children: Iterable[str | int | float | None]) -> Markup:
     """Return pieces of markup and of text, one after the other."""
-    return Markup("".join(child if isinstance(child, Markup) else escape(str(child)) for child in children if child is not None))
+    return Markup(
+        "".join(child if isinstance(child, Markup) else escape(str(child)) for child in children if child is not None)
+    )
 
 
-def table(caption: str, head: Iterable[str], rows: Iterable[Iterable[str | Markup]], words: int = 1, kinds: Iterable[str | None] = ()) -> Markup:
+def table(
+    caption: str,
+    head: Iterable[str],
+    rows: Iterable[Iterable[str | Markup]],
+    words: int = 1,
+    kinds: Iterable[str | None] = (),
+) -> Markup:
     """Return a table that scrolls by itself where it has no room; the first cell of a row is its heading.
 
     Parameters

@@ -11,7 +11,19 @@ from pathlib import Path
 
 from cli.load.report.form import ReportError, read, to_json
 from cli.load.report.loads import Brief, Latency, Second, Stage, Use, WorkerRow, histogram_of
-from cli.load.report.parts import Capacity, CheckRow, Disturbance, Environment, Judgement, Ledger, Missing, Probe, Repeat, Run, ScenarioText
+from cli.load.report.parts import (
+    Capacity,
+    CheckRow,
+    Disturbance,
+    Environment,
+    Judgement,
+    Ledger,
+    Missing,
+    Probe,
+    Repeat,
+    Run,
+    ScenarioText,
+)
 from engine.judging.verdict import Bound, Outcome
 from engine.latency.meter import Segment
 
@@ -57,8 +69,10 @@ class LoadReport:
     format : number of this format.
     stages : in order, a warm-up among them.
     series : one entry a wall second.
-    is_plan_exact : whether what is planned is all that is due: deliveries that arrive, and traces, are in no plan; drivers that rest or end make fewer.
-    thresholds : as the scenario has them, a stage's own ones with its name before them: ``peak.e2e_p99_ms``; window_s among them.
+    is_plan_exact : whether what is planned is all that is due: deliveries that arrive, and traces, are in no plan;
+        drivers that rest or end make fewer.
+    thresholds : as the scenario has them, a stage's own ones with its name before them: ``peak.e2e_p99_ms``; window_s
+        among them.
     errors : what was told and could not be read, and what else went wrong.
     faults : how many faults of the data were told in delivery.event, by kind.
     disturbances : what was done to the system.
@@ -105,7 +119,9 @@ class LoadReport:
         if not isinstance(record, dict) or "format" not in record or "verdict" not in record:
             raise ReportError(f'{source}: not a report: it must be a JSON object with "format" and "verdict"')
         if record["format"] != FORMAT:
-            raise ReportError(f"{source}: format must be {FORMAT}, found {record['format']!r}; read it with the release that wrote it")
+            raise ReportError(
+                f"{source}: format must be {FORMAT}, found {record['format']!r}; read it with the release that wrote it"
+            )
         try:
             report = read(cls, record)
             for number, stage in enumerate(report.stages):

@@ -73,7 +73,8 @@ class CheckRow:
     ----------
     threshold : as the scenario names it: ``e2e_p99_ms``.
     stage : null for what is counted over the whole run.
-    limit, found : in the threshold's own unit; nothing found is nothing measured, and no pass. With windows the worst one's.
+    limit, found : in the threshold's own unit; nothing found is nothing measured, and no pass. With windows the worst
+        one's.
     windows_s : where the windows begin in which it does not hold, seconds after the run's beginning.
     """
 

@@ -11,10 +11,18 @@ from cli.load.report.model import FORMAT, LoadReport
 
 def report_schema() -> dict[str, Any]:
     """Return the schema."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:code-delivery:load-report", "title": "code-delivery load test report"}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:code-delivery:load-report",
+        "title": "code-delivery load test report",
+    }
     whole = schema_of(LoadReport)
     whole["properties"]["format"] = {"const": FORMAT, "description": "Number of this format."}
-    return head | whole | {"$defs": {name: schema_of(kind) for name, kind in parts_of(LoadReport).items() if kind is not LoadReport}}
+    return (
+        head
+        | whole
+        | {"$defs": {name: schema_of(kind) for name, kind in parts_of(LoadReport).items() if kind is not LoadReport}}
+    )
 
 
 def schema_text() -> str:

@@ -22,7 +22,9 @@ def verdict_sentence(report: LoadReport) -> str:
     verdict = report.verdict
     if verdict.interrupted:
         held = sum(check.holds for check in verdict.checks)
-        until_then = f" Until then {held} of {shown.plural(len(verdict.checks), 'check')} held." if verdict.checks else ""
+        until_then = (
+            f" Until then {held} of {shown.plural(len(verdict.checks), 'check')} held." if verdict.checks else ""
+        )
         return f"{no_verdict_reason(report)}, so there is no verdict.{until_then}"
     if verdict.outcome == Outcome.NO_VERDICT:
         return f"{no_verdict_reason(report)}, so nothing can be said of the system under that load."
@@ -30,7 +32,9 @@ def verdict_sentence(report: LoadReport) -> str:
     if verdict.outcome == Outcome.FAILED:
         told = "; ".join(check_sentence(check) for check in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
-        share = f"{len(failed)} of {shown.plural(len(verdict.checks), 'check')} failed" if failed else "A threshold failed"
+        share = (
+            f"{len(failed)} of {shown.plural(len(verdict.checks), 'check')} failed" if failed else "A threshold failed"
+        )
         return f"{share}: {told}{more}." if told else f"{share}."
     if not verdict.checks:
         return "The load was made. The scenario has no thresholds, so nothing was judged."
@@ -71,8 +75,20 @@ def bound_sentence(report: LoadReport) -> str:
 def capacity_sentence(capacity: Capacity) -> str:
     """Return what the capacity search found."""
     highest = capacity.highest
-    found = "No fleet that was tried kept the thresholds." if highest is None else f"The greatest fleet that kept the thresholds: {highest:,} drivers."
-    return " ".join(part for part in (found, _sentence(capacity.why), "" if capacity.confirmed else "A second probe has not confirmed it.") if part)
+    found = (
+        "No fleet that was tried kept the thresholds."
+        if highest is None
+        else f"The greatest fleet that kept the thresholds: {highest:,} drivers."
+    )
+    return " ".join(
+        part
+        for part in (
+            found,
+            _sentence(capacity.why),
+            "" if capacity.confirmed else "A second probe has not confirmed it.",
+        )
+        if part
+    )
 
 
 def _sentence(text: str) -> str:

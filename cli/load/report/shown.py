@@ -38,7 +38,10 @@ def size(value: float | None) -> str:
     """Return an amount of memory."""
     if value is None:
         return NOTHING
-    unit, divisor = next(((unit, divisor) for unit, divisor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)) if value >= divisor), ("B", 1))
+    unit, divisor = next(
+        ((unit, divisor) for unit, divisor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)) if value >= divisor),
+        ("B", 1),
+    )
     return f"{value / divisor:.3g} {unit}" if value < 999.5 * divisor else f"{value / divisor:,.0f} {unit}"
 
 

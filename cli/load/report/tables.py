@@ -26,7 +26,13 @@ def check_table(report: LoadReport) -> Markup:
         return el("p", "The scenario has no thresholds.")
     head = ("what", "stage", "verdict", "limit", "found")
     rows = [
-        (shown.figure_name(check.threshold), check.stage or "whole run", _tag(check, report), shown.limit_text(check.threshold, check.limit), _found(check))
+        (
+            shown.figure_name(check.threshold),
+            check.stage or "whole run",
+            _tag(check, report),
+            shown.limit_text(check.threshold, check.limit),
+            _found(check),
+        )
         for check in sorted(checks, key=lambda check: check.holds)
     ]
     return table("Thresholds", head, rows, words=3)
@@ -70,11 +76,20 @@ def latency_table(report: LoadReport) -> Markup:
 
 def use_table(report: LoadReport) -> Markup | None:
     """Return what the workers did with their time, by stage and part; None if they did not tell."""
-    names = [name for name in ("cpu", "compute", "send", "wait", "write") if any(name in use.shares for stage in report.stages for use in stage.uses)]
+    names = [
+        name
+        for name in ("cpu", "compute", "send", "wait", "write")
+        if any(name in use.shares for stage in report.stages for use in stage.uses)
+    ]
     rows = [row for stage in report.stages for row in _uses(stage, names)]
     if not rows:
         return None
-    return table("Share of the wall time, mean of a part's workers", ("stage", "part", "workers", *names, "paused"), rows, words=2)
+    return table(
+        "Share of the wall time, mean of a part's workers",
+        ("stage", "part", "workers", *names, "paused"),
+        rows,
+        words=2,
+    )
 
 
 def worker_table(report: LoadReport) -> Markup:
@@ -86,7 +101,9 @@ def worker_table(report: LoadReport) -> Markup:
         told = ", ".join(f"{name} {value:,.6g}" for name, value in rest.items())
         positions = shown.count(max(worker.counts.values(), default=None))
         cpu = shown.NOTHING if worker.cpu_share is None else f"{worker.cpu_share:.2f} cores"
-        rows.append((worker.worker, worker.part, positions, shown.rate(worker.per_s), cpu, shown.size(worker.rss_bytes), told))
+        rows.append(
+            (worker.worker, worker.part, positions, shown.rate(worker.per_s), cpu, shown.size(worker.rss_bytes), told)
+        )
     caption = "Parts of one process end with the same letters, and tell its CPU and memory each"
     more = len(report.workers) - MOST_WORKERS
     return table(f"{caption}; {more:,} more are in report.json" if more > 0 else caption, head, rows, words=2)
@@ -106,7 +123,9 @@ def ledger_table(ledger: Ledger) -> Markup:
         "read twice": ledger.duplicated,
         "dead-lettered": ledger.dead_lettered,
     }
-    return table(f"Positions of the whole run: {told}", ("", *counts), [("positions", *map(shown.count, counts.values()))])
+    return table(
+        f"Positions of the whole run: {told}", ("", *counts), [("positions", *map(shown.count, counts.values()))]
+    )
 
 
 def gap_table(ledger: Ledger) -> Markup | None:
@@ -120,13 +139,24 @@ def gap_table(ledger: Ledger) -> Markup | None:
 def fault_table(report: LoadReport) -> Markup:
     """Return what was wrong on purpose, in the data and in the system."""
     rows = [("data", kind, shown.plural(count, "fault"), "") for kind, count in sorted(report.faults.items())]
-    rows += [("system", done.kind, "" if done.at_s is None else f"at {clock(done.at_s)}", done.told) for done in report.disturbances]
+    rows += [
+        ("system", done.kind, "" if done.at_s is None else f"at {clock(done.at_s)}", done.told)
+        for done in report.disturbances
+    ]
     return table("On purpose", ("in", "kind", "how many, when", "what"), rows, words=4)
 
 
 def probe_table(capacity: Capacity) -> Markup:
     """Return the fleets that the search tried, in its order."""
-    head = ("drivers", "outcome", "bound", "positions/s offered", "end to end p99", "lateness p99", "CPU of the machine")
+    head = (
+        "drivers",
+        "outcome",
+        "bound",
+        "positions/s offered",
+        "end to end p99",
+        "lateness p99",
+        "CPU of the machine",
+    )
     rows = [
         (
             f"{probe.drivers:,}",
@@ -144,7 +174,9 @@ def probe_table(capacity: Capacity) -> Markup:
 
 def repeat_table(report: LoadReport) -> Markup:
     """Return the outcomes of further runs of the same test."""
-    return table("Further runs", ("run", "outcome"), [(one.run_id, WORDS[one.outcome]) for one in report.repeats], words=2)
+    return table(
+        "Further runs", ("run", "outcome"), [(one.run_id, WORDS[one.outcome]) for one in report.repeats], words=2
+    )
 
 
 def environment_table(found: Environment) -> Markup:
@@ -154,7 +186,15 @@ def environment_table(found: Environment) -> Markup:
         ("memory", shown.size(found.memory_bytes)),
         ("system", found.os),
         ("Python", found.python),
-        *((name, told) for name, told in (("profile", found.profile), ("broker", found.broker), ("stores", ", ".join(found.stores))) if told),
+        *(
+            (name, told)
+            for name, told in (
+                ("profile", found.profile),
+                ("broker", found.broker),
+                ("stores", ", ".join(found.stores)),
+            )
+            if told
+        ),
         *sorted(found.versions.items()),
     ]
     return table("Machine and versions", ("what", "found"), rows, words=2)
@@ -164,7 +204,9 @@ def settings_table(found: Environment) -> Markup:
     """Return the settings that are not as usual."""
     if not found.settings:
         return el("p", "All settings that matter to figures are at their defaults.")
-    return table("Settings that differ from their defaults", ("setting", "value"), sorted(found.settings.items()), words=2)
+    return table(
+        "Settings that differ from their defaults", ("setting", "value"), sorted(found.settings.items()), words=2
+    )
 
 
 def _uses(stage: Stage, names: list[str]) -> Iterator[tuple[str, ...]]:
@@ -172,7 +214,13 @@ def _uses(stage: Stage, names: list[str]) -> Iterator[tuple[str, ...]]:
         found = [use for use in stage.uses if use.part == part]
         shares = ([use.shares[name] for use in found if name in use.shares] for name in names)
         paused = shown.share(mean(use.paused for use in found))
-        yield stage.name, part, str(len(found)), *(shown.share(mean(values) if values else None) for values in shares), paused
+        yield (
+            stage.name,
+            part,
+            str(len(found)),
+            *(shown.share(mean(values) if values else None) for values in shares),
+            paused,
+        )
 
 
 def _found(check: CheckRow) -> str:
@@ -181,5 +229,11 @@ def _found(check: CheckRow) -> str:
 
 
 def _tag(check: CheckRow, report: LoadReport) -> Markup:
-    word, kind = ("no sample", "open") if check.stage in report.verdict.empty else ("holds", "yes") if check.holds else ("fails", "no")
+    word, kind = (
+        ("no sample", "open")
+        if check.stage in report.verdict.empty
+        else ("holds", "yes")
+        if check.holds
+        else ("fails", "no")
+    )
     return el("span", word, class_=f"tag {kind}")

@@ -24,7 +24,13 @@ WIDTH = 120
 
 STYLES = {Outcome.PASSED: "bold green", Outcome.FAILED: "bold red", Outcome.NO_VERDICT: "bold yellow"}
 
-_CHANGES = {Change.BETTER: "green", Change.WORSE: "bold red", Change.SAME: "bright_black", Change.UNCLEAR: "yellow", Change.MISSING: "yellow"}
+_CHANGES = {
+    Change.BETTER: "green",
+    Change.WORSE: "bold red",
+    Change.SAME: "bright_black",
+    Change.UNCLEAR: "yellow",
+    Change.MISSING: "yellow",
+}
 
 
 def wide(console: Console) -> Console:
@@ -36,11 +42,20 @@ def show_report(console: Console, report: LoadReport) -> None:
     """Print a report in short: the verdict first."""
     console = wide(console)
     outcome = report.verdict.outcome
-    console.print(Text(f"{verdict_word(report)}: ", STYLES[outcome]).append(verdict_sentence(report), "default"), soft_wrap=True)
+    console.print(
+        Text(f"{verdict_word(report)}: ", STYLES[outcome]).append(verdict_sentence(report), "default"), soft_wrap=True
+    )
     if bound := bound_sentence(report):
         console.print(Text(bound, "bright_black"), soft_wrap=True)
     found = report.environment
-    told = [report.scenario.name, report.run.id, report.run.created, shown.seconds(report.run.duration_s), found.profile, f"{found.cpu} × {found.cpus}"]
+    told = [
+        report.scenario.name,
+        report.run.id,
+        report.run.created,
+        shown.seconds(report.run.duration_s),
+        found.profile,
+        f"{found.cpu} × {found.cpus}",
+    ]
     console.print(Text(" · ".join(part for part in told if part), "bright_black"), soft_wrap=True)
     for part in _tables(report):
         console.print(part)
@@ -49,7 +64,9 @@ def show_report(console: Console, report: LoadReport) -> None:
 def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print what got better or worse, stage by stage, and what must be known before believing it."""
     console = wide(console)
-    told = [change for change in Change if comparison.count(change) or change in (Change.BETTER, Change.WORSE, Change.SAME)]
+    told = [
+        change for change in Change if comparison.count(change) or change in (Change.BETTER, Change.WORSE, Change.SAME)
+    ]
     counts = [Text(f"{comparison.count(change)} {change}", _CHANGES[change]) for change in told]
     runs = " against ".join(shown.plural(number, "run") for number in comparison.runs)
     console.print(Text(f"{runs}: ").append(Text(", ").join(counts)))
@@ -74,8 +91,16 @@ def _tables(report: LoadReport) -> Iterator[RenderableType]:
     if report.ledger:
         ledger = report.ledger
         gaps = [{"deliveryId": gap.delivery_id, "from": gap.from_seq, "to": gap.to_seq} for gap in ledger.gaps]
-        counts = {name: getattr(ledger, name) for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated")}
-        summary = LedgerSummary(**counts, dead_lettered=ledger.dead_lettered, failed=ledger.failed, lost_on_purpose=ledger.lost_on_purpose, gaps=gaps)
+        counts = {
+            name: getattr(ledger, name) for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated")
+        }
+        summary = LedgerSummary(
+            **counts,
+            dead_lettered=ledger.dead_lettered,
+            failed=ledger.failed,
+            lost_on_purpose=ledger.lost_on_purpose,
+            gaps=gaps,
+        )
         yield ledger_table(report.run.id, summary)
     for error in report.errors:
         yield Text(f"error: {error}", "red")
@@ -84,7 +109,13 @@ def _tables(report: LoadReport) -> Iterator[RenderableType]:
 def _checks(report: LoadReport) -> Table:
     table = _table("check", "stage", "", "limit", "found", words=3)
     for check in sorted(report.verdict.checks, key=lambda check: check.holds):
-        word = Text("no sample", "yellow") if check.stage in report.verdict.empty else Text("holds", "green") if check.holds else Text("fails", "bold red")
+        word = (
+            Text("no sample", "yellow")
+            if check.stage in report.verdict.empty
+            else Text("holds", "green")
+            if check.holds
+            else Text("fails", "bold red")
+        )
         figures = (shown.limit_text(check.threshold, check.limit), shown.figure_value(check.threshold, check.found))
         table.add_row(shown.figure_name(check.threshold), escape(check.stage or "whole run"), word, *figures)
     return table
@@ -94,16 +125,26 @@ def _stages(report: LoadReport) -> Table:
     table = _table("stage", "drivers", "planned", "produced", "produced/s")
     for stage in report.stages:
         name = escape(stage.name) + ("" if stage.judged else " [bright_black](not judged)[/]")
-        table.add_row(name, shown.count(stage.drivers), shown.count(stage.planned), shown.count(stage.produced), shown.rate(stage.produced_per_s))
+        table.add_row(
+            name,
+            shown.count(stage.drivers),
+            shown.count(stage.planned),
+            shown.count(stage.produced),
+            shown.rate(stage.produced_per_s),
+        )
     return table
 
 
 def _latencies(report: LoadReport) -> Table:
     table = _table("stage", "due to", "count", "p50", "p90", "p99", "p99.9", "max", words=2)
     for stage in report.stages:
-        for number, (segment, one) in enumerate((segment, stage.segments[segment]) for segment in WAY if segment in stage.segments):
+        for number, (segment, one) in enumerate(
+            (segment, stage.segments[segment]) for segment in WAY if segment in stage.segments
+        ):
             figures = (one.p50_ms, one.p90_ms, one.p99_ms, one.p999_ms, one.max_ms)
-            table.add_row("" if number else escape(stage.name), segment.value, shown.count(one.count), *map(shown.ms, figures))
+            table.add_row(
+                "" if number else escape(stage.name), segment.value, shown.count(one.count), *map(shown.ms, figures)
+            )
     return table
 
 
@@ -111,8 +152,18 @@ def _capacity(capacity: Capacity) -> Table:
     table = _table("drivers", "outcome", "bound", "offered/s", "end to end p99", "lateness p99", "CPU", words=3)
     table.title, table.title_justify = capacity_sentence(capacity), "left"
     for probe in capacity.probes:
-        figures = (shown.rate(probe.positions_per_s), shown.ms(probe.e2e_p99_ms), shown.ms(probe.lateness_p99_ms), shown.share(probe.cpu_share))
-        table.add_row(f"{probe.drivers:,}", Text(WORDS[probe.outcome], STYLES[probe.outcome]), probe.bound or shown.NOTHING, *figures)
+        figures = (
+            shown.rate(probe.positions_per_s),
+            shown.ms(probe.e2e_p99_ms),
+            shown.ms(probe.lateness_p99_ms),
+            shown.share(probe.cpu_share),
+        )
+        table.add_row(
+            f"{probe.drivers:,}",
+            Text(WORDS[probe.outcome], STYLES[probe.outcome]),
+            probe.bound or shown.NOTHING,
+            *figures,
+        )
     return table
 
 
@@ -142,5 +193,7 @@ def _number(value: float | None) -> str:
 def _table(*headings: str, words: int = 1) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if number < words else "right", header_style="bold", no_wrap=number >= words)
+        table.add_column(
+            heading, justify="left" if number < words else "right", header_style="bold", no_wrap=number >= words
+        )
     return table

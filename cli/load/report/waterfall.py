@@ -11,14 +11,32 @@ from engine.latency.meter import Segment
 WIDTH, ROW, TOP = 520.0, 24.0, 40.0
 LEFT, RIGHT = 76.0, 150.0
 
-COLOURS = {Segment.PRODUCED: 0, Segment.ACKED: 1, Segment.CONSUMED: 2, Segment.PUSHED: 3, Segment.STORED: 4, Segment.INDEXED: 5, Segment.VIEWED: 7}
-WAY = (Segment.PRODUCED, Segment.ACKED, Segment.CONSUMED, Segment.PUSHED, Segment.VIEWED, Segment.STORED, Segment.INDEXED)
+COLOURS = {
+    Segment.PRODUCED: 0,
+    Segment.ACKED: 1,
+    Segment.CONSUMED: 2,
+    Segment.PUSHED: 3,
+    Segment.STORED: 4,
+    Segment.INDEXED: 5,
+    Segment.VIEWED: 7,
+}
+WAY = (
+    Segment.PRODUCED,
+    Segment.ACKED,
+    Segment.CONSUMED,
+    Segment.PUSHED,
+    Segment.VIEWED,
+    Segment.STORED,
+    Segment.INDEXED,
+)
 """The segments in the order of the way: to the viewers first, then to the stores."""
 
 
 def greatest_ms(stages: tuple[Stage, ...]) -> float:
     """Return the right end of the axis on which all stages fit."""
-    return nice_top(max((latency.p99_ms or 0.0 for stage in stages for latency in stage.segments.values()), default=1.0) or 1.0)
+    return nice_top(
+        max((latency.p99_ms or 0.0 for stage in stages for latency in stage.segments.values()), default=1.0) or 1.0
+    )
 
 
 def waterfall(stage: Stage, number: int, top_ms: float) -> Markup:
@@ -31,12 +49,27 @@ def waterfall(stage: Stage, number: int, top_ms: float) -> Markup:
     """
     found = [segment for segment in WAY if segment in stage.segments]
     height = TOP + ROW * len(found) + 24
-    parts = [*_axis(top_ms, height - 20), el("text", "p50", x=WIDTH - 78, y=30, class_="end"), el("text", "p99", x=WIDTH, y=30, class_="end")]
+    parts = [
+        *_axis(top_ms, height - 20),
+        el("text", "p50", x=WIDTH - 78, y=30, class_="end"),
+        el("text", "p99", x=WIDTH, y=30, class_="end"),
+    ]
     for row, segment in enumerate(found):
         parts += _bar(segment, stage, TOP + ROW * row, top_ms)
-    told = ", ".join(f"{segment} {shown.ms(stage.segments[segment].p50_ms)} and {shown.ms(stage.segments[segment].p99_ms)}" for segment in found)
+    told = ", ".join(
+        f"{segment} {shown.ms(stage.segments[segment].p50_ms)} and {shown.ms(stage.segments[segment].p99_ms)}"
+        for segment in found
+    )
     title = el("text", stage.name, x=0, y=14, class_="title")
-    return svg(f"way{number}", f"Waterfall of {stage.name}", f"Time after due, p50 and p99: {told}.", WIDTH, height, title, *parts)
+    return svg(
+        f"way{number}",
+        f"Waterfall of {stage.name}",
+        f"Time after due, p50 and p99: {told}.",
+        WIDTH,
+        height,
+        title,
+        *parts,
+    )
 
 
 def _bar(segment: Segment, stage: Stage, top: float, top_ms: float) -> list[Markup]:

@@ -47,7 +47,9 @@ def series_rows(report: LoadReport) -> Iterator[Row]:
     yield ["at_s", "stage", "planned", "produced", "drivers", *figures]
     for second in report.series:
         found = [second.segments.get(segment) for segment in segments]
-        cells = [cell for one in found for cell in ((one.count, one.p50_ms, one.p99_ms, one.max_ms) if one else (None,) * 4)]
+        cells = [
+            cell for one in found for cell in ((one.count, one.p50_ms, one.p99_ms, one.max_ms) if one else (None,) * 4)
+        ]
         yield [second.at_s, second.stage, second.planned, second.produced, second.drivers, *cells]
 
 
@@ -56,7 +58,16 @@ def stage_rows(report: LoadReport) -> Iterator[Row]:
     figures = ["count", "mean_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms"]
     yield ["stage", "judged", "from_s", "to_s", "seconds", "planned", "produced", "drivers", "segment", *figures]
     for stage in report.stages:
-        head = [stage.name, str(stage.judged).lower(), stage.from_s, stage.to_s, stage.seconds, stage.planned, stage.produced, stage.drivers]
+        head = [
+            stage.name,
+            str(stage.judged).lower(),
+            stage.from_s,
+            stage.to_s,
+            stage.seconds,
+            stage.planned,
+            stage.produced,
+            stage.drivers,
+        ]
         for segment in [segment for segment in Segment if segment in stage.segments]:
             yield [*head, segment.value, *(getattr(stage.segments[segment], figure) for figure in figures)]
 

@@ -36,7 +36,12 @@ async def watch(options: Options, *, every_second: bool = False) -> Totals:
     address = live_address(options.url)
     bounds = bounds_of(options.bounds, options.url, settings.key)
     plans = options.crowd(bounds).of_process(options.index, options.processes)
-    crowd = Crowd(plans, Surroundings(address, settings.key, options.measure_every, options.run), options.storms, options.measured_from_s)
+    crowd = Crowd(
+        plans,
+        Surroundings(address, settings.key, options.measure_every, options.run),
+        options.storms,
+        options.measured_from_s,
+    )
     teller = Teller(kafka_of(settings, options.kafka), options.index) if options.kafka else None
     asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -48,7 +53,12 @@ async def watch(options: Options, *, every_second: bool = False) -> Totals:
         measured, whole = crowd.meter.take(), totals.whole
         run_id = options.run or crowd.around.shown_run
         if teller is not None and run_id is not None:
-            counts = {"viewers": whole.connected, "frames": whole.frames, "reconnects": whole.reconnects, "stalled": crowd.stalled}
+            counts = {
+                "viewers": whole.connected,
+                "frames": whole.frames,
+                "reconnects": whole.reconnects,
+                "stalled": crowd.stalled,
+            }
             teller.tell(run_id, measured, {name: float(count) for name, count in counts.items()})
         if every_second:
             say(totals)

@@ -1,7 +1,8 @@
 """One WebSocket of a simulated viewer, on the `websockets` package's own protocol without its tasks and queues.
 
-A thousand of the package's ready-made connections, each with tasks of its own, cost several times as much as this; what is read and written is the same.
-Not reading is done at the socket: the kernel's buffers fill, as with a real reader that stalls.
+A thousand of the package's ready-made connections, each with tasks of its own, cost several times as much as this; what
+is read and written is the same. Not reading is done at the socket: the kernel's buffers fill, as with a real reader
+that stalls.
 """
 
 from __future__ import annotations
@@ -76,7 +77,13 @@ def _wall_ms() -> float:
 class LiveConnection(asyncio.Protocol):
     """A client's side of ``/ws/live``."""
 
-    def __init__(self, address: WebSocketURI, listener: Listener, api_key: str | None = None, wall_ms: Callable[[], float] = _wall_ms) -> None:
+    def __init__(
+        self,
+        address: WebSocketURI,
+        listener: Listener,
+        api_key: str | None = None,
+        wall_ms: Callable[[], float] = _wall_ms,
+    ) -> None:
         self._websocket = ClientProtocol(address, max_size=None)
         self._listener: Listener = listener
         self._api_key, self._wall_ms = api_key, wall_ms
@@ -161,7 +168,11 @@ class LiveConnection(asyncio.Protocol):
         self._transport = None
         refusal = self._websocket.handshake_exc
         if refusal is not None:
-            self._reason = f"refused: {refusal.response.status_code}" if isinstance(refusal, InvalidStatus) else f"refused: {type(refusal).__name__}"
+            self._reason = (
+                f"refused: {refusal.response.status_code}"
+                if isinstance(refusal, InvalidStatus)
+                else f"refused: {type(refusal).__name__}"
+            )
         elif self._websocket.state is State.CONNECTING:
             self._reason = "lost in the handshake"
         else:

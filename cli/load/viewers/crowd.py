@@ -32,12 +32,16 @@ class Crowd:
     meter : the ages of positions at those who read whatever comes, to be taken by whoever tells of them.
     """
 
-    def __init__(self, plans: Sequence[ViewerPlan], around: Surroundings, storms: Sequence[Storm] = (), from_s: float = 0.0) -> None:
+    def __init__(
+        self, plans: Sequence[ViewerPlan], around: Surroundings, storms: Sequence[Storm] = (), from_s: float = 0.0
+    ) -> None:
         self.around, self.meter = around, Meter()
         self._storms, self._from_s = storms, from_s
         self._groups = {manner: Group() for manner in Manner}
         self._sightings = {manner: Sightings() for manner in Manner}
-        self._watchers = [Watcher(plan, around, self._groups[plan.manner], self._sightings[plan.manner]) for plan in plans]
+        self._watchers = [
+            Watcher(plan, around, self._groups[plan.manner], self._sightings[plan.manner]) for plan in plans
+        ]
         for watcher in self._watchers:
             self._groups[watcher.plan.manner].viewers += 1
         self._swept: list[StormTally] = []
@@ -51,7 +55,9 @@ class Crowd:
         """How many have stopped reading for a long time."""
         return sum(watcher.is_stalled for watcher in self._watchers)
 
-    async def run(self, duration_s: float | None, asked_to_end: asyncio.Event, account: Callable[[Totals], None] = lambda _: None) -> Totals:
+    async def run(
+        self, duration_s: float | None, asked_to_end: asyncio.Event, account: Callable[[Totals], None] = lambda _: None
+    ) -> Totals:
         """Let everybody watch for a while, and return what they have seen.
 
         Parameters
@@ -111,7 +117,10 @@ class Crowd:
             seen.due_ms, seen.seen_ms, seen.delays_ms = [], [], []
         passed_s = asyncio.get_running_loop().time() - self._began_s
         if self._base is None and passed_s >= self._from_s:
-            self._base, self._base_cpu_s = {manner: group.copy() for manner, group in self._groups.items()}, time.process_time()
+            self._base, self._base_cpu_s = (
+                {manner: group.copy() for manner, group in self._groups.items()},
+                time.process_time(),
+            )
             self._totals.lags.counts[:] = 0
             self._from_s = passed_s
         base = self._base or self._groups

@@ -35,10 +35,26 @@ def table_of(figures: dict[str, Any]) -> Table:
     """Return the figures of the whole time, a row for each manner."""
     storms = f"; {len(figures['storms'])} storm" if figures["storms"] else ""
     table = Table(title=f"Viewers, {figures['seconds']:.0f} s{storms}", title_justify="left")
-    for heading in ("manner", "viewers", "connected", "frames/s", "MB/s", "positions", *AGES, "frame delay p99", "reconnects", "errors"):
+    for heading in (
+        "manner",
+        "viewers",
+        "connected",
+        "frames/s",
+        "MB/s",
+        "positions",
+        *AGES,
+        "frame delay p99",
+        "reconnects",
+        "errors",
+    ):
         table.add_column(heading, justify="left" if heading == "manner" else "right")
     for manner, group in figures["groups"].items():
-        counts = (f"{group['viewers']:,}", f"{group['connected']:,}", f"{group['framesPerS']:,.0f}", f"{group['bytesPerS'] / 1e6:,.1f}")
+        counts = (
+            f"{group['viewers']:,}",
+            f"{group['connected']:,}",
+            f"{group['framesPerS']:,.0f}",
+            f"{group['bytesPerS'] / 1e6:,.1f}",
+        )
         ages = [_ms(group["ageMs"][name]) for name in AGES.values()]
         ends = (_ms(group["delayMs"]["p99"]), f"{group['reconnects']:,}", f"{sum(group['errors'].values()):,}")
         table.add_row(manner, *counts, f"{group['positions']:,}", *ages, *ends)
@@ -55,7 +71,9 @@ def notes_on(figures: dict[str, Any]) -> list[str]:
             if storm["back"]
             else "none saw a frame again"
         )
-        notes.append(f"storm after {storm['atS']:.1f} s: {storm['viewers']:,} viewers came back at once, {storm['back']:,} of them saw a frame again; {took}")
+        notes.append(
+            f"storm after {storm['atS']:.1f} s: {storm['viewers']:,} viewers came back at once, {storm['back']:,} of them saw a frame again; {took}"
+        )
     if figures["errors"]:
         notes.append("errors: " + ", ".join(f"{count:,} x {kind}" for kind, count in sorted(figures["errors"].items())))
     if figures["givenUp"]:

@@ -1,6 +1,7 @@
 """What a simulated viewer makes of a frame: its header, and of a sample of the frames which positions are new in it and when they were due.
 
-A viewer that is a load must cost less than one that draws: of every frame the header is read, and only of a sample the ids and ages, as arrays. Pure.
+A viewer that is a load must cost less than one that draws: of every frame the header is read, and only of a sample the
+ids and ages, as arrays. Pure.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def glance_at(frame: bytes | bytearray) -> Glance:
         raise FrameError(f"a frame has at least {HEADER_BYTES} bytes, found {len(frame)}")
     magic, version, kind, _, seq, sim_time_ms, _, n_cells, _ = _HEAD.unpack_from(frame)
     if (magic, version) != (MAGIC, VERSION) or kind not in (POSITIONS, DENSITY):
-        raise FrameError(f"expected magic {MAGIC}, version {VERSION} and type {POSITIONS} or {DENSITY}, found {magic}, {version} and {kind}")
+        raise FrameError(
+            f"expected magic {MAGIC}, version {VERSION} and type {POSITIONS} or {DENSITY}, found {magic}, {version} and {kind}"
+        )
     return Glance(seq, sim_time_ms, n_cells, kind == DENSITY)
 
 
@@ -59,8 +62,8 @@ class News:
     def due_ms(self, before: bytes | bytearray, frame: bytes | bytearray) -> NDArray[np.float64]:
         """Return when the positions were due, virtual epoch ms, that are newer in a frame than in another one of the same viewer.
 
-        Vehicles that are in one of the two only are left out: after a pan nobody knows how long they were there. So are ages beyond `MAX_AGE_MS`, which the
-        wire does not tell.
+        Vehicles that are in one of the two only are left out: after a pan nobody knows how long they were there. So are
+        ages beyond `MAX_AGE_MS`, which the wire does not tell.
 
         Raises
         ------

@@ -17,14 +17,29 @@ from engine.messages import RunMetrics, Topic, Worker
 FLUSH_S = 5.0
 
 
-def reports(run_id: str, worker: str, seq: int, told_ms: int, measured: Sequence[Measured], gauges: Mapping[str, float]) -> list[RunMetrics]:
+def reports(
+    run_id: str, worker: str, seq: int, told_ms: int, measured: Sequence[Measured], gauges: Mapping[str, float]
+) -> list[RunMetrics]:
     """Return the messages of one telling, numbered from `seq` on: one for each second of due times, and the gauges with the last of them."""
     mine = [one for one in measured if one.run_id == run_id]
-    told = [(one.due_s, {str(segment): histogram.encode() for segment, histogram in one.histograms.items()}) for one in mine]
+    told = [
+        (one.due_s, {str(segment): histogram.encode() for segment, histogram in one.histograms.items()}) for one in mine
+    ]
     messages = []
     for number, (due_s, histograms) in enumerate(told or [(None, None)]):
         is_last = number == max(len(told) - 1, 0)
-        messages.append(RunMetrics(run_id, worker, Worker.VIEWER, seq + number, told_ms, due_s, histograms, dict(gauges) if is_last else None))
+        messages.append(
+            RunMetrics(
+                run_id,
+                worker,
+                Worker.VIEWER,
+                seq + number,
+                told_ms,
+                due_s,
+                histograms,
+                dict(gauges) if is_last else None,
+            )
+        )
     return messages
 
 
@@ -32,7 +47,9 @@ class Teller:
     """A producer for the messages of one process."""
 
     def __init__(self, kafka: KafkaConnection, index: int) -> None:
-        self._producer = Producer(kafka.options() | {"linger.ms": 5, "acks": "all", "message.timeout.ms": 30_000, "log_level": 3})
+        self._producer = Producer(
+            kafka.options() | {"linger.ms": 5, "acks": "all", "message.timeout.ms": 30_000, "log_level": 3}
+        )
         self._worker = f"viewer-{index}:{uuid.uuid4().hex[:6]}"
         self._seq = 0
         self._process = psutil.Process(os.getpid())

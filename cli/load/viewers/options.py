@@ -35,7 +35,8 @@ class Options:
     duration : seconds; without end if 0.
     from_s : seconds at the beginning that are left out of the figures; until all have come, and `SETTLE_S`, if absent.
     sample : share of the frames that are looked into, more than 0 to 1; follows the number of viewers if absent.
-    storm_at : seconds after the beginning at which all viewers, or `storm_share` of them, lose their connections at once; none if absent.
+    storm_at : seconds after the beginning at which all viewers, or `storm_share` of them, lose their connections at
+        once; none if absent.
     index, processes : which of how many processes this is.
     kafka : brokers to which the measurements are told; nobody if absent.
     run : only this run is measured; the one that the map shows if absent.
@@ -61,7 +62,12 @@ class Options:
     run: str | None = None
 
     def __post_init__(self) -> None:
-        for name, low, high in (("processes", 1, 256), ("index", 0, self.processes - 1), ("duration", 0, 366 * 86_400), ("from_s", 0, 366 * 86_400)):
+        for name, low, high in (
+            ("processes", 1, 256),
+            ("index", 0, self.processes - 1),
+            ("duration", 0, 366 * 86_400),
+            ("from_s", 0, 366 * 86_400),
+        ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise InvalidInput(f"{name} must be from {low:,} to {high:,}, found {value!r}")
@@ -71,7 +77,9 @@ class Options:
     @property
     def measure_every(self) -> int:
         """Of so many frames of a viewer one is looked into."""
-        return max(1, round(1 / self.sample)) if self.sample is not None else max(1, -(-self.viewers // SAMPLED_VIEWERS))
+        return (
+            max(1, round(1 / self.sample)) if self.sample is not None else max(1, -(-self.viewers // SAMPLED_VIEWERS))
+        )
 
     @property
     def measured_from_s(self) -> float:
@@ -95,7 +103,9 @@ class Options:
         ------
         InvalidInput : a value is out of its bounds.
         """
-        return CrowdPlan(self.viewers, bounds, self.slow, self.stalled, self.reconnecting, self.pan_s, self.come_per_s, self.seed)
+        return CrowdPlan(
+            self.viewers, bounds, self.slow, self.stalled, self.reconnecting, self.pan_s, self.come_per_s, self.seed
+        )
 
     def to_arguments(self) -> list[str]:
         """Return the arguments by which ``python -m cli.load.viewers`` gets these options."""
@@ -105,7 +115,10 @@ class Options:
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> Self:
         """Return the options in some arguments; faults end the process, as argparse does."""
-        parser = argparse.ArgumentParser(prog="python -m cli.load.viewers", description="simulated map viewers; prints one JSON line of totals at the end")
+        parser = argparse.ArgumentParser(
+            prog="python -m cli.load.viewers",
+            description="simulated map viewers; prints one JSON line of totals at the end",
+        )
         for one in fields(cls):
             kind: Any = next(kind for kind in (float, int, str) if kind.__name__ in str(one.type))
             assert one.default is not MISSING
@@ -128,11 +141,18 @@ def bounds_of(text: str | None, url: str, api_key: str | None = None) -> Bounds:
         return Bounds.of_degrees(west, south, east, north)
     shown = without_identity(url)
     try:
-        answer = httpx.get(f"{checked_address(url)}/config.json", timeout=10.0, trust_env=False, headers={"X-API-Key": api_key} if api_key else {})
+        answer = httpx.get(
+            f"{checked_address(url)}/config.json",
+            timeout=10.0,
+            trust_env=False,
+            headers={"X-API-Key": api_key} if api_key else {},
+        )
         answer.raise_for_status()
         found = answer.json().get("bounds")
     except (httpx.HTTPError, ValueError) as error:
-        raise InvalidInput(f"{shown} does not tell where its map is ({without_identities(str(error))}): give --bounds west,south,east,north") from None
+        raise InvalidInput(
+            f"{shown} does not tell where its map is ({without_identities(str(error))}): give --bounds west,south,east,north"
+        ) from None
     if not found:
         raise InvalidInput(f"{shown} has no base map: give --bounds west,south,east,north")
     return Bounds.of_degrees(*found)

@@ -1,7 +1,8 @@
 """Which simulated viewer does what, and when: pure, and the same for the same seed however many processes share the viewers.
 
-A fast viewer reads whatever comes. A slow one rests after every frame, so that its acknowledgements come late. A stalled one stops reading for a long time,
-now and then. A reconnecting one leaves and comes back. All of them pan. Times are seconds since the crowd began.
+A fast viewer reads whatever comes. A slow one rests after every frame, so that its acknowledgements come late. A
+stalled one stops reading for a long time, now and then. A reconnecting one leaves and comes back. All of them pan.
+Times are seconds since the crowd began.
 """
 
 from __future__ import annotations
@@ -101,7 +102,10 @@ class ViewerPlan:
 
     def _looks(self) -> Iterator[Step]:
         chance = self._chance("look")
-        x, y = int(chance.integers(self.bounds.x0, self.bounds.x1 + 1)), int(chance.integers(self.bounds.y0, self.bounds.y1 + 1))
+        x, y = (
+            int(chance.integers(self.bounds.x0, self.bounds.x1 + 1)),
+            int(chance.integers(self.bounds.y0, self.bounds.y1 + 1)),
+        )
         view, at_s = Viewport(x, y, float(chance.uniform(LEAST_ZOOM, MOST_ZOOM))), self.comes_s
         yield Step(at_s, Act.LOOK, view)
         while self.pan_s:

@@ -28,10 +28,20 @@ class _Part:
     """One process, and what it told last."""
 
     def __init__(self, options: Options) -> None:
-        command = [sys.executable, "-m", "cli.local.parent_death", str(os.getpid()), "cli.load.viewers", "--every-second", *options.to_arguments()]
+        command = [
+            sys.executable,
+            "-m",
+            "cli.local.parent_death",
+            str(os.getpid()),
+            "cli.load.viewers",
+            "--every-second",
+            *options.to_arguments(),
+        ]
         self.newest: Totals | None = None
         self.complaint = b""
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
         self._readers = [threading.Thread(target=reader, daemon=True) for reader in (self._read, self._read_complaint)]
         for reader in self._readers:
             reader.start()
@@ -81,7 +91,11 @@ class Processes:
             if part.process.poll() not in (None, 0):
                 part.finish()
                 words = part.complaint.decode(errors="replace").strip().splitlines()
-                raise ViewersFailed(words[-1].removeprefix("error: ") if words else f"a process of viewers ended with exit code {part.process.returncode}")
+                raise ViewersFailed(
+                    words[-1].removeprefix("error: ")
+                    if words
+                    else f"a process of viewers ended with exit code {part.process.returncode}"
+                )
 
     def end(self) -> None:
         """Ask all to end, and wait for it."""

@@ -1,7 +1,8 @@
 """What the viewers of a load have seen, by manner: counts, and how old positions and frames were when they were seen.
 
-Ages count from the instant at which a position was due. Of viewers that do not read all the time the age tells of themselves, so they have groups of their
-own. The totals of several processes merge exactly, and go between them as JSON.
+Ages count from the instant at which a position was due. Of viewers that do not read all the time the age tells of
+themselves, so they have groups of their own. The totals of several processes merge exactly, and go between them as
+JSON.
 """
 
 from __future__ import annotations
@@ -63,7 +64,11 @@ class Group:
 
     def since(self, earlier: Group) -> Group:
         """Return what was seen after an earlier state; how many there are stays."""
-        later = Group(errors=self.errors - earlier.errors, ages=self.ages.since(earlier.ages), delays=self.delays.since(earlier.delays))
+        later = Group(
+            errors=self.errors - earlier.errors,
+            ages=self.ages.since(earlier.ages),
+            delays=self.delays.since(earlier.delays),
+        )
         for name in _COUNTS:
             setattr(later, name, getattr(self, name) - (0 if name in _STANDING else getattr(earlier, name)))
         return later
@@ -74,19 +79,35 @@ class Group:
 
     def to_json(self) -> dict[str, Any]:
         """Return the group with its histograms encoded."""
-        return {name: getattr(self, name) for name in _COUNTS} | {"errors": dict(self.errors), "ages": self.ages.encode(), "delays": self.delays.encode()}
+        return {name: getattr(self, name) for name in _COUNTS} | {
+            "errors": dict(self.errors),
+            "ages": self.ages.encode(),
+            "delays": self.delays.encode(),
+        }
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Self:
         """Return the group that `to_json` wrote."""
         counts = {name: record[name] for name in _COUNTS}
-        return cls(**counts, errors=Counter(record["errors"]), ages=Histogram.decode(record["ages"]), delays=Histogram.decode(record["delays"]))
+        return cls(
+            **counts,
+            errors=Counter(record["errors"]),
+            ages=Histogram.decode(record["ages"]),
+            delays=Histogram.decode(record["delays"]),
+        )
 
     def figures(self, seconds: float) -> dict[str, Any]:
         """Return what a person or a script wants to know: counts, rates, percentiles in ms."""
-        rates = {"framesPerS": self.frames / seconds if seconds else 0.0, "bytesPerS": self.bytes / seconds if seconds else 0.0}
+        rates = {
+            "framesPerS": self.frames / seconds if seconds else 0.0,
+            "bytesPerS": self.bytes / seconds if seconds else 0.0,
+        }
         counts = {_camel(name): getattr(self, name) for name in _COUNTS}
-        ages = {"positions": self.ages.total, "ageMs": percentiles_ms(self.ages), "delayMs": percentiles_ms(self.delays)}
+        ages = {
+            "positions": self.ages.total,
+            "ageMs": percentiles_ms(self.ages),
+            "delayMs": percentiles_ms(self.delays),
+        }
         return counts | rates | {"errors": dict(self.errors)} | ages
 
 
@@ -105,7 +126,12 @@ class StormTally:
     def figures(self) -> dict[str, Any]:
         """Return the counts, and percentiles in ms of the time until a first frame."""
         found = np.percentile(self.back_ms, (50, 99, 100)).tolist() if self.back_ms else [None] * 3
-        return {"atS": self.at_s, "viewers": self.viewers, "back": len(self.back_ms), "backMs": dict(zip(("p50", "p99", "max"), found, strict=True))}
+        return {
+            "atS": self.at_s,
+            "viewers": self.viewers,
+            "back": len(self.back_ms),
+            "backMs": dict(zip(("p50", "p99", "max"), found, strict=True)),
+        }
 
 
 @dataclass
@@ -116,7 +142,8 @@ class Totals:
     ----------
     seconds : the time that was measured.
     cpu_s : processor time of the processes in it.
-    lags : how late the loops of the viewers themselves were, looked at 20 times a second; when they were late, so seem the frames.
+    lags : how late the loops of the viewers themselves were, looked at 20 times a second; when they were late, so seem
+        the frames.
     """
 
     seconds: float = 0.0
@@ -146,7 +173,9 @@ class Totals:
         for number in range(max((len(part.storms) for part in parts), default=0)):
             same = [part.storms[number] for part in parts if number < len(part.storms)]
             back_ms = [ms for storm in same for ms in storm.back_ms]
-            whole.storms.append(StormTally(min(storm.at_s for storm in same), sum(storm.viewers for storm in same), back_ms))
+            whole.storms.append(
+                StormTally(min(storm.at_s for storm in same), sum(storm.viewers for storm in same), back_ms)
+            )
         return whole
 
     def to_json(self) -> dict[str, Any]:
@@ -165,14 +194,30 @@ class Totals:
         """Return the totals that `to_json` wrote."""
         groups = {Manner(name): Group.from_json(group) for name, group in record["groups"].items()}
         storms = [StormTally(**storm) for storm in record["storms"]]
-        return cls(record["seconds"], groups, storms, record["processes"], record["cpu_s"], Histogram.decode(record["lags"]))
+        return cls(
+            record["seconds"], groups, storms, record["processes"], record["cpu_s"], Histogram.decode(record["lags"])
+        )
 
     def figures(self) -> dict[str, Any]:
         """Return what a person or a script wants to know."""
         groups = {manner: group.figures(self.seconds) for manner, group in self.groups.items() if group.viewers}
-        generator = {"processes": self.processes, "cores": self.cpu_s / self.seconds if self.seconds else 0.0, "lagMs": percentiles_ms(self.lags)}
-        whole = {**self.whole.figures(self.seconds), "ageMs": percentiles_ms(self.readers.ages), "delayMs": percentiles_ms(self.readers.delays)}
-        return {"seconds": self.seconds, **whole, "groups": groups, "storms": [storm.figures() for storm in self.storms], "generator": generator}
+        generator = {
+            "processes": self.processes,
+            "cores": self.cpu_s / self.seconds if self.seconds else 0.0,
+            "lagMs": percentiles_ms(self.lags),
+        }
+        whole = {
+            **self.whole.figures(self.seconds),
+            "ageMs": percentiles_ms(self.readers.ages),
+            "delayMs": percentiles_ms(self.readers.delays),
+        }
+        return {
+            "seconds": self.seconds,
+            **whole,
+            "groups": groups,
+            "storms": [storm.figures() for storm in self.storms],
+            "generator": generator,
+        }
 
 
 def percentiles_ms(histogram: Histogram) -> dict[str, float | None]:

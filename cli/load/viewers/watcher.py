@@ -1,6 +1,7 @@
 """One simulated viewer: does what its plan says on one connection after the other, and keeps account of what it sees.
 
-It subscribes, acknowledges and comes back as the page does. It knows no clock but the event loop's and the wall clock it is given.
+It subscribes, acknowledges and comes back as the page does. It knows no clock but the event loop's and the wall clock
+it is given.
 """
 
 from __future__ import annotations
@@ -216,7 +217,13 @@ class Watcher:
         if self._connection is None or self._view is None:
             return
         rect = self._view.cells
-        asked = {"t": "sub", "z": CELL_ZOOM, "cells": [rect.x0, rect.y0, rect.x1, rect.y1], "max": MOST_VEHICLES, "hz": FRAMES_HZ}
+        asked = {
+            "t": "sub",
+            "z": CELL_ZOOM,
+            "cells": [rect.x0, rect.y0, rect.x1, rect.y1],
+            "max": MOST_VEHICLES,
+            "hz": FRAMES_HZ,
+        }
         self._connection.send(json.dumps(asked).encode())
 
     def _acknowledge(self, seq: int) -> None:

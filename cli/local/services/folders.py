@@ -1,6 +1,7 @@
 """Folders of the services: where packages are kept, and what a user without rights can reach.
 
-Elasticsearch refuses to run as root. Where everything else does, it runs as `nobody`, who must be able to walk to its program and own its data.
+Elasticsearch refuses to run as root. Where everything else does, it runs as `nobody`, who must be able to walk to its
+program and own its data.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ def is_reachable(path: Path) -> bool:
 def unprivileged_home(folder: Path) -> Path:
     """Return where the data of a process of `nobody`, who is to own them, can lie: the folder itself, or one below /var/lib named after it.
 
-    The second if a folder above it lets only its owner pass. What the folder itself lets others do does not count: it is closed to them once it is in use.
+    The second if a folder above it lets only its owner pass. What the folder itself lets others do does not count: it
+    is closed to them once it is in use.
     """
     if not runs_as_root() or is_reachable(folder.parent):
         return folder
-    return Path("/var/lib/code-delivery") / f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
+    return (
+        Path("/var/lib/code-delivery")
+        / f"{folder.name}-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]}"
+    )
 
 
 def give_to_unprivileged(folder: Path) -> None:

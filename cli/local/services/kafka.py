@@ -36,8 +36,9 @@ class Kafka(Service):
 
     Parameters
     ----------
-    users : passwords by user name. If there are any, there is a second listener at `secure_address`, SASL_SSL with PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512,
-        whose certificate is in `ca_file`. The users are known to a new data folder only.
+    users : passwords by user name. If there are any, there is a second listener at `secure_address`, SASL_SSL with
+        PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512, whose certificate is in `ca_file`. The users are known to a new data
+        folder only.
     """
 
     name, title, well_known_port = "kafka", f"Apache Kafka {KAFKA.name.partition('-')[2]}", 9092
@@ -73,7 +74,13 @@ class Kafka(Service):
             self._make_certificate(config)
         properties.write_text("".join(f"{name}={value}\n" for name, value in self.properties().items()))
         class_path = f"{jars(KAFKA, self.place.cache, silent)}/*"
-        java = [tools.java().java, *self._java_options(HEAP), f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}", "-cp", class_path]
+        java = [
+            tools.java().java,
+            *self._java_options(HEAP),
+            f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}",
+            "-cp",
+            class_path,
+        ]
         serve = shlex.join([*java, "-Xms256m", "kafka.Kafka", str(properties)])
         if (self.folder / "data" / "meta.properties").exists():
             return Launch(["sh", "-c", f"exec {serve}"])
@@ -84,18 +91,36 @@ class Kafka(Service):
             for argument in ("--add-scram", f"{mechanism}=[name={user},password={password}]")
         ]
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        formatted = shlex.join([*java, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(properties), *scram])
+        formatted = shlex.join(
+            [
+                *java,
+                "kafka.tools.StorageTool",
+                "format",
+                "--ignore-formatted",
+                "-t",
+                cluster,
+                "-c",
+                str(properties),
+                *scram,
+            ]
+        )
         return Launch(["sh", "-c", f"{formatted} && exec {serve}"])
 
     def properties(self) -> dict[str, str | int]:
         """Return the broker's settings: one node keeps one copy of everything, and groups notice quickly who has gone."""
-        listeners = {"PLAINTEXT": self.port, "CONTROLLER": self.ports["controller"], **({"SECURE": self.ports["secure"]} if self.users else {})}
+        listeners = {
+            "PLAINTEXT": self.port,
+            "CONTROLLER": self.ports["controller"],
+            **({"SECURE": self.ports["secure"]} if self.users else {}),
+        }
         return {
             "process.roles": "broker,controller",
             "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{self.ports['controller']}",
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
-            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items() if name != "CONTROLLER"),
+            "advertised.listeners": ",".join(
+                f"{name}://127.0.0.1:{port}" for name, port in listeners.items() if name != "CONTROLLER"
+            ),
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL",
             "inter.broker.listener.name": "PLAINTEXT",
@@ -157,5 +182,8 @@ class Kafka(Service):
         key = ["-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048", "-validity", "3650"]
         names = ["-dname", "CN=localhost", "-ext", "SAN=IP:127.0.0.1,DNS:localhost", "-ext", "BC=ca:true"]
         (config / "key.p12").unlink(missing_ok=True)
-        for command in (["-genkeypair", *store, *key, *names], ["-exportcert", *store, "-rfc", "-file", str(self.ca_file)]):
+        for command in (
+            ["-genkeypair", *store, *key, *names],
+            ["-exportcert", *store, "-rfc", "-file", str(self.ca_file)],
+        ):
             subprocess.run([tools.java().home / "bin" / "keytool", *command], check=True, capture_output=True)

@@ -35,7 +35,8 @@ class Services:
     folder : of their data, logs and records.
     ports : of their clients, by service.
     free_ports : whether those that `ports` does not name get free ports, or the well-known ones.
-    tied : whether their processes end with this one, however it ends. Otherwise they go on, and another object with the same folder finds them.
+    tied : whether their processes end with this one, however it ends. Otherwise they go on, and another object with the
+        same folder finds them.
     quick : whether they should be up soon rather than fast later, for tests.
     cache : folder of fetched packages; default: see `default_cache`.
     users : passwords by user name for Kafka's second listener, see `Kafka`.
@@ -65,7 +66,12 @@ class Services:
 
     def __getitem__(self, name: str) -> Service:
         """Return a service by its name."""
-        found: Service = {"kafka": self.kafka, "elasticsearch": self.elasticsearch, "mongodb": self.mongodb, "connect": self.connect}[name]
+        found: Service = {
+            "kafka": self.kafka,
+            "elasticsearch": self.elasticsearch,
+            "mongodb": self.mongodb,
+            "connect": self.connect,
+        }[name]
         return found
 
     def start(self, names: Iterable[str] = DEFAULT, tell: Tell = silent, timeout_s: float = READY_S) -> list[str]:
@@ -76,7 +82,8 @@ class Services:
         Raises
         ------
         InvalidInput : the folder cannot be made, or takes no file.
-        ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s` seconds; see `cli.local.services.errors`.
+        ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s`
+            seconds; see `cli.local.services.errors`.
         """
         wanted = ordered(names)
         writable_folder(self.folder, "SERVICES_DIR", is_private=True)
@@ -112,7 +119,12 @@ class Services:
 
     def environment(self) -> dict[str, str]:
         """Return the settings by which the API and the actors find the services that run."""
-        variables = {"kafka": "KAFKA_BOOTSTRAP", "elasticsearch": "ELASTICSEARCH_URL", "mongodb": "MONGODB_URL", "connect": "CONNECT_URL"}
+        variables = {
+            "kafka": "KAFKA_BOOTSTRAP",
+            "elasticsearch": "ELASTICSEARCH_URL",
+            "mongodb": "MONGODB_URL",
+            "connect": "CONNECT_URL",
+        }
         return {variable: self[name].address for name, variable in variables.items() if self[name].pid is not None}
 
     def __enter__(self) -> Self:
@@ -120,12 +132,16 @@ class Services:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End what was started."""
         self.stop()
 
     def _stop(self, names: Iterable[str], tell: Tell) -> list[str]:
-        running = [name for name in reversed(list(names)) if (record := self[name].record) is not None and record.members()]
+        running = [
+            name for name in reversed(list(names)) if (record := self[name].record) is not None and record.members()
+        ]
         for name in running:
             tell(f"stopping {self[name].title}")
             self[name].stop()
@@ -134,7 +150,9 @@ class Services:
     def _check_asked(self, name: str) -> None:
         asked, found = self._asked.get(name), self[name].port
         if asked and asked != found:
-            raise ServicesError(f"{name} runs already, on port {found} and not on {asked}: code-delivery services down ends it")
+            raise ServicesError(
+                f"{name} runs already, on port {found} and not on {asked}: code-delivery services down ends it"
+            )
 
 
 def ordered(names: Iterable[str], *, with_needed: bool = True) -> list[str]:

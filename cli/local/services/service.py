@@ -65,7 +65,8 @@ class Place:
     folder : of all services; each has its own below.
     cache : folder of fetched packages.
     tied : whether its process ends with this one.
-    quick : whether it should be up soon rather than fast later: for tests. On a busy machine Elasticsearch starts with half the processor time.
+    quick : whether it should be up soon rather than fast later: for tests. On a busy machine Elasticsearch starts with
+        half the processor time.
     """
 
     folder: Path
@@ -173,7 +174,9 @@ class Service(ABC):
             if self.pid is None:
                 raise ServiceDied(f"{self.title} ended; the end of {self.log}:\n{self.last_words()}")
             if time.monotonic() > deadline:
-                raise ServiceDied(f"{self.title} was not ready within {timeout_s:g} s; the end of {self.log}:\n{self.last_words()}")
+                raise ServiceDied(
+                    f"{self.title} was not ready within {timeout_s:g} s; the end of {self.log}:\n{self.last_words()}"
+                )
             time.sleep(POLL_S)
 
     def last_words(self, lines: int = _LAST_LINES) -> str:
@@ -228,7 +231,13 @@ class Service(ABC):
         """Return what every Java of ours is given: its heap, a folder for its native libraries, and nothing left behind elsewhere."""
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
-        return [f"-Xmx{heap}", f"-Djava.io.tmpdir={scratch}", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", *(QUICK if self.place.quick else ())]
+        return [
+            f"-Xmx{heap}",
+            f"-Djava.io.tmpdir={scratch}",
+            "-XX:-UsePerfData",
+            "-XX:+ExitOnOutOfMemoryError",
+            *(QUICK if self.place.quick else ()),
+        ]
 
     def _choose_ports(self, last: Record | None) -> dict[str, int]:
         """Return the ports of this object's last start, or else of the folder's, or else new ones; the client's must be free."""
@@ -247,14 +256,29 @@ class Service(ABC):
         parent = os.getpid() if self.place.tied else 0
         record = self.folder / "record.json"
         yielding = ["nice", "-n", str(self.nice)] if self.nice and not self.place.quick else []
-        command = [sys.executable, "-P", str(Path(tether.__file__)), str(parent), str(record), json.dumps(self._ports), *yielding, *launch.command]
+        command = [
+            sys.executable,
+            "-P",
+            str(Path(tether.__file__)),
+            str(parent),
+            str(record),
+            json.dumps(self._ports),
+            *yielding,
+            *launch.command,
+        ]
         with self.log.open("ab") as output:
             self._log_start = output.tell()
 
             def spawn() -> subprocess.Popen[bytes]:
                 environment = {**os.environ, **launch.environment}
                 return subprocess.Popen(
-                    command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                    command,
+                    cwd=self.folder,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
                 )
 
             process = _SPAWNER.submit(spawn).result() if self.place.tied else spawn()

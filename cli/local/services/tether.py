@@ -2,9 +2,10 @@
 
     python tether.py PARENT_PID RECORD_FILE PORTS_AS_JSON PROGRAM [ARGUMENT ...]
 
-The record is on disk before the program begins, so that whoever starts services finds them again, even if it was killed at the very moment it started them.
-With a PARENT_PID other than 0, on Linux, the kernel sends SIGTERM when that parent dies. That survives becoming another program, but not becoming
-another user: what does that must ask the kernel anew. This file is run by its path: it imports nothing of ours.
+The record is on disk before the program begins, so that whoever starts services finds them again, even if it was killed
+at the very moment it started them. With a PARENT_PID other than 0, on Linux, the kernel sends SIGTERM when that parent
+dies. That survives becoming another program, but not becoming another user: what does that must ask the kernel anew.
+This file is run by its path: it imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def main() -> None:
             raise SystemExit(1)
     path = Path(record)
     aside = path.with_name(f"{path.name}.new")  # a reader must never see half a record
-    aside.write_text(json.dumps({"pid": os.getpid(), "created_s": psutil.Process().create_time(), "ports": json.loads(ports)}) + "\n")
+    aside.write_text(
+        json.dumps({"pid": os.getpid(), "created_s": psutil.Process().create_time(), "ports": json.loads(ports)}) + "\n"
+    )
     aside.replace(path)
     os.execvp(command[0], command)
 

@@ -37,7 +37,9 @@ def test_the_cpus_of_an_actor_can_be_set() -> None:
 
 
 @given(st.integers(0, 200_000), st.integers(1, 256), st.one_of(st.none(), st.integers(1, 10_000)))
-def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(drivers: int, cpus: int, per_actor: int | None) -> None:
+def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(
+    drivers: int, cpus: int, per_actor: int | None
+) -> None:
     placement = place(drivers, cpus, float(drivers), drivers_per_actor=per_actor)
     assert placement.actor_cpus > 0
     assert placement.actors == 1 or placement.actors * placement.actor_cpus <= cpus or placement.actor_cpus <= 0.0001
@@ -48,7 +50,9 @@ def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(drivers: int,
 
 
 @given(st.integers(1, 5_000), st.integers(1, 64), st.integers(0, 5_000))
-def test_drivers_that_are_dealt_load_all_actors_alike_however_many_are_on_the_road(drivers: int, cpus: int, on_the_road: int) -> None:
+def test_drivers_that_are_dealt_load_all_actors_alike_however_many_are_on_the_road(
+    drivers: int, cpus: int, on_the_road: int
+) -> None:
     placement = place(drivers, cpus, float(drivers), is_dealt=True)
     loads = Counter(placement.actor_of(driver) for driver in range(min(on_the_road, drivers)))
     counts = [loads[actor] for actor in range(placement.actors)]

@@ -9,9 +9,19 @@ from engine.delivery.spec import DeliverySpec
 from engine.messages import DeliveryEvent, EventKind
 
 
-def status(incarnation: str, produced: int, acked: int, *, failed: int = 0, resumed: int = 0, checkpoint: Checkpoint | None = None) -> DriverStatus:
+def status(
+    incarnation: str,
+    produced: int,
+    acked: int,
+    *,
+    failed: int = 0,
+    resumed: int = 0,
+    checkpoint: Checkpoint | None = None,
+) -> DriverStatus:
     finished: tuple[Finished, ...] = ()
-    return DriverStatus("a", incarnation, 1, 5, checkpoint, 1, resumed, Counts(produced, acked, failed), Lateness(), 0, finished)
+    return DriverStatus(
+        "a", incarnation, 1, 5, checkpoint, 1, resumed, Counts(produced, acked, failed), Lateness(), 0, finished
+    )
 
 
 def take(hosts: Hosts, told: DriverStatus) -> None:
@@ -76,5 +86,7 @@ def test_a_delivery_that_had_ended_before_it_was_taken_over_counts_what_it_has()
     charges.take_over(specs, {"short": 50, "long": 7})
     assert charges.resumed == 57
     for name, positions in (("short", 41), ("long", 20)):
-        charges.end(DeliveryEvent(name, "run", "road", "c", "driver", "car", EventKind.DELIVERED, 1, 5, positions=positions))
+        charges.end(
+            DeliveryEvent(name, "run", "road", "c", "driver", "car", EventKind.DELIVERED, 1, 5, positions=positions)
+        )
     assert charges.resumed == 48

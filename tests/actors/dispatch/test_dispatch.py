@@ -55,7 +55,9 @@ def test_the_bytes_are_the_same_for_any_number_of_actors(make_world, actors: int
     alone.run(100)
     many.run(100)
     assert many.records() == alone.records()
-    assert sorted(event.to_json() for event in many.crew.events) == sorted(event.to_json() for event in alone.crew.events)
+    assert sorted(event.to_json() for event in many.crew.events) == sorted(
+        event.to_json() for event in alone.crew.events
+    )
 
 
 def test_the_bytes_are_the_same_at_any_pace(make_world) -> None:
@@ -136,7 +138,12 @@ def test_a_requested_delivery_moves_within_a_period(make_world) -> None:
     (key, value), *_ = world.crew.positions
     assert key == b"run-r0-0"  # run, partition, offset
     record = json.loads(value)
-    assert (record["routeId"], record["clientId"], record["driverId"], record["seq"]) == ("road-0", "somebody", "run-r0-0", 0)
+    assert (record["routeId"], record["clientId"], record["driverId"], record["seq"]) == (
+        "road-0",
+        "somebody",
+        "run-r0-0",
+        0,
+    )
     assert kinds(world, "run-r0-0") == [EventKind.STARTED]
 
 
@@ -194,10 +201,16 @@ def test_a_route_may_come_after_the_request_for_it(make_world) -> None:
 def test_a_request_for_an_unknown_route_is_rejected_with_the_reason(make_world) -> None:
     world = make_world(drivers=0)
     world.run(1)
-    world.requests.put(StartDelivery("nowhere", "c", "d"), StartDelivery("road-0", "c", "far", depart_at=int(world.now) + 8 * 86_400_000))
+    world.requests.put(
+        StartDelivery("nowhere", "c", "d"),
+        StartDelivery("road-0", "c", "far", depart_at=int(world.now) + 8 * 86_400_000),
+    )
     world.run(3)
     rejected = {fact.delivery_id: fact for fact in world.facts.told if isinstance(fact, DeliveryEvent)}
-    assert {name: (fact.kind, fact.positions) for name, fact in rejected.items()} == {"d": (EventKind.REJECTED, 0), "far": (EventKind.REJECTED, 0)}
+    assert {name: (fact.kind, fact.positions) for name, fact in rejected.items()} == {
+        "d": (EventKind.REJECTED, 0),
+        "far": (EventKind.REJECTED, 0),
+    }
     assert rejected["d"].reason == 'route "nowhere" is unknown'
     assert "more than 7 days" in (rejected["far"].reason or "")
 
@@ -217,17 +230,25 @@ def test_a_departure_may_be_asked_for(make_world) -> None:
     world = make_world(drivers=0)
     world.run(1)
     depart_ms = int(world.now) + 10_000
-    world.requests.put(StartDelivery("road-0", "c", "later", depart_at=depart_ms), StartDelivery("road-0", "c", "past", depart_at=5))
+    world.requests.put(
+        StartDelivery("road-0", "c", "later", depart_at=depart_ms), StartDelivery("road-0", "c", "past", depart_at=5)
+    )
     world.run(2)
     assert set(world.records()) == {b"past"}
     world.run(15)
-    assert min(json.loads(value)["eventTime"] for value in world.records()[b"later"]) in range(depart_ms, depart_ms + 1000)
+    assert min(json.loads(value)["eventTime"] for value in world.records()[b"later"]) in range(
+        depart_ms, depart_ms + 1000
+    )
 
 
 def test_a_delivery_is_paused_resumed_and_cancelled(make_world) -> None:
     world = make_world(drivers=4)
     world.run(10)
-    world.requests.put(ControlRun("run", "pause", "run-0-0"), ControlRun("run", "cancel", "run-1-0"), ControlRun("another-run", "cancel", "run-2-0"))
+    world.requests.put(
+        ControlRun("run", "pause", "run-0-0"),
+        ControlRun("run", "cancel", "run-1-0"),
+        ControlRun("another-run", "cancel", "run-2-0"),
+    )
     world.run(10)
     world.requests.put(ControlRun("run", "resume", "run-0-0"), ControlRun("run", "cancel", "nobody"))
     world.run(250)

@@ -18,7 +18,12 @@ def last_run_event(world: object) -> RunEvent:
 
 def test_patience_begins_anew_with_each_progress() -> None:
     patience = Patience(30, 100)
-    answers = [patience.is_over((2, 91), 120), patience.is_over((2, 91), 149), patience.is_over((2, 90), 149), patience.is_over((2, 90), 178)]
+    answers = [
+        patience.is_over((2, 91), 120),
+        patience.is_over((2, 91), 149),
+        patience.is_over((2, 90), 149),
+        patience.is_over((2, 90), 178),
+    ]
     assert answers == [False, False, False, False]
     assert patience.is_over((2, 90), 179)
 
@@ -104,7 +109,9 @@ def test_an_actor_that_does_not_answer_for_long_is_waited_for(make_world: World)
     assert world.ledger().missing() == []
 
 
-def test_what_is_given_up_is_named_and_the_run_can_be_ended_later(make_world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_given_up_is_named_and_the_run_can_be_ended_later(
+    make_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world = make_world(drivers=4, actors=2)
     world.run(20)
     world.crew.hold("driver-0")
@@ -113,7 +120,10 @@ def test_what_is_given_up_is_named_and_the_run_can_be_ended_later(make_world: Wo
     left = world.dispatcher.left.unacknowledged
     world.loop.stop()
     world.loop.abandon()
-    assert f"driver-0 did not end; {left} records are not acknowledged and may be lost, and final events" in caplog.messages
+    assert (
+        f"driver-0 did not end; {left} records are not acknowledged and may be lost, and final events"
+        in caplog.messages
+    )
     summary = Summary.of(world.dispatcher)
     assert (summary.unended, summary.unacknowledged) == (1, left)
     assert "run run stops before all of its actors have ended; start it again to end it" in caplog.messages

@@ -26,7 +26,9 @@ World = type  # the class that the fixture `make_world` gives; see conftest.py
 
 START_MS = 1_700_000_000_000
 PLAIN = Scenario("plain", routes=RouteFiles(ancestor=True), fleet=FleetMix(20))
-STAGED = Scenario("staged", routes=RouteFiles(ancestor=True), stages=(Stage(Shape.RAMP, 10.0, drivers=20), Stage(Shape.HOLD, 80.0)))
+STAGED = Scenario(
+    "staged", routes=RouteFiles(ancestor=True), stages=(Stage(Shape.RAMP, 10.0, drivers=20), Stage(Shape.HOLD, 80.0))
+)
 
 
 def world_of(make_world, scenario: Scenario, actors: int = 2, run_id: str = "run"):  # type: ignore[no-untyped-def]

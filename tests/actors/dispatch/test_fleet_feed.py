@@ -15,7 +15,10 @@ PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, Placement(3, 1, 0.1))
 
 
 def made(start_ms: int) -> list[DeliverySpec]:
-    return [DeliverySpec(f"run-{n}", f"courier-{n % 3}", "c", "run", "road", "car", start_ms + 1000 * n, 1000) for n in range(12)]
+    return [
+        DeliverySpec(f"run-{n}", f"courier-{n % 3}", "c", "run", "road", "car", start_ms + 1000 * n, 1000)
+        for n in range(12)
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +35,11 @@ def test_deliveries_are_taken_as_they_depart_each_on_its_drivers_actor() -> None
     fleet = feed()
     fleet.begin(0)
     assert [placed.spec.delivery_id for placed in fleet.take(3_500, 100)] == ["run-0", "run-1", "run-2", "run-3"]
-    assert [(placed.number, placed.actor) for placed in fleet.take(1e9, 3)] == [(4, "driver-1"), (5, "driver-2"), (6, "driver-0")]
+    assert [(placed.number, placed.actor) for placed in fleet.take(1e9, 3)] == [
+        (4, "driver-1"),
+        (5, "driver-2"),
+        (6, "driver-0"),
+    ]
     fleet.stop()
     assert fleet.is_exhausted
     assert fleet.take(1e9, 100) == []
@@ -78,9 +85,22 @@ def test_a_drivers_last_delivery_stands_for_those_before_it_and_takes_no_more_ro
     handed_out = HandedOut("run")
     for delivery_id in ("run-7-0", "run-7-1", "run-a3", "other-7-2"):
         handed_out.add(delivery_id)
-    for delivery_id, is_known in {"run-7-0": True, "run-7-1": True, "run-7-2": False, "run-8-0": False, "run-07-0": False, "run-7": False}.items():
+    for delivery_id, is_known in {
+        "run-7-0": True,
+        "run-7-1": True,
+        "run-7-2": False,
+        "run-8-0": False,
+        "run-07-0": False,
+        "run-7": False,
+    }.items():
         assert (delivery_id in handed_out) == is_known, delivery_id
-    for delivery_id, is_known in {"run-a3": True, "run-a2": False, "other-7-2": True, "other-7-1": False, "7-0": False}.items():
+    for delivery_id, is_known in {
+        "run-a3": True,
+        "run-a2": False,
+        "other-7-2": True,
+        "other-7-1": False,
+        "7-0": False,
+    }.items():
         assert (delivery_id in handed_out) == is_known, delivery_id
     tracemalloc.start()
     for n in range(20_000):

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from actors.dispatch.journal import Change, FileJournal, Journal, MemoryJournal, reduced
 
-CHANGES: list[Change] = [("clock", {"clock": [1.5, 2.0, 1.0]}), ("delivery/a", {"n": 1}), ("clock", {"clock": [3.0, 4.0, 1.0]}), ("delivery/b", {"n": 2})]
+CHANGES: list[Change] = [
+    ("clock", {"clock": [1.5, 2.0, 1.0]}),
+    ("delivery/a", {"n": 1}),
+    ("clock", {"clock": [3.0, 4.0, 1.0]}),
+    ("delivery/b", {"n": 2}),
+]
 TABLE = {"clock": {"clock": [3.0, 4.0, 1.0]}, "delivery/a": {"n": 1}, "delivery/b": {"n": 2}}
 
 
@@ -53,7 +58,9 @@ def test_a_file_outlives_its_writer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", [b'["clock",{"cl', b'{"kind":"an earlier version\'s"}', b"17"])
-def test_a_torn_line_is_left_out_and_does_not_swallow_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture, torn: bytes) -> None:
+def test_a_torn_line_is_left_out_and_does_not_swallow_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, torn: bytes
+) -> None:
     path = tmp_path / "a"
     path.write_bytes(json.dumps(CHANGES[0]).encode() + b"\n" + torn)
     with closing(FileJournal(path)) as journal:
@@ -67,7 +74,9 @@ changes = st.lists(st.tuples(keys, st.none() | st.fixed_dictionaries({"n": st.in
 
 
 @given(changes, st.sets(st.integers(0, 30)))
-def test_a_compacted_journal_is_the_same_table_whenever_it_was_compacted(changes: list[Change], compactions: set[int]) -> None:
+def test_a_compacted_journal_is_the_same_table_whenever_it_was_compacted(
+    changes: list[Change], compactions: set[int]
+) -> None:
     whole, compacted = MemoryJournal(), MemoryJournal()
     for number, change in enumerate(changes):
         whole.append([change])

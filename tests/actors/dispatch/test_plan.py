@@ -21,7 +21,12 @@ def test_a_runs_id_is_made_of_scenario_and_time() -> None:
 
 def test_a_plan_follows_from_scenario_and_cpus() -> None:
     plan = plan_run(load_scenario("load-10k"), "r", 2.0)
-    assert (plan.drivers, plan.duration_ms, plan.period_ms, plan.actors) == (10_000, 60_000, 1000, ("driver-0", "driver-1"))
+    assert (plan.drivers, plan.duration_ms, plan.period_ms, plan.actors) == (
+        10_000,
+        60_000,
+        1000,
+        ("driver-0", "driver-1"),
+    )
 
 
 def test_a_fleet_that_grows_is_dealt_out_and_stays_where_it_sat() -> None:

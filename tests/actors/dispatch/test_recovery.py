@@ -29,7 +29,8 @@ class Doomed:
 
     Parameters
     ----------
-    deaths : numbers of things done, counted over the whole run; at an even one it dies before doing it, at an odd one after it has.
+    deaths : numbers of things done, counted over the whole run; at an even one it dies before doing it, at an odd one
+        after it has.
     with_drivers : whether a death takes every driver along.
     compacting : whether the journal's topic is compacted at each death.
     """
@@ -82,7 +83,11 @@ def live(make_world: World, deaths: set[int], **how: bool) -> tuple[Any, Doomed]
         0: [StartDelivery("road-1", "c", "early", depart_at=start_ms + 20_000)],
         20: [StartDelivery("road-0", "c", "asked", depart_at=start_ms + 90_000), StartDelivery("nowhere", "c", "lost")],
         25: [ControlRun("run", "pause", "run-1-0"), ControlRun("run", "cancel", "run-2-0")],
-        35: [ControlRun("run", "resume", "run-1-0"), StartDelivery("road-0", "c", "asked"), ControlRun("run", "pause", "asked")],
+        35: [
+            ControlRun("run", "resume", "run-1-0"),
+            StartDelivery("road-0", "c", "asked"),
+            ControlRun("run", "pause", "asked"),
+        ],
         45: [ControlRun("run", "pause"), ControlRun("run", "resume"), ControlRun("run", "resume", "asked")],
     }
     for number in range(STEPS):
@@ -108,9 +113,17 @@ def judge(world: Any, whole: Any) -> None:
     }
     assert set(records) == set(whole.records())
     finals = {event.delivery_id: event for event in world.crew.events if event.kind in FINAL_KINDS}
-    assert {name: event.kind for name, event in finals.items()} == {event.delivery_id: event.kind for event in whole.crew.events if event.kind in FINAL_KINDS}
-    assert all(len(records[name.encode()]) == event.positions for name, event in finals.items()), "one position a seq, as many as the final event says"
-    assert {fact.delivery_id for fact in world.facts.told if isinstance(fact, DeliveryEvent) and fact.kind == EventKind.REJECTED} == {"lost"}
+    assert {name: event.kind for name, event in finals.items()} == {
+        event.delivery_id: event.kind for event in whole.crew.events if event.kind in FINAL_KINDS
+    }
+    assert all(len(records[name.encode()]) == event.positions for name, event in finals.items()), (
+        "one position a seq, as many as the final event says"
+    )
+    assert {
+        fact.delivery_id
+        for fact in world.facts.told
+        if isinstance(fact, DeliveryEvent) and fact.kind == EventKind.REJECTED
+    } == {"lost"}
     totals, different = world.dispatcher.hosts.totals, sum(map(len, records.values()))
     assert (totals.produced, totals.acked, totals.failed) == (different, different, 0)
     assert world.dispatcher.is_exhausted
@@ -135,9 +148,13 @@ def test_the_dispatcher_dies_before_or_after_anything_that_it_does(make_world: W
 
 @given(deaths=st.sets(st.integers(2, 400), max_size=8), with_drivers=st.booleans())
 @hypothesis_settings(
-    max_examples=4, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=4,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # the fixture gives a class
-def test_however_often_it_dies_a_compacted_journal_is_as_good_as_a_whole_one(make_world: World, deaths: set[int], with_drivers: bool) -> None:
+def test_however_often_it_dies_a_compacted_journal_is_as_good_as_a_whole_one(
+    make_world: World, deaths: set[int], with_drivers: bool
+) -> None:
     whole, _ = live(make_world, set())
     plain, _ = live(make_world, set(deaths), with_drivers=with_drivers)
     compacted, _ = live(make_world, set(deaths), with_drivers=with_drivers, compacting=True)
@@ -152,7 +169,15 @@ def test_a_journal_holds_what_is_going_on_and_not_what_was(make_world: World) ->
     world.journal.compact()
     marks = {key for key, _ in world.journal.lines if key.startswith("delivery/")}
     assert marks == {"delivery/early", "delivery/asked"}
-    assert {key for key, _ in world.journal.lines} - marks == {"run", "clock", "fleet", "fleet/0", "actor/driver-0", "actor/driver-1", "requests"}
+    assert {key for key, _ in world.journal.lines} - marks == {
+        "run",
+        "clock",
+        "fleet",
+        "fleet/0",
+        "actor/driver-0",
+        "actor/driver-1",
+        "requests",
+    }
     assert world.end()
     assert set(world.journal.read()) == {"ended"}
 
@@ -197,7 +222,9 @@ def test_a_run_that_is_stopped_before_its_actors_are_there_can_be_gone_on_with(m
     assert set(world.journal.read()) == {"ended"}
 
 
-def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_their_deliveries(make_world: World) -> None:
+def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_their_deliveries(
+    make_world: World,
+) -> None:
     whole, world = make_world(drivers=4, time_scale=SCALE), make_world(drivers=4, time_scale=SCALE)
     whole.run(STEPS / 10)
     world.run(3)
@@ -226,7 +253,9 @@ def test_a_run_goes_on_with_its_own_plan_only(make_world: World) -> None:
     world = make_world(drivers=4, actors=2)
     world.run(1)
     other = make_world(drivers=5, actors=2)
-    with pytest.raises(RunRefused, match="run run was begun with drivers 4 and cannot go on with 5; give another run id"):
+    with pytest.raises(
+        RunRefused, match="run run was begun with drivers 4 and cannot go on with 5; give another run id"
+    ):
         resumed_plan(other.plan, world.journal.read(), 2.0)
 
 

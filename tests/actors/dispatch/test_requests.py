@@ -23,7 +23,9 @@ def test_control_and_routes_are_understood(routes: list[Route]) -> None:
     pause = ControlRun("run", "pause", "d-1")
     assert decode(Topic.RUN_CONTROL, b"run", pause.to_json(), 0, 1) == Received(pause, 0, 1)
     assert decode(Topic.ROUTE_DEFINED, b"road-0", routes[0].to_message().to_json(), 0, 2) == Received(routes[0], 0, 2)
-    assert decode(Topic.ROUTE_DEFINED, b"road-0", RouteDefined("road-0", deleted=True).to_json(), 0, 3) == Received(RouteGone("road-0"), 0, 3)
+    assert decode(Topic.ROUTE_DEFINED, b"road-0", RouteDefined("road-0", deleted=True).to_json(), 0, 3) == Received(
+        RouteGone("road-0"), 0, 3
+    )
     assert decode(Topic.ROUTE_DEFINED, b"road-0", None, 0, 4) == Received(RouteGone("road-0"), 0, 4)
 
 
@@ -50,7 +52,9 @@ def test_control_and_routes_are_understood(routes: list[Route]) -> None:
         (Topic.ROUTE_DEFINED, b"a stranger's bytes", "not JSON"),
     ],
 )
-def test_what_cannot_be_read_becomes_a_dead_letter_that_says_why_and_where(topic: Topic, value: bytes | None, reason: str) -> None:
+def test_what_cannot_be_read_becomes_a_dead_letter_that_says_why_and_where(
+    topic: Topic, value: bytes | None, reason: str
+) -> None:
     found = decode(topic, b"key", value, 2, 9)
     assert isinstance(found, DeadLetter)
     assert reason in found.reason

@@ -41,16 +41,22 @@ def bench() -> Bench:
     return Bench()
 
 
-def test_a_host_sends_every_sample_once_and_in_order(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_host_sends_every_sample_once_and_in_order(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(200)
-    finals = {event.delivery_id: event.positions for event in bench.publisher.events if event.kind == EventKind.DELIVERED}
+    finals = {
+        event.delivery_id: event.positions for event in bench.publisher.events if event.kind == EventKind.DELIVERED
+    }
     assert set(finals) == {spec.delivery_id for spec in specs}
     for delivery_id, positions in finals.items():
         assert bench.seqs(delivery_id) == list(range(positions or 0))
 
 
-def test_a_batch_that_comes_twice_starts_nothing_twice(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_batch_that_comes_twice_starts_nothing_twice(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     bench.host.add(Batch(2, tuple(specs), tuple(routes)))
@@ -59,7 +65,9 @@ def test_a_batch_that_comes_twice_starts_nothing_twice(bench: Bench, routes: lis
     assert len(bench.publisher.positions) == len(set(bench.publisher.positions))
 
 
-def test_a_batch_taken_over_in_parts_is_covered_once_all_of_it_is_there(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_batch_taken_over_in_parts_is_covered_once_all_of_it_is_there(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     steerings = tuple(Steering(spec.delivery_id, ControlAction.CANCEL, START_MS + 3_000, 0) for spec in specs)
     parts = list(Batch(7, tuple(specs), tuple(routes), {specs[2].delivery_id: 2}, steerings).parts(2))
     assert [(part.number, part.specs, part.routes, part.steerings) for part in parts] == [
@@ -85,7 +93,9 @@ def test_before_its_clock_starts_a_host_sends_nothing(routes: list[Route], specs
     assert not bench.publisher.positions
 
 
-def test_the_checkpoint_speaks_of_what_was_acknowledged_and_of_no_more(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_the_checkpoint_speaks_of_what_was_acknowledged_and_of_no_more(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     assert bench.host.status().checkpoint == Checkpoint(START_MS + 10_000, 1)
@@ -98,7 +108,9 @@ def test_the_checkpoint_speaks_of_what_was_acknowledged_and_of_no_more(bench: Be
     assert bench.host.status().checkpoint == Checkpoint(START_MS + 15_050, 1)
 
 
-def test_a_checkpoint_covers_only_batches_that_were_there(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_checkpoint_covers_only_batches_that_were_there(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs[:1]), tuple(routes)))
     bench.run(10)
     bench.publisher.holding = True
@@ -107,7 +119,9 @@ def test_a_checkpoint_covers_only_batches_that_were_there(bench: Bench, routes: 
     assert bench.host.status().checkpoint == Checkpoint(START_MS + 10_000, 1)
 
 
-def test_a_new_host_goes_on_from_the_checkpoint_with_the_same_bytes(routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_new_host_goes_on_from_the_checkpoint_with_the_same_bytes(
+    routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     whole, first, second = Bench(), Bench(), Bench()
     whole.host.add(Batch(1, tuple(specs), tuple(routes)))
     whole.run(60)
@@ -117,13 +131,17 @@ def test_a_new_host_goes_on_from_the_checkpoint_with_the_same_bytes(routes: list
     assert checkpoint is not None
     first.publisher.holding = True
     first.run(3)  # sent, never known to have arrived
-    second.host.add(Batch(2, tuple(specs), tuple(routes), {spec.delivery_id: checkpoint.resume_seq(spec) for spec in specs}))
+    second.host.add(
+        Batch(2, tuple(specs), tuple(routes), {spec.delivery_id: checkpoint.resume_seq(spec) for spec in specs})
+    )
     second.run(60)
     assert set(first.publisher.positions) | set(second.publisher.positions) == set(whole.publisher.positions)
     assert len(set(first.publisher.positions) & set(second.publisher.positions)) == 9
 
 
-def test_what_faults_leave_out_send_twice_or_hold_back_counts_once_whoever_dies(routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_what_faults_leave_out_send_twice_or_hold_back_counts_once_whoever_dies(
+    routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     kinds = [FaultKind.LOST, FaultKind.MALFORMED, FaultKind.DUPLICATED, FaultKind.LATE, FaultKind.TUNNEL]
     hit = [replace(spec, faults=FaultPlan(3, tuple(Fault(kind, 0.15) for kind in kinds))) for spec in specs]
     first, second = Bench(), Bench()
@@ -131,10 +149,15 @@ def test_what_faults_leave_out_send_twice_or_hold_back_counts_once_whoever_dies(
     first.run(20.3)
     checkpoint = first.host.status().checkpoint
     assert checkpoint is not None
-    second.host.add(Batch(2, tuple(hit), tuple(routes), {spec.delivery_id: checkpoint.resume_seq(spec) for spec in hit}))
+    second.host.add(
+        Batch(2, tuple(hit), tuple(routes), {spec.delivery_id: checkpoint.resume_seq(spec) for spec in hit})
+    )
     for bench in (first, second):
         bench.run(200)
-        status, finals = bench.host.status(), [event for event in bench.publisher.events if event.kind == EventKind.DELIVERED]
+        status, finals = (
+            bench.host.status(),
+            [event for event in bench.publisher.events if event.kind == EventKind.DELIVERED],
+        )
         assert len(finals) == len(hit)
         whole = sum(event.positions or 0 for event in finals)
         assert status.resumed + status.counts.produced == status.resumed + status.counts.acked == whole
@@ -142,12 +165,16 @@ def test_what_faults_leave_out_send_twice_or_hold_back_counts_once_whoever_dies(
 
 
 @pytest.mark.parametrize(("until_ms", "seq"), [(-1, 0), (0, 1), (999, 1), (1000, 2), (5500, 6)])
-def test_the_sample_to_resume_with_follows_from_the_checkpoint(specs: list[DeliverySpec], until_ms: int, seq: int) -> None:
+def test_the_sample_to_resume_with_follows_from_the_checkpoint(
+    specs: list[DeliverySpec], until_ms: int, seq: int
+) -> None:
     spec = specs[0]
     assert Checkpoint(spec.depart_ms + until_ms, 1).resume_seq(spec) == seq
 
 
-def test_finished_deliveries_are_told_until_they_are_noted(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_finished_deliveries_are_told_until_they_are_noted(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.publisher.holding = True
     bench.run(200)
@@ -160,7 +187,9 @@ def test_finished_deliveries_are_told_until_they_are_noted(bench: Bench, routes:
     assert bench.host.status(finished_seen=3).finished_from == 3
 
 
-def test_a_late_steering_holds_from_the_first_instant_not_yet_told(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_late_steering_holds_from_the_first_instant_not_yet_told(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     name = specs[0].delivery_id
@@ -173,7 +202,9 @@ def test_a_late_steering_holds_from_the_first_instant_not_yet_told(bench: Bench,
     assert len(bench.seqs(name)) == 22
 
 
-def test_lateness_is_counted_from_when_a_position_was_due(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_lateness_is_counted_from_when_a_position_was_due(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     on_time = bench.host.status().lateness.copy()
@@ -194,7 +225,9 @@ def test_a_clock_takes_over_at_its_own_instant(bench: Bench) -> None:
     assert bench.host.status().until_ms == START_MS + 22_000
 
 
-def test_a_paused_run_stands_still_and_goes_on_without_a_jump(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_paused_run_stands_still_and_goes_on_without_a_jump(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     clock = RunClock(START_MS + 10_000, bench.now, 0.0)
@@ -215,7 +248,9 @@ def test_nothing_is_sent_after_the_runs_end(bench: Bench, routes: list[Route], s
     assert max(json.loads(value)["eventTime"] for _, value in bench.publisher.positions) <= START_MS + 10_000
 
 
-def test_a_suspended_host_says_how_many_positions_each_delivery_has(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_suspended_host_says_how_many_positions_each_delivery_has(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.run(10)
     bench.host.stop()
@@ -224,13 +259,17 @@ def test_a_suspended_host_says_how_many_positions_each_delivery_has(bench: Bench
     assert not bench.host.status().has_ended
     assert bench.host.flush(0.0)
     assert bench.host.status().has_ended
-    finals = {event.delivery_id: event.positions for event in bench.publisher.events if event.kind == EventKind.SUSPENDED}
+    finals = {
+        event.delivery_id: event.positions for event in bench.publisher.events if event.kind == EventKind.SUSPENDED
+    }
     assert finals == {spec.delivery_id: len(bench.seqs(spec.delivery_id)) for spec in specs}
     assert bench.host.status().active == 0
     assert len(bench.host.status().finished) == 3
 
 
-def test_a_long_catch_up_is_cut_in_pieces(monkeypatch: pytest.MonkeyPatch, bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_long_catch_up_is_cut_in_pieces(
+    monkeypatch: pytest.MonkeyPatch, bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     monkeypatch.setattr("actors.driving.host.MAX_TICK_RECORDS", 7)
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.now += 60_000
@@ -239,10 +278,24 @@ def test_a_long_catch_up_is_cut_in_pieces(monkeypatch: pytest.MonkeyPatch, bench
     assert bench.host.status().checkpoint == Checkpoint(START_MS + 60_000, 1)
 
 
-def test_what_is_done_to_deliveries_that_a_host_has_already_is_in_the_parts_of_a_batch_too(specs: list[DeliverySpec]) -> None:
-    done = [Steering(f"d-{n}", ControlAction.FLEET, 1_000, 0) for n in range(5)] + [Steering(specs[0].delivery_id, ControlAction.PAUSE, 2_000, 0)]
+def test_what_is_done_to_deliveries_that_a_host_has_already_is_in_the_parts_of_a_batch_too(
+    specs: list[DeliverySpec],
+) -> None:
+    done = [Steering(f"d-{n}", ControlAction.FLEET, 1_000, 0) for n in range(5)] + [
+        Steering(specs[0].delivery_id, ControlAction.PAUSE, 2_000, 0)
+    ]
     alone = list(Batch(9, (), steerings=tuple(done[:5])).parts(2))
-    assert [(part.number, part.steerings) for part in alone] == [(0, tuple(done[:2])), (0, tuple(done[2:4])), (9, tuple(done[4:5]))]
+    assert [(part.number, part.steerings) for part in alone] == [
+        (0, tuple(done[:2])),
+        (0, tuple(done[2:4])),
+        (9, tuple(done[4:5])),
+    ]
     both = list(Batch(9, tuple(specs), steerings=tuple(done)).parts(2))
-    assert [(part.number, len(part.specs), len(part.steerings)) for part in both] == [(0, 2, 1), (0, 1, 0), (0, 0, 2), (0, 0, 2), (9, 0, 1)]
+    assert [(part.number, len(part.specs), len(part.steerings)) for part in both] == [
+        (0, 2, 1),
+        (0, 1, 0),
+        (0, 0, 2),
+        (0, 0, 2),
+        (9, 0, 1),
+    ]
     assert [(part.number, part.specs, part.steerings) for part in Batch(9, ()).parts(2)] == [(9, (), ())]

@@ -56,7 +56,11 @@ class Bench:
 
     def latencies(self, segment: Segment) -> Histogram:
         """Everything that was told of a segment."""
-        return Histogram.merged(Histogram.decode((message.histograms or {})[segment]) for message in self.told() if segment in (message.histograms or {}))
+        return Histogram.merged(
+            Histogram.decode((message.histograms or {})[segment])
+            for message in self.told()
+            if segment in (message.histograms or {})
+        )
 
     def ms(self, segment: Segment) -> list[tuple[int, int]]:
         """Latencies in whole ms, and how many there are of each."""
@@ -77,7 +81,9 @@ def test_latencies_count_from_due_to_the_handover(bench: Bench) -> None:
     assert bench.latencies(Segment.ACKED).total == len(bench.publisher.positions) == 12
 
 
-def test_at_sixty_times_the_pace_latencies_are_still_of_the_wall_clock(routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_at_sixty_times_the_pace_latencies_are_still_of_the_wall_clock(
+    routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench = Bench(routes, specs, 60.0)
     bench.tick_at(100)
     assert bench.end()
@@ -116,7 +122,9 @@ def test_once_a_second_is_told_what_came_since_the_last_time(bench: Bench) -> No
     assert [message.seq for message in told] == list(range(len(told)))
     assert len({message.worker for message in told}) == 1
     assert told[0].worker == f"driver-0:{bench.host.status().incarnation[:8]}"
-    assert [(message.told_ms - START_MS, (message.due_s or 0) - START_S, message.part) for message in told] == [(20 + 1_000 * k, k, "driver") for k in range(5)]
+    assert [(message.told_ms - START_MS, (message.due_s or 0) - START_S, message.part) for message in told] == [
+        (20 + 1_000 * k, k, "driver") for k in range(5)
+    ]
     totals = [Histogram.decode(text).total for message in told for text in (message.histograms or {}).values()]
     assert totals == [3] * 10
     assert bench.end()
@@ -135,7 +143,9 @@ def test_messages_say_how_the_process_stands(bench: Bench) -> None:
 
 def test_without_anything_measured_only_gauges_that_have_changed_are_told() -> None:
     publisher, cpu_s = MemoryPublisher(), [1.0]
-    metering = Metering("run", "driver-0:1", publisher, seconds=iter(range(100)).__next__, process=lambda: {"cpuS": cpu_s[0]})
+    metering = Metering(
+        "run", "driver-0:1", publisher, seconds=iter(range(100)).__next__, process=lambda: {"cpuS": cpu_s[0]}
+    )
     for now_ms in (0.0, 1_000.0, 1_900.0):
         metering.tell_in_time(now_ms, 2)
     cpu_s[0] = 2.0
@@ -155,7 +165,9 @@ def test_what_is_told_is_no_position(bench: Bench) -> None:
     assert bench.host.status().counts == Counts(9, 9, 0)
 
 
-def test_a_new_process_is_another_worker_and_counts_again_what_it_makes_again(bench: Bench, routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_a_new_process_is_another_worker_and_counts_again_what_it_makes_again(
+    bench: Bench, routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench.tick_at(20, 1_020)
     second = Bench(routes, specs)
     second.tick_at(1_980)
@@ -183,7 +195,9 @@ def test_positions_that_were_due_together_are_counted_together() -> None:
     assert due_by(clock, None, np.empty(0, np.int64)).wall_ms.tolist() == []
 
 
-def test_positions_of_the_tick_in_which_a_run_is_slowed_or_paused_are_not_late(routes: list[Route], specs: list[DeliverySpec]) -> None:
+def test_positions_of_the_tick_in_which_a_run_is_slowed_or_paused_are_not_late(
+    routes: list[Route], specs: list[DeliverySpec]
+) -> None:
     bench = Bench(routes, specs, 60.0)
     bench.tick_at(50)
     bench.host.set_clock(RunClock(START_MS + 6_000, START_MS + 100, 0.0))
@@ -202,6 +216,10 @@ def test_every_run_event_names_the_stages_by_virtual_instants() -> None:
     course = Course(plan, 5_000.0)
     reporter = RunReporter(plan, course, Hosts(["driver-0"]), partial(stages_of, scenario))
     course.begin(6_000)
-    table = [["warm-up", START_MS, START_MS + 10_000], ["up", START_MS + 10_000, START_MS + 60_000], ["top", START_MS + 60_000, START_MS + 90_000]]
+    table = [
+        ["warm-up", START_MS, START_MS + 10_000],
+        ["up", START_MS + 10_000, START_MS + 60_000],
+        ["top", START_MS + 60_000, START_MS + 90_000],
+    ]
     assert reporter.run_event(0, 6_000.0).stages == table
     assert RunReporter(plan, course, Hosts(["driver-0"])).run_event(0, 6_000.0).stages is None

@@ -41,7 +41,9 @@ def test_a_world_that_cannot_be_ends_the_run_with_its_reason(
     network: NetworkSource | None, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "t.txt").write_text("47,9\nnan,9\n47.1,9\n")
-    scenario = Scenario(network=network, routes=None if network else RouteFiles((tmp_path / "t.txt",)), fleet=FleetMix(1))
+    scenario = Scenario(
+        network=network, routes=None if network else RouteFiles((tmp_path / "t.txt",)), fleet=FleetMix(1)
+    )
     journal = FileJournal(tmp_path / "run.journal")
     monkeypatch.setattr(dispatcher_actor, "RayCrew", NoCrew)
     monkeypatch.setattr(dispatcher_actor, "open_journal", lambda *_arguments: journal)

@@ -51,9 +51,19 @@ def test_a_message_comes_back_as_it_was_given() -> None:
     producer = NativeProducer({"log_level": 0})
     assert len(producer.produce("anywhere", messages)) == 0
     producer.purge()
-    found = [refused for _ in range(50) for event in producer.poll(0.01) if isinstance(event, Reports) for refused in event.refused]
+    found = [
+        refused
+        for _ in range(50)
+        for event in producer.poll(0.01)
+        if isinstance(event, Reports)
+        for refused in event.refused
+    ]
     purged = KafkaError._PURGE_QUEUE
-    assert found == [Refused(purged, 3, b"k", b"v"), Refused(purged, 2, b"", b"empty key"), Refused(purged, 1, b"empty value", b"")]
+    assert found == [
+        Refused(purged, 3, b"k", b"v"),
+        Refused(purged, 2, b"", b"empty key"),
+        Refused(purged, 1, b"empty value", b""),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["native", "python"])
@@ -117,9 +127,13 @@ class Fatal(MemoryPublisher):
         raise ProducerFailed("out of order sequence number")
 
 
-def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     codes: list[int] = []
-    monkeypatch.setattr("actors.on_ray.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set()))
+    monkeypatch.setattr(
+        "actors.on_ray.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set())
+    )
     monkeypatch.setattr("actors.on_ray.driver_actor.open_publisher", lambda _settings: Fatal())
     driver = TickingDriver("driver-0", "run", Settings(tick_ms=5), 0.0)
     driver.set_clock(RunClock(0, 0, 1.0))

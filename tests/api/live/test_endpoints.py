@@ -28,11 +28,26 @@ NOW = 1_767_225_600_000
 
 
 def positions(*records: tuple[str, int], run: bytes = b"run") -> PositionBatch:
-    return PositionBatch.of([(b"r", b"c", name.encode(), b"d", run, 47.1, 9.5, False, seq, NOW + seq * 1000, 5.0, 90.0, 10.0 * seq) for name, seq in records])
+    return PositionBatch.of(
+        [
+            (b"r", b"c", name.encode(), b"d", run, 47.1, 9.5, False, seq, NOW + seq * 1000, 5.0, 90.0, 10.0 * seq)
+            for name, seq in records
+        ]
+    )
 
 
 def event(kind: str, seq: int) -> DeliveryEvent:
-    return DeliveryEvent(delivery_id="a", run_id="run", route_id="r", client_id="c", driver_id="d", vehicle="car", kind=kind, seq=seq, event_time=NOW)
+    return DeliveryEvent(
+        delivery_id="a",
+        run_id="run",
+        route_id="r",
+        client_id="c",
+        driver_id="d",
+        vehicle="car",
+        kind=kind,
+        seq=seq,
+        event_time=NOW,
+    )
 
 
 class Session:
@@ -131,10 +146,17 @@ async def test_with_a_viewer_each_new_position_is_measured_once_as_pushed(hub: H
             frame = decode_frame(await session.frame())
             session.send(json.dumps({"t": "ack", "seq": frame.header.seq}))
             shown += len(frame.vehicles) == 2
-    assert [(measured.run_id, measured.histograms[Segment.PUSHED].total) for measured in hub.station.take()] == [("run", 2)]
+    assert [(measured.run_id, measured.histograms[Segment.PUSHED].total) for measured in hub.station.take()] == [
+        ("run", 2)
+    ]
 
 
-MALFORMED = {"json": ("{", "not JSON"), "word": ('{"t":"fly"}', "t must be"), "bytes": (b"\0\1", "binary"), "size": ("1" * 200_000, "at most")}
+MALFORMED = {
+    "json": ("{", "not JSON"),
+    "word": ('{"t":"fly"}', "t must be"),
+    "bytes": (b"\0\1", "binary"),
+    "size": ("1" * 200_000, "at most"),
+}
 
 
 @pytest.mark.parametrize("fault", MALFORMED)
@@ -225,7 +247,11 @@ async def test_a_script_gets_every_position_and_event_of_the_deliveries_it_chose
         hub.on_positions(positions(("x", 1), ("a", 2), ("a", 1), ("a", 2)))
         hub.on_event(event("started", 0))
         found = [await session.json() for _ in range(3)]
-        assert [(told["t"], told["deliveryId"], told["seq"]) for told in found] == [("position", "a", 1), ("position", "a", 2), ("event", "a", 0)]
+        assert [(told["t"], told["deliveryId"], told["seq"]) for told in found] == [
+            ("position", "a", 1),
+            ("position", "a", 2),
+            ("event", "a", 0),
+        ]
         assert found[1] == {
             "t": "position", "deliveryId": "a", "runId": "run", "routeId": "r", "clientId": "c", "driverId": "d", "seq": 2, "eventTime": NOW + 2000,
             "position": {"lat": 47.1, "lng": 9.5}, "speedMps": 5.0, "bearingDeg": 90.0, "distanceM": 20.0, "finished": False,
@@ -236,7 +262,13 @@ async def test_a_script_gets_every_position_and_event_of_the_deliveries_it_chose
 
 
 @pytest.mark.parametrize(
-    ("frame", "reason"), [("{", "not JSON"), ("{}", "list of ids"), ('{"deliveries":["a b"]}', "characters"), ('{"deliveries":[7]}', "found 7")]
+    ("frame", "reason"),
+    [
+        ("{", "not JSON"),
+        ("{}", "list of ids"),
+        ('{"deliveries":["a b"]}', "characters"),
+        ('{"deliveries":[7]}', "found 7"),
+    ],
 )
 async def test_a_malformed_choice_closes_the_script_with_the_reason(app: FastAPI, frame: str, reason: str) -> None:
     async with connected(app, "/ws/deliveries") as session:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from api.live.cells import CELLS, WHOLE_WORLD, CellRect, place_deg, world_xy
-from api.live.frames import DENSITY, HEADER_BYTES, POSITIONS, FrameError, FrameHeader, Vehicles, decode_frame, encode_cells
+from api.live.frames import (
+    DENSITY,
+    HEADER_BYTES,
+    POSITIONS,
+    FrameError,
+    FrameHeader,
+    Vehicles,
+    decode_frame,
+    encode_cells,
+)
 
 HEADER = FrameHeader(seq=7, sim_time_ms=1_767_225_600_000.0, period_ms=250, total=3)
 
@@ -30,7 +39,11 @@ def fleets(draw: st.DrawFn) -> Vehicles:
     edges = st.sampled_from([0, 1, 0xFFFF, 0x10000, 0x10001, (1 << 28) - 1]) | st.integers(0, (1 << 28) - 1)
     x, y = (draw(hnp.arrays("i4", n, elements=edges)) for _ in range(2))
     ids = draw(st.lists(st.integers(0, 2**32 - 1), min_size=n, max_size=n, unique=True))
-    age, heading, state = columns(draw, n, "u2", 0, 0xFFFF), columns(draw, n, "u1", 0, 255), columns(draw, n, "u1", 0, 255)
+    age, heading, state = (
+        columns(draw, n, "u2", 0, 0xFFFF),
+        columns(draw, n, "u1", 0, 255),
+        columns(draw, n, "u1", 0, 255),
+    )
     return Vehicles(np.array(ids, "u4"), x, y, age, heading, state)
 
 
@@ -43,11 +56,15 @@ rects = st.builds(
 
 
 def rows(vehicles: Vehicles) -> list[tuple[int, ...]]:
-    return list(zip(*(column.tolist() for column in (getattr(vehicles, name) for name in Vehicles.__slots__)), strict=True))
+    return list(
+        zip(*(column.tolist() for column in (getattr(vehicles, name) for name in Vehicles.__slots__)), strict=True)
+    )
 
 
 @given(fleets(), st.one_of(st.just(WHOLE_WORLD), rects))
-def test_every_vehicle_of_the_subscribed_cells_is_in_the_frame_exactly_once_and_nothing_else(fleet: Vehicles, rect: CellRect) -> None:
+def test_every_vehicle_of_the_subscribed_cells_is_in_the_frame_exactly_once_and_nothing_else(
+    fleet: Vehicles, rect: CellRect
+) -> None:
     cells = encode_cells(fleet)
     frame = decode_frame(cells.positions_frame(HEADER, cells.runs(rect)))
     inside = rect.holds(fleet.world_x >> 16, fleet.world_y >> 16)
@@ -65,7 +82,9 @@ def test_density_counts_the_same_vehicles(fleet: Vehicles, rect: CellRect) -> No
     assert frame.kind == DENSITY
     assert frame.cells[:, 2].sum() == len(inside)
     shift = 28 - frame.zoom
-    squares = {(int(x) >> shift, int(y) >> shift) for x, y in zip(fleet.world_x[inside], fleet.world_y[inside], strict=True)}
+    squares = {
+        (int(x) >> shift, int(y) >> shift) for x, y in zip(fleet.world_x[inside], fleet.world_y[inside], strict=True)
+    }
     assert {(x, y) for x, y, _ in frame.cells.tolist()} == squares
 
 

@@ -40,11 +40,19 @@ def positions(*records: tuple[str, int], run: str = "run", **fields: Any) -> Pos
 
 
 def event(kind: str, seq: int, delivery: str = "a", run: str = "run", **fields: Any) -> DeliveryEvent:
-    told: dict[str, Any] = {"route_id": "route", "client_id": "client", "driver_id": "driver", "vehicle": "van", "event_time": NOW + seq * 1000}
+    told: dict[str, Any] = {
+        "route_id": "route",
+        "client_id": "client",
+        "driver_id": "driver",
+        "vehicle": "van",
+        "event_time": NOW + seq * 1000,
+    }
     return DeliveryEvent(delivery_id=delivery, run_id=run, kind=kind, seq=seq, **(told | fields))
 
 
-def run_event(seq: int = 0, state: str = "running", run: str = "run", clock: tuple[float, float, float] = (NOW, NOW, 1.0)) -> RunEvent:
+def run_event(
+    seq: int = 0, state: str = "running", run: str = "run", clock: tuple[float, float, float] = (NOW, NOW, 1.0)
+) -> RunEvent:
     return RunEvent(run_id=run, state=state, seq=seq, clock=list(clock))
 
 
@@ -81,7 +89,9 @@ def test_a_position_is_shown_where_and_as_it_was(hub: Hub) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9)), max_size=40), st.integers(1, 7))
-def test_in_whatever_order_and_batches_records_come_the_newest_is_shown(records: list[tuple[str, int]], size: int) -> None:
+def test_in_whatever_order_and_batches_records_come_the_newest_is_shown(
+    records: list[tuple[str, int]], size: int
+) -> None:
     hub = Hub(NOW)
     for start in range(0, len(records), size):
         hub.on_positions(positions(*records[start : start + size]))
@@ -138,8 +148,12 @@ def cancelled(hub: Hub) -> None:
     hub.on_event(event("cancelled", 9, positions=2))
 
 
-@pytest.mark.parametrize(("end", "state"), [(delivered_by_position, DELIVERED), (delivered_by_event, DELIVERED), (cancelled, CANCELLED)])
-def test_a_delivery_that_ended_stays_ten_seconds_and_no_late_record_brings_it_back(hub: Hub, end: Callable[[Hub], None], state: int) -> None:
+@pytest.mark.parametrize(
+    ("end", "state"), [(delivered_by_position, DELIVERED), (delivered_by_event, DELIVERED), (cancelled, CANCELLED)]
+)
+def test_a_delivery_that_ended_stays_ten_seconds_and_no_late_record_brings_it_back(
+    hub: Hub, end: Callable[[Hub], None], state: int
+) -> None:
     hub.on_event(event("started", 0))
     hub.on_positions(positions(("a", 1)))
     end(hub)
@@ -223,7 +237,11 @@ def test_the_same_delivery_in_a_newer_run_is_another_vehicle(hub: Hub) -> None:
 
 def test_records_of_the_ancestor_move_in_the_order_they_come(hub: Hub) -> None:
     for lat in (1.0, 2.0, 3.0):
-        hub.on_positions(PositionBatch.of([(b"r", b"c", b"r:c", b"r:c", b"external", lat, 9.5, lat == 3.0, -1, -1, 0.0, 0.0, 0.0)] * 2))
+        hub.on_positions(
+            PositionBatch.of(
+                [(b"r", b"c", b"r:c", b"r:c", b"external", lat, 9.5, lat == 3.0, -1, -1, 0.0, 0.0, 0.0)] * 2
+            )
+        )
         assert hub.delivery(0)["position"] == {"lat": lat, "lng": 9.5}  # type: ignore[index]
     assert states(hub) == [DELIVERED]
 
@@ -249,7 +267,13 @@ def test_stats_count_states_and_the_age_at_which_news_can_first_be_sent(hub: Hub
     hub.on_positions(positions(("a", 1), ("b", 1)))
     hub.on_positions(positions(("c", 0), speed=0.0))
     found = stats(hub, NOW + 1200)
-    assert found == {"t": "stats", "vehicles": 3, "byState": [2, 1, 0, 0, 0], "ageP50Ms": 200.0, "ageP99Ms": pytest.approx(1180.0)}
+    assert found == {
+        "t": "stats",
+        "vehicles": 3,
+        "byState": [2, 1, 0, 0, 0],
+        "ageP50Ms": 200.0,
+        "ageP99Ms": pytest.approx(1180.0),
+    }
     assert len(found["byState"]) == len(STATES)
 
 

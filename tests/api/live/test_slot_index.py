@@ -45,7 +45,9 @@ def test_the_index_says_what_a_dict_says(least_ids: int, monkeypatch: pytest.Mon
                 assert isinstance(told, bytes)
                 index.remove([told], [999_999])
             assert len(index) == len(model)
-        assert index.find_all(np.array([b"d-%d" % i for i in range(12)])).tolist() == [model.get(b"d-%d" % i, -1) for i in range(12)]
+        assert index.find_all(np.array([b"d-%d" % i for i in range(12)])).tolist() == [
+            model.get(b"d-%d" % i, -1) for i in range(12)
+        ]
         assert all(index.find(one) == slot for one, slot in model.items())
 
     follow()

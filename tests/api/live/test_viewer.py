@@ -27,8 +27,12 @@ class Watching:
     def __init__(self) -> None:
         self.now_ms = NOW
         self.hub = Hub(NOW)
-        self.hub.on_route(Route.from_points("r", "To the lake", np.array([47.0, 47.1]), np.array([9.5, 9.5])).to_message())
-        self.hub.on_positions(PositionBatch.of([(b"r", b"c", b"a", b"d", b"run", 47.1, 9.5, False, 0, NOW, 5.0, 0.0, 0.0)]))
+        self.hub.on_route(
+            Route.from_points("r", "To the lake", np.array([47.0, 47.1]), np.array([9.5, 9.5])).to_message()
+        )
+        self.hub.on_positions(
+            PositionBatch.of([(b"r", b"c", b"a", b"d", b"run", 47.1, 9.5, False, 0, NOW, 5.0, 0.0, 0.0)])
+        )
         self.viewer = Viewer(self.hub, NOW)
 
     def tell(self, **message: Any) -> None:
@@ -41,7 +45,9 @@ class Watching:
 
     def sent(self) -> tuple[list[dict[str, Any]], list[Frame]]:
         messages = self.viewer.outgoing(self.now_ms)
-        return [json.loads(m) for m in messages if isinstance(m, str)], [decode_frame(m) for m in messages if isinstance(m, bytes)]
+        return [json.loads(m) for m in messages if isinstance(m, str)], [
+            decode_frame(m) for m in messages if isinstance(m, bytes)
+        ]
 
     def texts(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.sent()[0] if message["t"] == kind]
@@ -232,13 +238,17 @@ def test_tracking_by_number_and_tracking_nobody(watching: Watching) -> None:
     watching.tell(t="track", id=0)
     assert watching.texts("track")[0]["deliveryId"] == "a"
     watching.tell(t="track", id=4711)
-    assert watching.texts("untracked") == [{"t": "untracked", "id": 4711, "deliveryId": None, "reason": "not on the live map"}]
+    assert watching.texts("untracked") == [
+        {"t": "untracked", "id": 4711, "deliveryId": None, "reason": "not on the live map"}
+    ]
 
 
 def test_tracking_ends_with_the_vehicles_last_state_when_it_leaves(watching: Watching) -> None:
     watching.tell(t="track", deliveryId="a")
     watching.sent()
-    watching.hub.on_positions(PositionBatch.of([(b"r", b"c", b"a", b"d", b"run", 47.1, 9.5, True, 1, NOW, 0.0, 0.0, 9.0)]))
+    watching.hub.on_positions(
+        PositionBatch.of([(b"r", b"c", b"a", b"d", b"run", 47.1, 9.5, True, 1, NOW, 0.0, 0.0, 9.0)])
+    )
     watching.now_ms += LEAVE_MS
     watching.tick()
     [last] = watching.texts("track")
@@ -257,7 +267,9 @@ def test_a_number_that_became_another_vehicles_is_no_longer_tracked(watching: Wa
         watching.now_ms += 3_600_000
         watching.hub.tick(watching.now_ms)
     watching.tick()
-    assert watching.texts("untracked") == [{"t": "untracked", "id": 0, "deliveryId": "a", "reason": "left the live map"}]
+    assert watching.texts("untracked") == [
+        {"t": "untracked", "id": 0, "deliveryId": "a", "reason": "left the live map"}
+    ]
     watching.tick(8)
     assert watching.sent()[0][-1]["t"] == "stats"
 
@@ -287,6 +299,8 @@ def test_a_number_that_became_another_vehicles_is_no_longer_tracked(watching: Wa
         ('{"t":"track","deliveryId":7}', "deliveryId"),
     ],
 )
-def test_a_malformed_control_frame_is_refused_with_its_reason(watching: Watching, frame: str | bytes, reason: str) -> None:
+def test_a_malformed_control_frame_is_refused_with_its_reason(
+    watching: Watching, frame: str | bytes, reason: str
+) -> None:
     with pytest.raises(ControlError, match=reason):
         watching.viewer.receive(frame, NOW)

@@ -28,15 +28,23 @@ def controls(bus: MemoryBus) -> list[ControlRun]:
 
 
 async def on_the_road(stores: Stores, delivery: str = "d1", *, seqs: int = 3, run: str = "run") -> None:
-    event = DeliveryEvent(delivery, run, "1", "web", "driver", "van", "started", 0, T0, route_length=1000.0, planned_arrival=T0 + 90_000)
+    event = DeliveryEvent(
+        delivery, run, "1", "web", "driver", "van", "started", 0, T0, route_length=1000.0, planned_arrival=T0 + 90_000
+    )
     ids = (b"1", b"web", delivery.encode(), b"driver", run.encode())
-    batch = PositionBatch.of([(*ids, round(-15.8 - seq / 1000, 3), -47.9, False, seq, T0 + seq * 1000, 5.0, 90.0, 5.0 * seq) for seq in range(seqs)])
+    batch = PositionBatch.of(
+        [
+            (*ids, round(-15.8 - seq / 1000, 3), -47.9, False, seq, T0 + seq * 1000, 5.0, 90.0, 5.0 * seq)
+            for seq in range(seqs)
+        ]
+    )
     await stores.state.apply_events([event])
     await stores.state.apply_positions(batch)
     await stores.history.write_positions(batch)
 
 
-# -- routes --------------------------------------------------------------------------------------------------------------------------------------------
+# -- routes
+# --------------------------------------------------------------------------------------------------------------------------------------------
 
 
 async def test_the_list_is_the_ancestors_with_more_fields(client: AsyncClient) -> None:
@@ -72,7 +80,10 @@ async def test_an_uploaded_route_is_stored_and_published(client: AsyncClient, bu
 
 async def test_an_upload_says_what_it_replaces_and_what_may_not_be_meant(client: AsyncClient) -> None:
     table = "name,lat,lng,traj_nr\n北京,{0},9.52,1\n北京,{0}5,9.52,1\n"
-    first, second = await upload(client, table.format(47.1).encode(), "北京.csv"), await upload(client, table.format(47.2).encode(), "北京.csv")
+    first, second = (
+        await upload(client, table.format(47.1).encode(), "北京.csv"),
+        await upload(client, table.format(47.2).encode(), "北京.csv"),
+    )
     assert [route["_id"] for route in second.json()["routes"]] == ["route-68c77e15"]
     assert [answer.json()["replaced"] for answer in (first, second)] == [[], ["route-68c77e15"]]
     assert second.json()["notices"] == ["北京.csv line 1: columns not used: traj_nr"]
@@ -132,7 +143,9 @@ async def test_the_ancestors_damaged_file_is_refused_at_line_189(client: AsyncCl
         ("roads.osm.pbf", b"whatever"),
     ],
 )
-async def test_a_file_without_a_drivable_route_is_refused_with_its_name(client: AsyncClient, name: str, content: bytes) -> None:
+async def test_a_file_without_a_drivable_route_is_refused_with_its_name(
+    client: AsyncClient, name: str, content: bytes
+) -> None:
     answer = await upload(client, content, name)
     assert answer.status_code == 422
     assert name in answer.text
@@ -149,7 +162,9 @@ async def test_the_description_of_an_upload_lists_every_format(client: AsyncClie
     assert text.startswith(", ".join(FORMATS))
 
 
-async def test_a_route_too_large_for_a_message_is_refused(client: AsyncClient, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_route_too_large_for_a_message_is_refused(
+    client: AsyncClient, bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("api.catalogue.MAX_ROUTE_BYTES", 50)
     before = len(bus.records)
     answer = await upload(client, GOOD)
@@ -173,11 +188,19 @@ async def test_the_ancestors_start_still_starts(client: AsyncClient, bus: Memory
     assert (await client.get("/routes/9/start")).status_code == 404
 
 
-# -- deliveries ----------------------------------------------------------------------------------------------------------------------------------------
+# -- deliveries
+# ----------------------------------------------------------------------------------------------------------------------------------------
 
 
 async def test_a_delivery_is_asked_for_with_everything_that_was_said(client: AsyncClient, bus: MemoryBus) -> None:
-    body = {"routeId": "1", "vehicle": "van", "clientId": "shop", "deliveryId": "d7", "driverId": "anna", "departAt": T0}
+    body = {
+        "routeId": "1",
+        "vehicle": "van",
+        "clientId": "shop",
+        "deliveryId": "d7",
+        "driverId": "anna",
+        "departAt": T0,
+    }
     answer = await client.post("/deliveries", json=body)
     assert (answer.status_code, answer.json()) == (202, {"deliveries": [{"deliveryId": "d7", "routeId": "1"}]})
     assert requests(bus) == [StartDelivery("1", "shop", "d7", "anna", "van", T0)]
@@ -190,7 +213,9 @@ async def test_the_same_delivery_asked_for_twice_is_the_same_request_twice(clien
     assert {request.delivery_id for request in requests(bus)} == {"d7"}
 
 
-async def test_a_delivery_that_is_known_is_not_started_again(client: AsyncClient, stores: Stores, bus: MemoryBus) -> None:
+async def test_a_delivery_that_is_known_is_not_started_again(
+    client: AsyncClient, stores: Stores, bus: MemoryBus
+) -> None:
     await on_the_road(stores, "d7")
     again = await client.post("/deliveries", json={"routeId": "1", "deliveryId": "d7"})
     assert (again.status_code, again.json()) == (202, {"deliveries": [{"deliveryId": "d7", "routeId": "1"}]})
@@ -206,10 +231,18 @@ async def test_many_are_started_at_random_each_with_an_id_of_its_own(client: Asy
     assert [started["routeId"] for started in several] == ["2", "3"]
 
 
-async def test_a_route_left_by_an_earlier_run_is_made_known_before_it_is_driven(client: AsyncClient, stores: Stores, bus: MemoryBus) -> None:
+async def test_a_route_left_by_an_earlier_run_is_made_known_before_it_is_driven(
+    client: AsyncClient, stores: Stores, bus: MemoryBus
+) -> None:
     stored = (await stores.state.routes()).items[0]
     await stores.state.put_routes(
-        [type(stored)("old", *[getattr(stored, n) for n in ("title", "source", "length_m", "points", "start", "end")], stored.definition)]
+        [
+            type(stored)(
+                "old",
+                *[getattr(stored, n) for n in ("title", "source", "length_m", "points", "start", "end")],
+                stored.definition,
+            )
+        ]
     )
     bus.records.clear()
     await client.post("/deliveries", json={"routeId": "old"})
@@ -236,7 +269,9 @@ async def test_a_route_left_by_an_earlier_run_is_made_known_before_it_is_driven(
         ("x", 422, ""),
     ],
 )
-async def test_a_start_that_cannot_be_is_refused_with_its_reason(client: AsyncClient, bus: MemoryBus, body: Any, status: int, said: str) -> None:
+async def test_a_start_that_cannot_be_is_refused_with_its_reason(
+    client: AsyncClient, bus: MemoryBus, body: Any, status: int, said: str
+) -> None:
     answer = await client.post("/deliveries", json=body)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert said in answer.text
@@ -265,7 +300,9 @@ async def test_a_delivery_is_shown_with_its_state(client: AsyncClient, stores: S
 async def test_deliveries_are_listed_by_state_text_and_page(client: AsyncClient, stores: Stores) -> None:
     for number in range(5):
         await on_the_road(stores, f"d{number}")
-    await stores.state.apply_events([DeliveryEvent("d4", "run", "1", "web", "driver", "van", "cancelled", 1, T0 + 1, positions=3)])
+    await stores.state.apply_events(
+        [DeliveryEvent("d4", "run", "1", "web", "driver", "van", "cancelled", 1, T0 + 1, positions=3)]
+    )
     page = (await client.get("/deliveries?state=moving,stopped&sort=deliveryId&limit=2&offset=1")).json()
     assert ([item["deliveryId"] for item in page["items"]], page["total"]) == (["d1", "d2"], 4)
     assert (await client.get("/deliveries?state=cancelled&state=paused")).json()["total"] == 1
@@ -273,7 +310,20 @@ async def test_deliveries_are_listed_by_state_text_and_page(client: AsyncClient,
     assert (await client.get("/deliveries?q=" + "%25")).json()["total"] == 0
 
 
-@pytest.mark.parametrize("query", ["limit=101", "limit=0", "offset=-1", "limit=x", "state=flying", "sort=colour", "vehicle=bus", "runId=a%20b", "offset=1e30"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=101",
+        "limit=0",
+        "offset=-1",
+        "limit=x",
+        "state=flying",
+        "sort=colour",
+        "vehicle=bus",
+        "runId=a%20b",
+        "offset=1e30",
+    ],
+)
 async def test_a_list_that_cannot_be_is_refused(client: AsyncClient, query: str) -> None:
     answer = await client.get(f"/deliveries?{query}")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
@@ -284,33 +334,46 @@ async def test_a_track_is_geojson(client: AsyncClient, stores: Stores) -> None:
     answer = await client.get("/deliveries/d1/track")
     assert answer.headers["content-type"] == "application/geo+json"
     feature = answer.json()
-    assert feature["geometry"] == {"type": "LineString", "coordinates": [[-47.9, -15.8], [-47.9, -15.801], [-47.9, -15.802]]}
+    assert feature["geometry"] == {
+        "type": "LineString",
+        "coordinates": [[-47.9, -15.8], [-47.9, -15.801], [-47.9, -15.802]],
+    }
     assert feature["properties"] == {
         "deliveryId": "d1", "seqs": [0, 1, 2], "times": [T0, T0 + 1000, T0 + 2000], "speeds": [5.0] * 3, "distances": [0.0, 5.0, 10.0],
     }  # fmt: skip
 
 
-async def test_a_track_of_one_position_is_a_point_and_of_none_has_no_geometry(client: AsyncClient, stores: Stores) -> None:
+async def test_a_track_of_one_position_is_a_point_and_of_none_has_no_geometry(
+    client: AsyncClient, stores: Stores
+) -> None:
     await on_the_road(stores, "short", seqs=1)
     await stores.state.apply_events([DeliveryEvent("new", "run", "1", "web", "driver", "van", "started", 0, T0)])
-    assert (await client.get("/deliveries/short/track")).json()["geometry"] == {"type": "Point", "coordinates": [-47.9, -15.8]}
+    assert (await client.get("/deliveries/short/track")).json()["geometry"] == {
+        "type": "Point",
+        "coordinates": [-47.9, -15.8],
+    }
     assert (await client.get("/deliveries/new/track")).json()["geometry"] is None
     assert (await client.get("/deliveries/nobody/track")).status_code == 404
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "cancel"])
-async def test_a_delivery_is_controlled_through_its_run(client: AsyncClient, stores: Stores, bus: MemoryBus, action: str) -> None:
+async def test_a_delivery_is_controlled_through_its_run(
+    client: AsyncClient, stores: Stores, bus: MemoryBus, action: str
+) -> None:
     await on_the_road(stores)
     answer = await client.post(f"/deliveries/d1/{action}")
     assert (answer.status_code, answer.json()) == (202, {"runId": "run", "deliveryId": "d1", "action": action})
     assert controls(bus) == [ControlRun("run", action, "d1")]
     assert (await client.post(f"/deliveries/nobody/{action}")).status_code == 404
-    await stores.state.apply_events([DeliveryEvent("d1", "run", "1", "web", "driver", "van", "delivered", 1, T0 + 1, positions=3)])
+    await stores.state.apply_events(
+        [DeliveryEvent("d1", "run", "1", "web", "driver", "van", "delivered", 1, T0 + 1, positions=3)]
+    )
     ended = await client.post(f"/deliveries/d1/{action}")
     assert (ended.status_code, "is delivered" in ended.json()["detail"]) == (409, True)
 
 
-# -- runs ----------------------------------------------------------------------------------------------------------------------------------------------
+# -- runs
+# ----------------------------------------------------------------------------------------------------------------------------------------------
 
 
 def run_event(state: str = "running", seq: int = 0, **more: Any) -> RunEvent:
@@ -320,7 +383,13 @@ def run_event(state: str = "running", seq: int = 0, **more: Any) -> RunEvent:
 async def test_a_run_is_shown(client: AsyncClient, stores: Stores) -> None:
     await stores.state.put_runs([run_event(produced=10, acked=9, drivers=3)])
     run = (await client.get("/runs/run")).json()
-    assert (run["state"], run["produced"], run["acked"], run["drivers"], run["clock"]) == ("running", 10, 9, 3, [T0, T0, 1.0])
+    assert (run["state"], run["produced"], run["acked"], run["drivers"], run["clock"]) == (
+        "running",
+        10,
+        9,
+        3,
+        [T0, T0, 1.0],
+    )
     assert (await client.get("/runs")).json() == [run]
     assert (await client.get("/runs/none")).status_code == 404
 
@@ -341,12 +410,19 @@ async def test_a_run_is_scaled_within_bounds(client: AsyncClient, stores: Stores
     assert controls(bus) == [ControlRun("run", "scale", time_scale=60.0)]
     for bad in (0, -1, 1001, "fast", None):
         assert (await client.post("/runs/run/scale", json={"timeScale": bad})).status_code == 422
-    infinite = await client.post("/runs/run/scale", content=b'{"timeScale": Infinity}', headers={"Content-Type": "application/json"})
+    infinite = await client.post(
+        "/runs/run/scale", content=b'{"timeScale": Infinity}', headers={"Content-Type": "application/json"}
+    )
     assert infinite.status_code == 422
 
 
-@pytest.mark.parametrize(("asked", "wish"), [({"drivers": 500}, {"drivers": 500}), ({"rate": 12.5, "stage": "a b"}, {"rate": 12.5, "stage": "a b"})])
-async def test_a_runs_fleet_is_changed(client: AsyncClient, stores: Stores, bus: MemoryBus, asked: dict[str, object], wish: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("asked", "wish"),
+    [({"drivers": 500}, {"drivers": 500}), ({"rate": 12.5, "stage": "a b"}, {"rate": 12.5, "stage": "a b"})],
+)
+async def test_a_runs_fleet_is_changed(
+    client: AsyncClient, stores: Stores, bus: MemoryBus, asked: dict[str, object], wish: dict[str, object]
+) -> None:
     await stores.state.put_runs([run_event()])
     answer = await client.post("/runs/run/fleet", json=asked)
     assert (answer.status_code, answer.json()) == (202, {"runId": "run", "deliveryId": None, "action": "fleet"})
@@ -368,7 +444,9 @@ async def test_a_runs_fleet_is_changed(client: AsyncClient, stores: Stores, bus:
         ({"rate": 1, "deliveryId": "d"}, "Extra inputs are not permitted"),
     ],
 )
-async def test_a_fleet_that_cannot_be_is_refused(client: AsyncClient, stores: Stores, bus: MemoryBus, asked: dict[str, object], reason: str) -> None:
+async def test_a_fleet_that_cannot_be_is_refused(
+    client: AsyncClient, stores: Stores, bus: MemoryBus, asked: dict[str, object], reason: str
+) -> None:
     await stores.state.put_runs([run_event()])
     answer = await client.post("/runs/run/fleet", json=asked)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
@@ -379,7 +457,10 @@ async def test_a_fleet_that_cannot_be_is_refused(client: AsyncClient, stores: St
 async def test_the_ledger_names_what_is_missing(client: AsyncClient, stores: Stores) -> None:
     await on_the_road(stores, "whole", seqs=3)
     await on_the_road(stores, "short", seqs=2)
-    finals = [DeliveryEvent(name, "run", "1", "web", "driver", "van", "delivered", 1, T0, positions=3) for name in ("whole", "short", "lost")]
+    finals = [
+        DeliveryEvent(name, "run", "1", "web", "driver", "van", "delivered", 1, T0, positions=3)
+        for name in ("whole", "short", "lost")
+    ]
     await stores.state.apply_events(finals)
     await stores.state.put_runs([run_event("finished", produced=9, acked=9)])
     ledger = (await client.get("/runs/run/ledger")).json()
@@ -398,7 +479,13 @@ async def test_what_was_lost_on_purpose_is_not_missing(client: AsyncClient, stor
         return event(seq, "fault", fault=fault, from_seq=first, to_seq=last)
 
     await on_the_road(stores, "hit", seqs=3)
-    labels = [label(1, "duplicated", 1, 1), label(2, "lost", 3, 3), label(3, "malformed", 4, 4), label(4, "late", 5, 5), label(5, "tunnel", 6, 90)]
+    labels = [
+        label(1, "duplicated", 1, 1),
+        label(2, "lost", 3, 3),
+        label(3, "malformed", 4, 4),
+        label(4, "late", 5, 5),
+        label(5, "tunnel", 6, 90),
+    ]
     final = event(6, "delivered", positions=9)
     await stores.history.write_events([*labels, final])
     await stores.state.apply_events([*labels, final])
@@ -414,10 +501,18 @@ async def test_what_was_lost_on_purpose_is_not_missing(client: AsyncClient, stor
 
 async def test_a_position_that_kafka_refused_is_counted_and_named(client: AsyncClient, stores: Stores) -> None:
     await on_the_road(stores, "short", seqs=2)
-    await stores.state.apply_events([DeliveryEvent("short", "run", "1", "web", "driver", "van", "delivered", 1, T0, positions=3)])
+    await stores.state.apply_events(
+        [DeliveryEvent("short", "run", "1", "web", "driver", "van", "delivered", 1, T0, positions=3)]
+    )
     await stores.state.put_runs([run_event("finished", produced=3, acked=2, failed=1)])
     ledger = (await client.get("/runs/run/ledger")).json()
-    assert (ledger["produced"], ledger["acked"], ledger["failed"], ledger["stored"], ledger["missing"]) == (3, 2, 1, 2, 1)
+    assert (ledger["produced"], ledger["acked"], ledger["failed"], ledger["stored"], ledger["missing"]) == (
+        3,
+        2,
+        1,
+        2,
+        1,
+    )
     assert ledger["gaps"] == [{"deliveryId": "short", "from": 2, "to": 2}]
 
 

@@ -20,14 +20,32 @@ class Caller:
     """A client that is at the start of a long body; a server that asks for it before it has answered fails the test."""
 
     def __init__(self, **headers: str) -> None:
-        self._headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()]
+        self._headers = [
+            (name.replace("_", "-").encode(), value.encode())
+            for name, value in {"host": "localhost", **headers}.items()
+        ]
         self.answer: list[dict[str, Any]] = []
         self.read = 0
 
     async def ask(self, app: FastAPI, method: str, path: str) -> int:
-        scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http"}
-        scope["asgi"] = {"version": "3.0", "spec_version": "2.4"}  # with an older one, a page asks for more of a request to see that its client is still there
-        await app(scope | {"headers": self._headers, "http_version": "1.1", "server": ("localhost", 80)}, self._receive, self._send)
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "scheme": "http",
+        }
+        scope["asgi"] = {
+            "version": "3.0",
+            "spec_version": "2.4",
+        }  # with an older one, a page asks for more of a request to see that its client is still there
+        await app(
+            scope | {"headers": self._headers, "http_version": "1.1", "server": ("localhost", 80)},
+            self._receive,
+            self._send,
+        )
         return int(self.answer[0]["status"])
 
     @property
@@ -48,15 +66,22 @@ class Caller:
         self.answer.append(message)
 
 
-@pytest.mark.parametrize(("method", "path", "kind"), [("POST", "/routes", "multipart/form-data; boundary=b"), ("POST", "/deliveries", "application/json")])
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [("POST", "/routes", "multipart/form-data; boundary=b"), ("POST", "/deliveries", "application/json")],
+)
 @pytest.mark.parametrize("key", [{}, {"x_api_key": "wrong horse"}, {"x_api_key": ""}])
-async def test_without_the_key_the_answer_comes_before_the_body(app_of, method: str, path: str, kind: str, key: dict[str, str]) -> None:
+async def test_without_the_key_the_answer_comes_before_the_body(
+    app_of, method: str, path: str, kind: str, key: dict[str, str]
+) -> None:
     for length in ({"content_length": "1000000"}, {"transfer_encoding": "chunked"}):
         caller = Caller(content_type=kind, **length, **key)
         async with app_of(api_key=KEY) as app:
             assert await caller.ask(app, method, path) == 401
         assert caller.headers[b"connection"] == b"close"
-        assert caller.read == 3  # what was on its way is thrown away: closed at once, the client might see a reset and no answer
+        assert (
+            caller.read == 3
+        )  # what was on its way is thrown away: closed at once, the client might see a reset and no answer
 
 
 async def test_a_client_that_asks_before_it_sends_is_not_waited_for(app_of) -> None:
@@ -84,7 +109,9 @@ async def test_a_refusal_without_a_body_keeps_its_connection(app_of) -> None:
 
 async def test_what_is_described_with_the_key_asks_for_it_and_nothing_else_does(app_of, stores) -> None:
     async with app_of(api_key=KEY) as app:
-        operations = [(path, method, one) for path, methods in app.openapi()["paths"].items() for method, one in methods.items()]
+        operations = [
+            (path, method, one) for path, methods in app.openapi()["paths"].items() for method, one in methods.items()
+        ]
         keyed = {(path, method) for path, method, one in operations if one.get("security")}
         for path, method, _ in operations:
             status = await Caller().ask(app, method.upper(), re.sub(r"\{.*?\}", "x", path))

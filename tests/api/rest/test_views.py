@@ -69,5 +69,8 @@ async def test_there_is_a_most_of_views_and_those_that_are_there_may_still_be_ch
     for number in range(MAX_VIEWS):
         await put(client, f"v{number}")
     status, problem = await put(client, "one-too-many")
-    assert (status, problem["detail"]) == (409, f"{MAX_VIEWS} views are kept, and {MAX_VIEWS} is the most: delete one first")
+    assert (status, problem["detail"]) == (
+        409,
+        f"{MAX_VIEWS} views are kept, and {MAX_VIEWS} is the most: delete one first",
+    )
     assert (await put(client, "v7", title="changed"))[0] == 200

@@ -42,7 +42,10 @@ def on_the_wire(draw: st.DrawFn) -> PositionBatch:
 def expected(batch: PositionBatch) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for row in range(len(batch)):
-        route, client, delivery, driver, run = (getattr(batch, name)[row].decode() for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id"))
+        route, client, delivery, driver, run = (
+            getattr(batch, name)[row].decode()
+            for name in ("route_id", "client_id", "delivery_id", "driver_id", "run_id")
+        )
         found.append({"create": {"_id": f"{delivery}:{batch.seq[row]}"}})
         found.append(
             {
@@ -75,9 +78,16 @@ def test_lines_say_every_number_exactly(batch: PositionBatch) -> None:
 
 
 @given(on_the_wire(), st.floats(-90, 90), st.floats(0, 1e300), st.integers(0, 2**62))
-def test_numbers_that_our_encoder_would_not_write_are_said_exactly_too(batch: PositionBatch, lat: float, distance: float, seq: int) -> None:
+def test_numbers_that_our_encoder_would_not_write_are_said_exactly_too(
+    batch: PositionBatch, lat: float, distance: float, seq: int
+) -> None:
     n = len(batch)
-    batch = replace(batch, lat_deg=np.append(batch.lat_deg[1:], lat), distance_m=np.full(n, distance), seq=np.append(batch.seq[1:], seq))
+    batch = replace(
+        batch,
+        lat_deg=np.append(batch.lat_deg[1:], lat),
+        distance_m=np.full(n, distance),
+        seq=np.append(batch.seq[1:], seq),
+    )
     lines = position_lines(batch)
     assert read(lines) == expected(batch)
     assert len(lines) <= n * lines_bytes(batch)
@@ -95,7 +105,12 @@ def test_many_blocks_keep_their_order() -> None:
 def test_requests_are_cut_by_bytes_and_by_documents() -> None:
     assert [len(rows) for rows in portions(np.arange(12_000), np.full(12_000, 10))] == [3_001, 3_001, 3_001, 2_997]
     assert [len(rows) for rows in portions(np.arange(5_000), np.full(5_000, 10))] == [5_000]
-    assert [rows.tolist() for rows in portions(np.arange(4), np.array([MAX_BODY_BYTES, 1, 2 * MAX_BODY_BYTES, 1]))] == [[0], [1], [2], [3]]
+    assert [rows.tolist() for rows in portions(np.arange(4), np.array([MAX_BODY_BYTES, 1, 2 * MAX_BODY_BYTES, 1]))] == [
+        [0],
+        [1],
+        [2],
+        [3],
+    ]
     assert list(portions(np.arange(0), np.zeros(0, np.int64))) == []
 
 

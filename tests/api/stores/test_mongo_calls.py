@@ -29,7 +29,13 @@ def test_one_module_alone_knows_the_driver(repository: Path) -> None:
     importers = set()
     for path in (path for floor in ("engine", "actors", "api", "cli") for path in (repository / floor).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             importers |= {path.relative_to(repository).as_posix() for name in names if name.split(".")[0] == "motor"}
     assert importers == {"api/stores/mongo/client.py"}
 
@@ -51,14 +57,20 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
 def bulk(*codes: int, concern: int | None = None) -> BulkWriteError:
     concerns = [] if concern is None else [{"code": concern, "errmsg": "waiting for replication timed out"}]
-    faults = [{"index": i, "code": code, "errmsg": f"fault {i}", "op": {"u": "never shown"}} for i, code in enumerate(codes)]
+    faults = [
+        {"index": i, "code": code, "errmsg": f"fault {i}", "op": {"u": "never shown"}} for i, code in enumerate(codes)
+    ]
     return BulkWriteError({"writeErrors": faults, "writeConcernErrors": concerns})
 
 
 @pytest.mark.parametrize(
     ("error", "ours", "told"),
     [
-        (ServerSelectionTimeoutError("db-0: refused, Timeout: 2.0s, Topology Description: <very long>"), StoreUnavailable, "db-0: refused, Timeout: 2.0s"),
+        (
+            ServerSelectionTimeoutError("db-0: refused, Timeout: 2.0s, Topology Description: <very long>"),
+            StoreUnavailable,
+            "db-0: refused, Timeout: 2.0s",
+        ),
         (NetworkTimeout("db-0: timed out"), StoreUnavailable, "db-0: timed out"),
         (AutoReconnect("connection closed"), StoreUnavailable, "connection closed"),
         (NotPrimaryError("not primary", {"code": 10107}), StoreUnavailable, "not primary"),
@@ -69,10 +81,16 @@ def bulk(*codes: int, concern: int | None = None) -> BulkWriteError:
         (OperationFailure("full", 14031), StoreBackpressure, "full"),
         (bulk(11000, 16755), StoreUnavailable, "2 operations failed, one of them with code 16755: fault 1"),
         (bulk(16500), StoreBackpressure, "1 operations failed, one of them with code 16500: fault 0"),
-        (bulk(concern=64), StoreBackpressure, "1 operations failed, one of them with code 64: waiting for replication timed out"),
+        (
+            bulk(concern=64),
+            StoreBackpressure,
+            "1 operations failed, one of them with code 64: waiting for replication timed out",
+        ),
     ],
 )
-async def test_an_error_of_the_driver_becomes_one_of_ours(error: PyMongoError, ours: type[StoreError], told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_error_of_the_driver_becomes_one_of_ours(
+    error: PyMongoError, ours: type[StoreError], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(calls, "FIRST_PAUSE_S", 0.0)
 
     async def call() -> None:
@@ -85,7 +103,12 @@ async def test_an_error_of_the_driver_becomes_one_of_ours(error: PyMongoError, o
 
 @pytest.mark.parametrize(
     ("error", "attempts"),
-    [(AutoReconnect("closed"), calls.ATTEMPTS), (NetworkTimeout("slow"), 1), (ServerSelectionTimeoutError("gone"), 1), (OperationFailure("no", 13), 1)],
+    [
+        (AutoReconnect("closed"), calls.ATTEMPTS),
+        (NetworkTimeout("slow"), 1),
+        (ServerSelectionTimeoutError("gone"), 1),
+        (OperationFailure("no", 13), 1),
+    ],
 )
 async def test_what_passes_in_an_instant_is_tried_again_and_what_was_waited_for_is_not(
     error: PyMongoError, attempts: int, monkeypatch: pytest.MonkeyPatch

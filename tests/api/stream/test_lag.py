@@ -45,7 +45,13 @@ class FakeConsumer:
 async def loop() -> SinkLoop:
     metrics, tally = Metrics(), Tally()
     sink = StateSink(MemoryState(), keeps_positions=False)
-    return SinkLoop(KafkaConnection("127.0.0.1:1"), sink, DeadLetters(MemoryBus(), tally, metrics), metrics, asyncio.get_running_loop())
+    return SinkLoop(
+        KafkaConnection("127.0.0.1:1"),
+        sink,
+        DeadLetters(MemoryBus(), tally, metrics),
+        metrics,
+        asyncio.get_running_loop(),
+    )
 
 
 async def test_what_the_group_has_read_before_does_not_wait(loop: SinkLoop) -> None:

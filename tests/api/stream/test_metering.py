@@ -71,7 +71,12 @@ class Found:
 
 def positions(*seqs: int, run: str = "run", delivery: str = "d") -> PositionBatch:
     """Positions, the one of seq n due n seconds after the run began."""
-    return PositionBatch.of([(b"r", b"c", delivery.encode(), b"x", run.encode(), 47.1, 9.5, False, seq, T0 + seq * 1000, 1.0, 2.0, 3.0) for seq in seqs])
+    return PositionBatch.of(
+        [
+            (b"r", b"c", delivery.encode(), b"x", run.encode(), 47.1, 9.5, False, seq, T0 + seq * 1000, 1.0, 2.0, 3.0)
+            for seq in seqs
+        ]
+    )
 
 
 def news(seq: int = 0, state: str = "running", run: str = "run", scale: float = 1.0) -> RunEvent:
@@ -87,7 +92,11 @@ Told = dict[tuple[str, int, str], list[int]]
 
 
 def figures(measured: Iterable[Measured]) -> Told:
-    return {(one.run_id, one.due_s - T0 // 1000, segment): values(histogram) for one in measured for segment, histogram in one.histograms.items()}
+    return {
+        (one.run_id, one.due_s - T0 // 1000, segment): values(histogram)
+        for one in measured
+        for segment, histogram in one.histograms.items()
+    }
 
 
 def values(histogram: Histogram) -> list[int]:
@@ -118,7 +127,9 @@ def history_sink(station: Station, store: MemoryHistory | None = None) -> Measur
     return MeasuredSink(HistorySink(store or MemoryHistory(), Tally(), Metrics()), station, Segment.INDEXED, reads=True)
 
 
-async def test_the_history_sink_measures_what_it_reads_and_what_it_has_stored_from_when_it_was_due(watch: Watch) -> None:
+async def test_the_history_sink_measures_what_it_reads_and_what_it_has_stored_from_when_it_was_due(
+    watch: Watch,
+) -> None:
     station = Station(watch)
     sink, batch = history_sink(station), intake(positions(0, 1, 1), news())
     watch.now_ms = T0 + 1500
@@ -146,7 +157,12 @@ async def test_beside_a_history_sink_the_state_sink_measures_what_it_has_stored_
 
 def test_a_measured_sink_reads_as_its_sink_does(station: Station) -> None:
     sink = history_sink(station)
-    assert (sink.role, sink.topics, sink.reports, sink.linger_s) == (HistorySink.role, HistorySink.topics, HistorySink.reports, HistorySink.linger_s)
+    assert (sink.role, sink.topics, sink.reports, sink.linger_s) == (
+        HistorySink.role,
+        HistorySink.topics,
+        HistorySink.reports,
+        HistorySink.linger_s,
+    )
 
 
 class ChoosyHistory(MemoryHistory):
@@ -154,7 +170,10 @@ class ChoosyHistory(MemoryHistory):
 
     async def write_positions(self, batch: PositionBatch) -> Written:
         good = batch.seq % 2 == 0
-        return replace(await super().write_positions(batch.take(good)), refused=tuple(Refusal(row, "odd") for row in np.flatnonzero(~good).tolist()))
+        return replace(
+            await super().write_positions(batch.take(good)),
+            refused=tuple(Refusal(row, "odd") for row in np.flatnonzero(~good).tolist()),
+        )
 
 
 async def test_what_a_store_refuses_is_not_measured_as_indexed(station: Station, watch: Watch) -> None:
@@ -163,7 +182,11 @@ async def test_what_a_store_refuses_is_not_measured_as_indexed(station: Station,
     watch.now_ms = T0 + 3000
     letters = await history_sink(station, ChoosyHistory()).write(intake(batch))
     assert [letter.offset for letter in letters] == [3, 5, 1]
-    assert figures(station.take()) == {("run", 0, "indexed"): [ms(3000)], ("run", 2, "indexed"): [ms(1000)], ("other", 2, "indexed"): [ms(1000)]}
+    assert figures(station.take()) == {
+        ("run", 0, "indexed"): [ms(3000)],
+        ("run", 2, "indexed"): [ms(1000)],
+        ("other", 2, "indexed"): [ms(1000)],
+    }
 
 
 class FickleHistory(MemoryHistory):
@@ -178,7 +201,9 @@ class FickleHistory(MemoryHistory):
         return await super().write_positions(batch)
 
 
-async def test_a_write_that_is_made_again_is_measured_once_when_it_has_succeeded(station: Station, watch: Watch) -> None:
+async def test_a_write_that_is_made_again_is_measured_once_when_it_has_succeeded(
+    station: Station, watch: Watch
+) -> None:
     station.hear([news(run="other")])
     sink = history_sink(station, FickleHistory())
     batch = intake(PositionBatch.concat([positions(0), positions(0, run="other", delivery="e")]))
@@ -213,7 +238,9 @@ def test_what_no_calendar_has_a_date_for_is_not_measured(station: Station) -> No
 
 
 @given(st.lists(st.lists(st.integers(0, 200_000), min_size=1, max_size=30), max_size=8))
-def test_however_many_seconds_positions_are_of_each_counts_where_one_meter_would_count_it(polls: list[list[int]]) -> None:
+def test_however_many_seconds_positions_are_of_each_counts_where_one_meter_would_count_it(
+    polls: list[list[int]],
+) -> None:
     station, meter = Station(Watch()), Meter()
     station.hear([news()])
     for number, late_ms in enumerate(polls):
@@ -265,7 +292,9 @@ def telling_of(bus: MemoryBus, watch: Watch, station: Station) -> Telling:
     return telling
 
 
-async def test_a_message_tells_what_was_measured_in_one_second_and_one_of_them_how_the_part_stands(station: Station, watch: Watch) -> None:
+async def test_a_message_tells_what_was_measured_in_one_second_and_one_of_them_how_the_part_stands(
+    station: Station, watch: Watch
+) -> None:
     bus, batch = MemoryBus(), np.array([T0, T0 + 1, T0 + 1000])
     station.measure("run", Segment.CONSUMED, batch, T0 + 1500)
     station.measure("run", Segment.INDEXED, batch, T0 + 1700)
@@ -273,10 +302,28 @@ async def test_a_message_tells_what_was_measured_in_one_second_and_one_of_them_h
     await telling_of(bus, watch, station).tell()
     assert {(record.topic, record.key) for record in bus.records} == {(Topic.RUN_METRICS, b"run")}
     first, second = told(bus)
-    assert (first.run_id, first.part, first.seq, first.told_ms, first.due_s) == ("run", "sink", 0, T0 + 2000, T0 // 1000)
-    assert (second.worker, second.part, second.seq, second.told_ms, second.due_s) == (first.worker, "sink", 1, T0 + 2000, T0 // 1000 + 1)
-    found = [{name: values(Histogram.decode(text)) for name, text in (message.histograms or {}).items()} for message in (first, second)]
-    assert found == [{"consumed": [ms(1499), ms(1500)], "indexed": [ms(1699), ms(1700)]}, {"consumed": [ms(500)], "indexed": [ms(700)]}]
+    assert (first.run_id, first.part, first.seq, first.told_ms, first.due_s) == (
+        "run",
+        "sink",
+        0,
+        T0 + 2000,
+        T0 // 1000,
+    )
+    assert (second.worker, second.part, second.seq, second.told_ms, second.due_s) == (
+        first.worker,
+        "sink",
+        1,
+        T0 + 2000,
+        T0 // 1000 + 1,
+    )
+    found = [
+        {name: values(Histogram.decode(text)) for name, text in (message.histograms or {}).items()}
+        for message in (first, second)
+    ]
+    assert found == [
+        {"consumed": [ms(1499), ms(1500)], "indexed": [ms(1699), ms(1700)]},
+        {"consumed": [ms(500)], "indexed": [ms(700)]},
+    ]
     assert second.gauges is None
     gauges = first.gauges or {}
     assert gauges.keys() == {"cpuS", "rssBytes", "queue"}
@@ -285,10 +332,19 @@ async def test_a_message_tells_what_was_measured_in_one_second_and_one_of_them_h
     assert gauges["rssBytes"] > 1e6
 
 
-async def test_a_quiet_part_tells_how_it_stands_while_a_run_runs_and_is_heard_of(station: Station, watch: Watch) -> None:
+async def test_a_quiet_part_tells_how_it_stands_while_a_run_runs_and_is_heard_of(
+    station: Station, watch: Watch
+) -> None:
     bus = MemoryBus()
     telling = telling_of(bus, watch, station)
-    station.hear([news(run="ended"), news(1, "finished", run="ended"), news(run="paused"), news(1, "paused", run="paused", scale=0.0)])
+    station.hear(
+        [
+            news(run="ended"),
+            news(1, "finished", run="ended"),
+            news(run="paused"),
+            news(1, "paused", run="paused", scale=0.0),
+        ]
+    )
     await telling.tell()
     [message] = told(bus)
     assert (message.run_id, message.seq, message.due_s, message.histograms) == ("run", 0, None, None)
@@ -330,7 +386,9 @@ class AbsentBus(MemoryBus):
         await super().publish(records)
 
 
-async def test_what_kafka_does_not_take_is_told_later_and_once(station: Station, watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_kafka_does_not_take_is_told_later_and_once(
+    station: Station, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
     bus = AbsentBus()
     telling = telling_of(bus, watch, station)
     for second in range(3):
@@ -341,8 +399,13 @@ async def test_what_kafka_does_not_take_is_told_later_and_once(station: Station,
     await telling.tell()
     await telling.tell()
     messages = told(bus)
-    assert [(message.seq, message.due_s) for message in messages] == [(n, T0 // 1000 + n) for n in range(3)] + [(3, None), (4, None)]
-    assert [record.levelname for record in caplog.records if record.name == "api.measuring.metrics_publisher"] == ["WARNING"]
+    assert [(message.seq, message.due_s) for message in messages] == [(n, T0 // 1000 + n) for n in range(3)] + [
+        (3, None),
+        (4, None),
+    ]
+    assert [record.levelname for record in caplog.records if record.name == "api.measuring.metrics_publisher"] == [
+        "WARNING"
+    ]
 
 
 async def test_what_could_not_be_told_for_a_minute_is_forgotten(station: Station, watch: Watch) -> None:
@@ -354,7 +417,10 @@ async def test_what_could_not_be_told_for_a_minute_is_forgotten(station: Station
         await telling.tell()
     bus.away = False
     await telling.tell()
-    assert [message.due_s for message in told(bus) if message.due_s] == [(T0 + KEEP_MS // 2) // 1000, (T0 + KEEP_MS + 1) // 1000]
+    assert [message.due_s for message in told(bus) if message.due_s] == [
+        (T0 + KEEP_MS // 2) // 1000,
+        (T0 + KEEP_MS + 1) // 1000,
+    ]
 
 
 class SilentBus(MemoryBus):
@@ -364,7 +430,9 @@ class SilentBus(MemoryBus):
         await asyncio.Event().wait()
 
 
-async def test_a_kafka_that_never_answers_does_not_hold_up_the_end(station: Station, watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_kafka_that_never_answers_does_not_hold_up_the_end(
+    station: Station, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
     telling = telling_of(SilentBus(), watch, station)
     telling.start()
     await telling.end(0.01)
@@ -399,7 +467,9 @@ async def test_a_fault_of_ours_while_telling_loses_nothing(station: Station, wat
     assert [message.due_s for message in messages if message.due_s] == [T0 // 1000]
 
 
-async def test_an_application_tells_at_its_end_what_it_has_measured(app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], bus: MemoryBus) -> None:
+async def test_an_application_tells_at_its_end_what_it_has_measured(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], bus: MemoryBus
+) -> None:
     async with app_of() as app:
         station = Station()
         station.hear([news()])

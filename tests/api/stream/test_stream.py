@@ -62,7 +62,9 @@ def position(delivery: str, seq: int, run: str = "run") -> bytes:
 
 
 def event(kind: str = "started", seq: int = 0) -> bytes:
-    return DeliveryEvent("d", "run", "r", "c", "x", "car", kind, seq, T0, positions=5 if kind == "delivered" else None).to_json()
+    return DeliveryEvent(
+        "d", "run", "r", "c", "x", "car", kind, seq, T0, positions=5 if kind == "delivered" else None
+    ).to_json()
 
 
 def run_event(seq: int = 0, scale: float = 1.0) -> bytes:
@@ -88,11 +90,19 @@ def test_records_are_sorted_by_what_they_are_and_remember_where_to_go_on() -> No
     assert [one.run_id for one in intake.runs] == ["run"]
     assert intake.shaped["r"] is not None
     assert intake.rejected == []
-    assert intake.offsets == {(Topic.NEW_POSITION, 3): 7, (Topic.DELIVERY_EVENT, 1): 8, (Topic.RUN_EVENT, 0): 1, (Topic.ROUTE_DEFINED, 0): 3}
+    assert intake.offsets == {
+        (Topic.NEW_POSITION, 3): 7,
+        (Topic.DELIVERY_EVENT, 1): 8,
+        (Topic.RUN_EVENT, 0): 1,
+        (Topic.ROUTE_DEFINED, 0): 3,
+    }
 
 
 def test_what_cannot_be_read_keeps_its_place_and_reason() -> None:
-    messages = [Inbound(topic, b"\xff", 4, 2) for topic in (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.RUN_EVENT, Topic.ROUTE_DEFINED)]
+    messages = [
+        Inbound(topic, b"\xff", 4, 2)
+        for topic in (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.RUN_EVENT, Topic.ROUTE_DEFINED)
+    ]
     intake = read_messages([*messages, Inbound(Topic.NEW_POSITION, None, 5, 2)])
     assert [(letter.topic, letter.partition, letter.offset, letter.key) for letter in intake.rejected] == [
         (Topic.NEW_POSITION, 2, 4, b"key"),
@@ -106,13 +116,20 @@ def test_what_cannot_be_read_keeps_its_place_and_reason() -> None:
 
 def test_a_route_that_cannot_be_driven_is_rejected_where_routes_are_shaped() -> None:
     standing = RouteDefined(route_id="r", title="t", geometry="_p~iF~ps|U").to_json()
-    assert read_messages([Inbound(Topic.ROUTE_DEFINED, standing)], shape_routes=True).rejected[0].topic == Topic.ROUTE_DEFINED
+    assert (
+        read_messages([Inbound(Topic.ROUTE_DEFINED, standing)], shape_routes=True).rejected[0].topic
+        == Topic.ROUTE_DEFINED
+    )
 
 
 def test_the_ancestors_four_fields_take_offset_and_timestamp_for_seq_and_time() -> None:
     value = b'{"routeId":"1","clientId":"c","position":[-15.8,-47.9],"finished":false}'
     batch = read_messages(
-        [Inbound(Topic.NEW_POSITION, b"bad", 10), Inbound(Topic.NEW_POSITION, value, 11), Inbound(Topic.NEW_POSITION, position("d", 4), 12)]
+        [
+            Inbound(Topic.NEW_POSITION, b"bad", 10),
+            Inbound(Topic.NEW_POSITION, value, 11),
+            Inbound(Topic.NEW_POSITION, position("d", 4), 12),
+        ]
     ).positions
     assert batch.seq.tolist() == [11, 4]
     assert batch.event_time_ms.tolist() == [T0 + 11, T0 + 4]
@@ -120,9 +137,16 @@ def test_the_ancestors_four_fields_take_offset_and_timestamp_for_seq_and_time() 
 
 
 def test_intakes_merge_with_the_later_one_last() -> None:
-    first = read_messages([Inbound(Topic.NEW_POSITION, position("d", 0), 5), Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json())], shape_routes=True)
+    first = read_messages(
+        [Inbound(Topic.NEW_POSITION, position("d", 0), 5), Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json())],
+        shape_routes=True,
+    )
     second = read_messages(
-        [Inbound(Topic.NEW_POSITION, position("d", 1), 6), Inbound(Topic.ROUTE_DEFINED, b'{"routeId":"r","deleted":true}', 1)], shape_routes=True
+        [
+            Inbound(Topic.NEW_POSITION, position("d", 1), 6),
+            Inbound(Topic.ROUTE_DEFINED, b'{"routeId":"r","deleted":true}', 1),
+        ],
+        shape_routes=True,
     )
     merged = Intake.merged([first, second])
     assert merged.positions.seq.tolist() == [0, 1]
@@ -132,9 +156,17 @@ def test_intakes_merge_with_the_later_one_last() -> None:
 
 def test_a_portion_is_the_first_that_fit_and_at_least_one() -> None:
     def polls(*sizes: int) -> deque[Intake]:
-        return deque(read_messages([Inbound(Topic.NEW_POSITION, position("d", seq), seq) for seq in range(size)]) for size in sizes)
+        return deque(
+            read_messages([Inbound(Topic.NEW_POSITION, position("d", seq), seq) for seq in range(size)])
+            for size in sizes
+        )
 
-    for sizes, most, taken, left in (((3, 4, 2), 7, 7, [2]), ((3, 4, 2), 6, 3, [4, 2]), ((9, 1), 5, 9, [1]), ((2, 2), 100, 4, [])):
+    for sizes, most, taken, left in (
+        ((3, 4, 2), 7, 7, [2]),
+        ((3, 4, 2), 6, 3, [4, 2]),
+        ((9, 1), 5, 9, [1]),
+        ((2, 2), 100, 4, []),
+    ):
         waiting = polls(*sizes)
         assert next_portion(waiting, most).facts == taken, (sizes, most)
         assert [one.facts for one in waiting] == left, (sizes, most)
@@ -142,12 +174,18 @@ def test_a_portion_is_the_first_that_fit_and_at_least_one() -> None:
 
 async def test_the_state_sink_keeps_what_is() -> None:
     store = MemoryState()
-    messages = [Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json()), Inbound(Topic.DELIVERY_EVENT, event()), Inbound(Topic.NEW_POSITION, position("d", 3))]
+    messages = [
+        Inbound(Topic.ROUTE_DEFINED, ROUTE.to_json()),
+        Inbound(Topic.DELIVERY_EVENT, event()),
+        Inbound(Topic.NEW_POSITION, position("d", 3)),
+    ]
     await StateSink(store).write(read_messages([*messages, Inbound(Topic.RUN_EVENT, run_event())], shape_routes=True))
     [delivery] = (await store.deliveries(DeliveryQuery())).items
     assert (delivery.seq, delivery.route_title, delivery.event_seq) == (3, "Road", 0)
     assert [run.run_id for run in await store.runs()] == ["run"]
-    await StateSink(store).write(read_messages([Inbound(Topic.ROUTE_DEFINED, b'{"routeId":"r","deleted":true}')], shape_routes=True))
+    await StateSink(store).write(
+        read_messages([Inbound(Topic.ROUTE_DEFINED, b'{"routeId":"r","deleted":true}')], shape_routes=True)
+    )
     assert await store.route_ids() == []
 
 
@@ -156,7 +194,10 @@ class ChoosyHistory(MemoryHistory):
 
     async def write_positions(self, batch: PositionBatch) -> Written:
         good = batch.seq % 2 == 0
-        return replace(await super().write_positions(batch.take(good)), refused=tuple(Refusal(row, "odd") for row in np.flatnonzero(~good).tolist()))
+        return replace(
+            await super().write_positions(batch.take(good)),
+            refused=tuple(Refusal(row, "odd") for row in np.flatnonzero(~good).tolist()),
+        )
 
     async def write_events(self, events: Sequence[DeliveryEvent]) -> Written:
         written = await super().write_events([one for one in events if one.seq % 2 == 0])
@@ -166,7 +207,10 @@ class ChoosyHistory(MemoryHistory):
 async def test_what_a_store_refuses_becomes_a_dead_letter_with_the_bytes_it_came_in() -> None:
     tally, store = Tally(), ChoosyHistory()
     values = [(run, seq) for seq in range(4) for run in ("one", "two")]
-    records = [Inbound(Topic.NEW_POSITION, position(f"{run}-d", seq, run), number, 3) for number, (run, seq) in enumerate(values)]
+    records = [
+        Inbound(Topic.NEW_POSITION, position(f"{run}-d", seq, run), number, 3)
+        for number, (run, seq) in enumerate(values)
+    ]
     records.insert(2, Inbound(Topic.NEW_POSITION, b"unreadable", 99, 3))
     events = [Inbound(Topic.DELIVERY_EVENT, event(seq=seq), seq, 1) for seq in range(3)]
     polls = [read_messages(records[:5]), read_messages([*records[5:], *events])]
@@ -174,7 +218,11 @@ async def test_what_a_store_refuses_becomes_a_dead_letter_with_the_bytes_it_came
         tally.read(poll.positions.run_id)
     letters = await HistorySink(store, tally, Metrics()).write(Intake.merged(polls))
     told = {(letter.topic, letter.partition, letter.offset): letter for letter in letters}
-    odd = [record for record in records if (record.value_ or b"").find(b'"seq":1,') > 0 or (record.value_ or b"").find(b'"seq":3,') > 0]
+    odd = [
+        record
+        for record in records
+        if (record.value_ or b"").find(b'"seq":1,') > 0 or (record.value_ or b"").find(b'"seq":3,') > 0
+    ]
     assert told.keys() == {(Topic.NEW_POSITION, 3, record.offset_) for record in odd} | {(Topic.DELIVERY_EVENT, 1, 1)}
     assert {letter.value for letter in letters} == {record.value_ for record in odd} | {events[1].value_}
     assert {letter.reason for letter in letters} == {"the store refuses it: odd"}
@@ -185,7 +233,11 @@ async def test_what_a_store_refuses_becomes_a_dead_letter_with_the_bytes_it_came
 async def test_the_history_sink_counts_by_run() -> None:
     tally, metrics = Tally(), Metrics()
     sink = HistorySink(MemoryHistory(), tally, metrics)
-    positions = [Inbound(Topic.NEW_POSITION, position(f"{run}-d", seq, run), seq) for run in ("run", "other") for seq in (0, 1, 1)]
+    positions = [
+        Inbound(Topic.NEW_POSITION, position(f"{run}-d", seq, run), seq)
+        for run in ("run", "other")
+        for seq in (0, 1, 1)
+    ]
     intake = read_messages([*positions, Inbound(Topic.RUN_EVENT, run_event())])
     sink.note(intake)
     assert (tally.of("run").waiting, tally.of("other").waiting) == (3, 3)
@@ -240,7 +292,9 @@ class QuietBus(MemoryBus):
 
 async def test_dead_letters_are_sent_until_they_are_acknowledged() -> None:
     bus, tally = QuietBus(), Tally()
-    await DeadLetters(bus, tally, Metrics(), retry_s=0.0).send([DeadLetter(b"v", None, "why", Topic.NEW_POSITION, 0, 0)])
+    await DeadLetters(bus, tally, Metrics(), retry_s=0.0).send(
+        [DeadLetter(b"v", None, "why", Topic.NEW_POSITION, 0, 0)]
+    )
     assert (bus.asked, len(bus.records), tally.dead_lettered) == (3, 1, 1)
 
 
@@ -302,11 +356,20 @@ def test_a_batch_is_counted_into_buckets_with_their_upper_bounds() -> None:
     histogram.observe(np.array([0.5, 1.0, 1.5, 9.0]))
     histogram.observe(np.empty(0))
     text = metrics.text().decode()
-    for line in ('some_seconds_bucket{le="1.0"} 2.0', 'some_seconds_bucket{le="2.0"} 3.0', 'some_seconds_bucket{le="+Inf"} 4.0', "some_seconds_sum 12.0"):
+    for line in (
+        'some_seconds_bucket{le="1.0"} 2.0',
+        'some_seconds_bucket{le="2.0"} 3.0',
+        'some_seconds_bucket{le="+Inf"} 4.0',
+        "some_seconds_sum 12.0",
+    ):
         assert line in text
 
 
-@pytest.mark.parametrize("error", [Refused(404, "gone", ["a"]), StoreBackpressure("full", 2.0), StoreUnavailable("away"), BusUnavailable("quiet")], ids=repr)
+@pytest.mark.parametrize(
+    "error",
+    [Refused(404, "gone", ["a"]), StoreBackpressure("full", 2.0), StoreUnavailable("away"), BusUnavailable("quiet")],
+    ids=repr,
+)
 def test_errors_keep_what_they_say_across_processes(error: ApiError) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.__dict__) == (type(error), str(error), error.__dict__)

@@ -76,11 +76,15 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_starts(
     assert not (tmp_path / "data").exists()
 
 
-def test_a_scenario_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_scenario_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "no-such.toml" in _refused(monkeypatch, capsys, "up", "--scenario", "no-such.toml")
 
 
-def test_a_run_without_an_end_wants_a_duration(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_run_without_an_end_wants_a_duration(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert "--duration" in _refused(monkeypatch, capsys, "run", "liechtenstein", "--data-dir", str(tmp_path))
 
 
@@ -102,7 +106,9 @@ def test_options_win_over_the_scenario_and_the_run_can_be_repeated(tmp_path: Pat
     assert load_scenario(path) == scenario
 
 
-def test_a_damaged_route_file_is_refused_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_route_file_is_refused_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "way.txt"
     path.write_text("47.14,9.52\n47.15,9.53-47.16,9.54\n47.17,9.55\n")
     said = " ".join(_refused(monkeypatch, capsys, "routes", "import", str(path), "--check").split())
@@ -111,10 +117,16 @@ def test_a_damaged_route_file_is_refused_with_its_line(tmp_path: Path, monkeypat
     assert len(json.loads(told.output)["skipped"]) == 1
 
 
-def test_an_import_says_what_it_replaced_and_what_may_not_be_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_says_what_it_replaced_and_what_may_not_be_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "t.csv"
     path.write_text("name,lat,lng,[/b]\nt,47.14,9.52,1\nt,47.15,9.53,1\n")
-    monkeypatch.setattr(ApiClient, "upload_routes", lambda *_args, **_options: {"routes": [], "skipped": [], "notices": [], "replaced": ["t"]})
+    monkeypatch.setattr(
+        ApiClient,
+        "upload_routes",
+        lambda *_args, **_options: {"routes": [], "skipped": [], "notices": [], "replaced": ["t"]},
+    )
     notices = [f"{path} line 1: columns not used: [/b]"]
     told = json.loads(runner.invoke(app, ["routes", "import", str(path), "--json"]).output)
     assert (told["replaced"], told["notices"], told["imported"]) == (["t"], notices, True)
@@ -130,7 +142,9 @@ def test_the_help_of_an_import_lists_every_format() -> None:
     assert [name for name in FORMATS if not re.search(rf"\b{name}\b", told)] == []
 
 
-def test_an_api_that_does_not_answer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_api_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "way.txt"
     path.write_text("47.14,9.52\n47.15,9.53\n")
     said = _refused(monkeypatch, capsys, "routes", "import", str(path), "--url", "http://127.0.0.1:1")
@@ -151,7 +165,9 @@ def test_an_extract_that_lacks_nodes_is_written_with_a_line_that_counts_them(tmp
     source = tmp_path / "town.osm"
     nodes = "".join(f'<node id="{i}" lat="{47.1 + i * 0.001}" lon="9.5" version="1"/>' for i in range(1, 4))
     points = "".join(f'<nd ref="{i}"/>' for i in range(1, 11))
-    source.write_text(f'<osm version="0.6">{nodes}<way id="9" version="1">{points}<tag k="highway" v="residential"/></way></osm>')
+    source.write_text(
+        f'<osm version="0.6">{nodes}<way id="9" version="1">{points}<tag k="highway" v="residential"/></way></osm>'
+    )
     refused = runner.invoke(app, ["routes", "import", str(source)])
     assert isinstance(refused.exception, InvalidInput)
     assert not (tmp_path / "town.npz").exists()
@@ -181,11 +197,15 @@ def test_settings_that_are_wrong_say_so() -> None:
 
 
 @pytest.mark.parametrize("key", ["S3CRET", "S3CRET-key\n", " S3CRET-key", "S3CRET-clé", "S3CRET\tkey", " " * 8])
-def test_a_key_that_no_header_can_carry_is_refused_before_anything_starts_and_not_shown(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_no_header_can_carry_is_refused_before_anything_starts_and_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("API_KEY", key)
     with pytest.raises(InvalidInput) as refused:
         settings_from()
-    assert str(refused.value) == ("API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends")
+    assert str(refused.value) == (
+        "API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends"
+    )
     with pytest.raises(InvalidInput, match="8 or more characters") as refused:
         ApiClient("http://127.0.0.1:8000", key)
     assert "S3CRET" not in str(refused.value)

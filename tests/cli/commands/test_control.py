@@ -36,7 +36,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((self.path, self.headers.get("X-API-Key", ""), json.loads(body) if body else None))
         _, _, run_id, action = self.path.split("/")
         known = run_id == "demo"
-        answer = {"runId": run_id, "deliveryId": None, "action": action} if known else {"title": "Not Found", "detail": f"there is no run {run_id}"}
+        answer = (
+            {"runId": run_id, "deliveryId": None, "action": action}
+            if known
+            else {"title": "Not Found", "detail": f"there is no run {run_id}"}
+        )
         self.send_response(202 if known else 404)
         self.send_header("Content-Type", "application/json" if known else "application/problem+json")
         self.end_headers()
@@ -63,12 +67,19 @@ def api() -> Iterator[FakeApi]:
         (["cancel"], "/runs/demo/cancel", None, "asked for cancel"),
         (["scale", "2.5"], "/runs/demo/scale", {"timeScale": 2.5}, "asked for 2.5 virtual seconds per second"),
         (["fleet", "1500"], "/runs/demo/fleet", {"drivers": 1500}, "asked for a fleet of 1,500 drivers"),
-        (["fleet", "0", "--stage", "rest"], "/runs/demo/fleet", {"drivers": 0, "stage": "rest"}, 'asked for a fleet of 0 drivers, stage "rest"'),
+        (
+            ["fleet", "0", "--stage", "rest"],
+            "/runs/demo/fleet",
+            {"drivers": 0, "stage": "rest"},
+            'asked for a fleet of 0 drivers, stage "rest"',
+        ),
         (["rate", "1000000"], "/runs/demo/fleet", {"rate": 1e6}, "asked for 1,000,000 positions a second"),
         (["rate", "1234.5"], "/runs/demo/fleet", {"rate": 1234.5}, "asked for 1,234.5 positions a second"),
     ],
 )
-def test_what_is_asked_goes_to_the_api_and_is_told_in_a_line(api: FakeApi, arguments: list[str], path: str, body: Any, told: str) -> None:
+def test_what_is_asked_goes_to_the_api_and_is_told_in_a_line(
+    api: FakeApi, arguments: list[str], path: str, body: Any, told: str
+) -> None:
     done = runner.invoke(app, ["control", "demo", *arguments, "--url", api.url, "--key", "correct horse"])
     assert (done.exit_code, done.output) == (0, f"run demo: {told}\n")
     assert api.asked == [(path, "correct horse", body)]

@@ -47,7 +47,11 @@ BAD_POINT = '<gpx><trk><trkseg><trkpt lat="47" lon="9"/><trkpt lat="nan" lon="9"
 UNREADABLE = {
     "nan.gpx": ('[routes]\nfiles = ["nan.gpx"]', BAD_POINT, "track 0 segment 0 point 1: "),
     "roads.osm.pbf": ('[routes]\nfiles = ["roads.osm.pbf"]', "abc", "file: is a road network, not a file of routes"),
-    "jump.csv": ('[traces]\nfiles = ["jump.csv"]', "time,lat,lng\n0,47,9\n1,47.1,9\n", "line 2 to line 3: trace jump-0 fix 1: 11117"),
+    "jump.csv": (
+        '[traces]\nfiles = ["jump.csv"]',
+        "time,lat,lng\n0,47,9\n1,47.1,9\n",
+        "line 2 to line 3: trace jump-0 fix 1: 11117",
+    ),
     "broken.npz": ('[network]\nfile = "broken.npz"', "x", "content: no readable arrays: "),
 }
 
@@ -61,7 +65,10 @@ def test_a_file_that_cannot_be_read_is_a_fault(name: str, tmp_path: Path) -> Non
     told = runner.invoke(app, ["scenario", "check", str(path), "--json"])
     assert told.exit_code == 2
     [found] = json.loads(told.stdout)["faults"]
-    assert (found["line"], found["message"][: len(f"{tmp_path / name} {fault}")]) == (None, f"{tmp_path / name} {fault}")
+    assert (found["line"], found["message"][: len(f"{tmp_path / name} {fault}")]) == (
+        None,
+        f"{tmp_path / name} {fault}",
+    )
     assert runner.invoke(app, ["scenario", "check", str(path)]).stderr.splitlines()[0] == f"{path}: 1 fault"
 
 
@@ -111,5 +118,14 @@ def test_the_schema_is_printed() -> None:
 
 def test_numbers_of_a_chart_are_round_and_short() -> None:
     assert [nice_top(value) for value in (0, 1, 7, 101, 1999, 2001)] == [1.0, 1.0, 8.0, 120.0, 2000.0, 2500.0]
-    assert [short(value) for value in (0, 44.8, 999, 1000, 1500, 12_345, 2.5e6, 1e9)] == ["0", "44.8", "999", "1k", "1.5k", "12.35k", "2.5M", "1G"]
+    assert [short(value) for value in (0, 44.8, 999, 1000, 1500, 12_345, 2.5e6, 1e9)] == [
+        "0",
+        "44.8",
+        "999",
+        "1k",
+        "1.5k",
+        "12.35k",
+        "2.5M",
+        "1G",
+    ]
     assert [clock(value) for value in (0, 59.96, 7.5, 3600)] == ["0:00", "1:00", "0:07.5", "1:00:00"]

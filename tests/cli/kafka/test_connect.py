@@ -97,18 +97,24 @@ def test_delete_takes_out_what_the_folder_names(worker: FakeConnect) -> None:
     runner.invoke(app, ["connect", "apply", "--no-templates"])
     worker.connectors["somebody-elses"] = {}
     done = runner.invoke(app, ["connect", "delete", "--json"])
-    assert json.loads(done.stdout) == {"deleted": ["elasticsearch-sink", "mongodb-events", "mongodb-positions", "mongodb-requests"]}
+    assert json.loads(done.stdout) == {
+        "deleted": ["elasticsearch-sink", "mongodb-events", "mongodb-positions", "mongodb-requests"]
+    }
     assert set(worker.connectors) == {"somebody-elses"}
     assert json.loads(runner.invoke(app, ["connect", "delete", "--json"]).stdout) == {"deleted": []}
 
 
-def test_a_worker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_worker_that_is_not_there_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     told = _refused(monkeypatch, capsys, "status", "--url", "http://127.0.0.1:1")
     assert "no Kafka Connect worker answers at http://127.0.0.1:1" in told
     assert "--url" in told
 
 
-def test_a_missing_plugin_is_named_with_what_is_there(worker: FakeConnect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_plugin_is_named_with_what_is_there(
+    worker: FakeConnect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     worker.plugins = [SINK, MONGODB]
     told = _refused(monkeypatch, capsys, "apply", "--only", "mongodb-events")
     assert f"lacks {CHECKED} for mongodb-events" in told
@@ -116,7 +122,9 @@ def test_a_missing_plugin_is_named_with_what_is_there(worker: FakeConnect, monke
     assert worker.connectors == {}
 
 
-def test_what_validation_finds_is_told_with_key_and_value(worker: FakeConnect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_validation_finds_is_told_with_key_and_value(
+    worker: FakeConnect, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     worker.faults = {"index.period": "must be one of hour, day, month", "connection.api.key": "is no key"}
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", "my-secret")
     told = _refused(monkeypatch, capsys, "apply", "--no-templates")
@@ -132,7 +140,9 @@ def test_an_address_that_a_worker_refuses_is_shown_without_its_password(
     worker.faults = {"connection.url": "Invalid value http://u:my-secret@es.lan:9200 for configuration connection.url"}
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://u:my-secret@es.lan:9200")
     told = _refused(monkeypatch, capsys, "apply", "--no-templates")
-    assert "connection.url = http://es.lan:9200: Invalid value http://es.lan:9200 for configuration connection.url" in told
+    assert (
+        "connection.url = http://es.lan:9200: Invalid value http://es.lan:9200 for configuration connection.url" in told
+    )
     assert "my-secret" not in told
 
 
@@ -162,14 +172,26 @@ def test_a_rebalance_without_an_end_is_an_error(worker: FakeConnect) -> None:
 
 
 def test_a_setting_that_is_needed_is_named() -> None:
-    connector = Connector("c", {"connector.class": SINK, "connection.url": "${ELASTICSEARCH_URL}", "connection.api.key": "${ELASTICSEARCH_API_KEY}"})
+    connector = Connector(
+        "c",
+        {
+            "connector.class": SINK,
+            "connection.url": "${ELASTICSEARCH_URL}",
+            "connection.api.key": "${ELASTICSEARCH_API_KEY}",
+        },
+    )
     with pytest.raises(InvalidInput, match=r"connector c needs ELASTICSEARCH_URL for connection\.url"):
         filled(connector, {})
-    assert filled(connector, {"ELASTICSEARCH_URL": "http://a"}).config == {"connector.class": SINK, "connection.url": "http://a"}
+    assert filled(connector, {"ELASTICSEARCH_URL": "http://a"}).config == {
+        "connector.class": SINK,
+        "connection.url": "http://a",
+    }
 
 
 def test_the_workers_own_references_are_left_to_it() -> None:
-    connector = Connector("c", {"connector.class": SINK, "connection.uri": "${env:MONGODB_URL}", "database": "x-${MONGODB_DATABASE}"})
+    connector = Connector(
+        "c", {"connector.class": SINK, "connection.uri": "${env:MONGODB_URL}", "database": "x-${MONGODB_DATABASE}"}
+    )
     assert filled(connector, {"MONGODB_DATABASE": "d"}).config["connection.uri"] == "${env:MONGODB_URL}"
     assert filled(connector, {"MONGODB_DATABASE": "d"}).config["database"] == "x-d"
 
@@ -199,7 +221,11 @@ def test_a_connector_or_folder_that_is_not_there_is_named(tmp_path: Path) -> Non
 
 def test_the_shipped_connectors_read_the_contracts_topics_and_bury_what_is_malformed() -> None:
     for connector in read_connectors(FOLDER):
-        assert {Topic(name) for name in connector.config["topics"].split(",")} <= {Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.NEW_DIRECTION}
+        assert {Topic(name) for name in connector.config["topics"].split(",")} <= {
+            Topic.NEW_POSITION,
+            Topic.DELIVERY_EVENT,
+            Topic.NEW_DIRECTION,
+        }
         assert connector.config["errors.deadletterqueue.topic.name"] == Topic.DEAD_LETTER
         assert connector.config["errors.deadletterqueue.context.headers.enable"] == "true"
 
@@ -207,7 +233,11 @@ def test_the_shipped_connectors_read_the_contracts_topics_and_bury_what_is_malfo
 def test_placeholders_are_the_apis_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URL", "mongodb://user:word@h")
     values = settings_values(api_settings())
-    assert (values["MONGODB_URL"], values["MONGODB_DATABASE"], values["ELASTICSEARCH_INDEX_PERIOD"]) == ("mongodb://user:word@h", "code_delivery", "day")
+    assert (values["MONGODB_URL"], values["MONGODB_DATABASE"], values["ELASTICSEARCH_INDEX_PERIOD"]) == (
+        "mongodb://user:word@h",
+        "code_delivery",
+        "day",
+    )
     assert "ELASTICSEARCH_API_KEY" not in values
     monkeypatch.setenv("ELASTICSEARCH_INDEX_PERIOD", "week")
     with pytest.raises(InvalidInput, match="ELASTICSEARCH_INDEX_PERIOD"):
@@ -222,9 +252,18 @@ def test_a_trace_is_told_in_short() -> None:
 
 
 def test_the_readme_lists_every_setting_of_the_sink(repository: Path) -> None:
-    source = (repository / "connect/elasticsearch-sink/src/main/java/codedelivery/connect/SinkSettings.java").read_text()
+    source = (
+        repository / "connect/elasticsearch-sink/src/main/java/codedelivery/connect/SinkSettings.java"
+    ).read_text()
     settings = set(re.findall(r'static final String [A-Z_]+ = "([a-z.]+\.[a-z.]+)"', source))
-    table = (repository / "connect/README.md").read_text().partition("## The Elasticsearch sink")[2].partition("\n- ")[0]
-    listed = {name for row in table.splitlines() if row.startswith("| `") for name in re.findall(r"`([a-z.]+)`", row.split("|")[1])}
+    table = (
+        (repository / "connect/README.md").read_text().partition("## The Elasticsearch sink")[2].partition("\n- ")[0]
+    )
+    listed = {
+        name
+        for row in table.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`([a-z.]+)`", row.split("|")[1])
+    }
     assert listed == settings
     assert len(settings) == 14

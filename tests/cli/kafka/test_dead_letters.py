@@ -65,7 +65,9 @@ CONNECTS: list[tuple[str, bytes | None]] = [
 
 
 def test_our_own_letters_are_read_back_whole() -> None:
-    assert ours(b"\xffbroken") == Letter(2, 17, NOW_MS, b"d-1", b"\xffbroken", "not JSON", "route.new-position", 5, 99, None, ())
+    assert ours(b"\xffbroken") == Letter(
+        2, 17, NOW_MS, b"d-1", b"\xffbroken", "not JSON", "route.new-position", 5, 99, None, ()
+    )
 
 
 def test_a_letter_whose_value_was_cut_says_so() -> None:
@@ -83,10 +85,24 @@ def test_kafka_connects_letters_are_read_too_and_the_records_own_headers_stay() 
     assert not letter.is_cut
 
 
-@pytest.mark.parametrize("headers", [None, [], [("reason", None), ("partition", b"-1"), ("offset", b"9" * 40), ("topic", b"\xff"), ("original-bytes", b"x")]])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        [],
+        [("reason", None), ("partition", b"-1"), ("offset", b"9" * 40), ("topic", b"\xff"), ("original-bytes", b"x")],
+    ],
+)
 def test_a_letter_without_a_word_of_sense_is_a_letter(headers: list[tuple[str, bytes | None]] | None) -> None:
     letter = letter_of(Record(None, headers, None))
-    assert (letter.value, letter.key, letter.reason, letter.topic_partition, letter.topic_offset, letter.is_cut) == (b"", None, "", None, None, False)
+    assert (letter.value, letter.key, letter.reason, letter.topic_partition, letter.topic_offset, letter.is_cut) == (
+        b"",
+        None,
+        "",
+        None,
+        None,
+        False,
+    )
 
 
 def test_what_moves_a_cursor_is_written_out() -> None:

@@ -26,4 +26,6 @@ def test_what_differs_is_named_with_what_it_should_be(partitions: int, config: d
 
 
 def test_a_topic_that_loses_old_records_by_key_is_a_fault_too() -> None:
-    assert faults_of(TopicSpec(1), 1, {"cleanup.policy": "compact"}) == ('cleanup.policy is "compact", should be "delete"',)
+    assert faults_of(TopicSpec(1), 1, {"cleanup.policy": "compact"}) == (
+        'cleanup.policy is "compact", should be "delete"',
+    )

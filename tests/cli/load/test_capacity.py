@@ -30,7 +30,16 @@ from cli.load.capacity import (
 )
 from engine.errors import InvalidInput
 from engine.scenario.parts import DeliveryMode
-from engine.scenario.scenario import BYTES_PER_DRIVER, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage, needed_bytes
+from engine.scenario.scenario import (
+    BYTES_PER_DRIVER,
+    DeliveryPattern,
+    FleetMix,
+    RouteFiles,
+    Scenario,
+    Shape,
+    Stage,
+    needed_bytes,
+)
 from engine.scenario.thresholds import Thresholds
 
 PASSED, FAILED, NO_VERDICT = Outcome.PASSED, Outcome.FAILED, Outcome.NO_VERDICT
@@ -49,13 +58,19 @@ def with_limit(limit: float, above: Outcome = FAILED) -> System:
     return lambda drivers: PASSED if drivers <= limit else above
 
 
-# -- the search ----------------------------------------------------------------------------------------------------------------------------------------
+# -- the search
+# ----------------------------------------------------------------------------------------------------------------------------------------
 
 
 @given(limit=st.integers(1, 10_000_000), start=st.integers(1, 10_000_000), precision=st.sampled_from([0.01, 0.05, 0.2]))
-def test_the_answer_lies_within_the_precision_after_a_bounded_number_of_probes(limit: int, start: int, precision: float) -> None:
+def test_the_answer_lies_within_the_precision_after_a_bounded_number_of_probes(
+    limit: int, start: int, precision: float
+) -> None:
     found = searched(Search(start, precision=precision, most_probes=100), with_limit(limit))
-    away, cuts = abs(math.log2(limit / start)), math.log2(1 / precision) if limit > 1 / precision else math.log2(limit + 1)
+    away, cuts = (
+        abs(math.log2(limit / start)),
+        math.log2(1 / precision) if limit > 1 / precision else math.log2(limit + 1),
+    )
     assert len(found.probes) <= away + cuts + 6
     assert found.highest <= limit
     if found.lowest_failed is None:
@@ -68,7 +83,9 @@ def test_the_answer_lies_within_the_precision_after_a_bounded_number_of_probes(l
 
 
 @given(limit=st.integers(100, 1_000_000), start=st.integers(1, 1_000_000), seed=st.integers(0, 2**32))
-def test_noise_near_the_limit_moves_the_answer_no_further_than_the_noise_reaches(limit: int, start: int, seed: int) -> None:
+def test_noise_near_the_limit_moves_the_answer_no_further_than_the_noise_reaches(
+    limit: int, start: int, seed: int
+) -> None:
     chance = random.Random(seed)
 
     def system(drivers: int) -> Outcome:
@@ -92,7 +109,11 @@ def test_the_probes_bracket_then_bisect_then_confirm() -> None:
     bisect = [(size, Phase.BISECT) for size in (6000, 5000, 5500)]
     assert phases == [*bracket, *bisect, (5000, Phase.CONFIRM), (5500, Phase.CONFIRM)]
     found = search.result()
-    assert (found.highest, found.lowest_failed, found.why) == (5000, 5500, "5,000 drivers held; at 5,500 the thresholds failed")
+    assert (found.highest, found.lowest_failed, found.why) == (
+        5000,
+        5500,
+        "5,000 drivers held; at 5,500 the thresholds failed",
+    )
     assert search.phase is None
 
 
@@ -105,14 +126,24 @@ def test_a_start_above_the_limit_goes_down() -> None:
 def test_a_limit_above_the_ceiling_is_told_as_the_ceiling() -> None:
     found = searched(Search(1000, ceiling=5000), with_limit(1e9))
     assert [probe.drivers for probe in found.probes] == [1000, 2000, 4000, 5000, 5000]
-    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (5000, None, Limit.CEILING, True)
+    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (
+        5000,
+        None,
+        Limit.CEILING,
+        True,
+    )
     assert found.why == "5,000 drivers held, the greatest fleet allowed"
 
 
 def test_where_nothing_holds_it_says_so() -> None:
     found = searched(Search(1000, floor=300), with_limit(0))
     assert [probe.drivers for probe in found.probes] == [1000, 500, 300, 300]
-    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (0, 300, Limit.THRESHOLDS, True)
+    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (
+        0,
+        300,
+        Limit.THRESHOLDS,
+        True,
+    )
     assert found.why == "nothing held: at 300 drivers, the least that was probed, the thresholds failed"
 
 
@@ -120,7 +151,10 @@ def test_a_generator_that_is_too_slow_is_told_apart() -> None:
     found = searched(Search(1000), with_limit(3000, NO_VERDICT))
     assert 3000 / 1.05 <= found.highest <= 3000
     assert found.is_bounded_by is Limit.GENERATOR
-    assert found.why == f"{found.highest:,} drivers held; at {found.lowest_failed:,} the generator did not keep up, so there is no verdict"
+    assert (
+        found.why
+        == f"{found.highest:,} drivers held; at {found.lowest_failed:,} the generator did not keep up, so there is no verdict"
+    )
 
 
 def test_the_bound_that_the_verdicts_name_is_told() -> None:
@@ -139,7 +173,9 @@ def test_one_spurious_failure_does_not_end_the_search_there() -> None:
 
 def test_a_size_that_holds_once_and_not_again_is_noisy_and_not_the_answer() -> None:
     outcomes = {4000: iter([PASSED, FAILED, FAILED])}
-    found = searched(Search(1000), lambda drivers: next(outcomes[drivers]) if drivers in outcomes else with_limit(3000)(drivers))
+    found = searched(
+        Search(1000), lambda drivers: next(outcomes[drivers]) if drivers in outcomes else with_limit(3000)(drivers)
+    )
     assert 3000 / 1.05 <= found.highest <= 3000
     assert found.noisy == (4000,)
     least = min(probe.drivers for probe in found.probes if probe.outcome is FAILED)
@@ -148,10 +184,20 @@ def test_a_size_that_holds_once_and_not_again_is_noisy_and_not_the_answer() -> N
 
 def test_it_gives_up_after_so_many_probes_with_what_it_knows() -> None:
     found = searched(Search(1000, most_probes=3), with_limit(1e9))
-    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (4000, None, Limit.PROBES, False)
+    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (
+        4000,
+        None,
+        Limit.PROBES,
+        False,
+    )
     assert found.why == "4,000 drivers held; the search ended after 3 probes"
     found = searched(Search(1000, most_probes=5), with_limit(2400))
-    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (2000, 2500, Limit.THRESHOLDS, False)
+    assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (
+        2000,
+        2500,
+        Limit.THRESHOLDS,
+        False,
+    )
     assert found.why == "2,000 drivers held; at 2,500 the thresholds failed; the search ended after 5 probes"
 
 
@@ -174,7 +220,8 @@ def test_a_bound_that_is_none_is_named(arguments: dict[str, int], told: str) -> 
     assert told in str(error.value)
 
 
-# -- the runner ----------------------------------------------------------------------------------------------------------------------------------------
+# -- the runner
+# ----------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_runner_probes_cools_down_and_tells() -> None:
@@ -182,9 +229,13 @@ def test_the_runner_probes_cools_down_and_tells() -> None:
 
     def run_probe(scenario: Scenario) -> ProbeResult:
         run.append(scenario.fleet.size)
-        return ProbeResult(PASSED if scenario.fleet.size <= 1500 else FAILED, None, {"positionsPerS": float(scenario.fleet.size)})
+        return ProbeResult(
+            PASSED if scenario.fleet.size <= 1500 else FAILED, None, {"positionsPerS": float(scenario.fleet.size)}
+        )
 
-    found = find_capacity(PLAIN, run_probe, Search(1000, precision=0.5), cool_down_s=7.0, sleep=waits.append, tell=told.append)
+    found = find_capacity(
+        PLAIN, run_probe, Search(1000, precision=0.5), cool_down_s=7.0, sleep=waits.append, tell=told.append
+    )
     assert run == [1000, 2000, 1500, 1500, 2000]
     assert waits == [7.0] * 4  # none after the last
     assert (found.highest, found.probes[0].figures) == (1500, {"positionsPerS": 1000.0})
@@ -202,7 +253,9 @@ def test_a_search_that_is_stopped_knows_what_it_knew_and_leaves_out_the_probe_th
         run.append(scenario.fleet.size)
         return ProbeResult(PASSED if len(run) < 3 else FAILED)
 
-    found = find_capacity(PLAIN, run_probe, Search(1000), cool_down_s=0, sleep=lambda _: None, is_stopped=lambda: len(run) == 3)
+    found = find_capacity(
+        PLAIN, run_probe, Search(1000), cool_down_s=0, sleep=lambda _: None, is_stopped=lambda: len(run) == 3
+    )
     assert run == [1000, 2000, 4000]
     assert [probe.drivers for probe in found.probes] == [1000, 2000]
     assert (found.highest, found.lowest_failed, found.is_bounded_by) == (2000, None, Limit.PROBES)
@@ -231,7 +284,9 @@ class Stumbling:
 
 
 def stumbled(system: Stumbling) -> Capacity:
-    return find_capacity(PLAIN, system, Search(1000, ceiling=2000), cool_down_s=0, sleep=lambda _: None, passing=(TimeoutError,))
+    return find_capacity(
+        PLAIN, system, Search(1000, ceiling=2000), cool_down_s=0, sleep=lambda _: None, passing=(TimeoutError,)
+    )
 
 
 def test_a_probe_that_could_not_run_is_tried_once_more() -> None:
@@ -245,7 +300,10 @@ def test_a_probe_that_could_not_run_is_tried_once_more() -> None:
 def test_after_a_second_failure_what_is_known_is_the_answer() -> None:
     found = stumbled(Stumbling(2, 3))
     assert (found.highest, found.is_bounded_by, found.is_confirmed) == (1000, Limit.PROBES, False)
-    assert found.why == "1,000 drivers held; the search was ended: 2,000 drivers could not be run: the cluster did not start"
+    assert (
+        found.why
+        == "1,000 drivers held; the search was ended: 2,000 drivers could not be run: the cluster did not start"
+    )
 
 
 def test_a_search_of_which_no_probe_could_run_is_an_error() -> None:
@@ -263,7 +321,10 @@ def test_a_scenario_without_stages_gets_a_ramp_and_a_hold_in_wall_seconds() -> N
         duration_s=77.0,
     )
     made = probe_scenario(resting, 300, ProbeShape(ramp_s=4.0, settle_s=1.0, hold_s=20.0))
-    assert made.stages == (Stage(Shape.RAMP, 40.0, drivers=300, name="ramp"), Stage(Shape.HOLD, 210.0, drivers=None, name="hold"))
+    assert made.stages == (
+        Stage(Shape.RAMP, 40.0, drivers=300, name="ramp"),
+        Stage(Shape.HOLD, 210.0, drivers=None, name="hold"),
+    )
     assert (made.fleet.size, made.duration_s, made.warm_up_s, made.time_scale) == (300, 250.0, 50.0, 10.0)
     assert made.deliveries == DeliveryPattern()
     assert Scenario.from_toml(made.to_toml(), "probe") == made
@@ -277,7 +338,11 @@ def test_a_scenario_with_stages_is_scaled() -> None:
         warm_up_s=10.0,
     )
     made = probe_scenario(staged, 5000, ProbeShape())
-    assert ([stage.drivers for stage in made.stages], made.fleet.size, made.warm_up_s) == ([2500, 5000, None], 5000, 10.0)
+    assert ([stage.drivers for stage in made.stages], made.fleet.size, made.warm_up_s) == (
+        [2500, 5000, None],
+        5000,
+        10.0,
+    )
 
 
 def test_a_probe_of_no_length_is_refused() -> None:
@@ -298,12 +363,15 @@ def test_thresholds_in_positions_a_second_grow_with_the_fleet() -> None:
     assert made.thresholds == Thresholds(produced_per_s=900.0, e2e_p99_ms=300.0)
 
 
-# -- the curve -----------------------------------------------------------------------------------------------------------------------------------------
+# -- the curve
+# -----------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_curve_is_ordered_by_load_and_what_was_not_measured_is_none() -> None:
     probes = [
-        Probe(2000, FAILED, "broker", {"positionsPerS": 2000.0, "e2eP99Ms": 900.0, "latenessP99Ms": 40.0, "cpuShare": 0.9}),
+        Probe(
+            2000, FAILED, "broker", {"positionsPerS": 2000.0, "e2eP99Ms": 900.0, "latenessP99Ms": 40.0, "cpuShare": 0.9}
+        ),
         Probe(1000, PASSED, None, {"positionsPerS": 1000.0, "latenessP99Ms": 20.0}),
     ]
     rows = curve_rows(probes)
@@ -324,7 +392,10 @@ def test_the_curve_is_ordered_by_load_and_what_was_not_measured_is_none() -> Non
 
 def test_the_answer_is_json() -> None:
     told = capacity_json(searched(Search(2, precision=1.0), with_limit(2)))
-    assert {name: told[name] for name in ("highest", "lowestFailed", "boundedBy", "confirmed", "noisy", "violations", "probes")} == {
+    assert {
+        name: told[name]
+        for name in ("highest", "lowestFailed", "boundedBy", "confirmed", "noisy", "violations", "probes")
+    } == {
         "highest": 2,
         "lowestFailed": 4,
         "boundedBy": "thresholds",

@@ -51,7 +51,9 @@ def workers(parts: Parts, title: str) -> list[psutil.Process]:
 
 
 def test_each_is_done_once_when_its_time_has_come(parts: Parts) -> None:
-    disturber = Disturber([Disturbance(DisturbanceKind.KILL_DISPATCHER, 20.0), Disturbance(DisturbanceKind.KILL_DRIVER, 5.0)], parts)
+    disturber = Disturber(
+        [Disturbance(DisturbanceKind.KILL_DISPATCHER, 20.0), Disturbance(DisturbanceKind.KILL_DRIVER, 5.0)], parts
+    )
     disturber.act(4.9)
     assert disturber.done == []
     disturber.act(5.1)
@@ -60,7 +62,10 @@ def test_each_is_done_once_when_its_time_has_come(parts: Parts) -> None:
     disturber.act(6.0)
     disturber.act(30.0)
     until(lambda: not workers(parts, "Dispatching"), "the end of the dispatcher")
-    assert [(one.kind.value, one.at_s, one.ok) for one in disturber.done] == [("kill_driver", 5.1, True), ("kill_dispatcher", 30.0, True)]
+    assert [(one.kind.value, one.at_s, one.ok) for one in disturber.done] == [
+        ("kill_driver", 5.1, True),
+        ("kill_dispatcher", 30.0, True),
+    ]
 
 
 def test_consumers_stand_still_for_as_long_as_asked_and_go_on_also_when_the_run_is_ended(parts: Parts) -> None:
@@ -100,14 +105,18 @@ def test_consumers_go_on_also_when_the_load_test_is_killed(parts: Parts) -> None
     assert parts.api is not None
     assert parts.api.pid is not None
     api = psutil.Process(parts.api.pid)
-    killed = subprocess.run([sys.executable, "-c", KILLED_IN_A_PAUSE, str(api.pid)], capture_output=True, text=True, timeout=60, check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_IN_A_PAUSE, str(api.pid)], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "paused\n"), killed.stderr
     assert api.status() == psutil.STATUS_STOPPED
     until(lambda: api.status() != psutil.STATUS_STOPPED, "the end of the pause")
 
 
 def test_what_is_not_there_cannot_be_disturbed_and_that_is_told() -> None:
-    disturber = Disturber([Disturbance(DisturbanceKind.RECONNECT_VIEWERS, 0.0), Disturbance(DisturbanceKind.KILL_DRIVER, 0.0)], Parts())
+    disturber = Disturber(
+        [Disturbance(DisturbanceKind.RECONNECT_VIEWERS, 0.0), Disturbance(DisturbanceKind.KILL_DRIVER, 0.0)], Parts()
+    )
     disturber.act(1.0)
     assert [(one.ok, one.what) for one in disturber.done] == [
         (False, "could not be done: there is no process of simulated viewers"),

@@ -30,7 +30,13 @@ from engine.scenario.parts import FleetMix, RouteFiles
 from engine.scenario.scenario import Scenario
 from engine.scenario.thresholds import Thresholds
 
-SCENARIO = Scenario(name="short", routes=RouteFiles(ancestor=True), fleet=FleetMix(size=2), duration_s=5.0, thresholds=Thresholds(lost=0))
+SCENARIO = Scenario(
+    name="short",
+    routes=RouteFiles(ancestor=True),
+    fleet=FleetMix(size=2),
+    duration_s=5.0,
+    thresholds=Thresholds(lost=0),
+)
 SEARCH = SearchOptions(start=10, ceiling=10, precision=0.1, hold_s=1.0, cool_down_s=0.0)
 
 
@@ -54,7 +60,12 @@ def test_folders_of_reports_and_of_the_junit_file_are_made(tmp_path: Path) -> No
 )
 @pytest.mark.parametrize("more", [[], ["--find-capacity"]])
 def test_what_cannot_be_written_is_refused_before_the_run(
-    options: list[str], told: str, more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: list[str],
+    told: str,
+    more: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
@@ -106,7 +117,15 @@ class Runs:
 def result(outcome: Outcome, *, interrupted: bool = False) -> LoadResult:
     load = MeasuredLoad("r", "short", 1e12, state="finished")
     ended = Ended.INTERRUPTED if interrupted else Ended.FINISHED
-    return LoadResult("r", SCENARIO, load, Verdict(outcome, is_interrupted=interrupted), Ending(LedgerSummary()), "embedded", ended=ended)
+    return LoadResult(
+        "r",
+        SCENARIO,
+        load,
+        Verdict(outcome, is_interrupted=interrupted),
+        Ending(LedgerSummary()),
+        "embedded",
+        ended=ended,
+    )
 
 
 def session(folder: Path, monkeypatch: pytest.MonkeyPatch, runs: Runs, junit: Path | None = None) -> Session:
@@ -125,20 +144,33 @@ def test_a_verdict_and_the_reports_path_are_printed_and_the_exit_code_is_2_when_
     assert "PASSED" in said.out
     assert f"the report  {tmp_path}/reports/r/report.html" in said.out
     assert said.err == f"error: {tmp_path}/reports/r/report.html: the report cannot be written: Is a directory\n"
-    assert {name: made.told[name] for name in ("outcome", "exitCode", "files")} == {"outcome": "passed", "exitCode": 2, "files": []}
+    assert {name: made.told[name] for name in ("outcome", "exitCode", "files")} == {
+        "outcome": "passed",
+        "exitCode": 2,
+        "files": [],
+    }
 
 
-def test_a_report_that_cannot_be_written_hides_no_lack_of_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_that_cannot_be_written_hides_no_lack_of_a_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "reports" / "r" / "report.html").mkdir(parents=True)
     assert session(tmp_path, monkeypatch, Runs(result(Outcome.NO_VERDICT))).run(SCENARIO, 1) == 3
 
 
-def test_an_interrupted_run_says_so_everywhere_and_gives_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_run_says_so_everywhere_and_gives_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = session(tmp_path, monkeypatch, Runs(result(Outcome.NO_VERDICT, interrupted=True)), tmp_path / "junit.xml")
     assert made.run(SCENARIO, 1) == 3
     assert "INTERRUPTED, no verdict" in capsys.readouterr().out
     report = load_report(tmp_path / "reports" / "r" / "report.json")
-    assert (report.run.ended, report.verdict.outcome, report.verdict.interrupted, report.verdict.exit_code) == ("interrupted", "no verdict", True, 3)
+    assert (report.run.ended, report.verdict.outcome, report.verdict.interrupted, report.verdict.exit_code) == (
+        "interrupted",
+        "no verdict",
+        True,
+        3,
+    )
     assert (made.told["outcome"], made.told["interrupted"], made.told["exitCode"]) == ("no verdict", True, 3)
     assert [suite.get("errors") for suite in Xml.parse(tmp_path / "junit.xml").getroot()] == ["1"]
 
@@ -151,17 +183,33 @@ def test_repeated_runs_that_are_interrupted_between_two_have_no_verdict(
     assert "INTERRUPTED after 2 of 3 runs" in capsys.readouterr().out
 
 
-def test_a_search_that_is_interrupted_has_no_verdict_though_a_fleet_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_is_interrupted_has_no_verdict_though_a_fleet_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     passed, cut = result(Outcome.PASSED), result(Outcome.NO_VERDICT, interrupted=True)
-    made = session(tmp_path, monkeypatch, Runs(replace(passed, scenario=SCENARIO.with_drivers(10)), cut, interrupting=2), tmp_path / "junit.xml")
+    made = session(
+        tmp_path,
+        monkeypatch,
+        Runs(replace(passed, scenario=SCENARIO.with_drivers(10)), cut, interrupting=2),
+        tmp_path / "junit.xml",
+    )
     assert made.find_capacity(SCENARIO, SEARCH) == 3
     report = load_report(tmp_path / "reports" / "r" / "report.json")
-    assert (report.run.ended, report.verdict.interrupted, report.capacity and report.capacity.highest) == ("interrupted", True, 10)
+    assert (report.run.ended, report.verdict.interrupted, report.capacity and report.capacity.highest) == (
+        "interrupted",
+        True,
+        10,
+    )
     assert [suite.get("errors") for suite in Xml.parse(tmp_path / "junit.xml").getroot()] == ["1"]
 
 
 def test_a_search_that_comes_to_its_end_gives_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert session(tmp_path, monkeypatch, Runs(result(Outcome.PASSED), result(Outcome.PASSED))).find_capacity(SCENARIO, SEARCH) == 0
+    assert (
+        session(tmp_path, monkeypatch, Runs(result(Outcome.PASSED), result(Outcome.PASSED))).find_capacity(
+            SCENARIO, SEARCH
+        )
+        == 0
+    )
 
 
 class EndingStack:
@@ -215,7 +263,13 @@ class SilentReader:
     ],
 )
 def test_a_run_is_interrupted_if_it_is_ended_before_its_time(
-    finishes: bool, asked_to_end: bool, state: str, ended: Ended, interrupted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finishes: bool,
+    asked_to_end: bool,
+    state: str,
+    ended: Ended,
+    interrupted: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("cli.load.run.Stack", EndingStack)
     monkeypatch.setattr("cli.load.run.MetricsReader", SilentReader)

@@ -26,7 +26,15 @@ PROFILE = Profile.from_json(
     {
         "machine": "a round one",
         "measured": {
-            name: {"value": value, "unit": unit, "spread": 1.5, "what": "", "benchmark": "made_up", "date": "2026-01-01", "at_per_s": at_per_s}
+            name: {
+                "value": value,
+                "unit": unit,
+                "spread": 1.5,
+                "what": "",
+                "benchmark": "made_up",
+                "date": "2026-01-01",
+                "at_per_s": at_per_s,
+            }
             for name, value, unit, at_per_s in (
                 ("driver_cpu_us", 2.0, "µs", 1e5),
                 ("actor_cores", 0.05, "cores", None),
@@ -66,7 +74,8 @@ def values(found: Sizing) -> dict[str, float]:
     return {one.name: one.value for one in found.estimates}
 
 
-# -- by value ------------------------------------------------------------------------------------------------------------------------------------------
+# -- by value
+# ------------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_every_figure_follows_from_the_profile() -> None:
@@ -105,7 +114,15 @@ def test_every_figure_follows_from_the_profile() -> None:
 def test_twice_the_drivers_need_twice_of_what_grows() -> None:
     once, twice = values(sized(1_000_000)), values(sized(2_000_000))
     constant = {"api.live", "api.network", "all.per_core"}
-    whole = {"kafka.partitions", "drivers.pods", "all.nodes", "kafka.brokers", "all.cores", "api.cores", "api.memory"}  # rounded, or with a constant part
+    whole = {
+        "kafka.partitions",
+        "drivers.pods",
+        "all.nodes",
+        "kafka.brokers",
+        "all.cores",
+        "api.cores",
+        "api.memory",
+    }  # rounded, or with a constant part
     for name in once.keys() - constant - whole:
         assert twice[name] == pytest.approx(2 * once[name]), name
     assert twice["all.cores"] == pytest.approx(2 * once["all.cores"], rel=0.01)
@@ -114,7 +131,10 @@ def test_twice_the_drivers_need_twice_of_what_grows() -> None:
 
 def test_twice_the_rate_is_twice_the_load_but_not_the_memory_nor_the_actors() -> None:
     slow, fast = values(sized(1_000_000)), values(sized(1_000_000, hz=2.0))
-    assert (slow["drivers.cores"], fast["drivers.cores"]) == (pytest.approx(6.0), pytest.approx(10.0))  # 20 actors tick all the same
+    assert (slow["drivers.cores"], fast["drivers.cores"]) == (
+        pytest.approx(6.0),
+        pytest.approx(10.0),
+    )  # 20 actors tick all the same
     assert fast["elastic.disk"] == pytest.approx(2 * slow["elastic.disk"])
     assert (fast["drivers.actors"], fast["drivers.memory"]) == (slow["drivers.actors"], slow["drivers.memory"])
 
@@ -127,26 +147,43 @@ def test_the_state_store_has_at_most_four_updates_a_second_and_driver() -> None:
 
 @pytest.mark.parametrize(
     ("state_per_s", "partition_per_s", "partitions", "decided_by"),
-    [(20_000.0, 50_000.0, 108, "state_per_s"), (1e6, 50_000.0, 48, "history_per_s"), (1e6, 5_000.0, 408, "partition_per_s")],
+    [
+        (20_000.0, 50_000.0, 108, "state_per_s"),
+        (1e6, 50_000.0, 48, "history_per_s"),
+        (1e6, 5_000.0, 408, "partition_per_s"),
+    ],
 )
-def test_partitions_follow_the_greater_need_in_dozens(state_per_s: float, partition_per_s: float, partitions: int, decided_by: str) -> None:
-    others = [replace(PROFILE["state_per_s"], value=state_per_s), replace(PROFILE["partition_per_s"], value=partition_per_s)]
+def test_partitions_follow_the_greater_need_in_dozens(
+    state_per_s: float, partition_per_s: float, partitions: int, decided_by: str
+) -> None:
+    others = [
+        replace(PROFILE["state_per_s"], value=state_per_s),
+        replace(PROFILE["partition_per_s"], value=partition_per_s),
+    ]
     found = size_of(Demand(1_010_000, busy=0.5), PROFILE.with_figures(others))["kafka.partitions"]
     assert (found.value, [figure.name for figure in found.figures]) == (partitions, [decided_by])
 
 
 def test_drivers_that_sample_often_fill_cores_before_actors() -> None:
     found = sized(100_000, hz=10.0)["drivers.actors"]
-    assert (found.value, [figure.name for figure in found.figures]) == (5, ["driver_cpu_us"])  # 2 s a second, 0.45 of each core
+    assert (found.value, [figure.name for figure in found.figures]) == (
+        5,
+        ["driver_cpu_us"],
+    )  # 2 s a second, 0.45 of each core
 
 
 def test_a_single_copy_counts_no_copies() -> None:
     alone = sized(100_000, kafka_copies=1, history_copies=1)
-    assert (alone["kafka.brokers"].value, alone["kafka.between"].value, alone["kafka.cores"].value) == (1, 0, pytest.approx(0.2))
+    assert (alone["kafka.brokers"].value, alone["kafka.between"].value, alone["kafka.cores"].value) == (
+        1,
+        0,
+        pytest.approx(0.2),
+    )
     assert "replica_cost" not in {figure.name for figure in alone.figures}
 
 
-# -- how sure ------------------------------------------------------------------------------------------------------------------------------------------
+# -- how sure
+# ------------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_range_is_wider_the_further_from_what_was_measured() -> None:
@@ -164,7 +201,10 @@ def test_errors_of_several_figures_are_independent_of_each_other() -> None:
 
 
 def test_a_sum_has_the_sum_of_the_ranges() -> None:
-    parts = [estimate("api.a", "", 10.0, "cores", "", [PROFILE["driver_cpu_us"]], 1e6), estimate("api.b", "", 4.0, "cores", "", [PROFILE["api_bytes"]], 1e6)]
+    parts = [
+        estimate("api.a", "", 10.0, "cores", "", [PROFILE["driver_cpu_us"]], 1e6),
+        estimate("api.b", "", 4.0, "cores", "", [PROFILE["api_bytes"]], 1e6),
+    ]
     found = total("api.cores", "", parts, "cores", "")
     assert (found.value, found.factor) == (14.0, 10.0)
     assert (found.low, found.high) == (pytest.approx(10 / 2.25 + 2), pytest.approx(22.5 + 8))
@@ -186,8 +226,13 @@ def test_each_answer_says_what_it_rests_on() -> None:
 def test_what_does_not_fit_is_told() -> None:
     assert sized(100_000).warnings == ()
     live, kafka, drivers, far = sized(20_000_000).warnings
-    assert live.startswith("live map: each live process reads every position and keeps up with 500,000/s, 250,000/s with room to spare; at 20,000,000/s")
-    assert kafka == "Kafka: route.new-position is made with 12 partitions where 2,004 are needed: give it more before the first run"
+    assert live.startswith(
+        "live map: each live process reads every position and keeps up with 500,000/s, 250,000/s with room to spare; at 20,000,000/s"
+    )
+    assert (
+        kafka
+        == "Kafka: route.new-position is made with 12 partitions where 2,004 are needed: give it more before the first run"
+    )
     assert drivers == "drivers: one scenario has at most 10,000,000; 20,000,000 need 2 runs"
     assert far.endswith("is extrapolated ×200")
 
@@ -207,7 +252,8 @@ def test_a_demand_out_of_bounds_is_named(arguments: dict[str, int], told: str) -
     assert str(error.value) == told
 
 
-# -- the shipped profile -------------------------------------------------------------------------------------------------------------------------------
+# -- the shipped profile
+# -------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_shipped_profile_names_benchmarks_that_exist(repository: Path) -> None:
@@ -229,7 +275,8 @@ def test_the_page_on_sizing_has_every_figure_and_every_assumption(repository: Pa
         assert line.lower() in page.lower()
 
 
-# -- a load test's report ------------------------------------------------------------------------------------------------------------------------------
+# -- a load test's report
+# ------------------------------------------------------------------------------------------------------------------------------
 
 
 def report_with(*workers: WorkerRow) -> Profile:
@@ -245,8 +292,14 @@ def test_a_reports_processor_time_replaces_the_shipped_figures() -> None:
         WorkerRow("history-here-8000:cc", "sink", {"consumed": 100_000, "indexed": 100_000}, 50.0, 20.0),
         WorkerRow("state-here-8001:dd", "sink", {"consumed": 100_000, "stored": 100_000}, 50.0, 40.0),
     )
-    driver, history, state, live = (profile[name] for name in ("driver_cpu_us", "history_per_s", "state_per_s", "live_per_s"))
-    assert (driver.value, driver.at_per_s, driver.spread) == (pytest.approx(100.0), 2500.0, SPREAD)  # 14 s less 0.05 × 80 s
+    driver, history, state, live = (
+        profile[name] for name in ("driver_cpu_us", "history_per_s", "state_per_s", "live_per_s")
+    )
+    assert (driver.value, driver.at_per_s, driver.spread) == (
+        pytest.approx(100.0),
+        2500.0,
+        SPREAD,
+    )  # 14 s less 0.05 × 80 s
     assert (driver.benchmark, driver.date) == ("load test run-sample", "2026-01-02")
     assert driver.machine == "2 × Imaginary CPU, for tests, 8 GiB, Linux 6.0 x86_64, CPython 3.11.7"
     assert (history.value, state.value, state.is_assumed) == (pytest.approx(5000), pytest.approx(2500), False)
@@ -278,10 +331,13 @@ def test_drivers_that_did_little_but_tick_are_no_figure() -> None:
     workers = (WorkerRow("driver-1:aa", "driver", {"produced": 1500}, 20.0, 1.4),)
     taken = figures_of(replace(sample_report(), workers=workers), PROFILE)
     assert taken.figures == ()
-    assert taken.notes[0].startswith("run-sample: driver actors used 7% of a core each, most of it for their ticks alone;")
+    assert taken.notes[0].startswith(
+        "run-sample: driver actors used 7% of a core each, most of it for their ticks alone;"
+    )
 
 
-# -- the command ---------------------------------------------------------------------------------------------------------------------------------------
+# -- the command
+# ---------------------------------------------------------------------------------------------------------------------------------------
 
 runner = CliRunner()
 
@@ -312,12 +368,18 @@ def test_the_table_fits_the_terminal_and_tells_what_is_assumed(width: int, monke
 
 
 def test_the_command_takes_figures_from_a_report(tmp_path: Path) -> None:
-    workers = (WorkerRow("driver-1:aa", "driver", {"produced": 100_000}, 50.0, 22.7), WorkerRow("live-here-1:bb", "live", {"pushed": 9}, 50.0, None))
+    workers = (
+        WorkerRow("driver-1:aa", "driver", {"produced": 100_000}, 50.0, 22.7),
+        WorkerRow("live-here-1:bb", "live", {"pushed": 9}, 50.0, None),
+    )
     path = tmp_path / "report.json"
     path.write_text(replace(sample_report(), workers=workers).to_json(), encoding="utf-8")
     told = json.loads(runner.invoke(app, ["size", "--drivers", "6000", "--from", str(path), "--json"]).stdout)
     cores = next(one for one in told["estimates"] if one["name"] == "drivers.cores")
-    assert (cores["value"], cores["basis"]) == (pytest.approx((6000 * 200e-6 + 3 * 0.054) / 0.6), "extrapolated ×3: load test run-sample, footprint")
+    assert (cores["value"], cores["basis"]) == (
+        pytest.approx((6000 * 200e-6 + 3 * 0.054) / 0.6),
+        "extrapolated ×3: load test run-sample, footprint",
+    )
     assert told["notes"] == ["run-sample: live of the API told no processor time; the profile's own figures are kept"]
 
 
@@ -350,4 +412,11 @@ def test_amounts_are_written_for_readers(value: float, unit: str, text: str) -> 
 
 
 def test_a_figure_says_whether_it_is_assumed() -> None:
-    assert Figure("a", 1.0, "x", 1.0, "why").to_json() == {"name": "a", "value": 1.0, "unit": "x", "spread": 1.0, "assumed": True, "why": "why"}
+    assert Figure("a", 1.0, "x", 1.0, "why").to_json() == {
+        "name": "a",
+        "value": 1.0,
+        "unit": "x",
+        "spread": 1.0,
+        "assumed": True,
+        "why": "why",
+    }

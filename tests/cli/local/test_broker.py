@@ -34,7 +34,9 @@ def test_every_topic_of_the_contract_has_partitions() -> None:
 
 
 def test_partitions_follow_the_fleet() -> None:
-    found = {rate: partitions_for(rate)[Topic.NEW_POSITION] for rate in (0.0, 300.0, 1250.0, 1251.0, 5000.0, 10_000.0, 1e9)}
+    found = {
+        rate: partitions_for(rate)[Topic.NEW_POSITION] for rate in (0.0, 300.0, 1250.0, 1251.0, 5000.0, 10_000.0, 1e9)
+    }
     assert found == {0.0: 1, 300.0: 1, 1250.0: 1, 1251.0: 2, 5000.0: 4, 10_000.0: 8, 1e9: MAX_PARTITIONS}
 
 
@@ -46,7 +48,8 @@ def test_the_partitions_hold_a_minute_of_the_fleets_positions(drivers: int) -> N
 
 @pytest.mark.parametrize("drivers", [300, 1_000, 5_000, 10_000])
 def test_the_broker_walks_few_batches_however_long_it_runs(drivers: int) -> None:
-    # A batch costs some 10 to 40 ns to walk past; with 64 partitions and an actor a core 300 drivers came to 31 million a second.
+    # A batch costs some 10 to 40 ns to walk past; with 64 partitions and an actor a core 300 drivers came to 31 million
+    # a second.
     assert batches_walked_per_s(drivers, 2) < 4e6
 
 
@@ -54,5 +57,7 @@ def test_a_scenarios_rate_counts_samples_scale_and_all_who_drive() -> None:
     network = NetworkSource(extract="liechtenstein")
     assert Scenario(network=network, fleet=FleetMix(size=300)).positions_per_s == 300
     assert Scenario(network=network, fleet=FleetMix(size=300), sample_hz=2.0, time_scale=10.0).positions_per_s == 6000
-    coming = Scenario.from_toml('[network]\nextract = "liechtenstein"\n[arrivals]\nprocess = "poisson"\nper_second = 2.0\n', "coming.toml")
+    coming = Scenario.from_toml(
+        '[network]\nextract = "liechtenstein"\n[arrivals]\nprocess = "poisson"\nper_second = 2.0\n', "coming.toml"
+    )
     assert coming.positions_per_s == 1200

@@ -78,7 +78,11 @@ def test_a_ledger_that_is_refused_is_waited_for_while_records_are_stored(storing
 
 def test_waiting_records_are_named_and_the_run_is_not_clean() -> None:
     kept, lost = (Ending(ledger(), {"history": 1_900_000, "state": 77}, is_kept=is_kept) for is_kept in (True, False))
-    assert (kept.is_clean, kept.to_json()["clean"], kept.to_json()["waiting"]) == (False, False, {"history": 1_900_000, "state": 77})
+    assert (kept.is_clean, kept.to_json()["clean"], kept.to_json()["waiting"]) == (
+        False,
+        False,
+        {"history": 1_900_000, "state": 77},
+    )
     waiting = "records wait in Kafka, 1,900,000 for the history store and 77 for the state store: "
     assert kept.sentences() == [waiting + "they are stored when the API runs again with this broker"]
     assert lost.sentences() == [waiting + "they are lost with the embedded broker"]
@@ -92,16 +96,27 @@ def test_no_ledger_is_said_with_its_reason() -> None:
     assert Ending(fault=refused).sentences() == [f"no ledger: {refused}"]
     assert not Ending(ledger(), {}, refused).is_clean
     assert Ending(ledger(8), {}, refused).sentences() == [f"the ledger is not the last word: {refused}"]
-    assert Ending(fault=refused).to_json() == {"waiting": {}, "unended": 0, "unacknowledged": 0, "clean": False, "fault": refused}
+    assert Ending(fault=refused).to_json() == {
+        "waiting": {},
+        "unended": 0,
+        "unacknowledged": 0,
+        "clean": False,
+        "fault": refused,
+    }
 
 
 def test_what_the_simulation_gave_up_is_counted_and_the_run_is_not_clean() -> None:
     ending = Ending(ledger(), NONE_WAITS, unended=2, unacknowledged=64)
-    assert ending.sentences() == ["given up: 2 driver actors did not end, 64 records were not acknowledged; simulation.log names them"]
+    assert ending.sentences() == [
+        "given up: 2 driver actors did not end, 64 records were not acknowledged; simulation.log names them"
+    ]
     assert not ending.is_clean
 
 
-@pytest.mark.parametrize(("ending", "code"), [(Ending(ledger(), NONE_WAITS), 0), (Ending(ledger(), {"state": 1}), 1), (Ending(), 1), (Ending(ledger(8)), 1)])
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [(Ending(ledger(), NONE_WAITS), 0), (Ending(ledger(), {"state": 1}), 1), (Ending(), 1), (Ending(ledger(8)), 1)],
+)
 def test_an_end_is_reported_as_text_and_as_json(ending: Ending, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
     assert report(Console(file=out, width=200), "run-1", ending, {}, as_json=False) == code
@@ -130,7 +145,9 @@ def answering(stack: Stack, answer: Any) -> None:
 
 def test_what_waits_is_what_is_unread_and_what_is_held() -> None:
     client = ApiClient("http://127.0.0.1:1")
-    client._client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, text=METRICS)), base_url=client.url)
+    client._client = httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, text=METRICS)), base_url=client.url
+    )
     assert client.waiting() == {"history": 1_950_000, "state": 3}
 
 
@@ -155,15 +172,21 @@ def test_an_api_that_died_is_the_reason_and_is_not_waited_for(stack: Stack, tmp_
         raise httpx.ConnectError("refused")
 
     answering(stack, refuse)
-    assert stack.end_parts(lambda _: None) == Ending(fault=f"the API ended with exit code -9; its log is {tmp_path / 'api.log'}")
+    assert stack.end_parts(lambda _: None) == Ending(
+        fault=f"the API ended with exit code -9; its log is {tmp_path / 'api.log'}"
+    )
 
 
 def test_a_simulation_that_was_killed_is_the_reason_whatever_the_ledger_says(stack: Stack, tmp_path: Path) -> None:
     clean = {**ledger().to_json(), "deadLettered": 0}
-    answering(stack, lambda request: httpx.Response(200, text="" if request.url.path == "/metrics" else None, json=clean))
+    answering(
+        stack, lambda request: httpx.Response(200, text="" if request.url.path == "/metrics" else None, json=clean)
+    )
     stack._simulation = DeadChild(tmp_path / "simulation.log")
     ending = stack.end_parts(lambda _: None)
-    assert ending.sentences() == [f"the ledger is not the last word: the simulation did not come to its end; its log is {tmp_path / 'simulation.log'}"]
+    assert ending.sentences() == [
+        f"the ledger is not the last word: the simulation did not come to its end; its log is {tmp_path / 'simulation.log'}"
+    ]
     assert not ending.is_clean
 
 

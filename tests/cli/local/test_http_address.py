@@ -14,12 +14,17 @@ from engine.errors import InvalidInput
 PASSWORDS = st.text(st.one_of(st.sampled_from("/?#@:%[]+&= ,."), st.characters(codec="utf-8")), min_size=1, max_size=20)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://map.lan/delivery", "http://[::1]:8000", "http://u:p%2Fw@map.lan"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000", "https://map.lan/delivery", "http://[::1]:8000", "http://u:p%2Fw@map.lan"]
+)
 def test_an_address_may_be_written_in_several_ways(url: str) -> None:
     assert checked_address(f"{url}/") == url
 
 
-@pytest.mark.parametrize("url", ["", "map.lan:8000", "ftp://map.lan", "http://", "http://[::1", "http://map.lan:port", "http://map.lan:99999"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "map.lan:8000", "ftp://map.lan", "http://", "http://[::1", "http://map.lan:port", "http://map.lan:99999"],
+)
 def test_an_address_that_is_none_is_refused_with_what_was_found(url: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         checked_address(url)
@@ -32,7 +37,10 @@ def test_a_refused_address_is_shown_without_its_password_whatever_that_is(passwo
         checked_address(f"http://u:{password}@map.lan:8000")
     except InvalidInput as error:
         shown, _, advice = str(error).partition("; percent-encode the password")
-        assert (shown, bool(advice)) == ("url must be http://host:port or https://host:port, found 'http://map.lan:8000'", True)
+        assert (shown, bool(advice)) == (
+            "url must be http://host:port or https://host:port, found 'http://map.lan:8000'",
+            True,
+        )
 
 
 def test_clients_show_their_address_without_name_and_password() -> None:

@@ -10,7 +10,17 @@ from rich.console import Console
 
 from cli.local.ledger_table import LedgerSummary, ledger_table
 
-CLEAN: dict[str, Any] = {"produced": 9, "acked": 9, "failed": 0, "consumed": 9, "stored": 9, "missing": 0, "duplicated": 0, "deadLettered": 0, "gaps": []}
+CLEAN: dict[str, Any] = {
+    "produced": 9,
+    "acked": 9,
+    "failed": 0,
+    "consumed": 9,
+    "stored": 9,
+    "missing": 0,
+    "duplicated": 0,
+    "deadLettered": 0,
+    "gaps": [],
+}
 CLEAN |= {"lostOnPurpose": 0}
 
 
@@ -43,7 +53,10 @@ def test_what_was_lost_on_purpose_leaves_the_ledger_clean_and_is_told() -> None:
     assert LedgerSummary.from_json({name: count for name, count in CLEAN.items() if name != "lostOnPurpose"}).is_clean
 
 
-@pytest.mark.parametrize("fault", [{"missing": 1}, {"acked": 8, "failed": 1}, {"acked": 8}, {"stored": 8}, {"consumed": 8}, {"lostOnPurpose": 1}])
+@pytest.mark.parametrize(
+    "fault",
+    [{"missing": 1}, {"acked": 8, "failed": 1}, {"acked": 8}, {"stored": 8}, {"consumed": 8}, {"lostOnPurpose": 1}],
+)
 def test_anything_missing_is_not_clean(fault: dict[str, int]) -> None:
     ledger = LedgerSummary.from_json({**CLEAN, **fault})
     assert not ledger.is_clean

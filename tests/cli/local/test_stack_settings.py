@@ -23,11 +23,22 @@ STORE = "of its own: unset it, or run python -m api and python -m actors, which 
 
 @pytest.fixture(autouse=True)
 def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("KAFKA_BOOTSTRAP", "MONGODB_URL", "ELASTICSEARCH_URL", "API_HOST", "API_KEY", "SERVICES_DIR", "JOURNAL", "PROFILE"):
+    for name in (
+        "KAFKA_BOOTSTRAP",
+        "MONGODB_URL",
+        "ELASTICSEARCH_URL",
+        "API_HOST",
+        "API_KEY",
+        "SERVICES_DIR",
+        "JOURNAL",
+        "PROFILE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
-@pytest.mark.parametrize("command", [["up"], ["run", "brasilia"], ["loadtest", "rush-hour"], ["loadtest", "rush-hour", "--find-capacity"]])
+@pytest.mark.parametrize(
+    "command", [["up"], ["run", "brasilia"], ["loadtest", "rush-hour"], ["loadtest", "rush-hour", "--find-capacity"]]
+)
 @pytest.mark.parametrize("profile", ["embedded", "services"])
 @pytest.mark.parametrize(
     ("name", "value", "told"),
@@ -35,10 +46,22 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("KAFKA_BOOTSTRAP", "u:s3cret@broker:9092", f"KAFKA_BOOTSTRAP {BROKER}"),
         ("KAFKA_SECURITY_PROTOCOL", "ssl", f"KAFKA_SECURITY_PROTOCOL {BROKER}"),
         ("KAFKA_SASL_PASSWORD", "s3cret", f"KAFKA_SASL_PASSWORD {BROKER}"),
-        ("MONGODB_URL", "mongodb://u:s3cret@db:27017", f"MONGODB_URL is set, but this command brings a state store {STORE}"),
-        ("ELASTICSEARCH_URL", "http://u:s3cret@es:9200", f"ELASTICSEARCH_URL is set, but this command brings a history store {STORE}"),
+        (
+            "MONGODB_URL",
+            "mongodb://u:s3cret@db:27017",
+            f"MONGODB_URL is set, but this command brings a state store {STORE}",
+        ),
+        (
+            "ELASTICSEARCH_URL",
+            "http://u:s3cret@es:9200",
+            f"ELASTICSEARCH_URL is set, but this command brings a history store {STORE}",
+        ),
         ("API_ROLES", "rest,live", "API_ROLES is set, but this command starts one API with every part"),
-        ("API_HOST", "10.0.0.7", "API_HOST must be one of 127.0.0.1, localhost, 0.0.0.0 for this command, found 10.0.0.7"),
+        (
+            "API_HOST",
+            "10.0.0.7",
+            "API_HOST must be one of 127.0.0.1, localhost, 0.0.0.0 for this command, found 10.0.0.7",
+        ),
         ("API_HOST", "0.0.0.0", "API_HOST is 0.0.0.0, which others can reach: set API_KEY, or keep to 127.0.0.1"),
         ("TICK_MS", "1", "TICK_MS: Input should be greater than or equal to 5, found '1'"),
     ],
@@ -66,30 +89,61 @@ def test_what_a_stack_of_its_own_cannot_obey_is_refused_before_it_starts(
 
 
 def test_what_is_as_the_stack_has_it_or_is_handed_on_is_no_fault() -> None:
-    handed_on = {"API_KEY": "a-long-key", "MONGODB_POSITIONS": "all", "KAFKA_ACKS": "1", "KAFKA_CLIENT_ID": "me", "RAY_ADDRESS": "10.0.0.7:6379"}
-    own = {"KAFKA_SECURITY_PROTOCOL": "plaintext", "API_ROLES": "history, state,live,rest", "API_HOST": "127.0.0.1", "KAFKA_BOOTSTRAP": "", "MONGODB_URL": " "}
+    handed_on = {
+        "API_KEY": "a-long-key",
+        "MONGODB_POSITIONS": "all",
+        "KAFKA_ACKS": "1",
+        "KAFKA_CLIENT_ID": "me",
+        "RAY_ADDRESS": "10.0.0.7:6379",
+    }
+    own = {
+        "KAFKA_SECURITY_PROTOCOL": "plaintext",
+        "API_ROLES": "history, state,live,rest",
+        "API_HOST": "127.0.0.1",
+        "KAFKA_BOOTSTRAP": "",
+        "MONGODB_URL": " ",
+    }
     assert list(faults_of_stack(UpSettings(), handed_on | own)) == []
 
 
 def test_addresses_of_local_services_that_run_are_what_the_stack_uses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cli.local.services.Services.environment", lambda _: {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017"})
+    monkeypatch.setattr(
+        "cli.local.services.Services.environment",
+        lambda _: {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017"},
+    )
     settings = UpSettings(profile="services")
-    assert list(faults_of_stack(settings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017/"})) == []
-    assert [fault.partition(" ")[0] for fault in faults_of_stack(settings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9093"})] == ["KAFKA_BOOTSTRAP"]
+    assert (
+        list(
+            faults_of_stack(
+                settings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGODB_URL": "mongodb://127.0.0.1:27017/"}
+            )
+        )
+        == []
+    )
+    assert [fault.partition(" ")[0] for fault in faults_of_stack(settings, {"KAFKA_BOOTSTRAP": "127.0.0.1:9093"})] == [
+        "KAFKA_BOOTSTRAP"
+    ]
 
 
 def test_a_journal_on_a_topic_needs_a_broker_that_keeps_it() -> None:
     [fault] = faults_of_stack(UpSettings(), {"JOURNAL": "topic"})
-    assert fault == "JOURNAL is topic, but the embedded broker keeps no topic beyond its run: unset it, or set PROFILE=services"
+    assert (
+        fault
+        == "JOURNAL is topic, but the embedded broker keeps no topic beyond its run: unset it, or set PROFILE=services"
+    )
     assert list(faults_of_stack(UpSettings(), {"JOURNAL": "file"})) == []
-    assert [list(faults_of_stack(UpSettings(profile="services"), {"JOURNAL": journal})) for journal in ("topic", "file")] == [[], []]
+    assert [
+        list(faults_of_stack(UpSettings(profile="services"), {"JOURNAL": journal})) for journal in ("topic", "file")
+    ] == [[], []]
 
 
 def test_the_api_is_served_where_api_host_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environments = []
 
     class Part:
-        def __init__(self, name: str, module: str, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        def __init__(
+            self, name: str, module: str, arguments: list[str], environment: dict[str, str], log: Path
+        ) -> None:
             environments.append(environment)
             raise InterruptedError
 
@@ -104,10 +158,17 @@ def test_the_api_is_served_where_api_host_says(tmp_path: Path, monkeypatch: pyte
     assert [environment["API_HOST"] for environment in environments] == ["0.0.0.0"]
 
 
-def test_local_services_lie_in_services_dir_or_else_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_services_lie_in_services_dir_or_else_in_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert UpSettings(data_dir=tmp_path).services_folder == tmp_path / "services"
     monkeypatch.setenv("SERVICES_DIR", str(tmp_path / "shared"))
-    stack = Stack(stack_settings(data_dir=tmp_path, profile="services"), load_scenario("liechtenstein"), tmp_path / "scenario.toml", "r")
+    stack = Stack(
+        stack_settings(data_dir=tmp_path, profile="services"),
+        load_scenario("liechtenstein"),
+        tmp_path / "scenario.toml",
+        "r",
+    )
     assert isinstance(stack.backing, LocalServices)
     assert stack.backing.folder == tmp_path / "shared"
 
@@ -118,13 +179,18 @@ def test_a_folder_that_takes_no_file_is_refused_with_its_setting(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match=f"^DATA_DIR: {tmp_path}/file is a file; name a folder$"):
         writable_folder(tmp_path / "file", "DATA_DIR")
-    with pytest.raises(InvalidInput, match=f"^DATA_DIR: {tmp_path}/file/x cannot be written to \\(Not a directory\\); name another folder$"):
+    with pytest.raises(
+        InvalidInput,
+        match=f"^DATA_DIR: {tmp_path}/file/x cannot be written to \\(Not a directory\\); name another folder$",
+    ):
         writable_folder(tmp_path / "file" / "x", "DATA_DIR")
     with pytest.raises(InvalidInput, match=r"^DATA_DIR: /proc/none cannot be written to \(No such file or directory\)"):
         writable_folder(Path("/proc/none"), "DATA_DIR")
 
 
-@pytest.mark.parametrize("command", [["up", "--scenario", "brasilia"], ["run", "brasilia", "--duration", "1"], ["loadtest", "rush-hour"]])
+@pytest.mark.parametrize(
+    "command", [["up", "--scenario", "brasilia"], ["run", "brasilia", "--duration", "1"], ["loadtest", "rush-hour"]]
+)
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/none"])
 def test_a_data_folder_that_cannot_be_is_refused_before_anything_starts(
     command: list[str], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -141,14 +207,29 @@ def test_a_data_folder_that_cannot_be_is_refused_before_anything_starts(
 @pytest.mark.parametrize(
     ("command", "name", "value", "told"),
     [
-        (["services", "up"], "SERVICES_DIR", "/proc/none", "SERVICES_DIR: /proc/none cannot be written to (No such file or directory)"),
+        (
+            ["services", "up"],
+            "SERVICES_DIR",
+            "/proc/none",
+            "SERVICES_DIR: /proc/none cannot be written to (No such file or directory)",
+        ),
         (["doctor"], "API_KEY", "short", "API_KEY: "),
         (["doctor"], "MONGODB_URL", "s3cret@db", "MONGODB_URL: MONGODB_URL must begin with mongodb://"),
-        (["topics", "apply"], "KAFKA_SASL_PASSWORD", "s3cret", "KAFKA_SASL_PASSWORD is set and KAFKA_SECURITY_PROTOCOL is plaintext"),
+        (
+            ["topics", "apply"],
+            "KAFKA_SASL_PASSWORD",
+            "s3cret",
+            "KAFKA_SASL_PASSWORD is set and KAFKA_SECURITY_PROTOCOL is plaintext",
+        ),
     ],
 )
 def test_a_wrong_setting_of_a_part_is_one_line_from_a_command_that_only_asks(
-    command: list[str], name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str],
+    name: str,
+    value: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "argv", ["code-delivery", *command])

@@ -30,13 +30,21 @@ def digest_of(*chunks: list[Position]) -> Digest:
     for chunk in chunks:
         if chunk:
             ids, seq, lat, lng = zip(*chunk, strict=True)
-            builder.add(np.array([i.encode() for i in ids]), np.array(seq, np.int64), np.array(lat) / GRID, np.array(lng) / GRID)
+            builder.add(
+                np.array([i.encode() for i in ids]), np.array(seq, np.int64), np.array(lat) / GRID, np.array(lng) / GRID
+            )
     return builder.digest()
 
 
 def identity(digest: Digest) -> dict[bytes, tuple[int, int]]:
     """Return what must be equal in places that hold the same positions."""
-    return dict(zip(digest.delivery_id.tolist(), zip(digest.distinct.tolist(), digest.checksum.tolist(), strict=True), strict=True))
+    return dict(
+        zip(
+            digest.delivery_id.tolist(),
+            zip(digest.distinct.tolist(), digest.checksum.tolist(), strict=True),
+            strict=True,
+        )
+    )
 
 
 @given(tracks, st.randoms(use_true_random=False), st.data())

@@ -16,7 +16,9 @@ CALL = st.one_of(st.lists(POSITION, max_size=40), RANGE)
 
 
 def record(ledger: SeqLedger, positions: list[tuple[str, int]]) -> Counted:
-    return ledger.record(np.array([d.encode() for d, _ in positions], "S"), np.array([s for _, s in positions], np.int64))
+    return ledger.record(
+        np.array([d.encode() for d, _ in positions], "S"), np.array([s for _, s in positions], np.int64)
+    )
 
 
 def ranges_of(missing: set[int]) -> list[tuple[int, int]]:
@@ -31,14 +33,19 @@ def ranges_of(missing: set[int]) -> list[tuple[int, int]]:
 
 @settings(max_examples=400)
 @given(st.lists(CALL, max_size=12), st.dictionaries(st.sampled_from("abcd"), st.integers(0, 60)))
-def test_counts_and_gaps_are_those_of_a_set(calls: list[list[tuple[str, int]] | tuple[str, int, int]], expected: dict[str, int]) -> None:
+def test_counts_and_gaps_are_those_of_a_set(
+    calls: list[list[tuple[str, int]] | tuple[str, int, int]], expected: dict[str, int]
+) -> None:
     ledger, seen, total = SeqLedger(), set[tuple[str, int]](), 0
     for call in calls:
         if isinstance(call, list):
             positions, counted = call, record(ledger, call)
         else:
             delivery, first, size = call
-            positions, counted = [(delivery, seq) for seq in range(first, first + size)], ledger.record_range(delivery, first, first + size)
+            positions, counted = (
+                [(delivery, seq) for seq in range(first, first + size)],
+                ledger.record_range(delivery, first, first + size),
+            )
         new = len(set(positions) - seen)
         assert counted == Counted(new, len(positions) - new)
         seen |= set(positions)
@@ -51,7 +58,9 @@ def test_counts_and_gaps_are_those_of_a_set(calls: list[list[tuple[str, int]] | 
         own = {s for d, s in seen if d == delivery}
         missing[delivery] = ranges_of(set(range(max([expected.get(delivery, 0), *(s + 1 for s in own)]))) - own)
         assert [(gap.first, gap.last) for gap in ledger.gaps(delivery)] == missing[delivery]
-    assert sorted((gap.delivery_id, gap.first, gap.last) for gap in ledger.missing()) == sorted((d, *gap) for d, gaps in missing.items() for gap in gaps)
+    assert sorted((gap.delivery_id, gap.first, gap.last) for gap in ledger.missing()) == sorted(
+        (d, *gap) for d, gaps in missing.items() for gap in gaps
+    )
     summary = ledger.summary()
     assert (summary.seen, summary.duplicated) == (len(seen), total - len(seen))
     assert summary.missing == sum(last - first + 1 for gaps in missing.values() for first, last in gaps)

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.codec import BOUNDS, MAX_RECORD_BYTES, EncodedRecords, KeyField, PositionBatch, PositionEncoder, decode_positions
+from engine.codec import (
+    BOUNDS,
+    MAX_RECORD_BYTES,
+    EncodedRecords,
+    KeyField,
+    PositionBatch,
+    PositionEncoder,
+    decode_positions,
+)
 from engine.codec.decoder import MIN_ROWS
 from engine.codec.partition_hash import murmur2
 from engine.codec.record import decode_record
@@ -123,7 +131,9 @@ def test_a_record_does_not_depend_on_the_batch_it_is_in() -> None:
     together = encoder.encode(rows, **columns(3))
     assert together == [encoder.encode(rows[[i]], **columns(1))[0] for i in range(3)]
     matrices = encoder.encode_matrix(rows, **columns(3))
-    assert {int(i): value for m in matrices for i, value in zip(m.index, m.values(), strict=True)} == dict(enumerate(together))
+    assert {int(i): value for m in matrices for i, value in zip(m.index, m.values(), strict=True)} == dict(
+        enumerate(together)
+    )
     assert EncodedRecords(matrices).values() == together
 
 
@@ -142,10 +152,14 @@ def test_any_id_of_a_record_can_be_its_key(key: KeyField, expected: list[bytes])
     rows = encoder.add_rows(*(list(column) for column in zip(*ids, strict=True)))
     records = EncodedRecords(encoder.encode_matrix(rows, **columns(3)))
     assert (len(records), records.keys()) == (3, expected)
-    assert {int(i): int(hashed) for block in records.blocks for i, hashed in zip(block.index, block.key_hash, strict=True)} == dict(
-        enumerate(murmur2(expected).tolist())
+    assert {
+        int(i): int(hashed) for block in records.blocks for i, hashed in zip(block.index, block.key_hash, strict=True)
+    } == dict(enumerate(murmur2(expected).tolist()))
+    assert all(
+        block.matrix[i, block.key_offset :].tobytes().startswith(key)
+        for block in records.blocks
+        for i, key in enumerate(block.keys())
     )
-    assert all(block.matrix[i, block.key_offset :].tobytes().startswith(key) for block in records.blocks for i, key in enumerate(block.keys()))
 
 
 def test_rows_given_back_are_used_again() -> None:

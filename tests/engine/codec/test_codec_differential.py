@@ -21,7 +21,11 @@ def valid_records(n: int, seed: int = 1) -> list[bytes]:
     rng = np.random.default_rng(seed)
     encoder = PositionEncoder()
     rows = encoder.add_rows(
-        [f"{i % 7}" for i in range(n)], [f"c-{i}" for i in range(n)], [f"d-{10**7 + i}" for i in range(n)], [f"v{i}" for i in range(n)], "run-1"
+        [f"{i % 7}" for i in range(n)],
+        [f"c-{i}" for i in range(n)],
+        [f"d-{10**7 + i}" for i in range(n)],
+        [f"v{i}" for i in range(n)],
+        "run-1",
     )
     return encoder.encode(
         rows,
@@ -68,7 +72,10 @@ def test_valid_records_take_the_matrix_path() -> None:
 
 
 @settings(max_examples=300)
-@given(st.integers(0, 2**32), st.lists(st.tuples(st.integers(0, 63), st.integers(0, 10_000), st.integers(0, 255)), max_size=80))
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.tuples(st.integers(0, 63), st.integers(0, 10_000), st.integers(0, 255)), max_size=80),
+)
 def test_records_with_changed_bytes(seed: int, changes: list[tuple[int, int, int]]) -> None:
     values = [bytearray(value) for value in valid_records(64, seed)]
     for row, place, byte in changes:
@@ -86,7 +93,10 @@ def test_every_place_of_a_record_with_every_likely_byte(byte: int) -> None:
 
 
 @settings(max_examples=200)
-@given(st.integers(0, 2**32), st.lists(st.tuples(st.integers(0, 31), st.integers(0, 10_000), st.integers(0, 10_000)), max_size=40))
+@given(
+    st.integers(0, 2**32),
+    st.lists(st.tuples(st.integers(0, 31), st.integers(0, 10_000), st.integers(0, 10_000)), max_size=40),
+)
 def test_records_with_swapped_bytes(seed: int, swaps: list[tuple[int, int, int]]) -> None:
     values = [bytearray(value) for value in valid_records(32, seed)]
     for row, one, other in swaps:
@@ -185,7 +195,15 @@ def test_records_of_many_layouts_and_ways_of_writing_come_back_in_order() -> Non
     rows = encoder.add_rows(*(list(column) for column in zip(*ids, strict=True)))
     n = len(rows)
     values = encoder.encode(
-        rows, np.full(n, 1.0), np.full(n, 2.0), np.zeros(n, bool), np.arange(n), np.full(n, 5), np.full(n, 6.0), np.full(n, 7.0), np.full(n, 8.0)
+        rows,
+        np.full(n, 1.0),
+        np.full(n, 2.0),
+        np.zeros(n, bool),
+        np.arange(n),
+        np.full(n, 5),
+        np.full(n, 6.0),
+        np.full(n, 7.0),
+        np.full(n, 8.0),
     )
     values[100] = b"alien"
     values[200] = values[200].replace(b" ", b"")

@@ -11,7 +11,12 @@ from engine.codec.partition_hash import murmur2, partitions_of
 @pytest.mark.parametrize(
     ("key", "expected"),
     # Java's own test values, org.apache.kafka.common.utils.UtilsTest
-    [(b"21", -973932308), (b"foobar", -790332482), (b"a-little-bit-long-string", -985981536), (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971)],
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+    ],
 )
 def test_a_key_hashes_as_in_java(key: bytes, expected: int) -> None:
     assert murmur2([key]).view(np.int32).tolist() == [expected]

@@ -15,7 +15,11 @@ PASSWORDS = st.text(st.one_of(st.sampled_from("/?#@:%[]+&= ,."), st.characters(c
 @pytest.mark.parametrize(
     ("address", "shown", "hosts"),
     [
-        ("mongodb://u:p@db-0.lan:27017,db-1.lan/admin?w=1", "mongodb://db-0.lan:27017,db-1.lan/admin?w=1", "db-0.lan:27017,db-1.lan"),
+        (
+            "mongodb://u:p@db-0.lan:27017,db-1.lan/admin?w=1",
+            "mongodb://db-0.lan:27017,db-1.lan/admin?w=1",
+            "db-0.lan:27017,db-1.lan",
+        ),
         ("mongodb+srv://db.lan", "mongodb+srv://db.lan", "db.lan"),
         ("mongodb://u:S3CRET/PW@h:27017/", "mongodb://h:27017/", "h:27017"),
         ("http://u:S3?CR#ET@[::1]:9200/a", "http://[::1]:9200/a", "[::1]:9200"),
@@ -37,5 +41,10 @@ def test_no_part_of_a_password_is_shown_whatever_it_is(password: str, scheme: st
 
 
 def test_addresses_in_a_text_are_shown_without_identity_and_the_rest_stays() -> None:
-    text = 'connection.uri = mongodb://u:p%40w@h:1/: "http://a:b@es:9200" is wrong, see a@b.example and http://plain:9200'
-    assert without_identities(text) == 'connection.uri = mongodb://h:1/: "http://es:9200" is wrong, see a@b.example and http://plain:9200'
+    text = (
+        'connection.uri = mongodb://u:p%40w@h:1/: "http://a:b@es:9200" is wrong, see a@b.example and http://plain:9200'
+    )
+    assert (
+        without_identities(text)
+        == 'connection.uri = mongodb://h:1/: "http://es:9200" is wrong, see a@b.example and http://plain:9200'
+    )

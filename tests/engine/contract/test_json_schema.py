@@ -45,7 +45,10 @@ WRONG: list[Any] = [
     "delivered",
 ]
 
-Strict = extend(Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int))
+Strict = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+)
 """A validator to which 7.0 is no integer, as it is none to our readers."""
 
 
@@ -99,7 +102,9 @@ def test_what_a_schema_allows_its_reader_takes_and_what_the_reader_refuses_it_re
             else:
                 # What readers take beyond the schema: instants and counts with a fraction.
                 fractions = [
-                    name for name, value in candidate.items() if isinstance(value, float) and SCHEMAS[topic]["properties"][name].get("type") == "integer"
+                    name
+                    for name, value in candidate.items()
+                    if isinstance(value, float) and SCHEMAS[topic]["properties"][name].get("type") == "integer"
                 ]
                 assert fractions or validator.is_valid(candidate), candidate
     assert refused
@@ -114,7 +119,9 @@ def test_the_ancestors_four_fields_are_enough() -> None:
     assert not validator.is_valid(four | {"position": [1, 2, 3]})
 
 
-def test_a_file_that_drifted_is_named_and_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_drifted_is_named_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path)
     (tmp_path / "run.event.json").write_text("{}")
     (tmp_path / "gone.json").write_text("{}")

@@ -14,7 +14,11 @@ SASL = {"security_protocol": "sasl_ssl", "sasl_username": "fleet", "sasl_passwor
 
 
 def test_a_plain_connection_needs_an_address_only() -> None:
-    assert KafkaConnection("a:1,b:2").options() == {"bootstrap.servers": "a:1,b:2", "client.id": "code-delivery", "security.protocol": "plaintext"}
+    assert KafkaConnection("a:1,b:2").options() == {
+        "bootstrap.servers": "a:1,b:2",
+        "client.id": "code-delivery",
+        "security.protocol": "plaintext",
+    }
 
 
 def test_every_setting_reaches_the_client(tmp_path: Path) -> None:
@@ -35,7 +39,9 @@ def test_every_setting_reaches_the_client(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("bootstrap", ["broker", "broker:9092", "SASL_SSL://broker.example:9093", "[::1]:9092", "a:1, b:2"])
+@pytest.mark.parametrize(
+    "bootstrap", ["broker", "broker:9092", "SASL_SSL://broker.example:9093", "[::1]:9092", "a:1, b:2"]
+)
 def test_an_address_may_be_written_in_several_ways(bootstrap: str) -> None:
     assert KafkaConnection(bootstrap).bootstrap == bootstrap
 
@@ -49,14 +55,32 @@ def test_an_address_that_is_none_is_refused(bootstrap: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"security_protocol": "sasl_ssl", "sasl_password": "x"}, "KAFKA_SECURITY_PROTOCOL is sasl_ssl, which needs KAFKA_SASL_USERNAME"),
-        ({"security_protocol": "sasl_plaintext", "sasl_username": "x"}, "KAFKA_SECURITY_PROTOCOL is sasl_plaintext, which needs KAFKA_SASL_PASSWORD"),
+        (
+            {"security_protocol": "sasl_ssl", "sasl_password": "x"},
+            "KAFKA_SECURITY_PROTOCOL is sasl_ssl, which needs KAFKA_SASL_USERNAME",
+        ),
+        (
+            {"security_protocol": "sasl_plaintext", "sasl_username": "x"},
+            "KAFKA_SECURITY_PROTOCOL is sasl_plaintext, which needs KAFKA_SASL_PASSWORD",
+        ),
         ({"sasl_username": "fleet"}, "KAFKA_SASL_USERNAME is set and KAFKA_SECURITY_PROTOCOL is plaintext"),
-        ({"ssl_ca": Path("ca.pem")}, "KAFKA_SSL_CA is set and KAFKA_SECURITY_PROTOCOL is plaintext, which encrypts nothing"),
-        ({**SASL, "security_protocol": "sasl_plaintext", "ssl_ca": Path("ca.pem")}, "KAFKA_SSL_CA is set and KAFKA_SECURITY_PROTOCOL is sasl_plaintext"),
-        ({"security_protocol": "ssl", "ssl_ca": Path("/nowhere/ca.pem")}, "KAFKA_SSL_CA is /nowhere/ca.pem: no such file or directory"),
+        (
+            {"ssl_ca": Path("ca.pem")},
+            "KAFKA_SSL_CA is set and KAFKA_SECURITY_PROTOCOL is plaintext, which encrypts nothing",
+        ),
+        (
+            {**SASL, "security_protocol": "sasl_plaintext", "ssl_ca": Path("ca.pem")},
+            "KAFKA_SSL_CA is set and KAFKA_SECURITY_PROTOCOL is sasl_plaintext",
+        ),
+        (
+            {"security_protocol": "ssl", "ssl_ca": Path("/nowhere/ca.pem")},
+            "KAFKA_SSL_CA is /nowhere/ca.pem: no such file or directory",
+        ),
         ({"security_protocol": "ssl", "ssl_ca": Path("/")}, "KAFKA_SSL_CA is /: is a directory"),
-        ({"security_protocol": "ssl", "ssl_key": Path("/nowhere")}, "KAFKA_SSL_KEY is set and KAFKA_SSL_CERTIFICATE is not: set both or neither"),
+        (
+            {"security_protocol": "ssl", "ssl_key": Path("/nowhere")},
+            "KAFKA_SSL_KEY is set and KAFKA_SSL_CERTIFICATE is not: set both or neither",
+        ),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused_by_name(settings: dict[str, object], words: str) -> None:
@@ -89,6 +113,9 @@ def test_a_trouble_is_told_once_and_whenever_its_count_has_doubled() -> None:
         "refused [_TRANSPORT], 8 times so far",
     ]
     assert trouble.report("_SSL", "unknown authority") is not None
-    assert trouble.last == "unknown authority [_SSL]; check KAFKA_SSL_CA, and KAFKA_SSL_CERTIFICATE if the broker asks for one"
+    assert (
+        trouble.last
+        == "unknown authority [_SSL]; check KAFKA_SSL_CA, and KAFKA_SSL_CERTIFICATE if the broker asks for one"
+    )
     trouble.is_well()
     assert trouble.last == ""

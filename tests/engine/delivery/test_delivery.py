@@ -21,7 +21,9 @@ def made(driver_id: str = "v", depart_ms: int = 1_000_000, **more: Any) -> Deliv
 def test_chance_is_even_and_depends_on_every_word() -> None:
     drawn = [seeded_unit(1, "phase", str(i)) for i in range(2_000)]
     assert all(0 <= unit < 1 for unit in drawn)
-    assert [sum(k / 10 <= unit < (k + 1) / 10 for unit in drawn) for k in range(10)] == pytest.approx([200] * 10, abs=50)
+    assert [sum(k / 10 <= unit < (k + 1) / 10 for unit in drawn) for k in range(10)] == pytest.approx(
+        [200] * 10, abs=50
+    )
     assert seeded_unit(1, "ab", "c") != seeded_unit(1, "a", "bc") != seeded_unit(2, "a", "bc")
     assert seeded_unit(1, "phase", "driver-1") == 0.8970066439489633
 

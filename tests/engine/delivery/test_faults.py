@@ -81,7 +81,9 @@ class Heard:
         return [event for (found, _), event in sorted(self.events.items()) if found == delivery_id]
 
     def labels(self, delivery_id: str) -> list[Label]:
-        return [Label(FaultKind(event.fault), event.from_seq, event.to_seq) for event in self.of(delivery_id) if event.fault]
+        return [
+            Label(FaultKind(event.fault), event.from_seq, event.to_seq) for event in self.of(delivery_id) if event.fault
+        ]
 
     def readable(self, delivery_id: str) -> dict[int, dict[str, object]]:
         found = {}
@@ -126,7 +128,9 @@ def true() -> Heard:
 
 
 @pytest.mark.parametrize(("workers", "step_ms"), [(1, 90), (1, 7_919), (3, 1_000), (14, 1_900), (14, 150_000)])
-def test_the_same_records_go_in_the_same_order_whoever_sends_them_and_in_whatever_steps(reference: Heard, workers: int, step_ms: int) -> None:
+def test_the_same_records_go_in_the_same_order_whoever_sends_them_and_in_whatever_steps(
+    reference: Heard, workers: int, step_ms: int
+) -> None:
     heard = Heard()
     for part in range(workers):
         run(simulation(specs()[part::workers]), heard, step_ms=step_ms)
@@ -146,7 +150,9 @@ def test_a_catch_up_in_many_parts_is_the_same(reference: Heard) -> None:
 
 
 @pytest.mark.parametrize("dies_at_ms", [3_000, 11_777, 25_000, 40_123])
-def test_a_restart_loses_nothing_that_was_held_back_and_tells_the_same_labels(reference: Heard, dies_at_ms: int) -> None:
+def test_a_restart_loses_nothing_that_was_held_back_and_tells_the_same_labels(
+    reference: Heard, dies_at_ms: int
+) -> None:
     heard = Heard()
     first = simulation(specs())
     run(first, heard, BEGIN_MS + dies_at_ms)
@@ -175,9 +181,13 @@ def test_labels_are_complete_against_the_ledger(reference: Heard) -> None:
         ledger.expect(spec.delivery_id, final.positions or 0)
         readable = reference.readable(spec.delivery_id)
         ledger.record(np.full(len(readable), spec.delivery_id.encode()), np.array(sorted(readable)))
-        assert [(gap.first, gap.last) for gap in ledger.gaps(spec.delivery_id)] == missing_on_purpose(labels, final.positions or 0)
+        assert [(gap.first, gap.last) for gap in ledger.gaps(spec.delivery_id)] == missing_on_purpose(
+            labels, final.positions or 0
+        )
         times = Counter(seq for seq, _ in reference.records[spec.delivery_id])
-        assert {seq for seq, count in times.items() if count == 2} == {label.first for label in labels if label.kind is FaultKind.DUPLICATED}
+        assert {seq for seq, count in times.items() if count == 2} == {
+            label.first for label in labels if label.kind is FaultKind.DUPLICATED
+        }
         assert max(times.values()) <= 2
     assert set(kinds) == set(FaultKind)
 
@@ -185,7 +195,10 @@ def test_labels_are_complete_against_the_ledger(reference: Heard) -> None:
 def test_every_record_that_is_off_has_a_label_that_says_so(reference: Heard, true: Heard) -> None:
     for spec in specs():
         labels, truth = reference.labels(spec.delivery_id), true.readable(spec.delivery_id)
-        covered = {kind: {seq for label in labels if label.kind is kind for seq in range(label.first, label.last + 1)} for kind in FaultKind}
+        covered = {
+            kind: {seq for label in labels if label.kind is kind for seq in range(label.first, label.last + 1)}
+            for kind in FaultKind
+        }
         readable = reference.readable(spec.delivery_id)
         moved = {seq for seq, record in readable.items() if record["position"] != truth[seq]["position"]}
         assert moved <= covered[FaultKind.STUCK] | covered[FaultKind.GPS_DRIFT]
@@ -244,26 +257,44 @@ def test_a_drift_goes_out_and_comes_back_and_a_stuck_place_stays(true: Heard) ->
     heard = run(simulation(specs(plan)), Heard())
     records, truth = heard.readable("run-1-0"), true.readable("run-1-0")
     label = heard.labels("run-1-0")[1]
-    assert {tuple(records[seq]["position"]) for seq in range(label.first, label.last + 1)} == {tuple(truth[label.first]["position"])}
+    assert {tuple(records[seq]["position"]) for seq in range(label.first, label.last + 1)} == {
+        tuple(truth[label.first]["position"])
+    }
     assert records[label.last]["distance"] == truth[label.last]["distance"] > truth[label.first]["distance"]
 
 
 @pytest.mark.parametrize("kind", list(FaultKind))
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.3, 1.0])
 def test_so_many_samples_are_hit_as_the_rate_says(kind: FaultKind, rate: float) -> None:
-    fault = Fault(kind, rate, duration_s=5.0) if kind in (FaultKind.TUNNEL, FaultKind.STUCK, FaultKind.GPS_DRIFT) else Fault(kind, rate)
+    fault = (
+        Fault(kind, rate, duration_s=5.0)
+        if kind in (FaultKind.TUNNEL, FaultKind.STUCK, FaultKind.GPS_DRIFT)
+        else Fault(kind, rate)
+    )
     plan = FaultPlan(9, (fault,))
     n = 200_000
     key = np.repeat(np.array([plan.key("run", f"run-{i}-0") for i in range(200)], dtype=np.uint64), n // 200)
     hits = hits_of(plan, key, np.tile(np.arange(n // 200), 200), np.full(n, 1000))
-    off = hits.is_missing | hits.is_damaged | hits.is_double | (hits.delay_ms > 0) | (hits.stuck_seq >= 0) | (hits.north_m != 0) | (hits.east_m != 0)
+    off = (
+        hits.is_missing
+        | hits.is_damaged
+        | hits.is_double
+        | (hits.delay_ms > 0)
+        | (hits.stuck_seq >= 0)
+        | (hits.north_m != 0)
+        | (hits.east_m != 0)
+    )
     assert off.mean() == pytest.approx(rate, abs=4 * (5 * rate * (1 - rate) / n) ** 0.5 + 1e-12)
 
 
 def test_hits_are_independent_from_delivery_to_delivery_and_from_sample_to_sample() -> None:
     plan = FaultPlan(9, (Fault(FaultKind.LOST, 0.5),))
     key = np.repeat(np.array([plan.key("run", f"run-{i}-0") for i in range(100)], dtype=np.uint64), 1000)
-    lost = hits_of(plan, key, np.tile(np.arange(1000), 100), np.full(100_000, 1000)).is_missing.reshape(100, 1000).astype(float)
+    lost = (
+        hits_of(plan, key, np.tile(np.arange(1000), 100), np.full(100_000, 1000))
+        .is_missing.reshape(100, 1000)
+        .astype(float)
+    )
     assert abs(np.corrcoef(lost[:, :-1].ravel(), lost[:, 1:].ravel())[0, 1]) < 0.015
     assert abs(np.corrcoef(lost[:-1].ravel(), lost[1:].ravel())[0, 1]) < 0.015
 

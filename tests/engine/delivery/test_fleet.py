@@ -18,11 +18,21 @@ from engine.roads.route import Route, RouteTable, Stop
 BEGIN_MS = 1_700_000_000_000
 ROUTES = [
     Route.from_points("short", "", [47.0, 47.0002], [9.5, 9.5]),
-    Route.from_points("bent", "", [47.0, 47.001, 47.001, 47.004, 47.005], [9.5, 9.5, 9.503, 9.503, 9.51], limit_mps=[8.3, 13.9, np.inf, 22.2]),
-    Route.from_points("stops", "", [47.1, 47.11, 47.12], [9.5, 9.52, 9.51], stops=[Stop(100.0, 12.0), Stop(700.0, 3.0)]),
+    Route.from_points(
+        "bent",
+        "",
+        [47.0, 47.001, 47.001, 47.004, 47.005],
+        [9.5, 9.5, 9.503, 9.503, 9.51],
+        limit_mps=[8.3, 13.9, np.inf, 22.2],
+    ),
+    Route.from_points(
+        "stops", "", [47.1, 47.11, 47.12], [9.5, 9.52, 9.51], stops=[Stop(100.0, 12.0), Stop(700.0, 3.0)]
+    ),
     Route.from_points("date-line", "", [-17.0, -17.001, -17.0], [179.995, -179.999, -179.99]),
 ]
-PLANS = build_plans(RouteTable.from_routes(ROUTES), [(i, vehicle) for i in range(len(ROUTES)) for vehicle in VehicleClass])
+PLANS = build_plans(
+    RouteTable.from_routes(ROUTES), [(i, vehicle) for i in range(len(ROUTES)) for vehicle in VehicleClass]
+)
 
 
 def spec(number: int = 0, depart_ms: int = BEGIN_MS, pace: float = 1.0) -> DeliverySpec:
@@ -36,7 +46,10 @@ def row(p: Positions, i: int) -> tuple[object, ...]:
 @st.composite
 def fleets(draw: st.DrawFn) -> tuple[Fleet, list[int]]:
     n = draw(st.integers(1, 12))
-    specs = [spec(i, BEGIN_MS + draw(st.integers(0, 60_000)), draw(st.sampled_from([1.0, 0.93, 0.8123456789]))) for i in range(n)]
+    specs = [
+        spec(i, BEGIN_MS + draw(st.integers(0, 60_000)), draw(st.sampled_from([1.0, 0.93, 0.8123456789])))
+        for i in range(n)
+    ]
     fleet = Fleet(specs, PLANS, [draw(st.integers(0, len(PLANS) - 1)) for _ in range(n)])
     for i in draw(st.lists(st.integers(0, n - 1), max_size=3, unique=True)):
         begin = specs[i].depart_ms + draw(st.integers(0, 50_000))
@@ -45,7 +58,9 @@ def fleets(draw: st.DrawFn) -> tuple[Fleet, list[int]]:
     return fleet, list(range(n))
 
 
-instants = st.lists(st.integers(-5_000, 500_000) | st.floats(-5_000, 500_000), min_size=1, max_size=15).map(lambda ts: [BEGIN_MS + t for t in ts])
+instants = st.lists(st.integers(-5_000, 500_000) | st.floats(-5_000, 500_000), min_size=1, max_size=15).map(
+    lambda ts: [BEGIN_MS + t for t in ts]
+)
 
 
 @settings(deadline=None)
@@ -73,7 +88,9 @@ def test_progress_never_falls_and_agrees_with_speed(made: tuple[Fleet, list[int]
     distance, speed = p.distance_m.reshape(times.size, -1), p.speed_mps.reshape(times.size, -1)
     assert (np.diff(distance, axis=0) >= 0).all()
     fastest = np.maximum(speed[1:], speed[:-1])
-    assert (np.diff(distance, axis=0) <= 0.25 * (fastest + 2.0)).all()  # a piece between two samples may be a little faster than both
+    assert (
+        np.diff(distance, axis=0) <= 0.25 * (fastest + 2.0)
+    ).all()  # a piece between two samples may be a little faster than both
     assert (np.abs(p.lng_deg) <= 180).all()
     assert ((p.bearing_deg >= 0) & (p.bearing_deg < 360)).all()
 
@@ -91,7 +108,12 @@ def test_a_trip_is_over_after_its_whole_milliseconds_and_not_before(plan: int, p
     for p, i in ((ends, 1), (late, 0)):
         last_lng = float(route.lng_deg[-1])
         lng = last_lng if abs(last_lng) <= 180 else (last_lng + 180) % 360 - 180
-        assert (p.lat_deg[i], p.lng_deg[i], p.distance_m[i], p.speed_mps[i]) == (route.lat_deg[-1], lng, route.length_m, 0.0)
+        assert (p.lat_deg[i], p.lng_deg[i], p.distance_m[i], p.speed_mps[i]) == (
+            route.lat_deg[-1],
+            lng,
+            route.length_m,
+            0.0,
+        )
 
 
 def test_before_its_departure_a_driver_stands_at_the_first_point() -> None:
@@ -146,6 +168,10 @@ def test_an_empty_fleet_is_nowhere() -> None:
 @pytest.mark.parametrize("t", [np.nan, np.inf, -np.inf])
 def test_a_time_that_is_not_finite_is_refused(t: float) -> None:
     fleet = Fleet([spec(0), spec(1)], PLANS, [0, 1])
-    for ask in (lambda: fleet.positions_at(t), lambda: fleet.positions_at(np.array([BEGIN_MS, t])), lambda: fleet.positions_of(np.array([0]), np.array([t]))):
+    for ask in (
+        lambda: fleet.positions_at(t),
+        lambda: fleet.positions_at(np.array([BEGIN_MS, t])),
+        lambda: fleet.positions_of(np.array([0]), np.array([t])),
+    ):
         with pytest.raises(InvalidInstant, match="must be finite, found"):
             ask()

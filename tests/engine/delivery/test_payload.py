@@ -24,7 +24,12 @@ ROUTE = Route.from_points("a", "", [47.0, 47.004], [9.5, 9.5])
 def values(*sizes: int) -> list[bytes]:
     made = FleetSimulation("run")
     made.define_routes([ROUTE])
-    made.add([DeliverySpec(f"d-{i}", "v", "c", "run", "a", VehicleClass.CAR, 1000, 100, payload_bytes=size) for i, size in enumerate(sizes)])
+    made.add(
+        [
+            DeliverySpec(f"d-{i}", "v", "c", "run", "a", VehicleClass.CAR, 1000, 100, payload_bytes=size)
+            for i, size in enumerate(sizes)
+        ]
+    )
     return made.advance(5_000).values
 
 
@@ -53,4 +58,7 @@ def test_sizes_may_be_mixed_and_the_greatest_is_what_a_reader_takes() -> None:
     one = DeliverySpec("d", "v", "c", "run", "a", VehicleClass.CAR, 0, 100)
     with pytest.raises(InvalidInput, match="payload_bytes must be an integer from 0 to 16384, found 16385"):
         replace(one, payload_bytes=16385)
-    assert Scenario.from_toml("payload_bytes = 800\n[routes]\nancestor = true\n[fleet]\nsize = 1", "x").payload_bytes == 800
+    assert (
+        Scenario.from_toml("payload_bytes = 800\n[routes]\nancestor = true\n[fleet]\nsize = 1", "x").payload_bytes
+        == 800
+    )

@@ -70,7 +70,9 @@ class Told:
         return [json.loads(value) for (found, _), value in sorted(self.positions.items()) if found == delivery_id]
 
     def kinds(self, delivery_id: str) -> list[tuple[str, int]]:
-        return [(event.kind, event.event_time) for (found, _), event in sorted(self.events.items()) if found == delivery_id]
+        return [
+            (event.kind, event.event_time) for (found, _), event in sorted(self.events.items()) if found == delivery_id
+        ]
 
 
 def simulation(specs: Iterable[DeliverySpec] = (), resume_seq: dict[str, int] | None = None) -> FleetSimulation:
@@ -101,7 +103,9 @@ def test_a_delivery_is_told_from_the_first_point_to_the_last_without_a_gap(refer
         route = ROUTES[table.index_of(one.route_id)]
         records = reference.of(one.delivery_id)
         duration_s = build_plans(table, [(table.index_of(one.route_id), one.vehicle)]).duration_s[0] / one.pace
-        assert [r["seq"] for r in records] == list(range(int(np.ceil(duration_s)) + 1)) == reference.order[one.delivery_id]
+        assert (
+            [r["seq"] for r in records] == list(range(int(np.ceil(duration_s)) + 1)) == reference.order[one.delivery_id]
+        )
         assert [r["eventTime"] for r in records] == [one.depart_ms + k * 1000 for k in range(len(records))]
         assert records[0]["position"] == [round(route.lat_deg[0], 7), round(route.lng_deg[0], 7)]
         assert records[-1]["position"] == [round(route.lat_deg[-1], 7), round(route.lng_deg[-1], 7)]
@@ -129,7 +133,9 @@ def test_events_tell_the_course_of_a_delivery(reference: Told) -> None:
 
 @pytest.mark.parametrize("simulations", [1, 2, 4, 12])
 @pytest.mark.parametrize("step_ms", [50, 1_000, 7_919, 200_000])
-def test_the_bytes_are_the_same_however_deliveries_are_spread_and_stepped(reference: Told, simulations: int, step_ms: int) -> None:
+def test_the_bytes_are_the_same_however_deliveries_are_spread_and_stepped(
+    reference: Told, simulations: int, step_ms: int
+) -> None:
     told = Told()
     for part in range(simulations):
         run(simulation(SPECS[part::simulations]), told, step_ms=step_ms)
@@ -194,7 +200,12 @@ def test_a_pause_holds_the_vehicle_and_shifts_the_rest(reference: Told) -> None:
     for shifted, straight in zip(records[66:], plain[6:], strict=True):
         assert {**shifted, "seq": 0, "eventTime": 0} == {**straight, "seq": 0, "eventTime": 0}
     (kind, arrival) = reference.kinds(one.delivery_id)[-1]
-    assert told.kinds(one.delivery_id) == [("started", one.depart_ms), ("stopped", at), ("resumed", at + 60_000), (kind, arrival + 60_000)]
+    assert told.kinds(one.delivery_id) == [
+        ("started", one.depart_ms),
+        ("stopped", at),
+        ("resumed", at + 60_000),
+        (kind, arrival + 60_000),
+    ]
     assert told.events[one.delivery_id, 2].planned_arrival == arrival + 60_000
     others = {key: value for key, value in told.positions.items() if key[0] != one.delivery_id}
     assert others == {key: value for key, value in reference.positions.items() if key[0] != one.delivery_id}
@@ -246,7 +257,11 @@ def test_a_pause_before_the_departure_begins_with_it() -> None:
     made.pause(one.delivery_id, BEGIN_MS)
     made.resume(one.delivery_id, one.depart_ms + 3_000)
     run(made, told)
-    assert told.kinds(one.delivery_id)[:3] == [("started", one.depart_ms), ("stopped", one.depart_ms), ("resumed", one.depart_ms + 3_000)]
+    assert told.kinds(one.delivery_id)[:3] == [
+        ("started", one.depart_ms),
+        ("stopped", one.depart_ms),
+        ("resumed", one.depart_ms + 3_000),
+    ]
     assert [r["distance"] for r in told.of(one.delivery_id)[:4]] == [0.0] * 4
 
 
@@ -269,7 +284,11 @@ def test_an_arrived_delivery_can_no_longer_be_changed(reference: Told) -> None:
     made = simulation([one])
     made.advance(arrival)
     assert made.active == 1  # its last position is still to come
-    assert (made.pause(one.delivery_id, arrival), made.cancel(one.delivery_id, arrival), made.resume(one.delivery_id, arrival)) == (None, None, None)
+    assert (
+        made.pause(one.delivery_id, arrival),
+        made.cancel(one.delivery_id, arrival),
+        made.resume(one.delivery_id, arrival),
+    ) == (None, None, None)
     tick = made.advance(END_MS)
     assert (len(tick.values), [event.kind for event in tick.events], made.active) == (1, ["delivered"], 0)
     assert made.pause(one.delivery_id, END_MS) is None
@@ -384,7 +403,9 @@ def test_whatever_is_done_every_delivery_has_all_its_positions_and_its_events_in
             now_ms += data.draw(st.integers(0, 20_000))
             told.hear(made.advance(now_ms))
         else:
-            getattr(made, action)(f"delivery-{data.draw(st.integers(0, 4))}", now_ms + data.draw(st.integers(-5_000, 20_000)))
+            getattr(made, action)(
+                f"delivery-{data.draw(st.integers(0, 4))}", now_ms + data.draw(st.integers(-5_000, 20_000))
+            )
     for number in range(5):
         made.resume(f"delivery-{number}", now_ms)
     told.hear(made.advance(now_ms + 400_000))
@@ -402,9 +423,13 @@ def test_whatever_is_done_every_delivery_has_all_its_positions_and_its_events_in
         assert distances == sorted(distances)
 
 
-@given(st.integers(0, 11), st.integers(-3_000, 60_000), st.integers(1_000, 30_000), st.none() | st.integers(500, 40_000))
+@given(
+    st.integers(0, 11), st.integers(-3_000, 60_000), st.integers(1_000, 30_000), st.none() | st.integers(500, 40_000)
+)
 @settings(max_examples=15, deadline=None)
-def test_a_driver_that_leaves_does_as_if_its_plan_had_said_so(number: int, after_ms: int, step_ms: int, paused_ms: int | None) -> None:
+def test_a_driver_that_leaves_does_as_if_its_plan_had_said_so(
+    number: int, after_ms: int, step_ms: int, paused_ms: int | None
+) -> None:
     one = SPECS[number]
     at_ms = one.depart_ms + after_ms
     planned, left = simulation([one]), simulation([one])

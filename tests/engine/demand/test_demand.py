@@ -16,12 +16,19 @@ from engine.roads.route import Route, RouteTable
 from engine.scenario.scenario import Scenario
 
 START_MS = 1_700_000_000_000
-ROUTES = RouteTable.from_routes([Route.from_points(f"r{i}", "", [47.0, 47.003 + i / 1000], [9.5, 9.5]) for i in range(6)])
+ROUTES = RouteTable.from_routes(
+    [Route.from_points(f"r{i}", "", [47.0, 47.003 + i / 1000], [9.5, 9.5]) for i in range(6)]
+)
 
 
-def scenario(deliveries_part: str = 'mode = "continuous"\npause_s = [10.0, 40.0]', size: int = 50, head: str = "seed = 7") -> Scenario:
+def scenario(
+    deliveries_part: str = 'mode = "continuous"\npause_s = [10.0, 40.0]', size: int = 50, head: str = "seed = 7"
+) -> Scenario:
     fleet = f"[fleet]\nsize = {size}\n[fleet.mix]\ncar = 3\nbicycle = 1"
-    return Scenario.from_toml(f"{head}\n[routes]\nancestor = true\n{fleet}\n[deliveries]\nstart_spread_s = 60.0\n{deliveries_part}\n", "demand.toml")
+    return Scenario.from_toml(
+        f"{head}\n[routes]\nancestor = true\n{fleet}\n[deliveries]\nstart_spread_s = 60.0\n{deliveries_part}\n",
+        "demand.toml",
+    )
 
 
 def demand(of: Scenario, count: int | None = None) -> list[DeliverySpec]:
@@ -39,7 +46,9 @@ def test_the_same_scenario_gives_the_same_demand_in_order_of_departure() -> None
 
 def test_demand_does_not_depend_on_the_name_of_the_run() -> None:
     other = list(islice(deliveries(scenario(), ROUTES, PlanDurations(ROUTES), run_id="other", start_ms=START_MS), 300))
-    assert [replace(spec, run_id="run", delivery_id="run" + spec.delivery_id.removeprefix("other")) for spec in other] == demand(scenario(), 300)
+    assert [
+        replace(spec, run_id="run", delivery_id="run" + spec.delivery_id.removeprefix("other")) for spec in other
+    ] == demand(scenario(), 300)
 
 
 def test_a_driver_goes_on_after_its_arrival_and_a_rest() -> None:
@@ -47,14 +56,18 @@ def test_a_driver_goes_on_after_its_arrival_and_a_rest() -> None:
     for spec in demand(scenario(), 600):
         by_driver[spec.driver_id].append(spec)
     assert len(by_driver) == 50
-    for number, (driver, specs) in enumerate(sorted(by_driver.items(), key=lambda pair: int(pair[0].removeprefix("courier-")))):
+    for number, (driver, specs) in enumerate(
+        sorted(by_driver.items(), key=lambda pair: int(pair[0].removeprefix("courier-")))
+    ):
         assert [spec.delivery_id for spec in specs] == [f"run-{number}-{n}" for n in range(len(specs))]
         assert {(spec.driver_id, spec.vehicle, spec.pace, spec.depart_ms % 1000) for spec in specs} == {
             (driver, specs[0].vehicle, specs[0].pace, specs[0].depart_ms % 1000)
         }
         assert START_MS <= specs[0].depart_ms < START_MS + 61_000
         for before, after in pairwise(specs):
-            lasts_s = build_plans(ROUTES, [(ROUTES.index_of(before.route_id), before.vehicle)]).duration_s[0] / before.pace
+            lasts_s = (
+                build_plans(ROUTES, [(ROUTES.index_of(before.route_id), before.vehicle)]).duration_s[0] / before.pace
+            )
             rest_s = (after.depart_ms - before.depart_ms) / 1000 - lasts_s
             assert 10.0 <= rest_s <= 41.1
 

@@ -16,7 +16,16 @@ from engine.demand.demand import Demand, PlanDurations, deliveries
 from engine.demand.orders import courier_number
 from engine.load.presence import Presence
 from engine.roads.route import Route, RouteTable
-from engine.scenario.scenario import ArrivalProcess, Arrivals, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
+from engine.scenario.scenario import (
+    ArrivalProcess,
+    Arrivals,
+    DeliveryPattern,
+    FleetMix,
+    RouteFiles,
+    Scenario,
+    Shape,
+    Stage,
+)
 
 START_MS = 1_700_000_000_000
 ROADS = [Route.from_points(f"r{i}", "", [47.0, 47.001 + i / 2000], [9.5, 9.5]) for i in range(5)]
@@ -28,12 +37,22 @@ Changes = Sequence[tuple[int, int]]
 
 
 def plain(size: int = 20, duration_s: float | None = None, **pattern: object) -> Scenario:
-    return Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(size), duration_s=duration_s, deliveries=DeliveryPattern(**pattern))  # type: ignore[arg-type]
+    return Scenario(
+        routes=RouteFiles(ancestor=True),
+        fleet=FleetMix(size),
+        duration_s=duration_s,
+        deliveries=DeliveryPattern(**pattern),
+    )  # type: ignore[arg-type]
 
 
 def staged() -> Scenario:
     """0 to 20 within 20 s, 20 to 40 s after the start, a spike to 30 for 5 s, 20 to the end at 80 s."""
-    stages = (Stage(Shape.RAMP, 20.0, drivers=20), Stage(Shape.HOLD, 20.0), Stage(Shape.SPIKE, 5.0, drivers=30), Stage(Shape.HOLD, 35.0))
+    stages = (
+        Stage(Shape.RAMP, 20.0, drivers=20),
+        Stage(Shape.HOLD, 20.0),
+        Stage(Shape.SPIKE, 5.0, drivers=30),
+        Stage(Shape.HOLD, 35.0),
+    )
     return Scenario(routes=RouteFiles(ancestor=True), stages=stages)
 
 
@@ -44,7 +63,9 @@ def made(scenario: Scenario) -> Demand:
 class Run:
     """A run in small: deliveries are handed out some time before they depart, and changes are asked for a little before they count."""
 
-    def __init__(self, scenario: Scenario, changes: Changes = (), *, end_s: int = 80, ahead_s: float = 5.0, lead_s: float = 0.15) -> None:
+    def __init__(
+        self, scenario: Scenario, changes: Changes = (), *, end_s: int = 80, ahead_s: float = 5.0, lead_s: float = 0.15
+    ) -> None:
         self.taken: list[DeliverySpec] = []
         self.taken_at_change: list[int] = []
         self.left: Counter[str] = Counter()
@@ -108,7 +129,9 @@ class Run:
 GROW_SHRINK_GROW = ((20, 50), (40, 5), (60, 30))
 
 
-@pytest.mark.parametrize("scenario", [plain(), plain(duration_s=500.0), staged()], ids=["endless", "with an end", "staged"])
+@pytest.mark.parametrize(
+    "scenario", [plain(), plain(duration_s=500.0), staged()], ids=["endless", "with an end", "staged"]
+)
 def test_the_fleet_grows_shrinks_and_grows_again(scenario: Scenario) -> None:
     run = Run(scenario, GROW_SHRINK_GROW)
     assert (run.sizes(21, 40), run.sizes(41, 60), run.sizes(61, 80)) == ({50}, {5}, {30})
@@ -144,7 +167,9 @@ def test_a_driver_that_comes_back_uses_new_ids() -> None:
     by_driver: dict[str, list[str]] = defaultdict(list)
     for spec in run.taken:
         by_driver[spec.driver_id].append(spec.delivery_id)
-    assert all(ids == [f"run-{courier_number(driver)}-{n}" for n in range(len(ids))] for driver, ids in by_driver.items())
+    assert all(
+        ids == [f"run-{courier_number(driver)}-{n}" for n in range(len(ids))] for driver, ids in by_driver.items()
+    )
     run.check_ledger()
 
 
@@ -172,7 +197,15 @@ def test_drivers_at_rest_go_on_resting() -> None:
 
 def test_a_fleet_that_delivers_once_sends_new_drivers_once() -> None:
     run = Run(plain(3, mode="once"), ((20, 5), (40, 1), (60, 3)), end_s=400)
-    assert sorted(spec.delivery_id for spec in run.taken) == ["run-0-0", "run-1-0", "run-1-1", "run-2-0", "run-2-1", "run-3-0", "run-4-0"]
+    assert sorted(spec.delivery_id for spec in run.taken) == [
+        "run-0-0",
+        "run-1-0",
+        "run-1-1",
+        "run-2-0",
+        "run-2-1",
+        "run-3-0",
+        "run-4-0",
+    ]
     run.check_ledger()
 
 
@@ -183,7 +216,9 @@ def test_changes_at_one_instant_leave_the_last() -> None:
 
 
 def test_arrivals_come_whatever_becomes_of_the_fleet() -> None:
-    scenario = Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(5), arrivals=Arrivals(ArrivalProcess.POISSON, per_second=0.5))
+    scenario = Scenario(
+        routes=RouteFiles(ancestor=True), fleet=FleetMix(5), arrivals=Arrivals(ArrivalProcess.POISSON, per_second=0.5)
+    )
     alone, changed = Run(scenario), Run(scenario, [(20, 0)])
     arrivals = [[spec for spec in run.taken if spec.driver_id.startswith("arrival")] for run in (alone, changed)]
     assert arrivals[0] == arrivals[1]
@@ -208,7 +243,12 @@ def test_deliveries_without_a_fleet_cannot_be_changed() -> None:
 def test_stays_are_those_of_the_plan_up_to_the_first_change() -> None:
     presence = Presence(lambda i: [(0, 10), (20, 30)] if i < 2 else [], 100)
     changed = presence.changed(25, 1).changed(40, 3)
-    assert [changed.stays(i) for i in range(4)] == [[(0, 10), (20, 100)], [(0, 10), (20, 25), (40, 100)], [(40, 100)], []]
+    assert [changed.stays(i) for i in range(4)] == [
+        [(0, 10), (20, 100)],
+        [(0, 10), (20, 25), (40, 100)],
+        [(40, 100)],
+        [],
+    ]
     assert [presence.leaves_ms(0, at_ms) for at_ms in (5, 10, 20, 30)] == [10, 10, 30, 30]
     assert presence.changed(10, 1).stays(0) == [(0, 100)]
     assert presence.changed(100, 5).stays(4) == []
@@ -220,7 +260,9 @@ def test_stays_are_those_of_the_plan_up_to_the_first_change() -> None:
     st.sampled_from([1.5, 5.0, 30.0]),
 )
 @settings(max_examples=12, deadline=None)
-def test_whatever_is_asked_for_when_holds_and_the_ledger_is_clean(scenario: Scenario, wishes: list[tuple[int, int]], ahead_s: float) -> None:
+def test_whatever_is_asked_for_when_holds_and_the_ledger_is_clean(
+    scenario: Scenario, wishes: list[tuple[int, int]], ahead_s: float
+) -> None:
     changes = sorted(wishes, key=lambda wish: wish[0])
     run = Run(scenario, changes, end_s=60, ahead_s=ahead_s)
     run.check_ledger()

@@ -9,12 +9,18 @@ import pytest
 from engine.demand.stage_table import FleetChange, stages_of
 from engine.scenario.scenario import FleetMix, RouteFiles, Scenario, Shape, Stage
 
-STAGES = (Stage(Shape.RAMP, 10.0, drivers=20, name="up"), Stage(Shape.HOLD, 20.0, name="peak"), Stage(Shape.RAMP, 5.0, drivers=0, name="down"))
+STAGES = (
+    Stage(Shape.RAMP, 10.0, drivers=20, name="up"),
+    Stage(Shape.HOLD, 20.0, name="peak"),
+    Stage(Shape.RAMP, 5.0, drivers=0, name="down"),
+)
 
 
 def scenario(stages: tuple[Stage, ...] = STAGES, warm_up_s: float = 0.0, duration_s: float | None = None) -> Scenario:
     fleet = FleetMix(0 if stages else 20)
-    return Scenario("test", routes=RouteFiles(ancestor=True), fleet=fleet, stages=stages, warm_up_s=warm_up_s, duration_s=duration_s)
+    return Scenario(
+        "test", routes=RouteFiles(ancestor=True), fleet=fleet, stages=stages, warm_up_s=warm_up_s, duration_s=duration_s
+    )
 
 
 def table(of: Scenario, end_ms: int | None = 36_000, *changes: FleetChange) -> list[list[Any]]:
@@ -60,7 +66,10 @@ def test_a_change_ends_the_running_stage_and_those_to_come() -> None:
 
 
 def test_a_change_of_an_endless_run_has_no_end() -> None:
-    assert table(scenario(()), None, FleetChange(15_000, 50, None)) == [["run", 1_000, 15_000], ["fleet 50", 15_000, None]]
+    assert table(scenario(()), None, FleetChange(15_000, 50, None)) == [
+        ["run", 1_000, 15_000],
+        ["fleet 50", 15_000, None],
+    ]
 
 
 def test_a_change_at_the_beginning_leaves_nothing_of_the_plan() -> None:
@@ -68,7 +77,10 @@ def test_a_change_at_the_beginning_leaves_nothing_of_the_plan() -> None:
 
 
 def test_a_change_in_the_warm_up_begins_after_it() -> None:
-    assert table(scenario(warm_up_s=12.0), 36_000, FleetChange(3_000, 7, None)) == [["warm-up", 1_000, 13_000], ["fleet 7", 13_000, 36_000]]
+    assert table(scenario(warm_up_s=12.0), 36_000, FleetChange(3_000, 7, None)) == [
+        ["warm-up", 1_000, 13_000],
+        ["fleet 7", 13_000, 36_000],
+    ]
 
 
 def test_of_changes_at_one_instant_the_last_counts_and_none_begins_after_the_end() -> None:
@@ -78,7 +90,13 @@ def test_of_changes_at_one_instant_the_last_counts_and_none_begins_after_the_end
 
 def test_every_stage_has_a_name_of_its_own() -> None:
     changes = FleetChange(15_000, 50, None), FleetChange(16_000, 20, "peak"), FleetChange(17_000, 50, None)
-    assert [name for name, _, _ in table(scenario(), 36_000, *changes)] == ["up", "peak", "fleet 50", "peak (2)", "fleet 50 (2)"]
+    assert [name for name, _, _ in table(scenario(), 36_000, *changes)] == [
+        "up",
+        "peak",
+        "fleet 50",
+        "peak (2)",
+        "fleet 50 (2)",
+    ]
 
 
 def test_a_warm_up_longer_than_the_run_is_all_there_is() -> None:

@@ -75,15 +75,23 @@ def test_times_of_every_unit_are_the_same_times(second: int, unit: str) -> None:
         ("1577836800", "2020-01-01T00:00:00Z", ("s", "ISO 8601")),
     ],
 )
-def test_a_column_of_two_forms_is_refused_with_its_line_and_value(tmp_path: Path, first: str, other: str, forms: tuple[str, str]) -> None:
+def test_a_column_of_two_forms_is_refused_with_its_line_and_value(
+    tmp_path: Path, first: str, other: str, forms: tuple[str, str]
+) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"time,lat,lng\n{first},47.1,9.5\n\n{other},47.1001,9.5\n")
     with pytest.raises(RouteFileError) as refused:
         load_traces(path)
-    assert str(refused.value) == f"{path} line 4: expected a time in {forms[0]} like the first, {first!r}, found {other!r} in {forms[1]}"
+    assert (
+        str(refused.value)
+        == f"{path} line 4: expected a time in {forms[0]} like the first, {first!r}, found {other!r} in {forms[1]}"
+    )
 
 
-@pytest.mark.parametrize(("name", "duration_s"), [("time_s", 2000.0), ("time", 2000.0), ("time_ms", 2.0), ("epoch_us", 2e-3), ("Timestamp NS", 2e-6)])
+@pytest.mark.parametrize(
+    ("name", "duration_s"),
+    [("time_s", 2000.0), ("time", 2000.0), ("time_ms", 2.0), ("epoch_us", 2e-3), ("Timestamp NS", 2e-6)],
+)
 def test_a_name_that_says_the_unit_is_believed(tmp_path: Path, name: str, duration_s: float) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"{name},lat,lng\n0,47.1,9.5\n2000,{47.1 + duration_s / 1e6:.15f},9.5\n")
@@ -96,5 +104,9 @@ def test_a_name_that_says_the_unit_is_believed(tmp_path: Path, name: str, durati
 @pytest.mark.parametrize("unit", PER_S)
 def test_a_drive_lasts_as_long_in_every_unit(tmp_path: Path, unit: str) -> None:
     path = tmp_path / "t.csv"
-    path.write_text("time,lat,lng\n" + "".join(f"{(1577836800 + i) * PER_S[unit]},{47.1 + i * 1e-4:.4f},9.5\n" for i in range(3)))
-    assert [(trace.begun_s, trace.fix_s.tolist()) for trace in load_traces(path).traces] == [(NEW_YEAR_S, [0.0, 1.0, 2.0])]
+    path.write_text(
+        "time,lat,lng\n" + "".join(f"{(1577836800 + i) * PER_S[unit]},{47.1 + i * 1e-4:.4f},9.5\n" for i in range(3))
+    )
+    assert [(trace.begun_s, trace.fix_s.tolist()) for trace in load_traces(path).traces] == [
+        (NEW_YEAR_S, [0.0, 1.0, 2.0])
+    ]

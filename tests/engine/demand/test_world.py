@@ -42,7 +42,12 @@ def test_routes_of_several_files_have_ids_of_their_own(tmp_path: Path, names: tu
 
 def test_the_ancestors_routes_keep_their_ids(tmp_path: Path) -> None:
     scenario = Scenario(routes=RouteFiles(written(tmp_path, GPX, "1.gpx"), ancestor=True))
-    assert [(route.id, route.title) for route in routes_of(scenario)] == [("1-2", "1"), ("1", "Primeiro"), ("2", "Segundo"), ("3", "Terceiro")]
+    assert [(route.id, route.title) for route in routes_of(scenario)] == [
+        ("1-2", "1"),
+        ("1", "Primeiro"),
+        ("2", "Segundo"),
+        ("3", "Terceiro"),
+    ]
 
 
 def test_traces_of_several_files_have_ids_of_their_own(tmp_path: Path) -> None:
@@ -56,7 +61,10 @@ def test_traces_of_several_files_have_ids_of_their_own(tmp_path: Path) -> None:
 def test_a_trace_named_like_a_route_of_the_network_has_an_id_of_its_own(tmp_path: Path) -> None:
     network = NetworkSource("liechtenstein", routes=1)
     [path] = written(tmp_path, RIDE, "liechtenstein-1.csv")
-    assert [route.id for route in routes_of(Scenario(network=network, traces=Traces((path,))))] == ["liechtenstein-1-0", "liechtenstein-1-0-2"]
+    assert [route.id for route in routes_of(Scenario(network=network, traces=Traces((path,))))] == [
+        "liechtenstein-1-0",
+        "liechtenstein-1-0-2",
+    ]
 
 
 def test_what_files_have_to_say_is_kept(tmp_path: Path) -> None:

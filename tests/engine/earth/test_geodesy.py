@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.earth.geodesy import check_coordinates, coordinate_fault, densified, direct, inverse, unwrap_longitude, wrap_longitude
+from engine.earth.geodesy import (
+    check_coordinates,
+    coordinate_fault,
+    densified,
+    direct,
+    inverse,
+    unwrap_longitude,
+    wrap_longitude,
+)
 from engine.errors import InvalidCoordinate, InvalidRoute
 
 

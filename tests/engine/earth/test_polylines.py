@@ -21,7 +21,11 @@ def test_the_numbers_survive_as_multiples_of_the_grid(points, precision):
     assert back.tolist() == (np.rint(given_points * 10**precision) / 10**precision + 0.0).tolist()
 
 
-@given(st.lists(st.tuples(st.integers(-9_000_000, 9_000_000), st.integers(-18_000_000, 18_000_000)), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.tuples(st.integers(-9_000_000, 9_000_000), st.integers(-18_000_000, 18_000_000)), min_size=1, max_size=20
+    )
+)
 def test_the_text_is_the_one_that_others_write_and_read(units):
     points = np.array(units).reshape(-1, 2) / 1e5
     text = polyline.encode(points.tolist(), 5)
@@ -30,7 +34,11 @@ def test_the_text_is_the_one_that_others_write_and_read(units):
 
 
 def test_googles_example_is_read():
-    assert decode_polyline("_p~iF~ps|U_ulLnnqC_mqNvxq`@", 5, "test").tolist() == [[38.5, -120.2], [40.7, -120.95], [43.252, -126.453]]
+    assert decode_polyline("_p~iF~ps|U_ulLnnqC_mqNvxq`@", 5, "test").tolist() == [
+        [38.5, -120.2],
+        [40.7, -120.95],
+        [43.252, -126.453],
+    ]
 
 
 @given(st.text(max_size=30))

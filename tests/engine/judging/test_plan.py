@@ -41,7 +41,9 @@ def test_a_fleet_without_stages_rises_over_its_spread() -> None:
 def test_the_arrivals_of_a_day_add_up() -> None:
     plan = load_plan(load_scenario("rush-hour"), 18)
     assert plan.arrivals == pytest.approx(sum(plan.arrivals_per_s) * 3600)
-    assert plan.arrivals_per_s[12] == max(plan.arrivals_per_s[:13]) or plan.arrivals_per_s[13] == max(plan.arrivals_per_s)
+    assert plan.arrivals_per_s[12] == max(plan.arrivals_per_s[:13]) or plan.arrivals_per_s[13] == max(
+        plan.arrivals_per_s
+    )
     assert plan.arrivals_per_s[0] / plan.arrivals_per_s[1] == pytest.approx(5 / 9)
     told = plan.to_json()
     assert told["series"]["atS"][:3] == [0.0, 3600.0, 7200.0]

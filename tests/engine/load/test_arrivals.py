@@ -18,7 +18,13 @@ from engine.roads.route import Route, RouteTable
 from engine.scenario.scenario import Scenario
 
 START_MS = 1_700_000_000_000
-TABLE = RouteTable.from_routes([Route.from_points(f"{name}-{i}", "", [47.0, 47.001 + i / 1000], [9.5, 9.5]) for i in range(3) for name in ("north", "south")])
+TABLE = RouteTable.from_routes(
+    [
+        Route.from_points(f"{name}-{i}", "", [47.0, 47.001 + i / 1000], [9.5, 9.5])
+        for i in range(3)
+        for name in ("north", "south")
+    ]
+)
 
 
 def times(intensity: Intensity, seed: int, until_s: float, *, random: bool = True) -> np.ndarray:
@@ -31,7 +37,9 @@ def demand(text: str, count: int | None = None) -> list[DeliverySpec]:
 
 
 def test_a_constant_process_comes_at_equal_distances() -> None:
-    assert list(islice(arrival_times(Intensity(4.0), 1, random=False), 5)) == pytest.approx([0.125, 0.375, 0.625, 0.875, 1.125])
+    assert list(islice(arrival_times(Intensity(4.0), 1, random=False), 5)) == pytest.approx(
+        [0.125, 0.375, 0.625, 0.875, 1.125]
+    )
     assert len(times(Intensity(4.0), 1, 100.0, random=False)) == 400
 
 
@@ -85,7 +93,9 @@ def test_the_time_of_day_at_the_beginning_shifts_the_histogram() -> None:
     st.floats(0, 86_400),
     st.floats(0, 1e6),
 )
-def test_the_instant_of_an_expectation_is_its_inverse(relative: list[float], mean: float, from_s: float, expected: float) -> None:
+def test_the_instant_of_an_expectation_is_its_inverse(
+    relative: list[float], mean: float, from_s: float, expected: float
+) -> None:
     intensity = Intensity(mean, relative, from_s)
     instant = intensity.instant(expected)
     assert instant > -1e-3
@@ -98,14 +108,21 @@ def test_arrivals_are_deliveries_by_drivers_of_their_own_in_order_and_the_same_h
     specs = demand_at(text)
     assert specs[:100] == demand_at(text, 100)
     assert [spec.depart_ms for spec in specs] == sorted(spec.depart_ms for spec in specs)
-    arrivals = sorted((spec for spec in specs if spec.driver_id.startswith("arrival-")), key=lambda spec: int(spec.delivery_id.removeprefix("run-a")))
+    arrivals = sorted(
+        (spec for spec in specs if spec.driver_id.startswith("arrival-")),
+        key=lambda spec: int(spec.delivery_id.removeprefix("run-a")),
+    )
     expected = times(Intensity(5.0), 1, 200.0)
     assert [spec.delivery_id for spec in arrivals][:900] == [f"run-a{k}" for k in range(900)]
     late_ms = np.array([spec.depart_ms for spec in arrivals[:900]]) - START_MS - np.floor(expected[:900] * 1000)
     assert (late_ms.min() >= 0, late_ms.max() < 1000) == (True, True)
     assert stats.kstest(late_ms, stats.uniform(0, 1000).cdf).pvalue > 1e-3
     assert {spec.until_ms for spec in arrivals} == {None}
-    assert {spec.driver_id for spec in specs} - {spec.driver_id for spec in arrivals} == {"courier-0", "courier-1", "courier-2"}
+    assert {spec.driver_id for spec in specs} - {spec.driver_id for spec in arrivals} == {
+        "courier-0",
+        "courier-1",
+        "courier-2",
+    }
     assert max(spec.depart_ms for spec in specs) < START_MS + 200_000
 
 

@@ -86,7 +86,20 @@ def test_the_curve_by_value() -> None:
         (80_000, 100_000, 20.0, 5.0),
         (100_000, 120_000, 8.0, 8.0),
     ]
-    sizes = {0: 0, 1_001: 1, 20_000: 10, 39_999: 20, 55_000: 20, 70_000: 50, 79_999: 50, 80_000: 20, 90_000: 12, 99_999: 5, 100_000: 8, 120_000: 0}
+    sizes = {
+        0: 0,
+        1_001: 1,
+        20_000: 10,
+        39_999: 20,
+        55_000: 20,
+        70_000: 50,
+        79_999: 50,
+        80_000: 20,
+        90_000: 12,
+        99_999: 5,
+        100_000: 8,
+        120_000: 0,
+    }
     assert {t: curve.size_at(t) for t in sizes} == sizes
     assert (curve.peak, curve.end_ms) == (50, 120_000)
     assert curve.driver_seconds() == 400 + 600 + 500 + 250 + 160
@@ -96,11 +109,15 @@ def test_the_curve_by_value() -> None:
     assert curve.intervals(50) == []
 
 
-pieces = st.lists(st.tuples(st.integers(1, 300).map(lambda n: n / 10), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=6)
+pieces = st.lists(
+    st.tuples(st.integers(1, 300).map(lambda n: n / 10), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=6
+)
 
 
 @given(pieces, st.data())
-def test_the_drivers_on_the_road_are_the_curve_rounded_at_any_instant(shape: list[tuple[float, int, int]], data: st.DataObject) -> None:
+def test_the_drivers_on_the_road_are_the_curve_rounded_at_any_instant(
+    shape: list[tuple[float, int, int]], data: st.DataObject
+) -> None:
     curve = FleetCurve.through(shape)
     intervals = [curve.intervals(i) for i in range(curve.peak + 1)]
     assert intervals[curve.peak] == []
@@ -116,7 +133,9 @@ def test_the_drivers_on_the_road_are_the_curve_rounded_at_any_instant(shape: lis
 def test_the_positions_sent_are_the_integral_of_the_plan() -> None:
     scenario = staged()
     seconds, _, _ = run(scenario)
-    assert sum(seconds.values()) == pytest.approx(scenario.curve.driver_seconds(), abs=12)  # each stretch on the road rounds to a whole sample
+    assert sum(seconds.values()) == pytest.approx(
+        scenario.curve.driver_seconds(), abs=12
+    )  # each stretch on the road rounds to a whole sample
     assert {seconds[s] for s in range(41, 70)} == {20}
     assert {seconds[s] for s in range(71, 80)} == {50}
     assert {seconds[s] for s in range(101, 120)} == {8}
@@ -152,7 +171,9 @@ def test_who_leaves_the_road_says_how_many_positions_there_were() -> None:
         finals |= {event.delivery_id: event for event in tick.events if event.positions is not None}
         if not made.active:
             break
-    assert {spec.delivery_id: told[spec.delivery_id] for spec in specs} == {name: event.positions for name, event in finals.items()}
+    assert {spec.delivery_id: told[spec.delivery_id] for spec in specs} == {
+        name: event.positions for name, event in finals.items()
+    }
     off_the_road = [event for event in finals.values() if event.kind == "suspended"]
     assert len(off_the_road) >= 50
     by_id = {spec.delivery_id: spec for spec in specs}
@@ -201,7 +222,15 @@ def test_a_delivery_off_the_road_stays_so_whatever_is_done_to_it() -> None:
     made = FleetSimulation("run")
     made.define_routes(ROUTES)
     one = make_spec(
-        delivery_id="d", driver_id="v", client_id="c", run_id="run", route_id="r3", depart_ms=START_MS, period_ms=1000, seed=1, until_ms=START_MS + 9_500
+        delivery_id="d",
+        driver_id="v",
+        client_id="c",
+        run_id="run",
+        route_id="r3",
+        depart_ms=START_MS,
+        period_ms=1000,
+        seed=1,
+        until_ms=START_MS + 9_500,
     )
     made.add([one])
     made.pause("d", START_MS + 4_000)

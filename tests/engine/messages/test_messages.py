@@ -36,7 +36,16 @@ START = StartDelivery("1", "client-1")
 CONTROL = ControlRun("live", "pause")
 EVENT = DeliveryEvent("live-0-1", "live", "1", "client-1", "car-1", "car", "started", 0, 1_700_000_000_000, 0.0)
 ROUTE = RouteDefined("1", "Rua das Flores", "_izlhA~rlgdF_{geC~ywl@")
-METRICS = RunMetrics("live", "driver-0:5f1c9e", "driver", 3, 1_700_000_001_500, 1_700_000_000, {"produced": "HISTFAAAAC=="}, {"cpuS": 1.5})
+METRICS = RunMetrics(
+    "live",
+    "driver-0:5f1c9e",
+    "driver",
+    3,
+    1_700_000_001_500,
+    1_700_000_000,
+    {"produced": "HISTFAAAAC=="},
+    {"cpuS": 1.5},
+)
 RUN = RunEvent("live", "running", 0, 1_700_000_000_000, clock=[1_700_000_000_000.0, 1_700_000_000_123.5, 1.0])
 
 Message = StartDelivery | ControlRun | DeliveryEvent | RouteDefined | RunEvent | RunMetrics
@@ -71,7 +80,9 @@ MESSAGES: dict[Topic, list[Message]] = {
         RUN,
         replace(RUN, seq=8, scenario="Três rotas", seed=7, sample_period_ms=250, drivers=3, active=2, actors=1),
         replace(RUN, state="finished", seq=9, produced=100, acked=99, failed=1, lateness_p99_ms=12.5),
-        replace(RUN, seq=10, stages=[["warm-up", 1_700_000_000_000, 1_700_000_005_000], ["run", 1_700_000_005_000, None]]),
+        replace(
+            RUN, seq=10, stages=[["warm-up", 1_700_000_000_000, 1_700_000_005_000], ["run", 1_700_000_005_000, None]]
+        ),
     ],
     Topic.RUN_METRICS: [METRICS, RunMetrics("live", "live:1a", "live", 0, 1_700_000_001_500, gauges={"rssBytes": 1e8})],
 }
@@ -81,7 +92,9 @@ MESSAGES: dict[Topic, list[Message]] = {
 def test_messages_are_the_golden_ones(topic: Topic) -> None:
     lines = (GOLDEN / f"{topic}.jsonl").read_bytes().splitlines()
     assert [message.to_json() for message in MESSAGES[topic]] == lines
-    assert [type(message).from_json(line) for message, line in zip(MESSAGES[topic], lines, strict=True)] == MESSAGES[topic]
+    assert [type(message).from_json(line) for message, line in zip(MESSAGES[topic], lines, strict=True)] == MESSAGES[
+        topic
+    ]
 
 
 def test_every_topic_has_a_golden_file() -> None:
@@ -89,11 +102,20 @@ def test_every_topic_has_a_golden_file() -> None:
 
 
 def test_every_kind_of_event_is_among_the_golden_ones() -> None:
-    assert {event.kind for event in MESSAGES[Topic.DELIVERY_EVENT] if isinstance(event, DeliveryEvent)} == set(EventKind)
+    assert {event.kind for event in MESSAGES[Topic.DELIVERY_EVENT] if isinstance(event, DeliveryEvent)} == set(
+        EventKind
+    )
 
 
 def test_keys_keep_together_what_belongs_together() -> None:
-    assert [message.key for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == [b"1", b"live", b"live-0-1", b"1", b"live", b"live"]
+    assert [message.key for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == [
+        b"1",
+        b"live",
+        b"live-0-1",
+        b"1",
+        b"live",
+        b"live",
+    ]
     assert [message.TOPIC for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == list(MESSAGES)
 
 
@@ -129,11 +151,23 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (CONTROL, {"action": "scale"}, "timeScale goes with action \"scale\" and only with it, found action 'scale'"),
     (CONTROL, {"action": "scale", "timeScale": 0}, "timeScale must be from 0.01 to 1000, found 0"),
     (CONTROL, {"action": "scale", "timeScale": 1001}, "timeScale must be from 0.01 to 1000, found 1001"),
-    (CONTROL, {"action": "scale", "timeScale": 2, "deliveryId": "d"}, "the time scale belongs to a run, not to a delivery"),
+    (
+        CONTROL,
+        {"action": "scale", "timeScale": 2, "deliveryId": "d"},
+        "the time scale belongs to a run, not to a delivery",
+    ),
     (CONTROL, {"drivers": 5}, "drivers goes with action \"fleet\" and only with it, found action 'pause'"),
-    (CONTROL, {"action": "scale", "timeScale": 2, "stage": "s"}, "stage goes with action \"fleet\" and only with it, found action 'scale'"),
+    (
+        CONTROL,
+        {"action": "scale", "timeScale": 2, "stage": "s"},
+        "stage goes with action \"fleet\" and only with it, found action 'scale'",
+    ),
     (CONTROL, {"action": "fleet"}, 'action "fleet" needs either drivers or rate, found neither'),
-    (CONTROL, {"action": "fleet", "drivers": 5, "rate": 5}, 'action "fleet" needs either drivers or rate, found drivers and rate'),
+    (
+        CONTROL,
+        {"action": "fleet", "drivers": 5, "rate": 5},
+        'action "fleet" needs either drivers or rate, found drivers and rate',
+    ),
     (CONTROL, {"action": "fleet", "drivers": 10_000_001}, "drivers must be from 0 to 1e+07, found 10000001"),
     (CONTROL, {"action": "fleet", "drivers": "5"}, "drivers must be a finite number, found '5'"),
     (CONTROL, {"action": "fleet", "rate": -0.5}, "rate must be from 0 to 1e+08, found -0.5"),
@@ -141,7 +175,11 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (CONTROL, {"action": "fleet", "rate": 5, "stage": 7}, "stage must be a text, found 7"),
     (CONTROL, {"action": "fleet", "drivers": 5, "deliveryId": "d"}, "the fleet belongs to a run, not to a delivery"),
     (EVENT, {"vehicle": ...}, f"vehicle {ID}''"),
-    (EVENT, {"kind": "lost"}, "kind must be one of started, stopped, resumed, arrived_at_stop, delivered, cancelled, suspended, rejected, fault, found 'lost'"),
+    (
+        EVENT,
+        {"kind": "lost"},
+        "kind must be one of started, stopped, resumed, arrived_at_stop, delivered, cancelled, suspended, rejected, fault, found 'lost'",
+    ),
     (EVENT, {"seq": -1}, "seq must be from 0 to 8.64e+15, found -1"),
     (EVENT, {"eventTime": [1]}, "eventTime must be a finite number, found [1]"),
     (EVENT, {"distance": -0.5}, "distance must be from 0 to inf, found -0.5"),
@@ -180,8 +218,14 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("message", "change", "reason"), REFUSALS, ids=lambda value: type(value).__name__ if isinstance(value, Message) else None)
-def test_a_message_against_the_contract_is_refused_with_field_and_value(message: Message, change: dict[str, Any], reason: str) -> None:
+@pytest.mark.parametrize(
+    ("message", "change", "reason"),
+    REFUSALS,
+    ids=lambda value: type(value).__name__ if isinstance(value, Message) else None,
+)
+def test_a_message_against_the_contract_is_refused_with_field_and_value(
+    message: Message, change: dict[str, Any], reason: str
+) -> None:
     record = {name: value for name, value in (json.loads(message.to_json()) | change).items() if value is not ...}
     with pytest.raises(MessageError) as refused:
         type(message).from_json(json.dumps(record).encode())
@@ -233,14 +277,25 @@ NAMES = st.sampled_from(
     )
 )
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from(["1", "live", "pause", "scale", "started", "running", 10**400])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["1", "live", "pause", "scale", "started", "running", 10**400]),
 )
-JSON = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=3)), max_leaves=12)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=3)),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=500)
 @given(st.sampled_from([START, CONTROL, EVENT, ROUTE, RUN]), st.dictionaries(NAMES, JSON, max_size=8))
-def test_any_json_is_read_or_refused_and_what_is_read_is_written_again(message: Message, change: dict[str, Any]) -> None:
+def test_any_json_is_read_or_refused_and_what_is_read_is_written_again(
+    message: Message, change: dict[str, Any]
+) -> None:
     value = json.dumps(json.loads(message.to_json()) | change).encode()
     try:
         read = type(message).from_json(value)
@@ -268,4 +323,9 @@ def test_an_id_is_kept_or_refused(word: str) -> None:
 
 def test_a_dead_letter_carries_the_reason_and_the_place() -> None:
     letter = DeadLetter(b"\xff", None, "not JSON – “x”", "route.new-position", 3, 42)
-    assert letter.headers == {"reason": "not JSON – “x”".encode(), "topic": b"route.new-position", "partition": b"3", "offset": b"42"}
+    assert letter.headers == {
+        "reason": "not JSON – “x”".encode(),
+        "topic": b"route.new-position",
+        "partition": b"3",
+        "offset": b"42",
+    }

@@ -18,7 +18,9 @@ _SNAP_MPS = 0.1  # a phase of less than a millimetre is left to its neighbour
 def roads(draw: st.DrawFn) -> Route:
     """Roads of 2 to 25 points from 2 cm to 3 km apart, with bends, about-turns, limits known and unknown, and stops."""
     n = draw(st.integers(1, 24))
-    steps = np.array(draw(st.lists(st.sampled_from([0.02, 0.5, 3.0, 11.0, 28.0, 60.0, 400.0, 3000.0]), min_size=n, max_size=n)))
+    steps = np.array(
+        draw(st.lists(st.sampled_from([0.02, 0.5, 3.0, 11.0, 28.0, 60.0, 400.0, 3000.0]), min_size=n, max_size=n))
+    )
     turns = draw(st.lists(st.sampled_from([0.0, 0.0, 2.0, -5.0, 30.0, -90.0, 90.0, 180.0]), min_size=n, max_size=n))
     limits = draw(st.lists(st.sampled_from([np.inf, 2.0, 8.3, 13.9, 27.8, 60.0]), min_size=n, max_size=n))
     heading = np.radians(np.cumsum(turns))
@@ -36,7 +38,9 @@ def plan_of(route: Route, vehicle: VehicleClass = VehicleClass.CAR) -> PlanTable
 
 
 def straight(length_m: float, *, stops: list[Stop] | None = None, points: int = 2) -> Route:
-    return Route.from_points("r", "", np.linspace(47.0, 47.0 + length_m / 111_200, points), np.full(points, 9.5), stops=stops or [])
+    return Route.from_points(
+        "r", "", np.linspace(47.0, 47.0 + length_m / 111_200, points), np.full(points, 9.5), stops=stops or []
+    )
 
 
 vehicles = st.sampled_from(list(VehicleClass))
@@ -74,8 +78,12 @@ def test_the_place_is_on_the_road_at_the_distance_driven(route: Route, vehicle: 
     table = plan_of(route, vehicle)
     pieces, lasts = table.pieces, np.diff(table.pieces[:, T0])
     for start, rate, points in ((LAT0, LAT_RATE, route.lat_deg), (LNG0, LNG_RATE, route.lng_deg)):
-        np.testing.assert_allclose(pieces[:, start], np.interp(pieces[:, D0], route.cumulative_m, points), rtol=0, atol=1e-11)
-        np.testing.assert_allclose(pieces[:-1, start] + pieces[:-1, rate] * lasts, pieces[1:, start], rtol=0, atol=1e-11)
+        np.testing.assert_allclose(
+            pieces[:, start], np.interp(pieces[:, D0], route.cumulative_m, points), rtol=0, atol=1e-11
+        )
+        np.testing.assert_allclose(
+            pieces[:-1, start] + pieces[:-1, rate] * lasts, pieces[1:, start], rtol=0, atol=1e-11
+        )
 
 
 @settings(deadline=None)
@@ -84,7 +92,9 @@ def test_no_piece_is_faster_than_the_road_or_the_vehicle_allows(route: Route, ve
     pieces = plan_of(route, vehicle).pieces[:-1]
     model = MODELS[vehicle]
     middle = pieces[:, D0] + np.diff(np.append(pieces[:, D0], route.length_m)) / 2
-    limit = route.limit_mps[np.clip(np.searchsorted(route.cumulative_m, middle, side="right") - 1, 0, route.limit_mps.size - 1)]
+    limit = route.limit_mps[
+        np.clip(np.searchsorted(route.cumulative_m, middle, side="right") - 1, 0, route.limit_mps.size - 1)
+    ]
     allowed = np.minimum(np.where(np.isinf(limit), model.default_speed_mps, limit), model.max_speed_mps)
     assert (pieces[:, SPEED] <= allowed).all()
 
@@ -106,7 +116,10 @@ def test_speed_changes_no_faster_than_the_vehicle_can(route: Route, vehicle: Veh
 @settings(deadline=None)
 @given(st.lists(st.tuples(roads(), vehicles), min_size=2, max_size=5))
 def test_a_plan_is_the_same_whatever_is_built_with_it(pairs: list[tuple[Route, VehicleClass]]) -> None:
-    routes = [Route.from_points(f"r{i}", "", r.lat_deg, r.lng_deg, limit_mps=r.limit_mps, stops=r.stops) for i, (r, _) in enumerate(pairs)]
+    routes = [
+        Route.from_points(f"r{i}", "", r.lat_deg, r.lng_deg, limit_mps=r.limit_mps, stops=r.stops)
+        for i, (r, _) in enumerate(pairs)
+    ]
     together = build_plans(RouteTable.from_routes(routes), [(i, vehicle) for i, (_, vehicle) in enumerate(pairs)])
     for i, (route, vehicle) in enumerate(pairs):
         alone = plan_of(route, vehicle)
@@ -115,7 +128,9 @@ def test_a_plan_is_the_same_whatever_is_built_with_it(pairs: list[tuple[Route, V
 
 
 def test_many_plans_are_built_in_chunks_with_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    routes = RouteTable.from_routes([Route.from_points(f"r{i}", "", [47.0, 47.01 + i / 1000], [9.5, 9.5]) for i in range(7)])
+    routes = RouteTable.from_routes(
+        [Route.from_points(f"r{i}", "", [47.0, 47.01 + i / 1000], [9.5, 9.5]) for i in range(7)]
+    )
     pairs = [(i, VehicleClass.VAN) for i in range(7)]
     whole = build_plans(routes, pairs)
     monkeypatch.setattr("engine.motion.building._POINTS_AT_ONCE", 5)
@@ -172,7 +187,9 @@ def test_a_sharp_turn_is_taken_slowly_and_a_gentle_one_is_not() -> None:
     def speed_at_turn(degrees: float) -> float:
         turn = np.radians(degrees)
         lat = 47.0 + np.array([0.0, 300.0, 300.0 + 300.0 * np.cos(turn)]) / 111_200
-        pieces = plan_of(Route.from_points("r", "", lat, 9.5 + np.array([0.0, 0.0, 300.0 * np.sin(turn)]) / 75_900)).pieces
+        pieces = plan_of(
+            Route.from_points("r", "", lat, 9.5 + np.array([0.0, 0.0, 300.0 * np.sin(turn)]) / 75_900)
+        ).pieces
         return float(pieces[np.abs(pieces[:, D0] - 300.0) < 5.0, SPEED].min())
 
     assert speed_at_turn(3.0) == pytest.approx(MODELS[VehicleClass.CAR].default_speed_mps, rel=1e-3)
@@ -181,7 +198,9 @@ def test_a_sharp_turn_is_taken_slowly_and_a_gentle_one_is_not() -> None:
 
 
 def test_plans_can_be_taken_and_joined() -> None:
-    routes = RouteTable.from_routes([Route.from_points(f"r{i}", "", [47.0, 47.01 + i / 500], [9.5, 9.5]) for i in range(4)])
+    routes = RouteTable.from_routes(
+        [Route.from_points(f"r{i}", "", [47.0, 47.01 + i / 500], [9.5, 9.5]) for i in range(4)]
+    )
     table = build_plans(routes, [(i, VehicleClass.TRUCK) for i in range(4)])
     taken = table.take(np.array([2, 0]))
     again = PlanTable.concat([table.take(np.array([2])), table.take(np.array([0]))])

@@ -73,7 +73,9 @@ def test_a_plan_keeps_the_laws() -> None:
 
 
 def test_a_long_leg_follows_the_geodesic_at_one_speed() -> None:
-    trace = Trace.from_fixes("far", "", [0.0, 1000.0, 1010.0, 2000.0], [60.0, 60.0, 60.0, 60.3], [10.0, 11.0, 11.0, 11.2])
+    trace = Trace.from_fixes(
+        "far", "", [0.0, 1000.0, 1010.0, 2000.0], [60.0, 60.0, 60.0, 60.3], [10.0, 11.0, 11.0, 11.2]
+    )
     assert trace.given.sum() == 3 < trace.lat_deg.size
     plan = trace_plan(trace)
     moving = plan.pieces[plan.pieces[:, 4] > 0]
@@ -112,7 +114,9 @@ def test_clones_have_the_length_the_duration_and_the_speeds_of_their_trace() -> 
     assert (speeds < 0.1).mean() == pytest.approx((own < 0.1).mean(), abs=0.01)
     quantiles = np.linspace(0.3, 0.95, 14)
     assert np.quantile(speeds, quantiles) == pytest.approx(np.quantile(own, quantiles), rel=0.06)
-    away = inverse(*np.array([(trace.lat_deg[0], trace.lng_deg[0], one.lat_deg[0], one.lng_deg[0]) for one in clones]).T)[0]
+    away = inverse(
+        *np.array([(trace.lat_deg[0], trace.lng_deg[0], one.lat_deg[0], one.lng_deg[0]) for one in clones]).T
+    )[0]
     assert away.max() <= 2010.0
     assert np.median(away) == pytest.approx(2000.0 / 2**0.5, rel=0.25)
 
@@ -143,7 +147,9 @@ def test_gpx_and_csv_of_the_same_ride_are_the_same_trace(tmp_path: Path) -> None
         "ms": lambda s: f"{s * 1000:.0f}",
         "iso": lambda s: datetime.fromtimestamp(s, UTC).isoformat(),
     }.items():
-        (tmp_path / f"{name}.csv").write_text("id,Time,lat,lon\n" + "".join(f"x,{form(s)},{lat},9.5\n" for s, lat in rows))
+        (tmp_path / f"{name}.csv").write_text(
+            "id,Time,lat,lon\n" + "".join(f"x,{form(s)},{lat},9.5\n" for s, lat in rows)
+        )
         (csv_trace,) = load_traces(tmp_path / f"{name}.csv").traces
         (gpx_trace,) = load_traces(tmp_path / "ride.gpx").traces
         assert (csv_trace.id, gpx_trace.id, gpx_trace.title) == (f"{name}-0", "ride-0", "Morning 0.0")
@@ -155,7 +161,11 @@ def test_gpx_and_csv_of_the_same_ride_are_the_same_trace(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "text", "fault"),
     [
-        ("a.csv", "lat,lng\n1,2\n", "a.csv line 1: expected a header with time, lat, lng and perhaps id, found 'lat,lng'"),
+        (
+            "a.csv",
+            "lat,lng\n1,2\n",
+            "a.csv line 1: expected a header with time, lat, lng and perhaps id, found 'lat,lng'",
+        ),
         ("a.csv", "t,lat,lng\n1,47,9\nx,47,9\n", "a.csv line 3: expected a time, found 'x'"),
         ("a.csv", "t,lat,lng\n1,47,9\n2,47.1,9\n", "a.csv line 2 to line 3: trace a-0 fix 1: 11117"),
         ("a.csv", "t,lat,lng\n1,47,9\n2,47,9\n", "needs at least 2 distinct points, found 1"),

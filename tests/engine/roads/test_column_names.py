@@ -13,8 +13,37 @@ from engine.roads import load_routes
 from engine.roads.column_names import MOVERS, TIME, TRACKS, WORDS, Header, plain, track_names
 
 SPELLINGS = [
-    *("route_id", "routeid", "trajectory_id", "shape_id", "trip_id", "track_id", "route", "track", "trip", "id", "trace_id", "driver_id", "vehicle_id"),
-    *("device_id", "TrackID", "trackid", "traj_id", "tid", "uid", "user", "user_id", "deviceId", "vehicleId", "tripid", "Track Id", "TRACK-ID", ' "taxi id" '),
+    *(
+        "route_id",
+        "routeid",
+        "trajectory_id",
+        "shape_id",
+        "trip_id",
+        "track_id",
+        "route",
+        "track",
+        "trip",
+        "id",
+        "trace_id",
+        "driver_id",
+        "vehicle_id",
+    ),
+    *(
+        "device_id",
+        "TrackID",
+        "trackid",
+        "traj_id",
+        "tid",
+        "uid",
+        "user",
+        "user_id",
+        "deviceId",
+        "vehicleId",
+        "tripid",
+        "Track Id",
+        "TRACK-ID",
+        ' "taxi id" ',
+    ),
 ]
 
 
@@ -33,7 +62,9 @@ def test_both_readers_tell_two_tracks_apart_by_any_spelling(tmp_path: Path, name
     assert [round(one.length_m) for one in [*routes, *traces]] == [22, 22, 22, 22]
 
 
-SKMOB = "uid,lat,lng,datetime\n" + "".join(f"{uid},{lat + i / 1e4:.4f},9.5,2008-10-23 05:53:0{i}\n" for i in range(3) for uid, lat in ((1, 39.9), (2, 40.9)))
+SKMOB = "uid,lat,lng,datetime\n" + "".join(
+    f"{uid},{lat + i / 1e4:.4f},9.5,2008-10-23 05:53:0{i}\n" for i in range(3) for uid, lat in ((1, 39.9), (2, 40.9))
+)
 TRACCAR = (
     "id,deviceId,type,protocol,serverTime,deviceTime,fixTime,valid,latitude,longitude,altitude,speed,course\n"
     "1,7,,osmand,2020-01-01T10:00:01Z,2020-01-01T10:00:00Z,2020-01-01T10:00:00Z,true,47.1,9.5,0,0,0\n"
@@ -43,13 +74,22 @@ TRACCAR = (
 )
 
 
-@pytest.mark.parametrize(("text", "names", "unused"), [(SKMOB, ["1", "2"], []), (TRACCAR, ["7", "9"], ["id", "type", "protocol", "serverTime", "deviceTime"])])
-def test_tables_of_other_programs_have_as_many_tracks_as_movers(tmp_path: Path, text: str, names: list[str], unused: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "names", "unused"),
+    [(SKMOB, ["1", "2"], []), (TRACCAR, ["7", "9"], ["id", "type", "protocol", "serverTime", "deviceTime"])],
+)
+def test_tables_of_other_programs_have_as_many_tracks_as_movers(
+    tmp_path: Path, text: str, names: list[str], unused: list[str]
+) -> None:
     path = tmp_path / "t.csv"
     path.write_text(text)
     routes, recorded = load_routes(path), load_traces(path)
     assert [route.id for route in routes.routes] == [trace.title for trace in recorded.traces] == names
-    said = [f"{path} line 1: columns not used: {', '.join([*unused, 'valid', 'altitude', 'speed', 'course'])}"] if unused else []
+    said = (
+        [f"{path} line 1: columns not used: {', '.join([*unused, 'valid', 'altitude', 'speed', 'course'])}"]
+        if unused
+        else []
+    )
     assert recorded.notices == said
     assert [one.duration_s for one in recorded.traces] == ([2.0, 2.0] if not unused else [10.0, 10.0])
 
@@ -65,7 +105,9 @@ def test_a_number_of_the_row_tells_no_tracks_apart(tmp_path: Path) -> None:
 
 
 def test_drives_that_are_counted_anew_for_each_mover_are_different_tracks() -> None:
-    counted = "uid,tid,lat,lng\n1,1,47.1,9.5\n1,1,47.101,9.5\n2,1,48.1,9.5\n2,1,48.101,9.5\n1,2,47.2,9.5\n1,2,47.201,9.5\n"
+    counted = (
+        "uid,tid,lat,lng\n1,1,47.1,9.5\n1,1,47.101,9.5\n2,1,48.1,9.5\n2,1,48.101,9.5\n1,2,47.2,9.5\n1,2,47.201,9.5\n"
+    )
     assert [route.id for route in load_routes((counted.encode(), "t.csv")).routes] == ["1-1", "2-1", "1-2"]
     through = "vehicle_id,trip_id,lat,lng\nA,1,47.1,9.5\nA,1,47.101,9.5\nB,2,48.1,9.5\nB,2,48.101,9.5\n"
     assert [route.id for route in load_routes((through.encode(), "t.csv")).routes] == ["1", "2"]
@@ -108,7 +150,10 @@ def test_a_track_is_named_by_its_drive_unless_that_names_several(keys: list[tupl
         assert names == [drive for _, drive in keys]
 
 
-@given(st.lists(st.sampled_from(["id", "ID", "uid", "lat", "x", "", "tid"]), max_size=6), st.lists(st.lists(st.text(max_size=2), max_size=6), max_size=6))
+@given(
+    st.lists(st.sampled_from(["id", "ID", "uid", "lat", "x", "", "tid"]), max_size=6),
+    st.lists(st.lists(st.text(max_size=2), max_size=6), max_size=6),
+)
 def test_any_header_over_any_rows_has_an_answer(cells: list[str], rows: list[list[str]]) -> None:
     header = Header(cells)
     track = header.find_track(lambda: rows)

@@ -54,7 +54,9 @@ SAME_ROUTE = {
     "bom.json": "\ufeff" + json.dumps({"type": "Feature", "properties": None, "geometry": LINE}),
     "track.gpx": TRACK,
     "bom.gpx": '\ufeff<?xml version="1.0" encoding="utf-8"?>\r\n' + TRACK,
-    "route.gpx": '<gpx xmlns="http://www.topografix.com/GPX/1/1"><rte>' + "".join(f'<rtept lat="{lat}" lon="{lng}"/>' for lat, lng in POINTS) + "</rte></gpx>",
+    "route.gpx": '<gpx xmlns="http://www.topografix.com/GPX/1/1"><rte>'
+    + "".join(f'<rtept lat="{lat}" lon="{lng}"/>' for lat, lng in POINTS)
+    + "</rte></gpx>",
     "five.polyline": "_uz}G_y|u@gEgEgEfE\n",
     "six.polyline6": "_{ssxA_cidPo}@o}@o}@n}@",
     "six.polyline": "_{ssxA_cidPo}@o}@o}@n}@",
@@ -92,7 +94,10 @@ def test_a_format_may_be_forced():
 def test_ids_and_titles_come_from_the_file_or_its_name():
     feature = {"type": "Feature", "id": 7, "properties": {"name": "Höhenweg"}, "geometry": LINE}
     several = {"type": "MultiLineString", "coordinates": [LINE["coordinates"], LINE["coordinates"][::-1]]}
-    collection = {"type": "FeatureCollection", "features": [feature, {"type": "Feature", "properties": {"id": "é x"}, "geometry": several}, feature]}
+    collection = {
+        "type": "FeatureCollection",
+        "features": [feature, {"type": "Feature", "properties": {"id": "é x"}, "geometry": several}, feature],
+    }
     routes = load(json.dumps(collection), "some trip.geojson").routes
     assert [(r.id, r.title) for r in routes] == [
         ("7", "Höhenweg"),
@@ -100,7 +105,9 @@ def test_ids_and_titles_come_from_the_file_or_its_name():
         ("e-x-2-274e3a00", "é x-2"),
         ("7-2", "Höhenweg"),
     ]
-    assert [(r.id, r.title) for r in load(TEXT, "Ålesund trip.v2.txt").routes] == [("Alesund-trip.v2-e5d4fb8c", "Ålesund trip.v2")]
+    assert [(r.id, r.title) for r in load(TEXT, "Ålesund trip.v2.txt").routes] == [
+        ("Alesund-trip.v2-e5d4fb8c", "Ålesund trip.v2")
+    ]
     assert load(TRACK, "x.gpx").routes[0].title == "T"
 
 
@@ -108,7 +115,10 @@ def test_ids_and_titles_come_from_the_file_or_its_name():
 def test_different_names_get_different_ids_that_urls_keep(names):
     ids = {id_of(unicodedata.normalize("NFC", name)) for name in names}
     assert len(ids) == len({unicodedata.normalize("NFC", name) for name in names})
-    assert all(checked_id(route_id, "id") == route_id and route_id not in (".", "..") and len(route_id) <= 80 for route_id in ids)
+    assert all(
+        checked_id(route_id, "id") == route_id and route_id not in (".", "..") and len(route_id) <= 80
+        for route_id in ids
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +141,9 @@ def test_different_names_get_different_ids_that_urls_keep(names):
     ],
 )
 def test_an_id_keeps_what_it_can_of_a_name_and_says_by_digits_what_it_cannot(name, route_id):
-    assert [route.id for route in load(f"route_id,lat,lng\n{name},47,9\n{name},47.001,9\n", "t.csv").routes] == [route_id]
+    assert [route.id for route in load(f"route_id,lat,lng\n{name},47,9\n{name},47.001,9\n", "t.csv").routes] == [
+        route_id
+    ]
     if "/" not in name and name.strip("."):
         assert [route.id for route in load(TEXT, f"{name}.txt").routes] == [route_id]
 
@@ -167,7 +179,10 @@ DAMAGED = {
     ("b.txt", TEXT + "\n\n1;2"): 'line 6: expected "lat,lng", found "1;2"',
     ("c.txt", TEXT + "nan,1"): "line 4: latitude must be from -90 to 90, found nan",
     ("d.txt", TEXT + "1,1e400"): "line 4: longitude must be from -180 to 180, found inf",
-    ("e.txt", TEXT + "139.7,35.6"): "line 4: latitude must be from -90 to 90, found 139.7; latitude and longitude (35.6) look swapped",
+    (
+        "e.txt",
+        TEXT + "139.7,35.6",
+    ): "line 4: latitude must be from -90 to 90, found 139.7; latitude and longitude (35.6) look swapped",
     ("f.txt", TEXT + "x" * 200): f'line 4: expected "lat,lng", found "{"x" * 77}..."',
     ("g.json", json.dumps({"type": "MultiLineString", "coordinates": [LINE["coordinates"], 3]})): (
         'document line 1: a LineString needs a list "coordinates", found "3"'
@@ -181,11 +196,17 @@ DAMAGED = {
     ("j.json", json.dumps({"type": "LineString", "coordinates": [*LINE["coordinates"], [float("nan"), 4]]})): (
         "document point 3: longitude must be from -180 to 180, found nan"
     ),
-    ("k.json", json.dumps({"type": "FeatureCollection", "features": [LINE, 5]})): 'feature 1: expected a GeoJSON object, found "5"',
+    (
+        "k.json",
+        json.dumps({"type": "FeatureCollection", "features": [LINE, 5]}),
+    ): 'feature 1: expected a GeoJSON object, found "5"',
     ("l.json", json.dumps({"type": "FeatureCollection", "features": [LINE, {"type": "Circle"}]})): (
         'feature 1: expected a LineString or MultiLineString, found "Circle"'
     ),
-    ("m.polyline", "_uz}G_y|u@gEgEgEfE\n_ez|G_{rv@gEgEgEf\n"): "line 2: ends in the middle of a number, at character 17",
+    (
+        "m.polyline",
+        "_uz}G_y|u@gEgEgEfE\n_ez|G_{rv@gEgEgEf\n",
+    ): "line 2: ends in the middle of a number, at character 17",
     ("n.csv", "lat,lng\n47,9\n47.1,9\nx,9\n"): 'line 4: expected a number in column 1, found "x"',
     ("o.csv", "lat,lng\n47,9\n47.1,9\n47.2\n"): 'line 4: expected a number in column 2, found ""',
     ("p.csv", "lat,lng,limit_mps\n47,9,1\n47.1,9,-1\n47.2,9,1\n"): "line 3: expected a speed limit > 0, found -1",
@@ -217,7 +238,10 @@ HOPELESS = {
     ("e.txt", b"47,9\n47,9\n47,9"): "file: holds no route: file: needs at least 2 distinct points, found 1",
     ("f.txt", b"47,9\n47,\xff9"): "line 2: not UTF-8 text: byte 0xff at 8",
     ("g.txt", TEXT.encode("utf-16")): "line 1: not UTF-8 text: byte 0xff at 0",
-    ("h.json", b'{"type": "LineString",\n "coordinates": [[1, 2]'): "line 2 column 24: not JSON: Expecting ',' delimiter",
+    (
+        "h.json",
+        b'{"type": "LineString",\n "coordinates": [[1, 2]',
+    ): "line 2 column 24: not JSON: Expecting ',' delimiter",
     ("i.json", b'{"a":' + b"9" * 5000 + b"}"): "content: not JSON that can be read: ",
     ("j.json", b"[" * 100_000): "content: not JSON that can be read: ",
     ("k.json", b"[1]"): "document: expected a GeoJSON object, found a list of 1",
@@ -226,7 +250,10 @@ HOPELESS = {
     ("n.gpx", TRACK[:-20].encode()): "content: damaged XML: ",
     ("o.gpx", b"<html/>"): "content: no GPX: it has no <gpx> element",
     ("p.gpx", b'<!DOCTYPE x [<!ENTITY a "b">]>' + TRACK.encode()): "content: a GPX file must not define entities",
-    ("q.gpx", GPX.format('<trkpt lat="1" lon="2"/>\n<trkpt lat="x" lon="2"/>').encode()): 'line 2: <trkpt> needs a number "lat", found "x"',
+    (
+        "q.gpx",
+        GPX.format('<trkpt lat="1" lon="2"/>\n<trkpt lat="x" lon="2"/>').encode(),
+    ): 'line 2: <trkpt> needs a number "lat", found "x"',
     ("r.gpx", GPX.format('<trkpt lat="1"/>').encode()): 'line 1: <trkpt> needs a number "lon", found ""',
     ("s.gpx", b"<gpx/>"): "file: holds no route",
     ("t.csv", b"a,b\n1,2\n"): 'line 1: expected a header with columns for latitude and longitude, found "a,b"',
@@ -312,11 +339,18 @@ def test_a_list_of_what_was_left_out_stays_short():
 
 
 def test_many_routes_of_one_name_get_ids_of_their_own():
-    collection = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"id": "a"}, "geometry": LINE}] * 200}
+    collection = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "properties": {"id": "a"}, "geometry": LINE}] * 200,
+    }
     assert len({route.id for route in load(json.dumps(collection), "x.json").routes}) == 200
 
 
-@given(st.binary(max_size=200), st.sampled_from(["a.txt", "a.json", "a.gpx", "a.csv", "a.polyline", "a.zip", "shapes.txt", "a"]), st.booleans())
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["a.txt", "a.json", "a.gpx", "a.csv", "a.polyline", "a.zip", "shapes.txt", "a"]),
+    st.booleans(),
+)
 def test_any_content_is_read_or_refused(content, name, skip_invalid):
     try:
         assert load(content, name, skip_invalid=skip_invalid).routes
@@ -366,5 +400,9 @@ def test_a_real_file_without_routes_is_refused(shared_data: Path):
 
 
 def test_the_package_hands_on_its_public_names():
-    public = {name for name, value in vars(roads).items() if not name.startswith("_") and getattr(value, "__module__", None) and callable(value)}
+    public = {
+        name
+        for name, value in vars(roads).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) and callable(value)
+    }
     assert public | {"FORMATS"} == set(roads.__all__)

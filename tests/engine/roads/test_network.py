@@ -43,14 +43,19 @@ def network(edges: dict[tuple[int, int], float], n_nodes: int = 0, **more) -> Ro
 
 
 GRAPHS = st.dictionaries(
-    st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] != pair[1]), st.sampled_from([5.0, 10.0, 30.0]), min_size=1, max_size=30
+    st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] != pair[1]),
+    st.sampled_from([5.0, 10.0, 30.0]),
+    min_size=1,
+    max_size=30,
 )
 
 
 def naive_seconds(net: RoadNetwork, source: int) -> dict[int, float]:
     """Return Dijkstra's times by the book."""
     ways: dict[int, list[tuple[int, float]]] = {}
-    for a, b, metres, speed in zip(net.edge_from.tolist(), net.edge_to.tolist(), net.length_m.tolist(), net.speed_mps.tolist(), strict=True):
+    for a, b, metres, speed in zip(
+        net.edge_from.tolist(), net.edge_to.tolist(), net.length_m.tolist(), net.speed_mps.tolist(), strict=True
+    ):
         ways.setdefault(a, []).append((b, metres / speed))
     best, queue = {source: 0.0}, [(0.0, source)]
     while queue:
@@ -101,14 +106,28 @@ def test_of_edges_between_the_same_nodes_the_fastest_counts():
         speed_mps=[1, 2, 9, 3, 5],
         road_class=[0] * 5,
     )
-    assert list(zip(net.edge_from.tolist(), net.edge_to.tolist(), net.speed_mps.tolist(), strict=True)) == [(0, 1, 9), (1, 0, 2)]
+    assert list(zip(net.edge_from.tolist(), net.edge_to.tolist(), net.speed_mps.tolist(), strict=True)) == [
+        (0, 1, 9),
+        (1, 0, 2),
+    ]
 
 
 def test_random_routes_are_legal_and_the_shortest(country):
-    node = {point: number for number, point in enumerate(zip(country.lat_deg.tolist(), country.lng_deg.tolist(), strict=True))}
-    edges = {(a, b): speed for a, b, speed in zip(country.edge_from.tolist(), country.edge_to.tolist(), country.speed_mps.tolist(), strict=True)}
+    node = {
+        point: number
+        for number, point in enumerate(zip(country.lat_deg.tolist(), country.lng_deg.tolist(), strict=True))
+    }
+    edges = {
+        (a, b): speed
+        for a, b, speed in zip(
+            country.edge_from.tolist(), country.edge_to.tolist(), country.speed_mps.tolist(), strict=True
+        )
+    }
     for route in country.random_routes(20, seed=5, min_length_m=800, max_length_m=6000):
-        path = [node[point] for point in zip(route.lat_deg[route.given].tolist(), route.lng_deg[route.given].tolist(), strict=True)]
+        path = [
+            node[point]
+            for point in zip(route.lat_deg[route.given].tolist(), route.lng_deg[route.given].tolist(), strict=True)
+        ]
         assert [edges[pair] for pair in pairwise(path)] == route.limit_mps[route.given[:-1]].tolist()
         assert 800 <= route.length_m <= 6000
         assert seconds_of(route) == pytest.approx(seconds_of(country.shortest_route(path[0], path[-1])), rel=1e-9)
@@ -135,7 +154,11 @@ def test_no_routes_are_no_routes(country):
 def test_nothing_begins_on_a_motorway():
     chain = {(i, i + 1): 20.0 for i in range(10)} | {(i + 1, i): 20.0 for i in range(10)}
     net = network(chain, road_class=[0 if 2 <= min(pair) < 8 else 10 for pair in chain])
-    ends = {lat for route in net.random_routes(30, seed=1, min_length_m=100, max_length_m=2000) for lat in (route.lat_deg[0], route.lat_deg[-1])}
+    ends = {
+        lat
+        for route in net.random_routes(30, seed=1, min_length_m=100, max_length_m=2000)
+        for lat in (route.lat_deg[0], route.lat_deg[-1])
+    }
     assert ends <= {0.0, 0.001, 0.002, 0.008, 0.009, 0.01}
 
 
@@ -210,7 +233,9 @@ def test_streets_cover_every_edge_once(edges):
 
 def test_a_street_is_one_line_as_long_as_its_class_goes_on():
     edges = {(3, 1): 5.0, (1, 0): 5.0, (0, 2): 5.0, (2, 0): 5.0, (2, 4): 5.0}
-    geojson = network(edges, road_class=[8, 8, 8, 8, 12], street_names=("", "A"), street=[1, 1, 1, 1, 0]).streets_geojson()
+    geojson = network(
+        edges, road_class=[8, 8, 8, 8, 12], street_names=("", "A"), street=[1, 1, 1, 1, 0]
+    ).streets_geojson()
     assert [(f["properties"], [lat for _, lat in f["geometry"]["coordinates"]]) for f in geojson["features"]] == [
         ({"class": "tertiary", "name": "A"}, [0.002, 0.0, 0.001, 0.003]),
         ({"class": "residential"}, [0.002, 0.004]),
@@ -250,7 +275,12 @@ def test_the_shipped_files_follow_from_their_sources(tmp_path, shared_data: Path
     target, skipped = derive_ancestor(shared_data / "routes", tmp_path)
     shipped = files("engine") / "data" / "ancestor.json"
     assert target.read_bytes() == shipped.read_bytes()
-    assert [text.split("routes/")[1].split(":")[0] for text in skipped] == ["1.txt line 189", "3.txt line 92", "3.txt line 136", "3.txt line 212"]
+    assert [text.split("routes/")[1].split(":")[0] for text in skipped] == [
+        "1.txt line 189",
+        "3.txt line 92",
+        "3.txt line 136",
+        "3.txt line 212",
+    ]
 
 
 def test_the_derive_command_tells_what_it_needs(capsys, tmp_path):

@@ -17,7 +17,15 @@ from engine.roads import RoadNetwork, read_osm
 from engine.roads.osm import read_extract
 from engine.roads.rules import KMH_MPS, MPH_MPS, ROAD_CLASSES, Road, is_barrier, road_of, speed_mps
 
-NODES = {1: (47.0, 9.0), 2: (47.0, 9.001), 3: (47.001, 9.001), 4: (47.001, 9.0), 5: (47.002, 9.0), 6: (47.01, 9.01), 7: (47.01, 9.011)}
+NODES = {
+    1: (47.0, 9.0),
+    2: (47.0, 9.001),
+    3: (47.001, 9.001),
+    4: (47.001, 9.0),
+    5: (47.002, 9.0),
+    6: (47.01, 9.01),
+    7: (47.01, 9.011),
+}
 WAYS = {
     "1 2": {"highway": "residential", "name": "Sidestreet"},
     "2 3": {"highway": "primary", "oneway": "yes", "maxspeed": "80"},
@@ -43,7 +51,10 @@ EDGES = {
 
 def osm_xml(barrier_at: int | None = None) -> str:
     barrier = '<tag k="barrier" v="bollard"/>'
-    nodes = "".join(f'<node id="{i}" version="1" lat="{y}" lon="{x}">{barrier if i == barrier_at else ""}</node>' for i, (y, x) in NODES.items())
+    nodes = "".join(
+        f'<node id="{i}" version="1" lat="{y}" lon="{x}">{barrier if i == barrier_at else ""}</node>'
+        for i, (y, x) in NODES.items()
+    )
     ways = ""
     for number, (refs, tags) in enumerate(WAYS.items(), start=1):
         points = "".join(f'<nd ref="{ref}"/>' for ref in refs.split())
@@ -85,7 +96,9 @@ def edges_of(network: RoadNetwork) -> dict[tuple[int, int], tuple[str, float]]:
     node = [ids[lat, lng] for lat, lng in zip(network.lat_deg.tolist(), network.lng_deg.tolist(), strict=True)]
     return {
         (node[a], node[b]): (ROAD_CLASSES[kind], speed)
-        for a, b, kind, speed in zip(network.edge_from, network.edge_to, network.road_class, network.speed_mps, strict=True)
+        for a, b, kind, speed in zip(
+            network.edge_from, network.edge_to, network.road_class, network.speed_mps, strict=True
+        )
     }
 
 
@@ -130,7 +143,15 @@ def test_a_bollard_cuts_the_roads_through_it(tmp_path):
         {"nodes": (4, 1, 3, 2), "ways": ("1 2", "2 3 4")},
         {"nodes": (4, 3), "ways": ("1 2", "2 3 4"), "last": (2, 1)},
     ],
-    ids=["nodes after their way", "some negative ids", "ways first", "negative ids", "negative ids after the ways", "unsorted", "unsorted around the ways"],
+    ids=[
+        "nodes after their way",
+        "some negative ids",
+        "ways first",
+        "negative ids",
+        "negative ids after the ways",
+        "unsorted",
+        "unsorted around the ways",
+    ],
 )
 def test_nodes_may_stand_anywhere_and_have_any_id(tmp_path, file):
     extract = read_extract(road_file(tmp_path / "mix.osm", **file))
@@ -138,7 +159,14 @@ def test_nodes_may_stand_anywhere_and_have_any_id(tmp_path, file):
     assert (network.n_nodes, network.n_edges, extract.skipped) == (4, 6, [])
     refs = dict.fromkeys(" ".join(file["ways"]).split())
     assert network.lat_deg.tolist() == pytest.approx([47 + abs(int(ref)) / 1000 for ref in refs])
-    assert sorted(zip(network.edge_from.tolist(), network.edge_to.tolist(), strict=True)) == [(0, 1), (1, 0), (1, 2), (2, 1), (2, 3), (3, 2)]
+    assert sorted(zip(network.edge_from.tolist(), network.edge_to.tolist(), strict=True)) == [
+        (0, 1),
+        (1, 0),
+        (1, 2),
+        (2, 1),
+        (2, 3),
+        (3, 2),
+    ]
 
 
 @pytest.mark.parametrize("form", ["pbf", "osm"])
@@ -169,9 +197,14 @@ def test_a_few_points_without_a_location_are_reported(tmp_path, caplog):
     assert caplog.messages == [line]
 
 
-@pytest.mark.parametrize(("n_points", "n_lost", "refused"), [(12, 5, False), (12, 6, True), (100, 10, False), (100, 11, True), (100, 41, True), (2, 2, True)])
+@pytest.mark.parametrize(
+    ("n_points", "n_lost", "refused"),
+    [(12, 5, False), (12, 6, True), (100, 10, False), (100, 11, True), (100, 41, True), (2, 2, True)],
+)
 def test_too_many_points_without_a_location_are_refused(tmp_path, n_points, n_lost, refused):
-    path = road_file(tmp_path / "lost.osm", range(1, n_points - n_lost + 1), [" ".join(str(i) for i in range(1, n_points + 1))])
+    path = road_file(
+        tmp_path / "lost.osm", range(1, n_points - n_lost + 1), [" ".join(str(i) for i in range(1, n_points + 1))]
+    )
     if not refused:
         assert read_extract(path).network.n_nodes == n_points - n_lost
         return
@@ -184,9 +217,13 @@ def test_too_many_points_without_a_location_are_refused(tmp_path, n_points, n_lo
 
 
 def test_points_without_a_location_can_be_left_out_however_many(tmp_path):
-    extract = read_extract(road_file(tmp_path / "lost.osm", range(1, 60), [" ".join(str(i) for i in range(1, 101))]), skip_invalid=True)
+    extract = read_extract(
+        road_file(tmp_path / "lost.osm", range(1, 60), [" ".join(str(i) for i in range(1, 101))]), skip_invalid=True
+    )
     assert (extract.network.n_nodes, extract.network.n_edges) == (59, 116)
-    assert extract.skipped == [f"{tmp_path / 'lost.osm'} ways: 41 of 100 road points (41.0 %) are left out: they have no location"]
+    assert extract.skipped == [
+        f"{tmp_path / 'lost.osm'} ways: 41 of 100 road points (41.0 %) are left out: they have no location"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -257,7 +294,10 @@ def test_direction_and_access_follow_the_tags(tags, directions):
         assert road is None
     else:
         assert road is not None
-        assert (road.forward_mps > 0, road.backward_mps > 0) == (directions in ("both", "forward"), directions in ("both", "backward"))
+        assert (road.forward_mps > 0, road.backward_mps > 0) == (
+            directions in ("both", "forward"),
+            directions in ("both", "backward"),
+        )
 
 
 def test_the_two_directions_may_have_their_own_limits():
@@ -318,7 +358,10 @@ def test_a_country_is_read(shared_data):
 
 def test_a_country_with_locations_on_its_ways_is_the_same_network(tmp_path, shared_data):
     source = shared_data / "osm" / "liechtenstein.osm.pbf"
-    plain, moved = read_osm(source), read_osm(with_locations_on_ways(source, tmp_path / "moved.osm.pbf", "pbf"), name="liechtenstein")
+    plain, moved = (
+        read_osm(source),
+        read_osm(with_locations_on_ways(source, tmp_path / "moved.osm.pbf", "pbf"), name="liechtenstein"),
+    )
     plain.save(tmp_path / "plain.npz")
     moved.save(tmp_path / "moved.npz")
     assert (tmp_path / "plain.npz").read_bytes() == (tmp_path / "moved.npz").read_bytes()

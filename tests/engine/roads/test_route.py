@@ -57,7 +57,9 @@ def test_a_route_across_the_world_is_cut_into_short_pieces_and_survives_its_mess
         return  # both are the same place
     assert np.diff(made.cumulative_m).max() <= 1000.1
     assert np.count_nonzero(made.given) == 2
-    assert made.length_m == pytest.approx(inverse(start[0] / 1e6, start[1] / 1e6, end[0] / 1e6, end[1] / 1e6)[0], rel=1e-9)
+    assert made.length_m == pytest.approx(
+        inverse(start[0] / 1e6, start[1] / 1e6, end[0] / 1e6, end[1] / 1e6)[0], rel=1e-9
+    )
     assert Route.from_message(made.to_message()) == made
 
 
@@ -171,7 +173,11 @@ def test_a_route_cannot_be_changed():
 
 
 def test_a_table_gives_its_routes_back():
-    routes = [route(id="a"), route([0, 0], [179.9, -179.9], id="b", stops=[Stop(3, 4, "x")]), route(id="c", limit_mps=[5, math.inf], source="s")]
+    routes = [
+        route(id="a"),
+        route([0, 0], [179.9, -179.9], id="b", stops=[Stop(3, 4, "x")]),
+        route(id="c", limit_mps=[5, math.inf], source="s"),
+    ]
     table = RouteTable.from_routes(routes)
     assert [table.route(i) for i in range(len(table))] == routes
     assert table.index_of("c") == 2

@@ -85,7 +85,10 @@ def test_a_file_and_code_make_the_same_scenario_and_either_is_written_as_the_sam
     assert [stage.name for stage in scenario.stages] == ["ramp 1", "peak"]
     assert scenario.stages[1].shape is Shape.SPIKE
     assert isinstance(scenario.stages[0].rate, float)
-    assert [piece.end for piece in scenario.curve.segments] == [50.0, 90.0]  # 100 positions/s at 2 Hz a driver on average
+    assert [piece.end for piece in scenario.curve.segments] == [
+        50.0,
+        90.0,
+    ]  # 100 positions/s at 2 Hz a driver on average
     assert not scenario.is_endless
 
 
@@ -166,7 +169,9 @@ def test_load_that_cannot_be_is_refused_with_its_line(text: str, fault: str) -> 
 
 
 def test_a_scenario_of_arrivals_alone_needs_no_fleet() -> None:
-    scenario = Scenario.from_toml(ROADS + "[arrivals]\nprocess = 'constant'\nper_second = 2\n[deliveries]\nmode = 'once'", "x.toml")
+    scenario = Scenario.from_toml(
+        ROADS + "[arrivals]\nprocess = 'constant'\nper_second = 2\n[deliveries]\nmode = 'once'", "x.toml"
+    )
     assert scenario.fleet.size == 0
     assert scenario.is_endless
     assert scenario.deliveries == DeliveryPattern(DeliveryMode.ONCE)

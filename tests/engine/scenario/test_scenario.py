@@ -181,11 +181,16 @@ def test_a_bad_scenario_is_refused(text: str, fault: str) -> None:
 def test_a_missing_file_is_named_with_its_folder(tmp_path: Path) -> None:
     text = SMALL.replace("ancestor = true", 'files = ["here.txt", "gone.txt"]')
     (tmp_path / "here.txt").touch()
-    assert faults_of(text, tmp_path) == [f"x.toml line 3: routes.files names a file that does not exist: {str(tmp_path / 'gone.txt')!r}"]
+    assert faults_of(text, tmp_path) == [
+        f"x.toml line 3: routes.files names a file that does not exist: {str(tmp_path / 'gone.txt')!r}"
+    ]
 
 
 def test_a_scenario_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match=r"gone\.toml: there is no such scenario file; shipped scenarios are liechtenstein, brasilia, load-10k"):
+    with pytest.raises(
+        ScenarioError,
+        match=r"gone\.toml: there is no such scenario file; shipped scenarios are liechtenstein, brasilia, load-10k",
+    ):
         load_scenario(tmp_path / "gone.toml")
     (tmp_path / "latin.toml").write_bytes(b"name = '\xe9'")
     with pytest.raises(ScenarioError, match=r"latin\.toml: cannot be read: .*0xe9"):
@@ -196,7 +201,8 @@ def test_a_fleet_too_large_for_the_memory_is_refused_with_one_that_fits() -> Non
     scenario = load_scenario("load-10k")
     check_memory(scenario, needed_bytes(scenario))
     with pytest.raises(
-        ScenarioError, match=r"Load of 10,000: fleet\.size must be at most 9,999 for 539 MiB of available memory, found 10,000, which may take 539 MiB"
+        ScenarioError,
+        match=r"Load of 10,000: fleet\.size must be at most 9,999 for 539 MiB of available memory, found 10,000, which may take 539 MiB",
     ):
         check_memory(scenario, needed_bytes(scenario) - 1)
 
@@ -208,7 +214,9 @@ def test_a_fleet_too_large_for_the_memory_is_refused_with_one_that_fits() -> Non
     st.one_of(st.none(), st.floats(1, 1e6)),
     st.dictionaries(st.sampled_from(list(VehicleClass)), st.floats(1e-6, 1e6), min_size=1),
 )
-def test_any_scenario_reads_back_the_same(name: str, seed: int, hz: float, duration: float | None, mix: dict[VehicleClass, float]) -> None:
+def test_any_scenario_reads_back_the_same(
+    name: str, seed: int, hz: float, duration: float | None, mix: dict[VehicleClass, float]
+) -> None:
     plain = Scenario.from_toml(SMALL + "[fleet.mix]\n" + "\n".join(f"{v} = {share!r}" for v, share in mix.items()), "x")
     scenario = Scenario(name, seed, hz, duration, 2.0, None, plain.routes, plain.fleet, plain.deliveries, None)
     assert Scenario.from_toml(scenario.to_toml(), "again.toml") == scenario

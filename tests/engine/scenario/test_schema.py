@@ -32,7 +32,9 @@ def test_the_schema_is_one_and_says_what_every_key_means() -> None:
     def undescribed(schema: dict[str, Any], path: str = "") -> list[str]:
         found = []
         for name, one in schema.get("properties", {}).items():
-            of_words = "additionalProperties" in schema and all(p == {"type": "number", "minimum": 0, "maximum": 1e9} for p in schema["properties"].values())
+            of_words = "additionalProperties" in schema and all(
+                p == {"type": "number", "minimum": 0, "maximum": 1e9} for p in schema["properties"].values()
+            )
             found += [] if "description" in one or one.get("properties") or of_words else [f"{path}.{name}"]
             found += undescribed(one.get("items", one), f"{path}.{name}")
         return found

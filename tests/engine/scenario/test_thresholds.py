@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from engine.errors import ScenarioError
-from engine.scenario.scenario import Arrivals, DeliveryMode, DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
+from engine.scenario.scenario import (
+    Arrivals,
+    DeliveryMode,
+    DeliveryPattern,
+    FleetMix,
+    RouteFiles,
+    Scenario,
+    Shape,
+    Stage,
+)
 from engine.scenario.thresholds import RUN_LIMITS, STAGE_LIMITS, Thresholds, latency_of
 from engine.scenario.viewers import Viewers
 
@@ -37,7 +46,14 @@ e2e_p99_ms = 500.5
 produced_per_s = 3
 """
 
-IN_CODE = Thresholds(e2e_p99_ms=300, lost=0, produced_rate=0.99, window_s=10, abort=True, stages={"the peak": {"e2e_p99_ms": 500.5, "produced_per_s": 3}})
+IN_CODE = Thresholds(
+    e2e_p99_ms=300,
+    lost=0,
+    produced_rate=0.99,
+    window_s=10,
+    abort=True,
+    stages={"the peak": {"e2e_p99_ms": 500.5, "produced_per_s": 3}},
+)
 
 
 def built(thresholds: Any) -> Scenario:
@@ -58,7 +74,10 @@ def test_a_file_and_code_make_the_same_thresholds_and_either_is_written_as_the_s
     assert Scenario.from_toml(scenario.to_toml(), "load.toml") == scenario
     assert pickle.loads(pickle.dumps(scenario)) == scenario
     assert repr(scenario.thresholds.limits["e2e_p99_ms"]) == "300.0"  # type: ignore[union-attr]
-    assert FULL.replace("300", "300.0").replace("= 3\n", "= 3.0\n").split() == scenario.to_toml()[scenario.to_toml().index("[thresholds]") :].split()
+    assert (
+        FULL.replace("300", "300.0").replace("= 3\n", "= 3.0\n").split()
+        == scenario.to_toml()[scenario.to_toml().index("[thresholds]") :].split()
+    )
 
 
 def test_a_table_serves_in_code_too() -> None:
@@ -75,16 +94,43 @@ def test_a_stage_has_its_own_limits_before_those_of_all() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("[thresholds]\ne2e_p98_ms = 3", 'x.toml line 13: thresholds.e2e_p98_ms is no key of [thresholds]; did you mean "e2e_p99_ms"?'),
-        ("[thresholds]\nlatenes_p99_ms = 3", 'thresholds.latenes_p99_ms is no key of [thresholds]; did you mean "lateness_p99_ms"?'),
-        ("[thresholds]\ne2e_p99_ms = -3", "x.toml line 13: thresholds.e2e_p99_ms must be a number from 0 to 3.6e+06, found -3"),
-        ("[thresholds]\nlost = 0.5", "x.toml line 13: thresholds.lost must be a whole number from 0 to 1,000,000,000,000, found 0.5"),
-        ("[thresholds]\nproduced_rate = 99", "x.toml line 13: thresholds.produced_rate must be a number from 0 to 1, found 99"),
-        ("[thresholds]\nlost = 0\nwindow_s = 0", "x.toml line 14: thresholds.window_s must be a whole number from 1 to 86,400, found 0"),
+        (
+            "[thresholds]\ne2e_p98_ms = 3",
+            'x.toml line 13: thresholds.e2e_p98_ms is no key of [thresholds]; did you mean "e2e_p99_ms"?',
+        ),
+        (
+            "[thresholds]\nlatenes_p99_ms = 3",
+            'thresholds.latenes_p99_ms is no key of [thresholds]; did you mean "lateness_p99_ms"?',
+        ),
+        (
+            "[thresholds]\ne2e_p99_ms = -3",
+            "x.toml line 13: thresholds.e2e_p99_ms must be a number from 0 to 3.6e+06, found -3",
+        ),
+        (
+            "[thresholds]\nlost = 0.5",
+            "x.toml line 13: thresholds.lost must be a whole number from 0 to 1,000,000,000,000, found 0.5",
+        ),
+        (
+            "[thresholds]\nproduced_rate = 99",
+            "x.toml line 13: thresholds.produced_rate must be a number from 0 to 1, found 99",
+        ),
+        (
+            "[thresholds]\nlost = 0\nwindow_s = 0",
+            "x.toml line 14: thresholds.window_s must be a whole number from 1 to 86,400, found 0",
+        ),
         ("[thresholds]\nlost = 0\nabort = 1", "x.toml line 14: thresholds.abort must be true or false, found 1"),
-        ("[thresholds]\nwindow_s = 1", "x.toml line 12: thresholds must name a threshold, for example e2e_p99_ms = 300"),
-        ("[thresholds.stages.up]\nlost = 0", "x.toml line 13: thresholds.stages.up.lost is no key of [thresholds.stages.up]"),
-        ("[thresholds.stages.top]\ne2e_max_ms = 1", "x.toml line 12: thresholds.stages.top is no stage of the scenario; it has up, the peak"),
+        (
+            "[thresholds]\nwindow_s = 1",
+            "x.toml line 12: thresholds must name a threshold, for example e2e_p99_ms = 300",
+        ),
+        (
+            "[thresholds.stages.up]\nlost = 0",
+            "x.toml line 13: thresholds.stages.up.lost is no key of [thresholds.stages.up]",
+        ),
+        (
+            "[thresholds.stages.top]\ne2e_max_ms = 1",
+            "x.toml line 12: thresholds.stages.top is no stage of the scenario; it has up, the peak",
+        ),
         ("[thresholds.stages.'the peek']\ne2e_max_ms = 1", '; it has up, the peak; did you mean "the peak"?'),
         ("[thresholds]\nlost = 0\nstages = 3", "x.toml line 14: thresholds.stages must be a table, found 3"),
         ("[thresholds]\nlost = 0\nstages = {up = 3}", "x.toml line 14: thresholds.stages.up must be a table, found 3"),
@@ -136,7 +182,13 @@ def test_what_only_viewers_measure_needs_viewers() -> None:
 
 def test_a_fleet_of_another_size_keeps_its_thresholds_and_those_in_positions_a_second_grow_with_it() -> None:
     larger = built(replace(IN_CODE, limits={"e2e_p99_ms": 300.0, "produced_per_s": 2.0})).with_drivers(8).thresholds
-    assert larger == Thresholds(e2e_p99_ms=300, produced_per_s=4, window_s=10, abort=True, stages={"the peak": {"e2e_p99_ms": 500.5, "produced_per_s": 6}})
+    assert larger == Thresholds(
+        e2e_p99_ms=300,
+        produced_per_s=4,
+        window_s=10,
+        abort=True,
+        stages={"the peak": {"e2e_p99_ms": 500.5, "produced_per_s": 6}},
+    )
     plain = Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(10), thresholds=Thresholds(produced_per_s=9))
     assert plain.with_drivers(20).thresholds == Thresholds(produced_per_s=18)
     assert replace(plain, fleet=FleetMix(0)).with_drivers(20).thresholds == plain.thresholds
@@ -144,11 +196,25 @@ def test_a_fleet_of_another_size_keeps_its_thresholds_and_those_in_positions_a_s
 
 def test_a_stage_that_is_called_otherwise_keeps_its_thresholds() -> None:
     renamed = IN_CODE.renamed("the peak", "top")
-    assert (renamed.of_stage("top"), renamed.of_stage("the peak")) == (IN_CODE.of_stage("the peak"), IN_CODE.of_stage("up"))
+    assert (renamed.of_stage("top"), renamed.of_stage("the peak")) == (
+        IN_CODE.of_stage("the peak"),
+        IN_CODE.of_stage("up"),
+    )
 
 
 def test_a_name_says_segment_and_percentile() -> None:
-    found = {name: latency_of(name) for name in ("e2e_p999_ms", "lateness_max_ms", "produced_p50_ms", "produced_rate", "produced_per_s", "lost", "e2e_ms")}
+    found = {
+        name: latency_of(name)
+        for name in (
+            "e2e_p999_ms",
+            "lateness_max_ms",
+            "produced_p50_ms",
+            "produced_rate",
+            "produced_per_s",
+            "lost",
+            "e2e_ms",
+        )
+    }
     assert found == {
         "e2e_p999_ms": ("e2e", 99.9),
         "lateness_max_ms": ("lateness", 100.0),

@@ -12,7 +12,9 @@ ROADS = "[routes]\nancestor = true\n[fleet]\nsize = 5\n"
 
 def test_a_file_and_code_say_the_same_viewers_and_are_written_as_the_same_file() -> None:
     read = Scenario.from_toml(f"{ROADS}[viewers]\ncount = 200\nstalled = 0.1\npan_s = 3\n", "scenario.toml")
-    assert read == Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(5), viewers=Viewers(200, stalled=0.1, pan_s=3))
+    assert read == Scenario(
+        routes=RouteFiles(ancestor=True), fleet=FleetMix(5), viewers=Viewers(200, stalled=0.1, pan_s=3)
+    )
     assert read.viewers == Viewers(200, 0.0, 0.1, 0.0, 3.0)
     assert Scenario.from_toml(read.to_toml(), "again.toml").viewers == read.viewers
     assert Scenario.from_toml(ROADS, "x").viewers is None

@@ -46,7 +46,11 @@ def bad_value(number: int, good: bytes, chance: random.Random) -> bytes:
         case 5:
             return b'["%s"]' % mark
         case _:
-            return OVERSIZED.replace(b'"c"', b'"%s"' % mark) if number < 140 else b'{"routeId":"no good","clientId":"%s"}' % mark
+            return (
+                OVERSIZED.replace(b'"c"', b'"%s"' % mark)
+                if number < 140
+                else b'{"routeId":"no good","clientId":"%s"}' % mark
+            )
 
 
 def dead_letters(bootstrap: str, run_started_ms: int) -> list[tuple[bytes, dict[str, bytes]]]:
@@ -93,5 +97,10 @@ def test_bad_and_oversized_records_are_dead_lettered_and_all_good_ones_stored(ch
     assert {place["distinct"] for place in told["places"].values()} == {DELIVERIES * SEQS}
     letters = dead_letters(bootstrap, began_ms)
     assert sorted(value for value, _ in letters) == sorted(value[: 512 * 1024] for value in bad)
-    assert all(headers["reason"] and headers["topic"] == b"route.new-position" and headers["partition"].isdigit() for _, headers in letters)
-    assert {headers["original-bytes"] for value, headers in letters if len(value) == 512 * 1024} == {b"%d" % len(v) for v in bad if len(v) > 512 * 1024}
+    assert all(
+        headers["reason"] and headers["topic"] == b"route.new-position" and headers["partition"].isdigit()
+        for _, headers in letters
+    )
+    assert {headers["original-bytes"] for value, headers in letters if len(value) == 512 * 1024} == {
+        b"%d" % len(v) for v in bad if len(v) > 512 * 1024
+    }

@@ -68,7 +68,9 @@ class Sinks:
             time.sleep(0.25)
 
     def command(self, *arguments: str) -> dict[str, Any]:
-        done = CliRunner().invoke(app, ["connect", *arguments, "--url", self.services.connect.address, "--json"], env=self.environment)
+        done = CliRunner().invoke(
+            app, ["connect", *arguments, "--url", self.services.connect.address, "--json"], env=self.environment
+        )
         assert done.exit_code == 0, done.output
         return dict(json.loads(done.stdout))
 
@@ -78,7 +80,9 @@ class Sinks:
         query = {"size": 10_000, "query": {"prefix": {"runId" if kind != "requests" else "clientId": run_id}}}
         try:
             httpx.post(f"{url}/_refresh", params={"ignore_unavailable": "true"}, timeout=60, trust_env=False)
-            answer = httpx.post(f"{url}/_search", params={"ignore_unavailable": "true"}, json=query, timeout=60, trust_env=False)
+            answer = httpx.post(
+                f"{url}/_search", params={"ignore_unavailable": "true"}, json=query, timeout=60, trust_env=False
+            )
         except httpx.TransportError:
             return {}
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # an index that is just being made
@@ -117,7 +121,10 @@ class Sinks:
         for name in CONNECTORS:
             topics = self.ask("GET", f"/connectors/{name}")["config"]["topics"].split(",")
             offsets = self.ask("GET", f"/connectors/{name}/offsets")["offsets"]
-            found = {(one["partition"]["kafka_topic"], one["partition"]["kafka_partition"]): one["offset"]["kafka_offset"] for one in offsets}
+            found = {
+                (one["partition"]["kafka_topic"], one["partition"]["kafka_partition"]): one["offset"]["kafka_offset"]
+                for one in offsets
+            }
             lag += sum(end - found.get(place, 0) for place, end in ends.items() if place[0] in topics)
         return lag
 
@@ -126,7 +133,10 @@ class Sinks:
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/stop")
         for name in CONNECTORS:
-            eventually(lambda name=name: self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED", lambda: self.command("status"))
+            eventually(
+                lambda name=name: self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED",
+                lambda: self.command("status"),
+            )
             eventually(lambda name=name: self.is_forgotten(name), lambda: self.command("status"))
         assert self.lag() > 0
         for name in CONNECTORS:
@@ -150,7 +160,11 @@ def services() -> Iterator[Services]:
 def sinks(services: Services) -> Iterator[Sinks]:
     """The connectors that we ship, put into the worker by the command."""
     url = services.mongodb.address
-    with prefix_for_a_test(services.elasticsearch.address) as prefix, database_for_a_test(url) as database, MongoClient(url) as mongodb:
+    with (
+        prefix_for_a_test(services.elasticsearch.address) as prefix,
+        database_for_a_test(url) as database,
+        MongoClient(url) as mongodb,
+    ):
         settings = {
             "ELASTICSEARCH_URL": services.elasticsearch.address,
             "ELASTICSEARCH_PREFIX": prefix,
@@ -186,7 +200,10 @@ def messages(bootstrap: str, topic: Topic, mark: bytes) -> list[Message]:
     """Return what is on a topic now and holds some bytes."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
     try:
-        parts = [TopicPartition(topic, number, 0) for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions]
+        parts = [
+            TopicPartition(topic, number, 0)
+            for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ]
         missing = sum(consumer.get_watermark_offsets(part, timeout=10)[1] for part in parts)
         consumer.assign(parts)
         found: list[Message] = []
@@ -204,20 +221,29 @@ def values(bootstrap: str, topic: Topic, mark: bytes) -> list[bytes]:
 
 
 def test_a_worker_knows_both_sinks(services: Services) -> None:
-    found = {plugin["class"] for plugin in httpx.get(f"{services.connect.address}/connector-plugins", trust_env=False, timeout=60).json()}
+    found = {
+        plugin["class"]
+        for plugin in httpx.get(f"{services.connect.address}/connector-plugins", trust_env=False, timeout=60).json()
+    }
     assert "com.mongodb.kafka.connect.MongoSinkConnector" in found
     assert [name for name in found if "elasticsearch" in name.lower()]
 
 
-def test_each_message_becomes_one_document_under_its_id_however_often_it_is_delivered(sinks: Sinks, run_id: str) -> None:
+def test_each_message_becomes_one_document_under_its_id_however_often_it_is_delivered(
+    sinks: Sinks, run_id: str
+) -> None:
     simulation = simulated(sinks, run_id)
     sinks.wait_for(run_id, positions=1_000, events=40, requests=20)
     day = time.strftime("%Y.%m.%d", time.gmtime(simulation.now_ms / 1000))
     identities = {f"{name}:{seq}" for name in simulation.names for seq in range(50)}
     found = sinks.elasticsearch("positions", run_id)
     assert set(found) == {f"{sinks.prefix}-positions-{day}/{identity}" for identity in identities}
-    assert set(sinks.elasticsearch("events", run_id)) == {f"{sinks.prefix}-events-{day}/{name}:{seq}" for name in simulation.names for seq in (0, 1)}
-    assert [name.split("/")[1].startswith("route.new-direction-") for name in sinks.elasticsearch("requests", run_id)] == [True] * 20
+    assert set(sinks.elasticsearch("events", run_id)) == {
+        f"{sinks.prefix}-events-{day}/{name}:{seq}" for name in simulation.names for seq in (0, 1)
+    }
+    assert [
+        name.split("/")[1].startswith("route.new-direction-") for name in sinks.elasticsearch("requests", run_id)
+    ] == [True] * 20
     assert {tuple(one["_id"].items()) for one in sinks.mongo("positions", run_id)} == {
         (("deliveryId", name), ("seq", seq)) for name in simulation.names for seq in range(50)
     }
@@ -225,13 +251,21 @@ def test_each_message_becomes_one_document_under_its_id_however_often_it_is_deli
         (("deliveryId", name), ("seq", seq)) for name in simulation.names for seq in (0, 1)
     }
 
-    stored = {kind: (sinks.elasticsearch(kind, run_id), sorted(map(str, sinks.mongo(kind, run_id)))) for kind in ("positions", "events", "requests")}
+    stored = {
+        kind: (sinks.elasticsearch(kind, run_id), sorted(map(str, sinks.mongo(kind, run_id))))
+        for kind in ("positions", "events", "requests")
+    }
     sinks.deliver_all_again()
-    assert stored == {kind: (sinks.elasticsearch(kind, run_id), sorted(map(str, sinks.mongo(kind, run_id)))) for kind in ("positions", "events", "requests")}
+    assert stored == {
+        kind: (sinks.elasticsearch(kind, run_id), sorted(map(str, sinks.mongo(kind, run_id))))
+        for kind in ("positions", "events", "requests")
+    }
     simulation.positions(range(50))  # the producer sends them a second time
     eventually(lambda: sinks.lag() == 0, sinks.lag)
     assert sinks.counts(run_id) == {
-        f"{store} {kind}": n for store in ("elasticsearch", "mongodb") for kind, n in (("positions", 1000), ("events", 40), ("requests", 20))
+        f"{store} {kind}": n
+        for store in ("elasticsearch", "mongodb")
+        for kind, n in (("positions", 1000), ("events", 40), ("requests", 20))
     }
 
 
@@ -259,7 +293,10 @@ async def test_the_apis_own_sinks_write_the_same_documents(sinks: Sinks, run_id:
         await alone.close()
         by_api = Sinks(sinks.services, other, "", sinks.mongodb, {})
         for kind, documents in by_connect.items():
-            assert {name.replace(other, sinks.prefix): document for name, document in by_api.elasticsearch(kind, run_id).items()} == documents
+            assert {
+                name.replace(other, sinks.prefix): document
+                for name, document in by_api.elasticsearch(kind, run_id).items()
+            } == documents
 
     url = sinks.services.mongodb.address
     state = MongoState(url, sinks.database, keep_positions=True)
@@ -272,26 +309,41 @@ async def test_the_apis_own_sinks_write_the_same_documents(sinks: Sinks, run_id:
         await state.open()
         await state.apply_positions(batch)
         await state.close()
-        assert {str(one["_id"]): one for one in sinks.mongodb[other]["positions"].find()} == {str(one["_id"]): one for one in in_mongodb}
+        assert {str(one["_id"]): one for one in sinks.mongodb[other]["positions"].find()} == {
+            str(one["_id"]): one for one in in_mongodb
+        }
 
 
 def dead_letters(bootstrap: str, mark: bytes) -> list[tuple[str, str]]:
     """Return connector and reason of the dead letters whose value holds some bytes."""
-    headers = [{name: (value or b"").decode() for name, value in message.headers() or ()} for message in messages(bootstrap, Topic.DEAD_LETTER, mark)]
-    return sorted((one.get("__connect.errors.connector.name", ""), one.get("__connect.errors.exception.message", "")) for one in headers)
+    headers = [
+        {name: (value or b"").decode() for name, value in message.headers() or ()}
+        for message in messages(bootstrap, Topic.DEAD_LETTER, mark)
+    ]
+    return sorted(
+        (one.get("__connect.errors.connector.name", ""), one.get("__connect.errors.exception.message", ""))
+        for one in headers
+    )
 
 
-def test_malformed_records_become_dead_letters_with_a_reason_and_the_others_are_stored(sinks: Sinks, run_id: str) -> None:
+def test_malformed_records_become_dead_letters_with_a_reason_and_the_others_are_stored(
+    sinks: Sinks, run_id: str
+) -> None:
     simulation = Simulation(sinks.services.kafka.address, run_id, 5)
     good = simulation.example()
-    for value in (b"%s is no JSON" % run_id.encode(), good.replace(b'"seq":       0', b'"seq":"x"'), good.replace(b"[  1.0000000", b"[ 91.0000000")):
+    for value in (
+        b"%s is no JSON" % run_id.encode(),
+        good.replace(b'"seq":       0', b'"seq":"x"'),
+        good.replace(b"[  1.0000000", b"[ 91.0000000"),
+    ):
         assert value != good
         simulation.send(Topic.NEW_POSITION, b"k", value)
     simulation.send(Topic.DELIVERY_EVENT, b"k", b'{"deliveryId":"%s","kind":"flown"}' % run_id.encode())
     simulation.send(Topic.NEW_DIRECTION, b"k", b'{"routeId":"a b","clientId":"%s"}' % run_id.encode())
     simulation.positions(range(10))
     eventually(
-        lambda: len(dead_letters(sinks.services.kafka.address, run_id.encode())) == 10, lambda: dead_letters(sinks.services.kafka.address, run_id.encode())
+        lambda: len(dead_letters(sinks.services.kafka.address, run_id.encode())) == 10,
+        lambda: dead_letters(sinks.services.kafka.address, run_id.encode()),
     )
     by_connector: dict[str, list[str]] = {}
     for connector, reason in dead_letters(sinks.services.kafka.address, run_id.encode()):
@@ -308,7 +360,9 @@ def test_malformed_records_become_dead_letters_with_a_reason_and_the_others_are_
     reasons["elasticsearch-sink"] = sorted(reason for some in reasons.values() for reason in some)
     assert set(by_connector) == set(reasons)
     for connector, expected in reasons.items():
-        assert [found.startswith(reason) for found, reason in zip(by_connector[connector], expected, strict=True)] == [True] * len(expected), by_connector
+        assert [found.startswith(reason) for found, reason in zip(by_connector[connector], expected, strict=True)] == [
+            True
+        ] * len(expected), by_connector
     sinks.wait_for(run_id, positions=50, events=0, requests=0)
 
 
@@ -361,7 +415,12 @@ def is_refused(topic: Topic, value: bytes) -> bool:
     try:
         if topic == Topic.NEW_POSITION:
             decoded = decode_positions([value])
-            return bool(decoded.rejected) or not FIRST_MS <= max(decoded.batch.event_time_ms[0], FIRST_MS if decoded.batch.seq[0] < 0 else 0) < END_MS
+            return (
+                bool(decoded.rejected)
+                or not FIRST_MS
+                <= max(decoded.batch.event_time_ms[0], FIRST_MS if decoded.batch.seq[0] < 0 else 0)
+                < END_MS
+            )
         if topic == Topic.DELIVERY_EVENT:
             return not FIRST_MS <= DeliveryEvent.from_json(value).event_time < END_MS
         StartDelivery.from_json(value)
@@ -390,7 +449,9 @@ def test_connect_refuses_what_the_api_refuses_and_nothing_else(sinks: Sinks, run
     }
     expected: dict[bytes, tuple[bool, bytes]] = {}
     for topic, good in examples.items():
-        changed = [good | {name: value} for name in good for value in ODD] + [{name: value for name, value in good.items() if name != gone} for gone in good]
+        changed = [good | {name: value} for name in good for value in ODD] + [
+            {name: value for name, value in good.items() if name != gone} for gone in good
+        ]
         four = {name: value for name, value in good.items() if name in ("routeId", "clientId", "position", "finished")}
         for value in [json.dumps(one).encode() for one in [good, four, four | {"seq": 1}, *changed]] + RAW:
             key = f"{run_id}/{len(expected)}".encode()
@@ -401,7 +462,9 @@ def test_connect_refuses_what_the_api_refuses_and_nothing_else(sinks: Sinks, run
     found = {"mongodb": set[bytes](), "elasticsearch": set[bytes]()}
     for message in messages(sinks.services.kafka.address, Topic.DEAD_LETTER, b""):
         if (message.key() or b"").startswith(run_id.encode()):
-            found[dict(message.headers() or ())["__connect.errors.connector.name"].decode().partition("-")[0]].add(message.key() or b"")
+            found[dict(message.headers() or ())["__connect.errors.connector.name"].decode().partition("-")[0]].add(
+                message.key() or b""
+            )
     for store, refused in found.items():
         assert [(store, value) for key, (is_wrong, value) in expected.items() if is_wrong != (key in refused)] == []
     assert 100 < len(found["mongodb"]) < len(expected) - 100
@@ -417,8 +480,9 @@ def test_a_worker_that_is_killed_loses_nothing(sinks: Sinks, run_id: str) -> Non
     sinks.wait_for(run_id, positions=5_000, events=0, requests=0)
     eventually(lambda: sinks.lag() == 0, sinks.lag)
     assert all(one["running"] for one in sinks.command("status")["connectors"])
-    # What the dead worker sent last may still have been at work in the stand-in for MongoDB. Other than MongoDB it does not try an upsert again that lost to
-    # another one of the same id, and the connector takes that for a document that is refused: a dead letter of what is stored.
+    # What the dead worker sent last may still have been at work in the stand-in for MongoDB. Other than MongoDB it does
+    # not try an upsert again that lost to another one of the same id, and the connector takes that for a document that
+    # is refused: a dead letter of what is stored.
     letters = dead_letters(sinks.services.kafka.address, run_id.encode())
     assert all(connector == "mongodb-positions" and "E11000" in reason for connector, reason in letters), letters
 
@@ -432,6 +496,8 @@ def test_stores_that_go_away_and_come_back_lose_nothing(sinks: Sinks, run_id: st
     assert sinks.lag() > 0
     for service in (sinks.services.elasticsearch, sinks.services.mongodb):
         service.start()
-    eventually(lambda: len(sinks.elasticsearch("positions", run_id)) == 5_000, lambda: sinks.command("status"))  # by itself
+    eventually(
+        lambda: len(sinks.elasticsearch("positions", run_id)) == 5_000, lambda: sinks.command("status")
+    )  # by itself
     sinks.command("apply")  # starts again what MongoDB's connector has given up
     sinks.wait_for(run_id, positions=5_000, events=0, requests=0)

@@ -27,7 +27,9 @@ DAY_MS = 86_400_000
 
 def positions(seqs: range, *, delivery: str = "d", begin_ms: int = MIDNIGHT) -> PositionBatch:
     ids = (b"r", b"c", delivery.encode(), b"x", b"run")
-    return PositionBatch.of([(*ids, -15.5, -47.25, False, seq, begin_ms + seq * 1000, 1.5, 90.0, float(seq)) for seq in seqs])
+    return PositionBatch.of(
+        [(*ids, -15.5, -47.25, False, seq, begin_ms + seq * 1000, 1.5, 90.0, float(seq)) for seq in seqs]
+    )
 
 
 def event(seq: int, kind: str = "started", *, time_ms: int = MIDNIGHT, **more: Any) -> DeliveryEvent:
@@ -70,7 +72,9 @@ async def indices(http: httpx.AsyncClient, prefix: str) -> list[str]:
     return sorted((await http.get(f"/{prefix}-*/_settings", params={"filter_path": "*.settings.index.uuid"})).json())
 
 
-async def test_a_position_is_one_document_under_delivery_and_seq(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_position_is_one_document_under_delivery_and_seq(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     await history.write_positions(positions(range(7, 8)))
     [hit] = await found(http, f"{prefix}-positions")
     assert (hit["_index"], hit["_id"]) == (f"{prefix}-positions-2025.11.23", "d:7")
@@ -90,7 +94,9 @@ async def test_a_position_is_one_document_under_delivery_and_seq(history: Elasti
     }
 
 
-async def test_latitude_and_longitude_are_searched_as_such(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_latitude_and_longitude_are_searched_as_such(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     await history.write_positions(positions(range(1)))
 
     async def within(top: float, left: float) -> int:
@@ -101,31 +107,44 @@ async def test_latitude_and_longitude_are_searched_as_such(history: ElasticHisto
 
 
 @pytest.mark.parametrize("index", ["positions-2025.11.23", "events-2025.11", "deliveries-1"])
-async def test_a_field_that_nobody_knows_is_refused(history: ElasticHistory, http: httpx.AsyncClient, prefix: str, index: str) -> None:
+async def test_a_field_that_nobody_knows_is_refused(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str, index: str
+) -> None:
     answer = await http.post(f"/{prefix}-{index}/_create/1", json={"deliveryId": "d", "colour": "red"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "strict_dynamic_mapping_exception")
 
 
-async def test_what_the_server_refuses_is_told_with_its_reason_and_the_rest_of_the_request_is_stored(history: ElasticHistory) -> None:
+async def test_what_the_server_refuses_is_told_with_its_reason_and_the_rest_of_the_request_is_stored(
+    history: ElasticHistory,
+) -> None:
     batch = positions(range(6))
     batch.lat_deg[1], batch.speed_mps[2] = 91.0, np.nan
     batch.event_time_ms[4], batch.event_time_ms[5] = 946_684_799_999, 4_102_444_800_000
     written = await history.write_positions(batch)
     assert (written.new, written.known, [refusal.row for refusal in written.refused]) == (2, 0, [1, 2, 4, 5])
     reasons = [refusal.reason for refusal in written.refused]
-    assert [word in reason for word, reason in zip(("latitude", "document_parsing_exception"), reasons, strict=False)] == [True, True]
-    assert reasons[2:] == [f"eventTime {time_ms} must be from 946684800000 to 4102444799999" for time_ms in (946_684_799_999, 4_102_444_800_000)]
+    assert [
+        word in reason for word, reason in zip(("latitude", "document_parsing_exception"), reasons, strict=False)
+    ] == [True, True]
+    assert reasons[2:] == [
+        f"eventTime {time_ms} must be from 946684800000 to 4102444799999"
+        for time_ms in (946_684_799_999, 4_102_444_800_000)
+    ]
     assert await history.holdings("run") == {"d": Holding(2, 3)}
 
 
-async def test_an_event_without_a_place_in_time_is_refused_and_changes_no_delivery(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_an_event_without_a_place_in_time_is_refused_and_changes_no_delivery(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     written = await history.write_events([event(0), event(1, "delivered", time_ms=1, positions=5), event(2, "resumed")])
     assert (written.new, [refusal.row for refusal in written.refused]) == (2, [1])
     [hit] = await found(http, f"{prefix}-deliveries")
     assert "outcome" not in hit["_source"]
 
 
-async def test_what_is_delivered_again_on_another_day_stays_one_document(url: str, prefix: str, http: httpx.AsyncClient) -> None:
+async def test_what_is_delivered_again_on_another_day_stays_one_document(
+    url: str, prefix: str, http: httpx.AsyncClient
+) -> None:
     batch = positions(range(100), begin_ms=MIDNIGHT - 50_000)
     for day, expected in enumerate([Written(100, 0), Written(0, 100)]):
         store = ElasticHistory(url, ElasticOptions(prefix), now_ms=lambda day=day: MIDNIGHT + day * DAY_MS)
@@ -133,20 +152,32 @@ async def test_what_is_delivered_again_on_another_day_stays_one_document(url: st
         assert await store.write_positions(batch) == expected
         assert await store.holdings("run") == {"d": Holding(100, 99)}
         await store.close()
-    assert await indices(http, prefix) == [f"{prefix}-deliveries-1", f"{prefix}-positions-2025.11.22", f"{prefix}-positions-2025.11.23"]
+    assert await indices(http, prefix) == [
+        f"{prefix}-deliveries-1",
+        f"{prefix}-positions-2025.11.22",
+        f"{prefix}-positions-2025.11.23",
+    ]
 
 
 @pytest.mark.parametrize(("period", "suffix"), [(Period.HOUR, "2025.11.23.00"), (Period.MONTH, "2025.11")])
-async def test_an_index_holds_the_time_that_was_asked_for(url: str, prefix: str, http: httpx.AsyncClient, period: Period, suffix: str) -> None:
+async def test_an_index_holds_the_time_that_was_asked_for(
+    url: str, prefix: str, http: httpx.AsyncClient, period: Period, suffix: str
+) -> None:
     store = ElasticHistory(url, ElasticOptions(prefix, period))
     await store.open()
     await store.write_positions(positions(range(2)))
     await store.write_events([event(0)])
-    assert await indices(http, prefix) == [f"{prefix}-deliveries-1", f"{prefix}-events-{suffix}", f"{prefix}-positions-{suffix}"]
+    assert await indices(http, prefix) == [
+        f"{prefix}-deliveries-1",
+        f"{prefix}-events-{suffix}",
+        f"{prefix}-positions-{suffix}",
+    ]
     await store.close()
 
 
-async def test_a_delivery_is_one_document_made_of_its_events_whatever_comes_again(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_delivery_is_one_document_made_of_its_events_whatever_comes_again(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     life = [
         event(0, route_length=1000.0, planned_arrival=MIDNIGHT + 60_000),
         event(1, "stopped"),
@@ -177,7 +208,11 @@ async def test_a_delivery_is_one_document_made_of_its_events_whatever_comes_agai
 
 async def test_answers_of_many_pages_are_whole(history: ElasticHistory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "PAGE", 3)
-    await history.write_positions(PositionBatch.concat(positions(range(8), delivery=f"d{number}", begin_ms=MIDNIGHT - 4000) for number in range(6)))
+    await history.write_positions(
+        PositionBatch.concat(
+            positions(range(8), delivery=f"d{number}", begin_ms=MIDNIGHT - 4000) for number in range(6)
+        )
+    )
     await history.write_events([event(seq) for seq in range(7)])
     assert await history.holdings("run") == {f"d{number}": Holding(8, 7) for number in range(6)}
     track = await history.track("d3")
@@ -186,12 +221,14 @@ async def test_answers_of_many_pages_are_whole(history: ElasticHistory, monkeypa
     assert [one.seq for one in await history.events("d")] == list(range(7))
     parts = [part async for part in history.positions("run")]
     assert len(parts) == 16
-    assert sorted((one, seq) for part in parts for one, seq in zip(part.delivery_id.tolist(), part.seq.tolist(), strict=True)) == [
-        (b"d%d" % number, seq) for number in range(6) for seq in range(8)
-    ]
+    assert sorted(
+        (one, seq) for part in parts for one, seq in zip(part.delivery_id.tolist(), part.seq.tolist(), strict=True)
+    ) == [(b"d%d" % number, seq) for number in range(6) for seq in range(8)]
 
 
-async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     async def opened() -> int:
         stats = (await http.get(f"/{prefix}-positions/_stats/search")).json()
         return int(stats["_all"]["total"]["search"]["open_contexts"])
@@ -208,7 +245,9 @@ async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(hi
     assert await opened() == 0
 
 
-async def test_a_place_that_somebody_else_wrote_in_another_form_is_named(history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_place_that_somebody_else_wrote_in_another_form_is_named(
+    history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     await history.write_positions(positions(range(2)))
     [index] = [name for name in await indices(http, prefix) if "-positions-" in name]
     strange = {"deliveryId": "by-hand", "runId": "run", "seq": 7, "eventTime": MIDNIGHT, "location": "47.1,9.5"}
@@ -226,7 +265,9 @@ async def test_who_asks_sees_what_another_process_wrote(url: str, history: Elast
     await other.close()
 
 
-async def test_templates_are_put_again_without_harm_and_brought_up_to_date(url: str, history: ElasticHistory, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_templates_are_put_again_without_harm_and_brought_up_to_date(
+    url: str, history: ElasticHistory, http: httpx.AsyncClient, prefix: str
+) -> None:
     before = (await http.get(f"/_index_template/{prefix}-*")).json()
     again = ElasticHistory(url, ElasticOptions(prefix, replicas=1))
     await again.open()
@@ -237,9 +278,13 @@ async def test_templates_are_put_again_without_harm_and_brought_up_to_date(url: 
     assert component["component_template"]["template"]["settings"]["index"]["number_of_replicas"] == "1"
 
 
-async def test_an_index_of_an_older_version_takes_the_fields_that_are_new_since(url: str, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_an_index_of_an_older_version_takes_the_fields_that_are_new_since(
+    url: str, http: httpx.AsyncClient, prefix: str
+) -> None:
     index = f"/{prefix}-events-2023.11.14"
-    (await http.put(index, json={"mappings": {"dynamic": "strict", "properties": {"seq": {"type": "long"}}}})).raise_for_status()
+    (
+        await http.put(index, json={"mappings": {"dynamic": "strict", "properties": {"seq": {"type": "long"}}}})
+    ).raise_for_status()
     store = ElasticHistory(url, ElasticOptions(prefix))
     await store.open()
     await store.close()
@@ -250,11 +295,16 @@ async def test_a_template_above_ours_is_named(url: str, http: httpx.AsyncClient,
     above = {"index_patterns": [f"{prefix}-pos*"], "priority": 501, "template": {"mappings": {"dynamic": True}}}
     (await http.put(f"/_index_template/{prefix}-above", json=above)).raise_for_status()
     store = ElasticHistory(url, ElasticOptions(prefix))
-    with pytest.raises(StoreUnavailable, match=rf"{prefix}-positions \(priority 500\) is not in force .*: {prefix}-above \(priority 501\) is above it"):
+    with pytest.raises(
+        StoreUnavailable,
+        match=rf"{prefix}-positions \(priority 500\) is not in force .*: {prefix}-above \(priority 501\) is above it",
+    ):
         await store.open()
 
 
-async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(url: str, prefix: str, http: httpx.AsyncClient) -> None:
+async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(
+    url: str, prefix: str, http: httpx.AsyncClient
+) -> None:
     others = f"{prefix}-positions-x"  # another prefix that begins with ours
     stores = [ElasticHistory(url, ElasticOptions(one)) for one in (prefix, others)]
     for store in stores:
@@ -274,12 +324,16 @@ async def test_retention_deletes_the_old_indices_of_our_prefix_and_no_others(url
         await store.close()
 
 
-async def test_a_lifecycle_that_the_server_does_not_have_is_refused_clearly(url: str, http: httpx.AsyncClient, prefix: str) -> None:
+async def test_a_lifecycle_that_the_server_does_not_have_is_refused_clearly(
+    url: str, http: httpx.AsyncClient, prefix: str
+) -> None:
     modules = (await http.get("/_nodes/plugins", params={"filter_path": "nodes.*.modules.name"})).text
     if "x-pack-ilm" in modules:
         pytest.skip("this server has lifecycle management")
     store = ElasticHistory(url, ElasticOptions(prefix, lifecycle="ilm", retention_days=3))
-    with pytest.raises(StoreUnavailable, match=r"ELASTICSEARCH_LIFECYCLE is ilm, but .* has no index lifecycle management"):
+    with pytest.raises(
+        StoreUnavailable, match=r"ELASTICSEARCH_LIFECYCLE is ilm, but .* has no index lifecycle management"
+    ):
         await store.open()
 
 

@@ -1,6 +1,7 @@
 """Parts die or stop while at least 2,000 positions a second flow, and in the end every position is where it belongs, once.
 
-``code-delivery verify`` is the judge: the topic, Elasticsearch and the MongoDB-wire server must hold the same positions, without a gap, and none twice.
+``code-delivery verify`` is the judge: the topic, Elasticsearch and the MongoDB-wire server must hold the same
+positions, without a gap, and none twice.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ def chain(services: Services, tmp_path: Path, request: pytest.FixtureRequest) ->
 def is_whole(told: dict[str, Any], at_least: int) -> bool:
     """Whether every place holds the same positions, none twice, and as many as such a run must have made."""
     places = told["places"].values()
-    return all(place["distinct"] >= at_least and not place["missing"] and not place["conflicting"] for place in places) and told["equal"]
+    return (
+        all(place["distinct"] >= at_least and not place["missing"] and not place["conflicting"] for place in places)
+        and told["equal"]
+    )
 
 
 def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed(chain: Chain) -> None:
@@ -52,7 +56,9 @@ def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed
     for title in ("TickingDriver", "Dispatching"):
         victim, *_ = chain.workers(title)
         victim.kill()
-        until(lambda title=title, gone=victim.pid: [p for p in chain.workers(title) if p.pid != gone], f"another {title}")
+        until(
+            lambda title=title, gone=victim.pid: [p for p in chain.workers(title) if p.pid != gone], f"another {title}"
+        )
         chain.until_it_flows()
     chain.kill_simulation()
     time.sleep(3)
@@ -63,7 +69,9 @@ def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed
 
 
 def test_the_broker_is_away_for_twenty_seconds(chain: Chain, services: Services) -> None:
-    chain.environment["KAFKA_QUEUE_MESSAGES"] = "5000"  # four seconds of an actor's positions; beyond them its ticks wait
+    chain.environment["KAFKA_QUEUE_MESSAGES"] = (
+        "5000"  # four seconds of an actor's positions; beyond them its ticks wait
+    )
     chain.start_api()
     chain.start_simulation()
     chain.until_it_flows()
@@ -92,7 +100,11 @@ def test_the_stores_are_away_for_twenty_seconds_and_are_then_killed(chain: Chain
     assert watcher.newest_ms - shown_ms > 0.8 * (AWAY_S - 4) * 1000, "the map goes on"
     for store in stores:
         store.start()
-    until(lambda: all(chain.committed(role) > before[role] + MIN_RATE for role in before), "commits after the stores came back", 180)
+    until(
+        lambda: all(chain.committed(role) > before[role] + MIN_RATE for role in before),
+        "commits after the stores came back",
+        180,
+    )
     for store in stores:
         store.kill()
     time.sleep(2)
@@ -141,7 +153,11 @@ def connected(tmp_path: Path) -> Iterator[Chain]:
 def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(connected: Chain) -> None:
     chain, worker = connected, connected.services.connect
     chain.start_api()
-    applied = CliRunner().invoke(app, ["connect", "apply", "--only", "elasticsearch-sink", "--url", worker.address, "--json"], env=chain.environment)
+    applied = CliRunner().invoke(
+        app,
+        ["connect", "apply", "--only", "elasticsearch-sink", "--url", worker.address, "--json"],
+        env=chain.environment,
+    )
     assert applied.exit_code == 0, applied.output
     chain.start_simulation()
     chain.until_it_flows()
@@ -153,4 +169,6 @@ def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(connected: C
     until(lambda: chain.lag("connect-elasticsearch-sink") == 0, "the connector's last record", 240)
     told = chain.verify(wait_s=120)
     assert is_whole(told, 10 * MIN_RATE)
-    assert {place["positions"] for place in told["places"].values()} == {told["places"]["topic"]["distinct"]}, "whoever wrote them, each is there once"
+    assert {place["positions"] for place in told["places"].values()} == {told["places"]["topic"]["distinct"]}, (
+        "whoever wrote them, each is there once"
+    )

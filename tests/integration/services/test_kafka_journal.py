@@ -46,7 +46,12 @@ def journal_of(settings: Settings) -> Open:
 def quick_topic(settings: Settings) -> Iterator[str]:
     """A topic that the broker compacts as soon as it can."""
     client, name = AdminClient({"bootstrap.servers": settings.kafka_bootstrap}), f"journal-{uuid.uuid4().hex[:8]}"
-    config = {**TOPICS[Topic.RUN_JOURNAL].config, "segment.ms": "200", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100"}
+    config = {
+        **TOPICS[Topic.RUN_JOURNAL].config,
+        "segment.ms": "200",
+        "min.cleanable.dirty.ratio": "0.01",
+        "delete.retention.ms": "100",
+    }
     client.create_topics([NewTopic(name, TOPICS[Topic.RUN_JOURNAL].partitions, 1, config=config)])[name].result(20)
     yield name
     client.delete_topics([name])[name].result(20)
@@ -66,7 +71,9 @@ def test_a_successor_reads_the_newest_of_its_own_run_and_nothing_else(journal_of
 def test_ten_thousand_entries_are_kept_at_once_and_a_concluded_journal_holds_one(journal_of: Open, run_id: str) -> None:
     journal = journal_of(run_id)
     journal.read()
-    changes: list[Change] = [(f"delivery/{n}", {"state": "placed", "number": n, "spec": "x" * 200}) for n in range(10_000)]
+    changes: list[Change] = [
+        (f"delivery/{n}", {"state": "placed", "number": n, "spec": "x" * 200}) for n in range(10_000)
+    ]
     journal.append(changes)
     successor = journal_of(run_id)
     assert successor.read() == dict(changes)
@@ -88,7 +95,13 @@ def test_a_dispatcher_that_was_followed_can_write_nothing_more(journal_of: Open,
 
 def test_what_a_killed_dispatcher_had_half_written_never_was(settings: Settings, journal_of: Open, run_id: str) -> None:
     journal_of(run_id).read()
-    killed = Producer({**producer_options(settings), "transactional.id": f"code-delivery-journal-{run_id}", "message.timeout.ms": 10_000})
+    killed = Producer(
+        {
+            **producer_options(settings),
+            "transactional.id": f"code-delivery-journal-{run_id}",
+            "message.timeout.ms": 10_000,
+        }
+    )
     killed.init_transactions(10)
     killed.begin_transaction()
     killed.produce(Topic.RUN_JOURNAL.value, b'{"n": 1}', f"{run_id}/clock".encode(), partition_of(run_id))
@@ -109,11 +122,19 @@ def test_a_missing_topic_is_told_with_what_mends_it(journal_of: Open, run_id: st
         journal_of(run_id, "no-such-topic").read()
 
 
-def test_a_compacted_topic_gives_the_same_table_from_a_fraction_of_the_records(settings: Settings, journal_of: Open, run_id: str, quick_topic: str) -> None:
+def test_a_compacted_topic_gives_the_same_table_from_a_fraction_of_the_records(
+    settings: Settings, journal_of: Open, run_id: str, quick_topic: str
+) -> None:
     journal = journal_of(run_id, quick_topic)
     journal.read()
     for n in range(60):
-        journal.append([*((f"delivery/{d}", {"n": n, "padding": "x" * 500}) for d in range(50)), (f"gone/{n}", {}), (f"gone/{n - 1}", None)])
+        journal.append(
+            [
+                *((f"delivery/{d}", {"n": n, "padding": "x" * 500}) for d in range(50)),
+                (f"gone/{n}", {}),
+                (f"gone/{n - 1}", None),
+            ]
+        )
     table = {**{f"delivery/{d}": {"n": 59, "padding": "x" * 500} for d in range(50)}, "gone/59": {}}
 
     def is_small() -> bool:
@@ -121,7 +142,9 @@ def test_a_compacted_topic_gives_the_same_table_from_a_fraction_of_the_records(s
         journal.append([("clock", {"ms": time.time()})])  # only what lies before the newest segment is compacted
         return _records(settings, quick_topic, run_id) < 1_000
 
-    assert _offsets(settings, quick_topic, run_id) > 3_000  # as many as were written, whatever has been compacted meanwhile
+    assert (
+        _offsets(settings, quick_topic, run_id) > 3_000
+    )  # as many as were written, whatever has been compacted meanwhile
     until(is_small, "a compaction", 120.0)
     found = journal_of(run_id, quick_topic).read()
     assert {key: entry for key, entry in found.items() if key != "clock"} == table

@@ -71,7 +71,11 @@ def ignore(*_: object) -> None:
 def positions(run_id: str, count: int) -> EncodedRecords:
     encoder, zeros = PositionEncoder(), np.zeros(count)
     rows = encoder.add_rows(["1"], ["c"], [f"{run_id}-0"], ["car"], run_id)[np.zeros(count, int)]
-    return EncodedRecords(encoder.encode_matrix(rows, zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros))
+    return EncodedRecords(
+        encoder.encode_matrix(
+            rows, zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros
+        )
+    )
 
 
 def until(condition: Callable[[], object], timeout_s: float = 40.0) -> None:
@@ -102,7 +106,12 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
     consumer = group_consumer(settings.kafka, run_id, ignore)
     consumer.subscribe([Topic.NEW_POSITION.value])
     values: list[bytes] = []
-    until(lambda: values.extend(message.value() or b"" for message in consumer.consume(100, 0.5)) or sum(run_id.encode() in v for v in values) == 20)
+    until(
+        lambda: (
+            values.extend(message.value() or b"" for message in consumer.consume(100, 0.5))
+            or sum(run_id.encode() in v for v in values) == 20
+        )
+    )
     assert {json.loads(value)["seq"] for value in values if run_id.encode() in value} == set(range(10))
     consumer.close()
 
@@ -117,13 +126,33 @@ async def publish(kafka: KafkaConnection, run_id: str) -> None:
 def other_authority(kafka: Kafka, folder: Path) -> Path:
     """A certificate that has signed nothing."""
     store, certificate = folder / "other.p12", folder / "other.pem"
-    keytool = [str(java().home / "bin" / "keytool"), "-alias", "other", "-keystore", str(store), "-storepass", "password"]
-    subprocess.run([*keytool, "-genkeypair", "-keyalg", "RSA", "-dname", "CN=other", "-validity", "1"], check=True, capture_output=True)
+    keytool = [
+        str(java().home / "bin" / "keytool"),
+        "-alias",
+        "other",
+        "-keystore",
+        str(store),
+        "-storepass",
+        "password",
+    ]
+    subprocess.run(
+        [*keytool, "-genkeypair", "-keyalg", "RSA", "-dname", "CN=other", "-validity", "1"],
+        check=True,
+        capture_output=True,
+    )
     subprocess.run([*keytool, "-exportcert", "-rfc", "-file", str(certificate)], check=True, capture_output=True)
     return certificate
 
 
-@pytest.fixture(params=["a wrong password", "an unknown user", "another mechanism's password", "an untrusted authority", "no encryption"])
+@pytest.fixture(
+    params=[
+        "a wrong password",
+        "an unknown user",
+        "another mechanism's password",
+        "an untrusted authority",
+        "no encryption",
+    ]
+)
 def shut_out(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path) -> tuple[Settings, str]:
     """Settings by which nobody is let in, and a word of the reason."""
     match request.param:
@@ -132,7 +161,9 @@ def shut_out(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path) -> tu
         case "an unknown user":
             return settings_for(kafka, kafka_sasl_username="nobody"), "_AUTHENTICATION"
         case "another mechanism's password":
-            return settings_for(kafka, kafka_sasl_mechanism="PLAIN", kafka_sasl_password="wrong horse"), "_AUTHENTICATION"
+            return settings_for(
+                kafka, kafka_sasl_mechanism="PLAIN", kafka_sasl_password="wrong horse"
+            ), "_AUTHENTICATION"
         case "an untrusted authority":
             return settings_for(kafka, kafka_ssl_ca=other_authority(kafka, tmp_path)), "_SSL"
         case _:
@@ -140,7 +171,9 @@ def shut_out(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path) -> tu
 
 
 @pytest.mark.parametrize("kind", PUBLISHERS)
-def test_a_producer_that_is_not_let_in_says_why_and_loses_nothing(shut_out: tuple[Settings, str], kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_producer_that_is_not_let_in_says_why_and_loses_nothing(
+    shut_out: tuple[Settings, str], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
     settings, reason = shut_out
     publisher = PUBLISHERS[kind](producer_options(settings))
     publisher.publish(positions("shut-out", 3), [])
@@ -149,7 +182,9 @@ def test_a_producer_that_is_not_let_in_says_why_and_loses_nothing(shut_out: tupl
     assert_told(caplog, settings)
 
 
-def test_the_apis_clients_that_are_not_let_in_say_why(shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture) -> None:
+def test_the_apis_clients_that_are_not_let_in_say_why(
+    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture
+) -> None:
     settings, reason = shut_out
 
     async def ping() -> str:
@@ -173,7 +208,9 @@ def test_the_apis_clients_that_are_not_let_in_say_why(shut_out: tuple[Settings, 
     assert_told(caplog, settings)
 
 
-def test_a_dispatcher_that_is_not_let_in_says_why(shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dispatcher_that_is_not_let_in_says_why(
+    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(requests, "_METADATA_S", 5.0)
     settings, reason = shut_out
     reader = RequestReader(consumer_options(settings, "shut-out"))

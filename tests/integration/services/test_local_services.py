@@ -59,7 +59,10 @@ def test_up_twice_changes_nothing_data_outlive_down_and_down_leaves_nothing(fold
     assert command(folder, "up", *free) == {**first, "started": []}
     assert ids(command(folder, "status", "--only", "kafka,mongodb")) == ids(first)
     own = os.nice(0)
-    assert {name: psutil.Process(pid).nice() for name, pid in ids(first).items()} == {"kafka": own, "mongodb": min(own + STORES_NICE, 19)}
+    assert {name: psutil.Process(pid).nice() for name, pid in ids(first).items()} == {
+        "kafka": own,
+        "mongodb": min(own + STORES_NICE, 19),
+    }
     address = {state["name"]: state["address"] for state in first["services"]}
     admin = AdminClient({"bootstrap.servers": address["kafka"]})
     admin.create_topics([NewTopic("kept", 3)])["kept"].result(60)
@@ -67,11 +70,15 @@ def test_up_twice_changes_nothing_data_outlive_down_and_down_leaves_nothing(fold
     assert command(folder, "down") == {"stopped": ["mongodb", "kafka"], "deleted": False}
     records = [record(folder, name) for name in ("kafka", "mongodb")]
     assert [found is not None and found.members() for found in records] == [[], []]
-    assert not [port for state in first["services"] if (port := int(state["address"].rpartition(":")[2])) and listens(port)]
+    assert not [
+        port for state in first["services"] if (port := int(state["address"].rpartition(":")[2])) and listens(port)
+    ]
     command(folder, "status", "--only", "kafka,mongodb", code=1)
 
     again = command(folder, "up", *free)
-    assert {state["name"]: state["address"] for state in again["services"]} == address, "they come back on the ports they had"
+    assert {state["name"]: state["address"] for state in again["services"]} == address, (
+        "they come back on the ports they had"
+    )
     assert len(admin.list_topics("kept", timeout=60).topics["kept"].partitions) == 3
     assert command(folder, "down", "--delete-data") == {"stopped": ["mongodb", "kafka"], "deleted": True}
     assert [path.name for path in folder.iterdir()] == [".lock"]
@@ -84,7 +91,10 @@ def listens(port: int) -> bool:
 
 def test_what_up_had_started_when_it_was_killed_is_found_by_the_next_one(folder: Path) -> None:
     arguments = ["up", "--only", "kafka", "--kafka-port", "0"]
-    killed = subprocess.Popen([sys.executable, "-m", "cli", "services", *arguments, "--data-dir", str(folder), "--json"], stderr=subprocess.DEVNULL)
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "cli", "services", *arguments, "--data-dir", str(folder), "--json"],
+        stderr=subprocess.DEVNULL,
+    )
     begun = until(lambda: record(folder, "kafka"), "the start of Kafka", 120)
     killed.kill()
     killed.wait()
@@ -95,7 +105,9 @@ def test_what_up_had_started_when_it_was_killed_is_found_by_the_next_one(folder:
     assert begun.members() == []
 
 
-def test_tied_services_end_with_their_parent_even_the_java_that_elasticsearch_starts_as_another_user(folder: Path) -> None:
+def test_tied_services_end_with_their_parent_even_the_java_that_elasticsearch_starts_as_another_user(
+    folder: Path,
+) -> None:
     parent = (
         "import pathlib, sys, time\n"
         "from cli.local.services import Services\n"
@@ -162,13 +174,24 @@ def test_all_that_the_chain_needs_is_told_as_settings(services: Services) -> Non
 def test_kafka_lets_in_over_tls_who_has_a_password(folder: Path) -> None:
     kafka = Services(folder, free_ports=True, quick=True, users={"courier": "s3cret"}).kafka
     kafka.start()
-    known = {"bootstrap.servers": kafka.secure_address, "security.protocol": "SASL_SSL", "ssl.ca.location": str(kafka.ca_file), "sasl.username": "courier"}
+    known = {
+        "bootstrap.servers": kafka.secure_address,
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": str(kafka.ca_file),
+        "sasl.username": "courier",
+    }
     for mechanism in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
         client = AdminClient({**known, "sasl.mechanism": mechanism, "sasl.password": "s3cret"})
         assert len(client.list_topics(timeout=30).brokers) == 1, mechanism
     refusals: list[str] = []
     stranger = AdminClient(
-        {**known, "sasl.mechanism": "PLAIN", "sasl.password": "wrong", "error_cb": lambda error: refusals.append(error.name()), "log_level": 0}
+        {
+            **known,
+            "sasl.mechanism": "PLAIN",
+            "sasl.password": "wrong",
+            "error_cb": lambda error: refusals.append(error.name()),
+            "log_level": 0,
+        }
     )
     until(lambda: stranger.poll(0.1) and refusals, "a refusal", 30)
     assert "_AUTHENTICATION" in refusals
@@ -180,7 +203,10 @@ def test_a_taken_port_is_told_with_who_has_it(folder: Path) -> None:
         listener.listen()
         port = listener.getsockname()[1]
         name = psutil.Process().name()
-        with pytest.raises(PortTaken, match=rf"mongodb wants port {port} on 127\.0\.0\.1, but it is taken by {name} \(pid {os.getpid()}: .*--mongodb-port"):
+        with pytest.raises(
+            PortTaken,
+            match=rf"mongodb wants port {port} on 127\.0\.0\.1, but it is taken by {name} \(pid {os.getpid()}: .*--mongodb-port",
+        ):
             Services(folder, ports={"mongodb": port}).start(["mongodb"])
 
 
@@ -189,7 +215,11 @@ def test_a_number_that_was_given_to_another_process_is_left_alone(folder: Path) 
     other = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         (folder / "mongodb").mkdir()
-        stale = {"pid": other.pid, "created_s": psutil.Process(other.pid).create_time() - 3600.0, "ports": {"client": 27017}}
+        stale = {
+            "pid": other.pid,
+            "created_s": psutil.Process(other.pid).create_time() - 3600.0,
+            "ports": {"client": 27017},
+        }
         (folder / "mongodb" / "record.json").write_text(json.dumps(stale))
         assert command(folder, "down")["stopped"] == []
         assert other.poll() is None

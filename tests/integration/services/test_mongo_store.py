@@ -66,10 +66,14 @@ async def opened(url: str, database: str) -> AsyncIterator[Callable[..., Any]]:
 
 def batch(*seqs: int, delivery: str = "d1", speed: float = 5.0) -> PositionBatch:
     ids = (b"r1", b"client", delivery.encode(), b"driver", b"run")
-    return PositionBatch.of([(*ids, LAT, LNG, seq == 99, seq, T0 + seq * 1000, speed, 90.0, seq * speed) for seq in seqs])
+    return PositionBatch.of(
+        [(*ids, LAT, LNG, seq == 99, seq, T0 + seq * 1000, speed, 90.0, seq * speed) for seq in seqs]
+    )
 
 
-async def test_places_are_geojson_with_longitude_first(opened: Callable[..., Any], stored: Callable[[str], list[Document]]) -> None:
+async def test_places_are_geojson_with_longitude_first(
+    opened: Callable[..., Any], stored: Callable[[str], list[Document]]
+) -> None:
     store = await opened(keep_positions=True)
     await store.apply_positions(batch(3))
     place = {"type": "Point", "coordinates": [LNG, LAT]}
@@ -106,16 +110,23 @@ async def test_every_position_is_a_document_with_the_fields_of_the_wire_however_
     assert record.seq == 3
 
 
-async def test_without_that_setting_no_position_is_kept(opened: Callable[..., Any], stored: Callable[[str], list[Document]]) -> None:
+async def test_without_that_setting_no_position_is_kept(
+    opened: Callable[..., Any], stored: Callable[[str], list[Document]]
+) -> None:
     await (await opened()).apply_positions(batch(1, 2))
     assert stored("positions") == []
 
 
-async def test_the_indexes_are_there_after_opening_once_or_twice(url: str, database: str, opened: Callable[..., Any]) -> None:
+async def test_the_indexes_are_there_after_opening_once_or_twice(
+    url: str, database: str, opened: Callable[..., Any]
+) -> None:
     for _ in range(2):
         await opened(keep_positions=True)
     with MongoClient[Document](url) as client:
-        keys = {name: {tuple(index["key"].items()) for index in client[database][name].list_indexes()} for name in ("deliveries", "runs", "positions")}
+        keys = {
+            name: {tuple(index["key"].items()) for index in client[database][name].list_indexes()}
+            for name in ("deliveries", "runs", "positions")
+        }
     assert keys["deliveries"] >= {(("position.location", "2dsphere"),), (("startedAt", -1), ("_id", 1))}
     assert keys["positions"] >= {(("location", "2dsphere"),), (("runId", 1),)}
     assert keys["runs"] >= {(("eventTime", -1), ("_id", 1))}
@@ -134,7 +145,9 @@ async def test_an_older_position_never_overwrites_however_records_are_redelivere
         assert (record.seq, record.event_time, record.distance_m) == (top, T0 + top * 1000, top * 5.0)
 
 
-async def test_a_newer_position_wins_although_an_older_one_made_the_document_at_the_same_instant(opened: Callable[..., Any]) -> None:
+async def test_a_newer_position_wins_although_an_older_one_made_the_document_at_the_same_instant(
+    opened: Callable[..., Any],
+) -> None:
     rival = await opened()
 
     class Raced:
@@ -176,7 +189,10 @@ async def test_connections_stay_within_the_pool(url: str, database: str) -> None
         before = connections()
         store = MongoState(f"{url}/?maxPoolSize=3", database)
         await store.open()
-        await asyncio.gather(*(store.apply_positions(batch(i, delivery=f"d{i}")) for i in range(60)), *(store.delivery(f"d{i}") for i in range(60)))
+        await asyncio.gather(
+            *(store.apply_positions(batch(i, delivery=f"d{i}")) for i in range(60)),
+            *(store.delivery(f"d{i}") for i in range(60)),
+        )
         # The driver itself keeps up to two more, by which it watches the server.
         assert connections() - before <= 3 + 2
         assert (await store.deliveries(DeliveryQuery())).total == 60
@@ -195,8 +211,12 @@ async def test_more_deliveries_than_one_bulk_takes_are_all_told(opened: Callable
     store, many = await opened(), 2 * BULK + 100
     names = [f"d{i:04}" for i in range(many)]
     ids = (b"r1", b"client"), (b"driver", b"run")
-    await store.apply_positions(PositionBatch.of([(*ids[0], name.encode(), *ids[1], LAT, LNG, False, 1, T0, 5.0, 90.0, 5.0) for name in names]))
-    await store.apply_events([DeliveryEvent(name, "run", "r1", "client", "driver", "van", "delivered", 1, T0, positions=2) for name in names])
+    await store.apply_positions(
+        PositionBatch.of([(*ids[0], name.encode(), *ids[1], LAT, LNG, False, 1, T0, 5.0, 90.0, 5.0) for name in names])
+    )
+    await store.apply_events(
+        [DeliveryEvent(name, "run", "r1", "client", "driver", "van", "delivered", 1, T0, positions=2) for name in names]
+    )
     assert len(await store.ended("run")) == many
     page = await store.deliveries(DeliveryQuery(sort=DeliverySort.PROGRESS, limit=5, offset=many - 5))
     assert ([record.delivery_id for record in page.items], page.total) == (names[-5:], many)
@@ -244,8 +264,12 @@ class PyMongoCollection:
     def __init__(self, collection: Any) -> None:
         self._collection = collection
 
-    async def find(self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0) -> list[Document]:
-        return await self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit).to_list(None)
+    async def find(
+        self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0
+    ) -> list[Document]:
+        return await self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit).to_list(
+            None
+        )
 
     async def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
         cursor = self._collection.find(where, fields, batch_size=size)
@@ -281,7 +305,9 @@ async def test_the_store_works_on_another_driver_as_it_is(opened: Callable[..., 
     store, plain = await opened(connect=driver, keep_positions=True), MemoryState()
     for one in (store, plain):
         await one.apply_positions(batch(2, 5, 3))
-        await one.apply_events([DeliveryEvent("d1", "run", "r1", "client", "driver", "van", "started", 0, T0, route_length=50.0)])
+        await one.apply_events(
+            [DeliveryEvent("d1", "run", "r1", "client", "driver", "van", "started", 0, T0, route_length=50.0)]
+        )
         await one.apply_positions(batch(4))
     assert sorted([seq async for chunk in store.positions("run") for seq in chunk.seq.tolist()]) == [2, 3, 4, 5]
     for sort in DeliverySort:

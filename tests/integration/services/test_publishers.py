@@ -57,7 +57,9 @@ class Source:
     def __init__(self, run_id: str, key: KeyField = "delivery") -> None:
         self._encoder = PositionEncoder(key)
         names = [f"{run_id}-{i}" for i in range(DELIVERIES)]
-        self._rows = self._encoder.add_rows(["1"] * DELIVERIES, ["c"] * DELIVERIES, names, [f"car-{i // 2}" for i in range(DELIVERIES)], run_id)
+        self._rows = self._encoder.add_rows(
+            ["1"] * DELIVERIES, ["c"] * DELIVERIES, names, [f"car-{i // 2}" for i in range(DELIVERIES)], run_id
+        )
         self._next = 0
 
     def take(self, rounds: int) -> EncodedRecords:
@@ -65,12 +67,18 @@ class Source:
         self._next += rounds
         n, zeros = len(seq), np.zeros(len(seq))
         rows = np.tile(self._rows, rounds)
-        return EncodedRecords(self._encoder.encode_matrix(rows, zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros))
+        return EncodedRecords(
+            self._encoder.encode_matrix(
+                rows, zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros
+            )
+        )
 
 
 def read_run(bootstrap: str, run_id: str, expected: int) -> list[tuple[bytes, str, int, int]]:
     """Key, delivery, seq and partition of a run's positions, each partition's in order, up to the topic's end."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": run_id, "enable.auto.commit": False, "log_level": 2})
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": run_id, "enable.auto.commit": False, "log_level": 2}
+    )
     topic = Topic.NEW_POSITION.value
     parts = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
     left = sum(consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=30)[1] for part in parts)
@@ -97,7 +105,9 @@ def assert_whole_and_in_order(found: list[tuple[bytes, str, int, int]], position
         assert [seq for _, delivery, seq, _ in found if delivery == name] == list(range(positions))
 
 
-def test_every_record_arrives_where_its_keys_hash_says(make: Callable[..., Publisher], kafka: Kafka, run_id: str) -> None:
+def test_every_record_arrives_where_its_keys_hash_says(
+    make: Callable[..., Publisher], kafka: Kafka, run_id: str
+) -> None:
     publisher, source = make(), Source(run_id)
     for _ in range(20):
         publisher.publish(source.take(10), [])
@@ -112,7 +122,9 @@ def test_every_record_arrives_where_its_keys_hash_says(make: Callable[..., Publi
 
 
 @pytest.mark.parametrize("key", ["driver", "route", "run"])
-def test_whatever_the_key_a_delivery_stays_in_one_partition_and_in_order(make: Callable[..., Publisher], kafka: Kafka, key: KeyField, run_id: str) -> None:
+def test_whatever_the_key_a_delivery_stays_in_one_partition_and_in_order(
+    make: Callable[..., Publisher], kafka: Kafka, key: KeyField, run_id: str
+) -> None:
     publisher, source = make(), Source(run_id, key)
     for _ in range(5):
         publisher.publish(source.take(10), [])
@@ -123,7 +135,9 @@ def test_whatever_the_key_a_delivery_stays_in_one_partition_and_in_order(make: C
     assert len({key for key, *_ in found}) == {"driver": DELIVERIES // 2, "route": 1, "run": 1}[key]
 
 
-def test_a_broker_killed_in_mid_stream_costs_no_record_and_no_order(make: Callable[..., Publisher], kafka: Kafka, run_id: str) -> None:
+def test_a_broker_killed_in_mid_stream_costs_no_record_and_no_order(
+    make: Callable[..., Publisher], kafka: Kafka, run_id: str
+) -> None:
     publisher, source = make(kafka_queue_messages=5_000, kafka_linger_ms=1), Source(run_id)
     number = 0
     for beat in range(60):
@@ -139,7 +153,9 @@ def test_a_broker_killed_in_mid_stream_costs_no_record_and_no_order(make: Callab
     assert_whole_and_in_order(read_run(kafka.address, run_id, 300 * DELIVERIES), 300)
 
 
-def test_a_broker_that_is_away_settles_nothing_and_is_waited_for(make: Callable[..., Publisher], kafka: Kafka, run_id: str) -> None:
+def test_a_broker_that_is_away_settles_nothing_and_is_waited_for(
+    make: Callable[..., Publisher], kafka: Kafka, run_id: str
+) -> None:
     publisher, source = make(kafka_linger_ms=1), Source(run_id)
     publisher.publish(source.take(1), [])
     assert publisher.flush(60) == 0
@@ -183,6 +199,9 @@ def test_what_is_too_large_for_the_topic_is_counted_and_named_and_the_rest_goes_
     assert told[0].startswith(f"delivery {run_id}-")
     assert "MSG_SIZE_TOO_LARGE" in told[0]
     assert len(told) < 20
-    assert publisher.publish(EncodedRecords(), [DeliveryEvent(f"{run_id}-0", run_id, "1", "c", "car-0", "car", "started")]) == 2
+    assert (
+        publisher.publish(EncodedRecords(), [DeliveryEvent(f"{run_id}-0", run_id, "1", "c", "car-0", "car", "started")])
+        == 2
+    )
     assert publisher.flush(60) == 0
     assert publisher.settled == 2

@@ -52,18 +52,41 @@ def write_roads(folder: Path, points: int) -> list[str]:
     """Two straight roads in Brasília, 110 m a point, in the ancestor's format."""
     paths = [folder / "road-a.txt", folder / "road-b.txt"]
     for number, path in enumerate(paths):
-        path.write_text("".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(points + number)))
+        path.write_text(
+            "".join(f"{-15.80 - 0.001 * step:.6f},{-47.90 - 0.001 * number:.6f}\n" for step in range(points + number))
+        )
     return [str(path) for path in paths]
 
 
 class Main:
     """``python -m actors`` with a Ray cluster of its own, which can be killed whole."""
 
-    def __init__(self, bootstrap: str, folder: Path, run_id: str, *, scale: float, size: int, points: int, once: bool) -> None:
+    def __init__(
+        self, bootstrap: str, folder: Path, run_id: str, *, scale: float, size: int, points: int, once: bool
+    ) -> None:
         self.scenario = folder / "scenario.toml"
-        self.scenario.write_text(SCENARIO.format(scale=scale, size=size, files=write_roads(folder, points), mode="once" if once else "continuous"))
-        self._command = [sys.executable, "-m", "actors", "--scenario", str(self.scenario), "--run-id", run_id, *(["--once"] if once else [])]
-        self._environment = {**os.environ, "KAFKA_BOOTSTRAP": bootstrap, "DATA_DIR": str(folder), "JOURNAL": "topic", "RAY_OBJECT_STORE_MB": "100"}
+        self.scenario.write_text(
+            SCENARIO.format(
+                scale=scale, size=size, files=write_roads(folder, points), mode="once" if once else "continuous"
+            )
+        )
+        self._command = [
+            sys.executable,
+            "-m",
+            "actors",
+            "--scenario",
+            str(self.scenario),
+            "--run-id",
+            run_id,
+            *(["--once"] if once else []),
+        ]
+        self._environment = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP": bootstrap,
+            "DATA_DIR": str(folder),
+            "JOURNAL": "topic",
+            "RAY_OBJECT_STORE_MB": "100",
+        }
         self._log = folder / "main.log"
         self._family: dict[int, psutil.Process] = {}
         self.process = self.start()
@@ -72,7 +95,12 @@ class Main:
         """Start it, or start it again with the same arguments."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, env=self._environment, stdout=subprocess.PIPE, stderr=log, start_new_session=True, stdin=subprocess.DEVNULL
+                self._command,
+                env=self._environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
             )
         return self.process
 
@@ -132,7 +160,9 @@ class Topics:
 
     def __init__(self, bootstrap: str, run_id: str) -> None:
         self._run_id = run_id.encode()
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"reader-{run_id}", "enable.auto.commit": False})
+        self._consumer = Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": f"reader-{run_id}", "enable.auto.commit": False}
+        )
         parts = [TopicPartition(topic, number) for topic in self.TOPICS for number in range(TOPICS[topic].partitions)]
         for part in parts:
             part.offset = max(self._consumer.get_watermark_offsets(part, timeout=10)[1], 0)
@@ -241,14 +271,19 @@ def test_a_driver_the_dispatcher_and_the_whole_cluster_are_killed_and_the_run_go
     topics.until_more(2_000)
     main.kill_one("Dispatching")
     ask(bootstrap, f"{run_id}-without-dispatcher")
-    topics.until(lambda: topics.has_started(f"{run_id}-without-dispatcher"), "the request that came while the dispatcher was dead")
+    topics.until(
+        lambda: topics.has_started(f"{run_id}-without-dispatcher"),
+        "the request that came while the dispatcher was dead",
+    )
     main.kill()
     killed_s = time.monotonic()
     ask(bootstrap, f"{run_id}-without-anybody")
     time.sleep(3.0)
     topics.read()
     main.start()
-    topics.until(lambda: topics.has_started(f"{run_id}-without-anybody"), "the request that came while everybody was dead")
+    topics.until(
+        lambda: topics.has_started(f"{run_id}-without-anybody"), "the request that came while everybody was dead"
+    )
     away_s = time.monotonic() - killed_s
     summary = main.result()
     topics.until(lambda: topics.runs and topics.runs[-1].state == "finished", "the end of the run")
@@ -257,10 +292,22 @@ def test_a_driver_the_dispatcher_and_the_whole_cluster_are_killed_and_the_run_go
     finals = [event for event in topics.events if event.kind in FINAL_KINDS - {EventKind.REJECTED}]
 
     assert ledger.is_clean, (ledger, summary)
-    assert ledger.produced == ledger.acked == ledger.stored == len(topics.positions) == summary["produced"] == summary["acked"]
+    assert (
+        ledger.produced
+        == ledger.acked
+        == ledger.stored
+        == len(topics.positions)
+        == summary["produced"]
+        == summary["acked"]
+    )
     assert ledger.duplicated == topics.sent - len(topics.positions) > 0
     assert all(len(values) == 1 for values in topics.positions.values()), "what was sent twice is the same bytes"
-    assert len({event.to_json() for event in finals}) == len({event.delivery_id for event in finals}) == 152 == summary["deliveries"]
+    assert (
+        len({event.to_json() for event in finals})
+        == len({event.delivery_id for event in finals})
+        == 152
+        == summary["deliveries"]
+    )
     assert {event.kind for event in finals} == {"delivered"}
     assert summary["latenessMaxMs"] > 0.5 * 1000 * away_s, "what was due while nobody was there came late, and says so"
 
@@ -270,13 +317,18 @@ def test_a_driver_the_dispatcher_and_the_whole_cluster_are_killed_and_the_run_go
     assert main.refusal().endswith(f"run {run_id} has ended and cannot be started again; give another run id")
 
 
-def test_a_run_that_is_started_elsewhere_ends_where_it_was(start: Callable[..., Main], topics: Topics, run_id: str) -> None:
+def test_a_run_that_is_started_elsewhere_ends_where_it_was(
+    start: Callable[..., Main], topics: Topics, run_id: str
+) -> None:
     how = {"scale": 4.0, "size": 40, "points": 20, "once": False}
     old = start(**how)
     topics.until_more(300)
     new = start(**how)
     assert old.refusal().endswith(f"another dispatcher has taken over run {run_id}")
-    topics.until(lambda: 0 in (heard := [event.actors for event in topics.runs]) and heard[-1] == 1, "the new cluster's driver actor")
+    topics.until(
+        lambda: 0 in (heard := [event.actors for event in topics.runs]) and heard[-1] == 1,
+        "the new cluster's driver actor",
+    )
     topics.until_more(300)
     new.process.terminate()
     summary = new.result()
@@ -286,7 +338,11 @@ def test_a_run_that_is_started_elsewhere_ends_where_it_was(start: Callable[..., 
     assert ledger.stored == len(topics.positions) == summary["produced"]
     assert all(len(values) == 1 for values in topics.positions.values())
     finals = [event for event in topics.events if event.kind in FINAL_KINDS - {EventKind.REJECTED}]
-    assert len({event.to_json() for event in finals}) == len({event.delivery_id for event in finals}) == summary["deliveries"]
+    assert (
+        len({event.to_json() for event in finals})
+        == len({event.delivery_id for event in finals})
+        == summary["deliveries"]
+    )
 
 
 class KafkaJournalOf:

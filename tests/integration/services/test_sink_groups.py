@@ -77,7 +77,9 @@ class Group:
     def __init__(self, bootstrap: str, store: HistoryStore) -> None:
         self.kafka, self.store = KafkaConnection(bootstrap), store
         self.bus, self.loops = KafkaBus(self.kafka), list[SinkLoop]()
-        self.sink = type("OwnGroupSink", (GroupSink,), {"role": f"history-{uuid4().hex[:8]}"})  # the role names the consumer group
+        self.sink = type(
+            "OwnGroupSink", (GroupSink,), {"role": f"history-{uuid4().hex[:8]}"}
+        )  # the role names the consumer group
 
     def join(self) -> SinkLoop:
         tally, metrics = Tally(), Metrics()
@@ -118,14 +120,21 @@ def committed(bootstrap: str, role: str) -> dict[int, int]:
     name = f"{GROUP}-{role}"
     admin = AdminClient({"bootstrap.servers": bootstrap})  # has to outlive its answer
     found = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)])[name].result(timeout=10)
-    return {one.partition: one.offset for one in found.topic_partitions if one.topic == Topic.NEW_POSITION and one.offset >= 0}
+    return {
+        one.partition: one.offset
+        for one in found.topic_partitions
+        if one.topic == Topic.NEW_POSITION and one.offset >= 0
+    }
 
 
 def ends(bootstrap: str) -> dict[int, int]:
     """Return the end of each partition of the positions that has records."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody"})
     numbers = consumer.list_topics(Topic.NEW_POSITION.value, timeout=10).topics[Topic.NEW_POSITION.value].partitions
-    found = {number: consumer.get_watermark_offsets(TopicPartition(Topic.NEW_POSITION.value, number), timeout=10)[1] for number in numbers}
+    found = {
+        number: consumer.get_watermark_offsets(TopicPartition(Topic.NEW_POSITION.value, number), timeout=10)[1]
+        for number in numbers
+    }
     consumer.close()
     return {number: end for number, end in found.items() if end}
 
@@ -139,7 +148,9 @@ async def test_two_in_a_group_share_the_work_and_what_one_leaves_the_other_takes
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", DELIVERIES)
     async with group(bootstrap, store) as members:
         first, second = members.join(), members.join()
-        await until(lambda: all(0 < len(loop._offsets.owned) < 12 for loop in (first, second)), "the sharing of the partitions")
+        await until(
+            lambda: all(0 < len(loop._offsets.owned) < 12 for loop in (first, second)), "the sharing of the partitions"
+        )
         for seq in range(0, 60, 4):
             await asyncio.to_thread(simulation.positions, range(seq, seq + 4))
             if seq == 20:
@@ -152,13 +163,17 @@ async def test_two_in_a_group_share_the_work_and_what_one_leaves_the_other_takes
         assert await store.holdings(simulation.run_id) == whole(simulation, 80)
 
 
-async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets_never_pass_what_is_stored(services: Services) -> None:
+async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets_never_pass_what_is_stored(
+    services: Services,
+) -> None:
     bootstrap, store = services.kafka.address, FickleHistory()
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", DELIVERIES)
     async with group(bootstrap, store) as members:
         first = members.join()
         await until(lambda: len(first._offsets.owned) == 12, "the assignment")
-        await until(lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of what others produced")
+        await until(
+            lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of what others produced"
+        )
         before = committed(bootstrap, members.sink.role)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20))
@@ -213,19 +228,35 @@ async def test_poison_of_every_sort_passes_by_with_its_reason_and_holds_up_nothi
             letters = dict(await asyncio.to_thread(dead_letters, bootstrap, mark))
         await store.close()
     assert letters.keys() == {timeless, oversized[:MAX_DEAD_LETTER_BYTES], noise}
-    assert letters[timeless]["reason"] == b"the store refuses it: eventTime 5 must be from 946684800000 to 4102444799999"
+    assert (
+        letters[timeless]["reason"] == b"the store refuses it: eventTime 5 must be from 946684800000 to 4102444799999"
+    )
     assert letters[oversized[:MAX_DEAD_LETTER_BYTES]]["original-bytes"] == b"%d" % len(oversized)
     assert b"is larger than 16384" in letters[oversized[:MAX_DEAD_LETTER_BYTES]]["reason"]
     assert letters[noise]["reason"].startswith(b"not JSON")
 
 
 def api_process(bootstrap: str, url: str, prefix: str, folder: str) -> subprocess.Popen[bytes]:
-    addresses = {"KAFKA_BOOTSTRAP": bootstrap, "ELASTICSEARCH_URL": url, "ELASTICSEARCH_PREFIX": prefix, "DATA_DIR": folder, "API_ROLES": "history"}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MONGODB_")} | addresses | {"PORT": str(free_port())}
-    return subprocess.Popen([sys.executable, "-m", "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    addresses = {
+        "KAFKA_BOOTSTRAP": bootstrap,
+        "ELASTICSEARCH_URL": url,
+        "ELASTICSEARCH_PREFIX": prefix,
+        "DATA_DIR": folder,
+        "API_ROLES": "history",
+    }
+    environment = (
+        {name: value for name, value in os.environ.items() if not name.startswith("MONGODB_")}
+        | addresses
+        | {"PORT": str(free_port())}
+    )
+    return subprocess.Popen(
+        [sys.executable, "-m", "api"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
-async def test_two_processes_in_a_group_of_which_one_is_killed_store_every_position_once(services: Services, tmp_path: Path) -> None:
+async def test_two_processes_in_a_group_of_which_one_is_killed_store_every_position_once(
+    services: Services, tmp_path: Path
+) -> None:
     bootstrap, url = services.kafka.address, services.elasticsearch.address
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", 200)
     with prefix_for_a_test(url) as prefix:

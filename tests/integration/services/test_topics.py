@@ -52,10 +52,15 @@ def test_topics_are_made_as_the_contract_says_and_a_second_time_nothing_happens(
 
 def test_a_topic_that_is_otherwise_is_told_and_left_alone(bootstrap: str, prefix: str) -> None:
     client = AdminClient({"bootstrap.servers": bootstrap})
-    client.create_topics([NewTopic(prefix + Topic.ROUTE_DEFINED, 2, 1), NewTopic(prefix + Topic.NEW_POSITION, 24, 1)])[prefix + Topic.ROUTE_DEFINED].result(10)
+    client.create_topics([NewTopic(prefix + Topic.ROUTE_DEFINED, 2, 1), NewTopic(prefix + Topic.NEW_POSITION, 24, 1)])[
+        prefix + Topic.ROUTE_DEFINED
+    ].result(10)
     for _ in range(2):
         found = {result.name.removeprefix(prefix): result for result in create_topics(bootstrap, {}, prefix=prefix)}
-        assert found[Topic.ROUTE_DEFINED].faults == ("2 partitions, should be at least 6", 'cleanup.policy is "delete", should be "compact"')
+        assert found[Topic.ROUTE_DEFINED].faults == (
+            "2 partitions, should be at least 6",
+            'cleanup.policy is "delete", should be "compact"',
+        )
         assert (found[Topic.NEW_POSITION].partitions, found[Topic.NEW_POSITION].faults) == (24, ())
 
 
@@ -66,7 +71,14 @@ def test_more_copies_than_brokers_are_refused_with_the_topics_name(bootstrap: st
 
 def test_the_command_leaves_the_contracts_topics_behind(bootstrap: str) -> None:
     command = [sys.executable, "-m", "cli", "topics", "apply", "--json"]
-    done = subprocess.run(command, env={**os.environ, "KAFKA_BOOTSTRAP": bootstrap}, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command,
+        env={**os.environ, "KAFKA_BOOTSTRAP": bootstrap},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
     results = {result["name"]: result for result in json.loads(done.stdout)["topics"]}
     assert set(results) == set(Topic)
     assert done.returncode == (1 if any(result["faults"] for result in results.values()) else 0)

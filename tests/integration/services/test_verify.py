@@ -58,7 +58,9 @@ def environment(services: Services, mongodb: str, tmp_path: Path) -> Iterator[di
 def verified(environment: dict[str, str], run_id: str, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Run the command and return its exit code and what it says."""
     command = [sys.executable, "-m", "cli", "verify", run_id, "--json", *arguments]
-    found = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=150, check=False)
+    found = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=150, check=False
+    )
     assert found.stdout, found.stderr
     return found.returncode, json.loads(found.stdout)
 
@@ -132,6 +134,16 @@ def alter_mongodb(environment: dict[str, str], run_id: str) -> None:
     with MongoClient[dict[str, Any]](environment["MONGODB_URL"]) as client:
         database = client[environment["MONGODB_DATABASE"]]
         assert database.positions.delete_one({"deliveryId": f"{run_id}-6", "seq": 99}).deleted_count == 1
-        assert database.positions.update_one({"deliveryId": f"{run_id}-7", "seq": 0}, {"$set": {"location.coordinates": [1.0, 2.0]}}).modified_count == 1
-        assert database.deliveries.update_one({"_id": f"{run_id}-8"}, {"$set": {"position.location.coordinates": [9.5, 47.2]}}).modified_count == 1
+        assert (
+            database.positions.update_one(
+                {"deliveryId": f"{run_id}-7", "seq": 0}, {"$set": {"location.coordinates": [1.0, 2.0]}}
+            ).modified_count
+            == 1
+        )
+        assert (
+            database.deliveries.update_one(
+                {"_id": f"{run_id}-8"}, {"$set": {"position.location.coordinates": [9.5, 47.2]}}
+            ).modified_count
+            == 1
+        )
         assert database.deliveries.delete_one({"_id": f"{run_id}-9"}).deleted_count == 1

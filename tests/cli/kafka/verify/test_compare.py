@@ -43,12 +43,16 @@ def history(rows: Iterable[Row] = RUN) -> Place:
     return Place("history", digest_of(rows))
 
 
-def state(rows: Iterable[Row] = (("d-1", 7, 47.0007, 9.5), ("d-2", 4, 47.0004, 9.5)), positions: dict[str, int] | None = None) -> Newest:
+def state(
+    rows: Iterable[Row] = (("d-1", 7, 47.0007, 9.5), ("d-2", 4, 47.0004, 9.5)), positions: dict[str, int] | None = None
+) -> Newest:
     """Return a store of newest positions."""
     return Newest("state", digest_of(rows), {"d-1": 8, "d-2": 5} if positions is None else positions)
 
 
-def told(*places: Place, newest: Newest | None = None, expectation: Expectation = ENDED) -> list[tuple[str, str, Kind, tuple[tuple[int, int], ...]]]:
+def told(
+    *places: Place, newest: Newest | None = None, expectation: Expectation = ENDED
+) -> list[tuple[str, str, Kind, tuple[tuple[int, int], ...]]]:
     """Return what a comparison found."""
     verdict = compare(places, newest, expectation)
     assert verdict.is_equal == (not verdict.differences)
@@ -73,15 +77,25 @@ def test_the_same_positions_in_every_place_are_equal_in_any_order() -> None:
 
 
 def test_a_missing_seq_is_named_in_the_place_that_lacks_it() -> None:
-    assert told(topic(), history(without(2, 3, 6)), newest=state()) == [("history", "d-1", Kind.MISSING, ((2, 3), (6, 6)))]
+    assert told(topic(), history(without(2, 3, 6)), newest=state()) == [
+        ("history", "d-1", Kind.MISSING, ((2, 3), (6, 6)))
+    ]
     assert told(topic(without(4)), history()) == [("topic", "d-1", Kind.MISSING, ((4, 4),))]
 
 
 def test_a_changed_coordinate_is_named_with_both_places() -> None:
     moved = [(*row[:2], row[2] + 1e-7, row[3]) if row[:2] == ("d-2", 3) else row for row in RUN]
     [difference] = compare([topic(), history(moved)], None, ENDED).differences
-    assert difference == Difference("d-2", "history", Kind.COORDINATES, ((3, 3),), "seq 3 is at 47.0003001,9.5000000, in the topic at 47.0003000,9.5000000")
-    assert str(difference) == "coordinates seq 3: seq 3 is at 47.0003001,9.5000000, in the topic at 47.0003000,9.5000000"
+    assert difference == Difference(
+        "d-2",
+        "history",
+        Kind.COORDINATES,
+        ((3, 3),),
+        "seq 3 is at 47.0003001,9.5000000, in the topic at 47.0003000,9.5000000",
+    )
+    assert (
+        str(difference) == "coordinates seq 3: seq 3 is at 47.0003001,9.5000000, in the topic at 47.0003000,9.5000000"
+    )
 
 
 def test_a_document_that_is_there_twice_is_a_fault_and_a_record_is_none() -> None:
@@ -107,7 +121,9 @@ def test_a_delivery_that_only_one_place_knows_is_missing_in_the_others() -> None
 
 
 def test_a_tail_that_only_the_final_event_knows_of_is_missing_everywhere() -> None:
-    assert told(topic(without(7)), history(without(7)), newest=state([("d-1", 6, 47.0006, 9.5), ("d-2", 4, 47.0004, 9.5)])) == [
+    assert told(
+        topic(without(7)), history(without(7)), newest=state([("d-1", 6, 47.0006, 9.5), ("d-2", 4, 47.0004, 9.5)])
+    ) == [
         ("topic", "d-1", Kind.MISSING, ((7, 7),)),
         ("history", "d-1", Kind.MISSING, ((7, 7),)),
         ("state", "d-1", Kind.MISSING, ((7, 7),)),
@@ -116,7 +132,10 @@ def test_a_tail_that_only_the_final_event_knows_of_is_missing_everywhere() -> No
 
 def test_a_whole_delivery_that_only_the_final_event_knows_of_is_missing() -> None:
     ended = Expectation({**ENDED.ended, "d-9": 3, "rejected": 0})
-    assert told(topic(), history(), expectation=ended) == [("topic", "d-9", Kind.MISSING, ((0, 2),)), ("history", "d-9", Kind.MISSING, ((0, 2),))]
+    assert told(topic(), history(), expectation=ended) == [
+        ("topic", "d-9", Kind.MISSING, ((0, 2),)),
+        ("history", "d-9", Kind.MISSING, ((0, 2),)),
+    ]
 
 
 def test_a_position_beyond_the_final_event_is_unexpected() -> None:
@@ -132,7 +151,9 @@ def test_a_position_beyond_the_final_event_is_unexpected() -> None:
         ([("d-1", 8, 47.0008, 9.5)], Kind.UNEXPECTED, ((8, 8),)),
     ],
 )
-def test_the_state_must_stand_at_the_last_position(rows: list[Row], kind: Kind, ranges: tuple[tuple[int, int], ...]) -> None:
+def test_the_state_must_stand_at_the_last_position(
+    rows: list[Row], kind: Kind, ranges: tuple[tuple[int, int], ...]
+) -> None:
     assert told(topic(), newest=state([*rows, ("d-2", 4, 47.0004, 9.5)])) == [("state", "d-1", kind, ranges)]
 
 
@@ -154,7 +175,9 @@ def test_while_the_run_goes_on_stores_may_be_ahead_of_the_topic_and_not_behind()
 
 
 def test_once_the_run_is_over_nothing_may_be_ahead() -> None:
-    assert told(topic(without(6, 7)), history(), expectation=Expectation({"d-2": 5})) == [("topic", "d-1", Kind.MISSING, ((6, 7),))]
+    assert told(topic(without(6, 7)), history(), expectation=Expectation({"d-2": 5})) == [
+        ("topic", "d-1", Kind.MISSING, ((6, 7),))
+    ]
 
 
 def test_without_the_topic_the_stores_are_compared_with_the_final_events() -> None:
@@ -177,13 +200,20 @@ def hit(*labels: Label, goes_on: bool = False) -> Expectation:
 
 
 def test_what_was_lost_on_purpose_is_missing_nowhere() -> None:
-    expectation = hit(label(FaultKind.LOST, 2), label(FaultKind.MALFORMED, 3), label(FaultKind.DUPLICATED, 1), label(FaultKind.TUNNEL, 6, 90))
+    expectation = hit(
+        label(FaultKind.LOST, 2),
+        label(FaultKind.MALFORMED, 3),
+        label(FaultKind.DUPLICATED, 1),
+        label(FaultKind.TUNNEL, 6, 90),
+    )
     there = [*without(2, 3, 6, 7), RUN[1]]
     newest = state([("d-1", 5, 47.0005, 9.5), ("d-2", 4, 47.0004, 9.5)])
     verdict = compare([topic(there), history(without(2, 3, 6, 7))], newest, expectation)
     assert verdict.is_equal
     assert (verdict.expected, verdict.lost_on_purpose) == (9, 4)
-    assert told(topic(there), history(without(2, 3, 4, 6, 7)), newest=newest, expectation=expectation) == [("history", "d-1", Kind.MISSING, ((4, 4),))]
+    assert told(topic(there), history(without(2, 3, 4, 6, 7)), newest=newest, expectation=expectation) == [
+        ("history", "d-1", Kind.MISSING, ((4, 4),))
+    ]
     assert told(topic(without(2, 3, 5, 6, 7)), expectation=expectation) == [("topic", "d-1", Kind.MISSING, ((5, 5),))]
     behind = state([("d-1", 4, 47.0004, 9.5), ("d-2", 4, 47.0004, 9.5)])
     assert told(topic(there), newest=behind, expectation=expectation) == [("state", "d-1", Kind.MISSING, ((5, 5),))]
@@ -199,7 +229,9 @@ def test_what_is_held_back_is_not_missing_while_the_run_goes_on() -> None:
     late = label(FaultKind.LATE, 4)
     assert told(topic(without(4)), history(), expectation=hit(late, goes_on=True)) == []
     assert told(topic(without(4)), expectation=hit(late)) == [("topic", "d-1", Kind.MISSING, ((4, 4),))]
-    assert told(topic(), history(without(4)), expectation=hit(late, goes_on=True)) == [("history", "d-1", Kind.MISSING, ((4, 4),))]
+    assert told(topic(), history(without(4)), expectation=hit(late, goes_on=True)) == [
+        ("history", "d-1", Kind.MISSING, ((4, 4),))
+    ]
 
 
 def test_places_without_a_position_can_be_compared() -> None:

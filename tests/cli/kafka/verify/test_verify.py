@@ -34,13 +34,27 @@ def positions(delivery: str, seqs: range) -> PositionBatch:
     seq, zeros = np.array(seqs, np.int64), np.zeros(n)
     due = 1_767_225_600_000 + seq
     return PositionBatch(
-        route, client, np.full(n, delivery.encode()), driver, np.full(n, RUN.encode()), 47 + seq * 1e-4, zeros + 9.5, zeros > 0, seq, due, zeros, zeros, zeros
+        route,
+        client,
+        np.full(n, delivery.encode()),
+        driver,
+        np.full(n, RUN.encode()),
+        47 + seq * 1e-4,
+        zeros + 9.5,
+        zeros > 0,
+        seq,
+        due,
+        zeros,
+        zeros,
+        zeros,
     )
 
 
 def event(delivery: str, kind: EventKind, seq: int, count: int | None = None) -> DeliveryEvent:
     """Return what happened to a delivery."""
-    return DeliveryEvent(delivery, RUN, "route", "client", "driver", "car", kind, seq, 1_767_225_600_000 + seq, positions=count)
+    return DeliveryEvent(
+        delivery, RUN, "route", "client", "driver", "car", kind, seq, 1_767_225_600_000 + seq, positions=count
+    )
 
 
 def news(state: RunState, event_time: int = 1) -> RunEvent:
@@ -54,7 +68,10 @@ async def fill(stores: Stores, counts: dict[str, int], state: RunState = RunStat
     await stores.history.open()
     for delivery, count in counts.items():
         batch = positions(delivery, range(count))
-        events = [event(delivery, EventKind.STARTED, 0), *([event(delivery, EventKind.DELIVERED, 1, count)] if state == RunState.FINISHED else [])]
+        events = [
+            event(delivery, EventKind.STARTED, 0),
+            *([event(delivery, EventKind.DELIVERED, 1, count)] if state == RunState.FINISHED else []),
+        ]
         await stores.history.write_positions(batch)
         await stores.history.write_events(events)
         await stores.state.apply_positions(batch)
@@ -70,7 +87,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("MONGODB_URL", "ELASTICSEARCH_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    asyncio.run(fill(Stores(SqliteState(tmp_path / "state.sqlite3"), DuckDbHistory(tmp_path / "history.duckdb")), {"d-1": 20, "d-2": 7, "d-3": 250}))
+    asyncio.run(
+        fill(
+            Stores(SqliteState(tmp_path / "state.sqlite3"), DuckDbHistory(tmp_path / "history.duckdb")),
+            {"d-1": 20, "d-2": 7, "d-3": 250},
+        )
+    )
     return tmp_path
 
 
@@ -83,7 +105,13 @@ def test_equal_stores_end_with_0(folder: Path) -> None:
     found = verified(RUN, "--without-topic", "--json")
     assert found.exit_code == 0
     told: dict[str, Any] = json.loads(found.stdout)
-    assert (told["equal"], told["state"], told["goesOn"], told["deliveries"], told["expected"]) == (True, "finished", False, 3, 277)
+    assert (told["equal"], told["state"], told["goesOn"], told["deliveries"], told["expected"]) == (
+        True,
+        "finished",
+        False,
+        3,
+        277,
+    )
     assert told["places"]["history"]["distinct"] == 277
     assert told["newest"]["state"]["deliveries"] == 3
     assert told["differences"] == []
@@ -92,10 +120,14 @@ def test_equal_stores_end_with_0(folder: Path) -> None:
 
 def test_a_row_that_was_taken_out_ends_with_1_and_is_named(folder: Path) -> None:
     with duckdb.connect(str(folder / "history.duckdb")) as connection:
-        connection.execute("DELETE FROM positions WHERE seq = 5 AND delivery = (SELECT no FROM deliveries WHERE delivery_id = 'd-1')")
+        connection.execute(
+            "DELETE FROM positions WHERE seq = 5 AND delivery = (SELECT no FROM deliveries WHERE delivery_id = 'd-1')"
+        )
     found = verified(RUN, "--without-topic", "--json")
     assert found.exit_code == 1
-    assert json.loads(found.stdout)["differences"] == [{"deliveryId": "d-1", "place": "history", "kind": "missing", "seqs": [[5, 5]]}]
+    assert json.loads(found.stdout)["differences"] == [
+        {"deliveryId": "d-1", "place": "history", "kind": "missing", "seqs": [[5, 5]]}
+    ]
     plain = verified(RUN, "--without-topic")
     assert plain.exit_code == 1
     assert "history: missing seq 5" in plain.stdout
@@ -116,7 +148,9 @@ def test_a_run_that_nobody_knows_ends_with_2(folder: Path) -> None:
     assert 'nothing is known of "wednesday"' in found.stderr
 
 
-def test_a_setting_that_does_not_fit_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_setting_that_does_not_fit_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("KAFKA_SASL_PASSWORD", "secret-of-mine")
     monkeypatch.setattr(sys, "argv", ["code-delivery", "verify", RUN])
     with pytest.raises(SystemExit) as ended:

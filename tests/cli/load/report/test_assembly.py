@@ -30,7 +30,13 @@ def counted(*ms: float) -> Histogram:
 
 
 def scenario() -> Scenario:
-    return Scenario(name="up", routes=RouteFiles(ancestor=True), fleet=FleetMix(size=2), stages=(Stage(Shape.HOLD, 2.0, drivers=2, name="hold"),), seed=3)
+    return Scenario(
+        name="up",
+        routes=RouteFiles(ancestor=True),
+        fleet=FleetMix(size=2),
+        stages=(Stage(Shape.HOLD, 2.0, drivers=2, name="hold"),),
+        seed=3,
+    )
 
 
 def load() -> MeasuredLoad:
@@ -43,31 +49,70 @@ def load() -> MeasuredLoad:
         ended_ms=BEGIN_S * 1000 + 2250,
         stages=(
             StageLoad("warm-up", VIRTUAL_MS, VIRTUAL_MS + 1000, False, 1, 2.0, {Segment.PRODUCED: counted(1, 2)}),
-            StageLoad("hold", VIRTUAL_MS + 1000, None, True, 1, 4.0, {Segment.PRODUCED: counted(3), Segment.PUSHED: counted(30)}, (use,), ran_s=0.5),
+            StageLoad(
+                "hold",
+                VIRTUAL_MS + 1000,
+                None,
+                True,
+                1,
+                4.0,
+                {Segment.PRODUCED: counted(3), Segment.PUSHED: counted(30)},
+                (use,),
+                ran_s=0.5,
+            ),
         ),
         seconds=(
             SecondLoad(BEGIN_S, "warm-up", 2.0, {Segment.PRODUCED: BriefUs(2, 1000, 2000, 2000)}, active=1),
             SecondLoad(BEGIN_S + 1, "hold", 4.0, {Segment.PRODUCED: BriefUs(1, 3000, 3000, 3000)}, active=2, ran_s=0.5),
         ),
-        workers=(WorkerLoad("driver-1", "driver", BEGIN_S * 1000, BEGIN_S * 1000 + 2000, {Segment.PRODUCED: 3}, {"queue": 4.0}, cpu_s=0.5, rss_bytes=1e6),),
+        workers=(
+            WorkerLoad(
+                "driver-1",
+                "driver",
+                BEGIN_S * 1000,
+                BEGIN_S * 1000 + 2000,
+                {Segment.PRODUCED: 3},
+                {"queue": 4.0},
+                cpu_s=0.5,
+                rss_bytes=1e6,
+            ),
+        ),
         ledger=LedgerTotals(produced=3, acked=3, consumed=2, stored=2, missing=1),
         errors=("driver-2: not a histogram",),
     )
 
 
-VERDICT = Verdict(Outcome.FAILED, (Check("e2e_p99_ms", "hold", 20, 30.0, False, (BEGIN_S + 1,)), Check("lost", None, 0, 1, False)), (), Bound.STORE, "slow")
+VERDICT = Verdict(
+    Outcome.FAILED,
+    (Check("e2e_p99_ms", "hold", 20, 30.0, False, (BEGIN_S + 1,)), Check("lost", None, 0, 1, False)),
+    (),
+    Bound.STORE,
+    "slow",
+)
 
 
 def made() -> LoadReport:
     thresholds = Thresholds(e2e_p99_ms=20, lost=0, stages={"hold": {"lateness_p99_ms": 5}}, window_s=1)
     gaps = [{"deliveryId": "d-1", "from": 4, "to": 4}]
-    return report_of(load(), VERDICT, MACHINE, scenario(), created="2026-01-02T03:04:05+00:00", thresholds=thresholds, gaps=gaps, errors=("late",))
+    return report_of(
+        load(),
+        VERDICT,
+        MACHINE,
+        scenario(),
+        created="2026-01-02T03:04:05+00:00",
+        thresholds=thresholds,
+        gaps=gaps,
+        errors=("late",),
+    )
 
 
 def test_stages_and_seconds_are_told_after_the_beginning_in_ms() -> None:
     report = made()
     warm_up, hold = report.stages
-    assert [(stage.from_s, stage.to_s, stage.judged, stage.planned, stage.produced, stage.drivers) for stage in report.stages] == [
+    assert [
+        (stage.from_s, stage.to_s, stage.judged, stage.planned, stage.produced, stage.drivers)
+        for stage in report.stages
+    ] == [
         (0.0, 1.0, False, 2.0, 2, 1),
         (1.0, None, True, 4.0, 1, 2),
     ]
@@ -84,7 +129,10 @@ def test_stages_and_seconds_are_told_after_the_beginning_in_ms() -> None:
 def test_verdict_thresholds_ledger_and_workers_are_kept() -> None:
     report = made()
     assert report.verdict.exit_code == 1
-    assert report.verdict.checks == (CheckRow("e2e_p99_ms", "hold", 20.0, 30.0, False, (1.0,)), CheckRow("lost", None, 0.0, 1, False))
+    assert report.verdict.checks == (
+        CheckRow("e2e_p99_ms", "hold", 20.0, 30.0, False, (1.0,)),
+        CheckRow("lost", None, 0.0, 1, False),
+    )
     assert report.thresholds == {"e2e_p99_ms": 20.0, "lost": 0.0, "hold.lateness_p99_ms": 5.0, "window_s": 1.0}
     assert report.ledger is not None
     assert (report.ledger.clean, report.ledger.missing, report.ledger.gaps) == (False, 1, (Missing("d-1", 4, 4),))
@@ -96,9 +144,18 @@ def test_a_worker_is_told_without_its_machines_name() -> None:
     names = ["history-some.host-7-8000:5f1c9e", "driver-3:5f1c9e", "viewer-0:da85"]
     workers = tuple(WorkerLoad(name, "sink", 0, 0) for name in names)
     measured = replace(load(), workers=workers, errors=(f"{names[0]}: not a histogram",))
-    report = report_of(measured, replace(VERDICT, why=f"{names[0]} was paused"), MACHINE, scenario(), created="2026-01-02T03:04:05+00:00")
+    report = report_of(
+        measured,
+        replace(VERDICT, why=f"{names[0]} was paused"),
+        MACHINE,
+        scenario(),
+        created="2026-01-02T03:04:05+00:00",
+    )
     assert [worker.worker for worker in report.workers] == ["history-8000:5f1c9e", "driver-3:5f1c9e", "viewer-0:da85"]
-    assert (report.errors, report.verdict.why) == (("history-8000:5f1c9e: not a histogram",), "history-8000:5f1c9e was paused")
+    assert (report.errors, report.verdict.why) == (
+        ("history-8000:5f1c9e: not a histogram",),
+        "history-8000:5f1c9e was paused",
+    )
 
 
 def test_a_report_that_was_made_reads_back() -> None:
@@ -107,8 +164,20 @@ def test_a_report_that_was_made_reads_back() -> None:
 
 
 def test_a_run_that_told_nothing_has_a_report() -> None:
-    report = report_of(MeasuredLoad("run-1", "up", BEGIN_S * 1000), Verdict(Outcome.NO_VERDICT), MACHINE, scenario(), created="2026-01-02T03:04:05+00:00")
-    assert (report.stages, report.series, report.ledger, report.verdict.exit_code, report.run.duration_s) == ((), (), None, 3, 0.0)
+    report = report_of(
+        MeasuredLoad("run-1", "up", BEGIN_S * 1000),
+        Verdict(Outcome.NO_VERDICT),
+        MACHINE,
+        scenario(),
+        created="2026-01-02T03:04:05+00:00",
+    )
+    assert (report.stages, report.series, report.ledger, report.verdict.exit_code, report.run.duration_s) == (
+        (),
+        (),
+        None,
+        3,
+        0.0,
+    )
     assert LoadReport.from_json(report.to_json()) == report
 
 
@@ -117,7 +186,9 @@ def test_what_a_capacity_search_found_is_told_with_its_curve() -> None:
     probes = (Probe(50, Outcome.PASSED, None, figures), Probe(100, Outcome.FAILED, "store"))
     found = capacity_of(Capacity(50, 100, probes, Limit.THRESHOLDS, "100 drivers failed", True, (), ()))
     assert (found.highest, found.why, found.confirmed) == (50, "100 drivers failed", True)
-    assert [(probe.drivers, probe.outcome, probe.e2e_p99_ms, probe.cpu_share, probe.bound) for probe in found.probes] == [
+    assert [
+        (probe.drivers, probe.outcome, probe.e2e_p99_ms, probe.cpu_share, probe.bound) for probe in found.probes
+    ] == [
         (50, Outcome.PASSED, 20.0, 0.4, None),
         (100, Outcome.FAILED, None, None, "store"),
     ]

@@ -79,7 +79,11 @@ def test_one_run_a_side_knows_the_least_noise_and_says_so() -> None:
 def test_runs_that_a_report_remembers_count_as_runs_of_its_side() -> None:
     def one(reports: list[LoadReport]) -> list[LoadReport]:
         first, *others = reports
-        return [replace(first, repeats=tuple(Repeat(other.run.id, Outcome.FAILED, plain_figures(other)) for other in others))]
+        return [
+            replace(
+                first, repeats=tuple(Repeat(other.run.id, Outcome.FAILED, plain_figures(other)) for other in others)
+            )
+        ]
 
     whole, remembered = compare(FORMER, SLOWER), compare(one(FORMER), one(SLOWER))
     assert remembered.rows == whole.rows
@@ -144,7 +148,9 @@ def test_a_report_is_shown_and_made_a_page(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["report", "show", path])
     assert told.exit_code == 0
     assert told.stdout.startswith("Failed: 1 of 10 checks failed: in spike, end to end p99 was ")
-    assert json.loads(CliRunner().invoke(app, ["report", "show", path, "--json"]).stdout) == json.loads(FORMER[0].to_json())
+    assert json.loads(CliRunner().invoke(app, ["report", "show", path, "--json"]).stdout) == json.loads(
+        FORMER[0].to_json()
+    )
     assert CliRunner().invoke(app, ["report", "html", path, "-o", str(tmp_path / "a.html")]).exit_code == 0
     assert (tmp_path / "a.html").read_text().startswith("<!DOCTYPE html>")
 

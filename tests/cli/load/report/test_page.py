@@ -53,7 +53,9 @@ def test_the_page_needs_no_network_and_no_script() -> None:
     assert "@import" not in text
     assert "url(" not in text
     assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in found.elements}
-    assert not [name for _, attributes in found.elements for name in attributes if name.startswith("on") or name == "src"]
+    assert not [
+        name for _, attributes in found.elements for name in attributes if name.startswith("on") or name == "src"
+    ]
 
 
 def test_every_name_and_text_is_escaped() -> None:
@@ -85,7 +87,11 @@ def test_every_name_and_text_is_escaped() -> None:
 def test_the_verdict_comes_first_in_a_word_and_a_sentence(outcome: Outcome) -> None:
     found = _Reader(page(sample_report(outcome=outcome)))
     word = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.NO_VERDICT: "No verdict"}[outcome]
-    sentence = {Outcome.PASSED: "All 10 checks held.", Outcome.FAILED: "1 of 10 checks failed:", Outcome.NO_VERDICT: "The generator did not keep up"}[outcome]
+    sentence = {
+        Outcome.PASSED: "All 10 checks held.",
+        Outcome.FAILED: "1 of 10 checks failed:",
+        Outcome.NO_VERDICT: "The generator did not keep up",
+    }[outcome]
     assert found.text.index(word) < found.text.index(sentence) < found.text.index("Over time")
 
 
@@ -103,7 +109,9 @@ def test_every_drawing_has_a_title_and_words_and_every_table_headings() -> None:
 
 def test_a_run_of_which_nothing_was_measured_has_a_page_too() -> None:
     whole = sample_report()
-    bare = LoadReport(whole.format, whole.run, whole.environment, whole.scenario, (), (), (), replace(whole.verdict, checks=()))
+    bare = LoadReport(
+        whole.format, whole.run, whole.environment, whole.scenario, (), (), (), replace(whole.verdict, checks=())
+    )
     assert "nothing was measured" in _Reader(page(bare)).text
 
 

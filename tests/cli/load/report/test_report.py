@@ -45,7 +45,9 @@ def test_a_report_that_was_written_once_still_reads_and_is_written_the_same() ->
 
 
 def test_the_schema_is_one_is_up_to_date_and_accepts_reports() -> None:
-    assert SCHEMA.read_text(encoding="utf-8") == schema_text(), f"write it anew: code-delivery report schema > docs/{SCHEMA.name}"
+    assert SCHEMA.read_text(encoding="utf-8") == schema_text(), (
+        f"write it anew: code-delivery report schema > docs/{SCHEMA.name}"
+    )
     Draft202012Validator.check_schema(report_schema())
     for outcome in Outcome:
         Draft202012Validator(report_schema()).validate(json.loads(sample_report(outcome=outcome).to_json()))
@@ -57,24 +59,38 @@ def _stage(record: dict[str, Any]) -> dict[str, Any]:
 
 
 WRONG: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
-    (lambda r: _stage(r)["segments"]["pushed"].update(p99Ms="fast"), "stages[2].segments.pushed.p99Ms must be a number, found 'fast'"),
+    (
+        lambda r: _stage(r)["segments"]["pushed"].update(p99Ms="fast"),
+        "stages[2].segments.pushed.p99Ms must be a number, found 'fast'",
+    ),
     (lambda r: _stage(r).update(judged=1), "stages[2].judged must be true or false, found 1"),
     (lambda r: _stage(r).update(produced=1.5), "stages[2].produced must be a whole number, found 1.5"),
     (lambda r: _stage(r).update(produced=True), "stages[2].produced must be a whole number, found True"),
     (lambda r: _stage(r).pop("name"), "stages[2] must have 'name', found"),
-    (lambda r: r["verdict"].update(outcome="good"), "verdict.outcome must be one of passed, failed, no verdict, found 'good'"),
+    (
+        lambda r: r["verdict"].update(outcome="good"),
+        "verdict.outcome must be one of passed, failed, no verdict, found 'good'",
+    ),
     (lambda r: r.update(series={}), "series must be a list, found {}"),
     (lambda r: r.update(ledger=[]), "ledger must be an object, found []"),
     (lambda r: r["run"].update(durationS=float("inf")), "run.durationS must be a finite number, found inf"),
-    (lambda r: _stage(r)["segments"]["pushed"].update(histogram="x"), "stages[2].segments.pushed.histogram: not an encoded histogram"),
-    (lambda r: _stage(r)["segments"]["pushed"].update(count=1), "stages[2].segments.pushed.histogram must count 1 positions, found 5400"),
+    (
+        lambda r: _stage(r)["segments"]["pushed"].update(histogram="x"),
+        "stages[2].segments.pushed.histogram: not an encoded histogram",
+    ),
+    (
+        lambda r: _stage(r)["segments"]["pushed"].update(count=1),
+        "stages[2].segments.pushed.histogram must count 1 positions, found 5400",
+    ),
     (lambda r: r.update(format=2), "format must be 1, found 2"),
     (lambda r: r.pop("verdict"), 'not a report: it must be a JSON object with "format" and "verdict"'),
 ]
 
 
 @pytest.mark.parametrize(("change", "told"), WRONG, ids=[told[:40] for _, told in WRONG])
-def test_what_is_wrong_is_named_with_file_place_and_value(change: Callable[[dict[str, Any]], Any], told: str, tmp_path: Path) -> None:
+def test_what_is_wrong_is_named_with_file_place_and_value(
+    change: Callable[[dict[str, Any]], Any], told: str, tmp_path: Path
+) -> None:
     record = json.loads(SAMPLE.to_json())
     change(record)
     path = tmp_path / "a.json"
@@ -82,7 +98,10 @@ def test_what_is_wrong_is_named_with_file_place_and_value(change: Callable[[dict
     with pytest.raises(ReportError) as error:
         load_report(path)
     assert str(error.value).startswith(f"{path}: {told}")
-    if "histogram" not in told and told[:7] not in ("run.dur", "not a r"):  # no schema looks into a histogram, and JSON has no infinity
+    if "histogram" not in told and told[:7] not in (
+        "run.dur",
+        "not a r",
+    ):  # no schema looks into a histogram, and JSON has no infinity
         assert not Draft202012Validator(report_schema()).is_valid(record)
 
 
@@ -109,18 +128,27 @@ def test_the_figures_of_a_latency_are_those_of_its_histogram() -> None:
     latency = SAMPLE.stages[2].segments["pushed"]
     counted = histogram_of(latency, "peak")
     assert counted.total == latency.count == 900 * 6
-    assert [counted.percentile_us(p) for p in (50, 99.9, 100)] == [round(ms * 1000) for ms in (latency.p50_ms, latency.p999_ms, latency.max_ms) if ms]
+    assert [counted.percentile_us(p) for p in (50, 99.9, 100)] == [
+        round(ms * 1000) for ms in (latency.p50_ms, latency.p999_ms, latency.max_ms) if ms
+    ]
 
 
 def test_the_files_are_written_whole_and_have_a_row_a_second_and_a_segment(tmp_path: Path) -> None:
     paths = write_report(SAMPLE, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.html", "report.json", "series.csv", "stages.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "report.html",
+        "report.json",
+        "series.csv",
+        "stages.csv",
+    ]
     assert load_report(paths[1]) == SAMPLE
     series = list(csv.DictReader(paths[2].read_text().splitlines()))
     assert len(series) == len(SAMPLE.series)
     assert (series[0]["stage"], series[0]["planned"], series[0]["pushed_count"]) == ("warm-up", "300.0", "300")
     stages = list(csv.DictReader(paths[3].read_text().splitlines()))
-    assert [(row["stage"], row["segment"]) for row in stages] == [(stage.name, name) for stage in SAMPLE.stages for name in stage.segments]
+    assert [(row["stage"], row["segment"]) for row in stages] == [
+        (stage.name, name) for stage in SAMPLE.stages for name in stage.segments
+    ]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
@@ -156,7 +184,10 @@ def test_junit_of_an_interrupted_run_is_an_error_beside_checks_that_say_how_they
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["14", "0", "1", "10"]
     [case] = [case for case in suite if case.find("error") is not None]
     told = "It was ended before its time, so there is no verdict. Until then 9 of 10 checks held."
-    assert (case.get("name"), case[0].get("message")) == ("verdict", f"{told} Driver processes computed for 97 % of the time and waited for 1 %.")
+    assert (case.get("name"), case[0].get("message")) == (
+        "verdict",
+        f"{told} Driver processes computed for 97 % of the time and waited for 1 %.",
+    )
     skipped = [str(one.get("message")) for one in suite.findall("testcase/skipped")]
     assert all(message.startswith("It was ended before its time; until then ") for message in skipped)
 
@@ -169,8 +200,13 @@ def test_junit_of_a_stage_without_a_position_is_an_error_and_its_checks_are_no_f
 
 def test_why_there_is_no_verdict_is_told_in_sentence_terminal_page_and_comparison() -> None:
     cut, empty = _judged(interrupted=True), _judged(empty=("spike",))
-    assert verdict_sentence(cut) == "It was ended before its time, so there is no verdict. Until then 9 of 10 checks held."
-    assert verdict_sentence(empty) == "There was no position in spike, so nothing can be said of the system under that load."
+    assert (
+        verdict_sentence(cut) == "It was ended before its time, so there is no verdict. Until then 9 of 10 checks held."
+    )
+    assert (
+        verdict_sentence(empty)
+        == "There was no position in spike, so nothing can be said of the system under that load."
+    )
     console = Console(file=io.StringIO(), width=160)
     show_report(console, cut)
     show_report(console, empty)
@@ -188,7 +224,10 @@ def test_why_there_is_no_verdict_is_told_in_sentence_terminal_page_and_compariso
 
 def test_a_report_of_a_run_without_a_position_is_shown_and_compared() -> None:
     stages = tuple(replace(stage, planned=0.0, produced=0, segments={}, uses=()) for stage in SAMPLE.stages)
-    for report in (replace(_judged(empty=("ramp", "peak", "spike")), stages=stages, series=(), workers=(), ledger=None), replace(SAMPLE, stages=(), series=())):
+    for report in (
+        replace(_judged(empty=("ramp", "peak", "spike")), stages=stages, series=(), workers=(), ledger=None),
+        replace(SAMPLE, stages=(), series=()),
+    ):
         assert page(report).startswith("<!DOCTYPE html>")
         show_report(Console(file=io.StringIO()), report)
         assert compare([SAMPLE], [report]).has_worse
@@ -203,13 +242,22 @@ def test_a_report_from_before_these_reasons_still_reads() -> None:
 
 def test_a_verdict_is_told_in_a_sentence() -> None:
     found = SAMPLE.stages[3].segments["pushed"].p99_ms
-    assert verdict_sentence(SAMPLE) == f"1 of 10 checks failed: in spike, end to end p99 was {found:.0f} ms, not ≤ 250 ms."
+    assert (
+        verdict_sentence(SAMPLE) == f"1 of 10 checks failed: in spike, end to end p99 was {found:.0f} ms, not ≤ 250 ms."
+    )
     assert verdict_sentence(sample_report(outcome=Outcome.PASSED)) == "All 10 checks held."
-    assert verdict_sentence(sample_report(outcome=Outcome.NO_VERDICT)).startswith("The generator did not keep up with the plan in spike, so nothing")
+    assert verdict_sentence(sample_report(outcome=Outcome.NO_VERDICT)).startswith(
+        "The generator did not keep up with the plan in spike, so nothing"
+    )
 
 
 def test_the_environment_tells_no_host_no_person_no_folder_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"API_KEY": "secret-key", "KAFKA_BOOTSTRAP": "broker-7:9092", "DATA_DIR": "/home/someone", "ELASTICSEARCH_REPLICAS": "2"}.items():
+    for name, value in {
+        "API_KEY": "secret-key",
+        "KAFKA_BOOTSTRAP": "broker-7:9092",
+        "DATA_DIR": "/home/someone",
+        "ELASTICSEARCH_REPLICAS": "2",
+    }.items():
         monkeypatch.setenv(name, value)
     found = environment([ApiSettings()], profile="services")
     assert found.settings == {"ELASTICSEARCH_REPLICAS": "2"}

