@@ -35,6 +35,7 @@ check: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/house/words.py
 	$(BIN)/python -m engine.contract.json_schema --check connect/schemas
 	cd ui && npm run check
 
