@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_END, TopicPartition
 
-from actors.dispatch.actor_layout import place
+from actors.dispatch.actor_layout import lay_out
 from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
@@ -123,7 +123,7 @@ def _cost(positions_per_s: float, actors: int) -> float:
 def run() -> list[dict[str, Any]]:
     """Return what the broker costs beside its rival."""
     ours, rival = (
-        _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors),
+        _cost(COURIERS, lay_out(COURIERS, CPUS, COURIERS).actors),
         _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS),
     )
     return [

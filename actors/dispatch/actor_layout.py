@@ -21,7 +21,7 @@ _CPU_GRAIN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class ActorLayout:
     """Where the drivers of a fleet sit.
 
     Attributes
@@ -45,9 +45,9 @@ class Placement:
         actor = driver // self.drivers_per_actor
         return driver % self.actors if self.is_dealt or actor >= self.actors else actor
 
-    def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> Placement:
-        """Return an earlier placement on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""
-        return Placement(
+    def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> ActorLayout:
+        """Return an earlier layout on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""
+        return ActorLayout(
             actors,
             drivers_per_actor,
             self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)),
@@ -55,7 +55,7 @@ class Placement:
         )
 
 
-def place(
+def lay_out(
     drivers: int,
     cpus: float,
     positions_per_s: float,
@@ -63,8 +63,8 @@ def place(
     drivers_per_actor: int | None = None,
     actor_cpus: float | None = None,
     is_dealt: bool = False,
-) -> Placement:
-    """Return the placement of a fleet of `drivers`, which make `positions_per_s` in all, on `cpus` CPUs.
+) -> ActorLayout:
+    """Return the layout of a fleet of `drivers`, which make `positions_per_s` in all, on `cpus` CPUs.
 
     A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed: one actor for
     each `POSITIONS_PER_ACTOR`, and at most one per CPU, because a second process on a busy CPU only adds cost.
@@ -79,7 +79,7 @@ def place(
         actors = whole_cpus
     else:
         actors = min(whole_cpus, max(1, math.ceil(positions_per_s / POSITIONS_PER_ACTOR)))
-    return Placement(
+    return ActorLayout(
         actors=actors,
         drivers_per_actor=drivers_per_actor or max(1, math.ceil(drivers / actors)),
         actor_cpus=actor_cpus or _share(cpus, actors),

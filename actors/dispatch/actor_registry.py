@@ -35,19 +35,19 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Toll:
+class PositionCounts:
     """Positions of finished deliveries, and positions that were refused for good."""
 
     positions: int = 0
     failed: int = 0
 
-    def plus(self, positions: int, failed: int = 0) -> Toll:
+    def plus(self, positions: int, failed: int = 0) -> PositionCounts:
         """Return it with more."""
-        return Toll(self.positions + positions, self.failed + failed)
+        return PositionCounts(self.positions + positions, self.failed + failed)
 
 
 @dataclass(slots=True)
-class Host:
+class RegisteredActor:
     """One driver actor as it was last heard of.
 
     Attributes
@@ -70,8 +70,8 @@ class Host:
     unsettled: deque[tuple[int, Coverage]] = field(default_factory=deque)
     finished_seen: int = 0
     coverage: Coverage = field(default_factory=Coverage)
-    before: Toll = field(default_factory=Toll)
-    within: Toll = field(default_factory=Toll)
+    before: PositionCounts = field(default_factory=PositionCounts)
+    within: PositionCounts = field(default_factory=PositionCounts)
     resumed: int = 0
     reported: Lateness = field(default_factory=Lateness)
 
@@ -88,8 +88,8 @@ class Host:
         """Forget what is to be told to an actor, and keep the tolls of an incarnation that is gone."""
         if incarnation != self.incarnation:
             if self.status is not None:
-                self.within = Toll(self.within.positions, self.status.counts.failed)
-            self.before, self.within = self.before.plus(self.within.positions, self.within.failed), Toll()
+                self.within = PositionCounts(self.within.positions, self.status.counts.failed)
+            self.before, self.within = self.before.plus(self.within.positions, self.within.failed), PositionCounts()
         self.incarnation = incarnation
         self.routes, self.finished_seen, self.reported = set(), 0, Lateness()
         self.unsettled.clear()
@@ -97,7 +97,7 @@ class Host:
     def take(self, status: DriverStatus) -> tuple[Finished, ...]:
         """Note a status, and return the finished deliveries that are new in it."""
         self.status = status
-        self.within = Toll(self.within.positions, status.counts.failed)
+        self.within = PositionCounts(self.within.positions, status.counts.failed)
         new = status.finished[max(0, self.finished_seen - status.finished_from) :]
         self.finished_seen = max(self.finished_seen, status.finished_from + len(status.finished))
         return new
@@ -137,26 +137,26 @@ class Host:
     def replay(self, entry: Entry) -> None:
         """Take over what an earlier dispatcher noted."""
         self.incarnation, self.coverage = entry["incarnation"], Coverage(*entry["coverage"])
-        self.before, self.within = Toll(*entry["before"]), Toll(*entry["within"])
+        self.before, self.within = PositionCounts(*entry["before"]), PositionCounts(*entry["within"])
 
 
-class Hosts:
+class ActorRegistry:
     """All driver actors of a run, by name."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._hosts = {name: Host() for name in names}
+        self._actors = {name: RegisteredActor() for name in names}
         self._journaled: Table = {}
 
-    def __getitem__(self, name: str) -> Host:
-        return self._hosts[name]
+    def __getitem__(self, name: str) -> RegisteredActor:
+        return self._actors[name]
 
-    def items(self) -> Iterable[tuple[str, Host]]:
-        """Return names and hosts."""
-        return self._hosts.items()
+    def items(self) -> Iterable[tuple[str, RegisteredActor]]:
+        """Return names and actors."""
+        return self._actors.items()
 
     def changes(self, names: Iterable[str]) -> list[Change]:
         """Return what has changed of some actors since they were last journaled."""
-        entries = {name: self._hosts[name].entry() for name in names if self._hosts[name].incarnation}
+        entries = {name: self._actors[name].entry() for name in names if self._actors[name].incarnation}
         changed: list[Change] = [
             (_KEY + name, entry) for name, entry in entries.items() if self._journaled.get(name) != entry
         ]
@@ -165,49 +165,51 @@ class Hosts:
 
     def replay(self, table: Table) -> None:
         """Take over what an earlier dispatcher noted."""
-        for name, host in self._hosts.items():
+        for name, registered in self._actors.items():
             if _KEY + name in table:
                 self._journaled[name] = table[_KEY + name]
-                host.replay(table[_KEY + name])
+                registered.replay(table[_KEY + name])
 
     @property
     def have_all_reported(self) -> bool:
         """Whether every actor has been heard of."""
-        return all(host.status is not None for host in self._hosts.values())
+        return all(registered.status is not None for registered in self._actors.values())
 
     def are_past(self, virtual_ms: int) -> bool:
         """Return whether every actor has made its positions up to an instant."""
         return all(
-            host.status is not None and host.status.until_ms is not None and host.status.until_ms >= virtual_ms
-            for host in self._hosts.values()
+            registered.status is not None
+            and registered.status.until_ms is not None
+            and registered.status.until_ms >= virtual_ms
+            for registered in self._actors.values()
         )
 
     @property
     def totals(self) -> Counts:
         """Different positions of all actors and all their incarnations."""
-        counts = [host.counts for host in self._hosts.values()]
+        counts = [registered.counts for registered in self._actors.values()]
         return Counts(sum(c.produced for c in counts), sum(c.acked for c in counts), sum(c.failed for c in counts))
 
     @property
-    def heard_of(self) -> int:
+    def reporting(self) -> int:
         """How many actors have been heard of."""
-        return sum(host.status is not None for host in self._hosts.values())
+        return sum(registered.status is not None for registered in self._actors.values())
 
     def lateness_since_last_report(self) -> Lateness:
         """Return the lateness of all actors since the last call."""
         window = Lateness()
-        for host in self._hosts.values():
-            if host.status is not None:
-                window = window.plus(host.status.lateness.since(host.reported))
-                host.reported = host.status.lateness
+        for registered in self._actors.values():
+            if registered.status is not None:
+                window = window.plus(registered.status.lateness.since(registered.reported))
+                registered.reported = registered.status.lateness
         return window
 
     def lateness(self) -> Lateness:
         """Return the lateness of all actors since they began."""
         total = Lateness()
-        for host in self._hosts.values():
-            if host.status is not None:
-                total = total.plus(host.status.lateness)
+        for registered in self._actors.values():
+            if registered.status is not None:
+                total = total.plus(registered.status.lateness)
         return total
 
 

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 
 from actors.dispatch.actor_layout import least_loaded
-from actors.dispatch.actor_registry import Host
+from actors.dispatch.actor_registry import RegisteredActor
 from actors.dispatch.announcements import RunReporter, StageTable, rejection
 from actors.dispatch.ending import Left
 from actors.dispatch.fleet_feed import FleetFeed
@@ -24,9 +24,9 @@ from actors.dispatch.instructions import Instruction, Publish, Record
 from actors.dispatch.journal import Table
 from actors.dispatch.placements import Placed
 from actors.dispatch.plan import FLEET_HORIZON_MS, RunPlan
-from actors.dispatch.requested_deliveries import Desk, Waiting
+from actors.dispatch.requested_deliveries import RequestedDeliveries, Waiting
 from actors.dispatch.roster import Roster
-from actors.dispatch.run_lifecycle import Course
+from actors.dispatch.run_lifecycle import RunLifecycle
 from actors.driving.assignment import DriverStatus, Steering
 from engine.delivery.spec import DeliverySpec, make_spec
 from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
@@ -87,33 +87,40 @@ class Dispatcher:
         stages: StageTable | None = None,
     ) -> None:
         self.plan = plan
-        self._course = Course(plan, now_ms)
+        self._lifecycle = RunLifecycle(plan, now_ms)
         self._fleet = FleetFeed(plan, fleet)
-        self._desk = Desk()
-        self._roster = Roster(plan, routes, self._course, self._fleet, self._desk, now_ms)
-        self.hosts = self._roster.hosts
-        self._reporter = RunReporter(plan, self._course, self.hosts, stages)
+        self._requested = RequestedDeliveries()
+        self._roster = Roster(plan, routes, self._lifecycle, self._fleet, self._requested, now_ms)
+        self.registry = self._roster.registry
+        self._reporter = RunReporter(plan, self._lifecycle, self.registry, stages)
         self._checkpointed_ms = -math.inf
 
     @property
     def deliveries(self) -> int:
         """How many deliveries were started."""
-        return self._fleet.count + self._desk.count
+        return self._fleet.count + self._requested.count
 
     @property
     def has_begun(self) -> bool:
         """Whether the run's clock has started, under this dispatcher or one before it."""
-        return self._course.clock is not None
+        return self._lifecycle.clock is not None
 
     @property
     def is_exhausted(self) -> bool:
         """Whether the fleet has no more deliveries, none is on the road, and no request waits."""
-        return self.has_begun and self._fleet.is_exhausted and not len(self._roster.book) and not self._desk.waiting
+        return (
+            self.has_begun
+            and self._fleet.is_exhausted
+            and not len(self._roster.placements)
+            and not self._requested.waiting
+        )
 
     @property
     def is_over(self) -> bool:
         """Whether every actor has come to the run's end, or the run was being ended when an earlier dispatcher died."""
-        return self._course.is_ending or (self._course.end_ms is not None and self.hosts.are_past(self._course.end_ms))
+        return self._lifecycle.is_ending or (
+            self._lifecycle.end_ms is not None and self.registry.are_past(self._lifecycle.end_ms)
+        )
 
     @property
     def can_end(self) -> bool:
@@ -123,16 +130,20 @@ class Dispatcher:
     @property
     def _away(self) -> list[str]:
         """The actors that cannot say yet how far their deliveries came."""
-        return [name for name, host in self.hosts.items() if not host.has_caught_up and self._roster.book.loads[name]]
+        return [
+            name
+            for name, registered in self.registry.items()
+            if not registered.has_caught_up and self._roster.placements.loads[name]
+        ]
 
     @property
-    def unended(self) -> dict[str, Host]:
+    def unended(self) -> dict[str, RegisteredActor]:
         """The actors that have not ended; of those that have not been heard of only the ones with deliveries."""
         away = self._away
         return {
-            name: host
-            for name, host in self.hosts.items()
-            if name in away or not (host.status is None or host.status.has_ended)
+            name: registered
+            for name, registered in self.registry.items()
+            if name in away or not (registered.status is None or registered.status.has_ended)
         }
 
     @property
@@ -144,15 +155,15 @@ class Dispatcher:
     @property
     def left(self) -> Left:
         """What the end of the run waits for."""
-        return Left.of(self.unended, len(self._away), self.hosts.totals.acked)
+        return Left.of(self.unended, len(self._away), self.registry.totals.acked)
 
     # Requests and facts
 
     def replay(self, table: Table) -> None:
         """Take over what an earlier dispatcher of this run decided. Called once, before anything else."""
-        self._course.replay(table)
+        self._lifecycle.replay(table)
         self._roster.replay(table)
-        if self._course.state == RunState.CANCELLED:
+        if self._lifecycle.state == RunState.CANCELLED:
             self._fleet.stop()
 
     def define_route(self, route: Route) -> None:
@@ -164,26 +175,26 @@ class Dispatcher:
 
     def forget_route(self, route_id: str) -> None:
         """Note that a route is gone; deliveries on the road go on."""
-        if not any(placed.spec.route_id == route_id for placed in self._roster.book.on_the_road):
+        if not any(placed.spec.route_id == route_id for placed in self._roster.placements.on_the_road):
             self._roster.routes.pop(route_id, None)
 
     def start(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
         """Decide on a requested delivery; a known `delivery_id` starts nothing."""
         if (
-            delivery_id in self._roster.book
-            or delivery_id in self._desk.waiting
+            delivery_id in self._roster.placements
+            or delivery_id in self._requested.waiting
             or self._fleet.has_handed_out(delivery_id)
         ):
             return []
-        if self._course.clock is None or request.route_id not in self._roster.routes:
-            return [Record(*self._desk.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]
+        if self._lifecycle.clock is None or request.route_id not in self._roster.routes:
+            return [Record(*self._requested.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]
         return self._decide(request, delivery_id, now_ms)
 
     def _decide(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
         """Place or reject a request whose route is known, in a run that has begun."""
-        if self._course.state == RunState.CANCELLED:
+        if self._lifecycle.state == RunState.CANCELLED:
             return self._reject(request, delivery_id, f"run {self.plan.run_id} is cancelled", now_ms)
-        virtual_ms = self._course.virtual_ms(now_ms)
+        virtual_ms = self._lifecycle.virtual_ms(now_ms)
         if (request.depart_at or 0) > virtual_ms + MAX_DEPART_AHEAD_MS:
             return self._reject(
                 request, delivery_id, f"departAt {request.depart_at} is more than 7 days after {virtual_ms}", now_ms
@@ -199,12 +210,16 @@ class Dispatcher:
             period_ms=self.plan.period_ms,
             seed=self.plan.seed,
         )
-        placed, change = self._desk.place(spec, least_loaded(self._roster.book.loads))
+        placed, change = self._requested.place(spec, least_loaded(self._roster.placements.loads))
         return [Record(*change), *self._roster.place(placed.actor, [placed])]
 
     def control(self, request: ControlRun, now_ms: float) -> list[Instruction]:
         """Decide on a request to pause, resume, cancel, scale or resize the fleet; one for another run or for a delivery not on the road changes nothing."""
-        if request.run_id != self.plan.run_id or self._course.clock is None or self._course.state == RunState.CANCELLED:
+        if (
+            request.run_id != self.plan.run_id
+            or self._lifecycle.clock is None
+            or self._lifecycle.state == RunState.CANCELLED
+        ):
             return []
         action = ControlAction(request.action)
         if request.delivery_id is not None:
@@ -213,8 +228,8 @@ class Dispatcher:
             return self._cancel_run(now_ms)
         if action is ControlAction.FLEET:
             return self._resize(request, now_ms)
-        self._course.control(action, request.time_scale, now_ms)
-        return [Record(*self._course.change()), *self._roster.send_clock(), self._run_event(now_ms)]
+        self._lifecycle.control(action, request.time_scale, now_ms)
+        return [Record(*self._lifecycle.change()), *self._roster.send_clock(), self._run_event(now_ms)]
 
     def steered(self, steering: Steering, at_ms: int | None) -> list[Instruction]:
         """Note from when a steering really holds, as its actor said; None if it changed nothing."""
@@ -228,15 +243,15 @@ class Dispatcher:
 
     def pass_time(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
         """Decide what is due by now, and hand out at most `room` deliveries of the fleet. Called every few ten milliseconds."""
-        if self._course.is_ending:
+        if self._lifecycle.is_ending:
             return []
         instructions: list[Instruction] = []
-        if self._course.clock is None:
-            if not self.hosts.have_all_reported:
+        if self._lifecycle.clock is None:
+            if not self.registry.have_all_reported:
                 return []
             begin_ms = math.ceil(now_ms + start_lead_ms(self.plan, len(self._roster.routes)))
-            instructions += [Record(*change) for change in self._course.begin(begin_ms)]
-            self._fleet.begin(self._course.start_ms or 0)
+            instructions += [Record(*change) for change in self._lifecycle.begin(begin_ms)]
+            self._fleet.begin(self._lifecycle.start_ms or 0)
             # Deliveries first, then the clock: an actor that ticks has everything that is due.
             instructions += [*self._hand_out_fleet(now_ms, room), *self._roster.send_clock()]
         else:
@@ -257,16 +272,16 @@ class Dispatcher:
         if not self.has_begun:
             return []
         if ends:
-            self._course.end()
+            self._lifecycle.end()
         return [self._run_event(now_ms)]
 
     # How
 
     def _hand_out_fleet(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
-        if self._course.clock is None or self._fleet.is_exhausted or room <= 0:
+        if self._lifecycle.clock is None or self._fleet.is_exhausted or room <= 0:
             return []
         due: dict[str, list[Placed]] = {}
-        for placed in self._fleet.take(self._course.clock.virtual(now_ms + FLEET_HORIZON_MS), min(room, FLEET_STEP)):
+        for placed in self._fleet.take(self._lifecycle.clock.virtual(now_ms + FLEET_HORIZON_MS), min(room, FLEET_STEP)):
             due.setdefault(placed.actor, []).append(placed)
         if not due:
             return []
@@ -276,10 +291,10 @@ class Dispatcher:
         ]
 
     def _retry_waiting(self, now_ms: float) -> list[Instruction]:
-        if self._course.clock is None:
+        if self._lifecycle.clock is None:
             return []
         instructions: list[Instruction] = []
-        for waiting in list(self._desk.waiting.values()):
+        for waiting in list(self._requested.waiting.values()):
             if waiting.request.route_id in self._roster.routes:
                 instructions += self._decide(waiting.request, waiting.delivery_id, now_ms)
             elif now_ms >= waiting.until_ms:
@@ -289,13 +304,13 @@ class Dispatcher:
         return instructions
 
     def _reject(self, request: StartDelivery, delivery_id: str, reason: str, now_ms: float) -> list[Instruction]:
-        event = rejection(self.plan.run_id, request, delivery_id, reason, self._course.virtual_ms(now_ms))
-        return [Publish(event), *(Record(*change) for change in self._desk.refuse(delivery_id))]
+        event = rejection(self.plan.run_id, request, delivery_id, reason, self._lifecycle.virtual_ms(now_ms))
+        return [Publish(event), *(Record(*change) for change in self._requested.refuse(delivery_id))]
 
     def _resize(self, request: ControlRun, now_ms: float) -> list[Instruction]:
         """Change the fleet's size: who leaves is told when, and who comes is handed out with time, as those who were there from the beginning."""
         drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
-        change = self._course.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
+        change = self._lifecycle.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
         if change is None:
             logger.warning(
                 "the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end",
@@ -308,11 +323,11 @@ class Dispatcher:
 
     def _cancel_run(self, now_ms: float) -> list[Instruction]:
         instructions = self._roster.steer(
-            [placed.spec.delivery_id for placed in self._roster.book.on_the_road], ControlAction.CANCEL, now_ms
+            [placed.spec.delivery_id for placed in self._roster.placements.on_the_road], ControlAction.CANCEL, now_ms
         )
         self._fleet.stop()
-        self._course.state = RunState.CANCELLED
-        return [Record(*self._course.change()), *instructions, self._run_event(now_ms)]
+        self._lifecycle.state = RunState.CANCELLED
+        return [Record(*self._lifecycle.change()), *instructions, self._run_event(now_ms)]
 
     def _run_event(self, now_ms: float) -> Instruction:
-        return Publish(self._reporter.run_event(len(self._roster.book), now_ms))
+        return Publish(self._reporter.run_event(len(self._roster.placements), now_ms))

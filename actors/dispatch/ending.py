@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from actors.dispatch.actor_registry import Host
+from actors.dispatch.actor_registry import RegisteredActor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Left:
     acked: int = 0
 
     @classmethod
-    def of(cls, hosts: Mapping[str, Host], away: int, acked: int) -> Left:
+    def of(cls, unended: Mapping[str, RegisteredActor], away: int, acked: int) -> Left:
         """Return what is left to do for driver actors that have not ended."""
         return cls(
             away,
-            len(hosts),
-            sum(host.status.unacknowledged for host in hosts.values() if host.status is not None),
+            len(unended),
+            sum(registered.status.unacknowledged for registered in unended.values() if registered.status is not None),
             acked,
         )
 

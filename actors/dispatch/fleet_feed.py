@@ -61,7 +61,7 @@ class FleetFeed:
     """
 
     def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
-        self._make, self._actors, self._placement = make, plan.actors, plan.placement
+        self._make, self._actors, self._layout = make, plan.actors, plan.layout
         self._demand = _listed(())
         self._changes = 0
         self._driver_numbers: dict[str, int] = {}
@@ -97,7 +97,7 @@ class FleetFeed:
             next(self._demand)
             # Drivers are numbered in the order in which they first depart.
             driver = self._driver_numbers.setdefault(spec.driver_id, len(self._driver_numbers))
-            taken.append(Placed(spec, self._actors[self._placement.actor_of(driver)], self.count, of_fleet=True))
+            taken.append(Placed(spec, self._actors[self._layout.actor_of(driver)], self.count, of_fleet=True))
             self._handed_out.add(spec.delivery_id)
             self.count += 1
         return taken

@@ -128,27 +128,29 @@ class DispatchLoop:
         found = self._requests.poll(wait_s)
         for received in found:
             if isinstance(received, DeadLetter):
-                self._facts.bury(received)
+                self._facts.publish_dead_letter(received)
             else:
                 instructions += self._decide(received)
-        instructions += self._hear()
+        instructions += self._collect_statuses()
         instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
-        self._do(
+        self._carry_out(
             instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found)
         )
         self._requests.commit()
 
-    def _hear(self) -> list[Instruction]:
+    def _collect_statuses(self) -> list[Instruction]:
         """Take note of what the actors have said since the last round."""
         instructions: list[Instruction] = []
-        for status in self._crew.statuses({name: host.finished_seen for name, host in self._dispatcher.hosts.items()}):
+        for status in self._crew.statuses(
+            {name: registered.finished_seen for name, registered in self._dispatcher.registry.items()}
+        ):
             instructions += self._dispatcher.report(status)
         for steering, at_ms in self._crew.steered():
             instructions += self._dispatcher.steered(steering, at_ms)
         return instructions
 
     def _decide(self, received: Received) -> list[Instruction]:
-        match received.wish:
+        match received.request:
             case StartDelivery() as request:
                 delivery_id = (
                     request.delivery_id or f"{self._dispatcher.plan.run_id}-r{received.partition}-{received.offset}"
@@ -162,7 +164,9 @@ class DispatchLoop:
                 self._dispatcher.forget_route(route_id)
         return []
 
-    def _do(self, instructions: Sequence[Instruction], *, must_arrive: bool = False, has_read: bool = False) -> None:
+    def _carry_out(
+        self, instructions: Sequence[Instruction], *, must_arrive: bool = False, has_read: bool = False
+    ) -> None:
         """Do what was decided, in the order that this module tells.
 
         Parameters
@@ -172,7 +176,7 @@ class DispatchLoop:
         """
         for instruction in instructions:
             if isinstance(instruction, Publish) and isinstance(instruction.message, DeliveryEvent):
-                self._facts.tell(instruction.message)
+                self._facts.publish(instruction.message)
                 must_arrive = True
         while must_arrive and self._facts.flush(_FLUSH_S) and not self._stopping:
             logger.warning("the broker takes nothing; requests wait")
@@ -180,11 +184,11 @@ class DispatchLoop:
             (instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)
         ]
         if changes:
-            self._keep([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
+            self._append([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
         for instruction in joined(instructions):
             self._act(instruction)
 
-    def _keep(self, changes: Sequence[Change]) -> None:
+    def _append(self, changes: Sequence[Change]) -> None:
         if not self._stopping:
             self._journal.append(changes)
 
@@ -197,7 +201,7 @@ class DispatchLoop:
             case SendClock(actor, clock, end_ms):
                 self._crew.set_clock(actor, clock, end_ms)
             case Publish(RunEvent() as event):
-                self._facts.tell(event)
+                self._facts.publish(event)
 
     def end_step(self) -> bool:
         """Do one round of the run's end, and return whether it is over. It waits for nothing but a broker that is to take what must be kept.
@@ -209,14 +213,14 @@ class DispatchLoop:
         3. Each actor is drained. One that dies meanwhile comes back, is sent everything, and is drained again.
         4. The run says that it has ended, and the journal forgets it.
         """
-        self._do([*self._hear(), *self._dispatcher.report_run(self._now_ms())])
+        self._carry_out([*self._collect_statuses(), *self._dispatcher.report_run(self._now_ms())])
         if not self._is_ending and not self._dispatcher.can_end and self._dispatcher.has_begun:
             return False
         if not self._is_ending and self._dispatcher.has_begun:
-            self._keep([(ENDED, {"state": "ending"})])
+            self._append([(ENDED, {"state": "ending"})])
         self._is_ending = True
         for name in self._dispatcher.can_drain:
-            drained = (name, self._dispatcher.hosts[name].incarnation)
+            drained = (name, self._dispatcher.registry[name].incarnation)
             if drained not in self._drained:
                 self._drained.add(drained)
                 self._crew.drain(name)
@@ -226,7 +230,7 @@ class DispatchLoop:
         return True
 
     def _conclude(self) -> None:
-        self._do(self._dispatcher.finish(self._now_ms(), ends=True))
+        self._carry_out(self._dispatcher.finish(self._now_ms(), ends=True))
         while self._facts.flush(_FLUSH_S) and not self._stopping:
             logger.warning("the broker takes nothing; the end of the run waits")
         if self._dispatcher.has_begun and not self._stopping:
@@ -234,16 +238,16 @@ class DispatchLoop:
 
     def abandon(self) -> None:
         """Say what is lost of a run whose end is given up, after `stop`. The journal keeps the run, so it can be started again to end it."""
-        for name, host in self._dispatcher.unended.items():
-            if host.status is None or not host.has_caught_up:
+        for name, registered in self._dispatcher.unended.items():
+            if registered.status is None or not registered.has_caught_up:
                 logger.error("%s did not come back; its deliveries have no final event", name)
             else:
                 logger.error(
                     "%s did not end; %d records are not acknowledged and may be lost, and final events",
                     name,
-                    host.status.unacknowledged,
+                    registered.status.unacknowledged,
                 )
-        self._do(self._dispatcher.finish(self._now_ms(), ends=False))
+        self._carry_out(self._dispatcher.finish(self._now_ms(), ends=False))
         self._facts.flush(_FLUSH_S)
         if self._dispatcher.has_begun:
             logger.error(

@@ -35,7 +35,7 @@ class Placed:
     steered: int = 0
 
 
-class Book:
+class Placements:
     """Deliveries on the road, by id, and the ids of all that were ever requested: a delivery starts once. Of the fleet's own its feed knows which have been.
 
     Parameters

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.dispatch.actor_layout import Placement, place
+from actors.dispatch.actor_layout import ActorLayout, lay_out
 from engine.errors import InvalidInput, MessageError
 from engine.messages import MAX_FLEET, checked_id
 from engine.scenario.scenario import Scenario
@@ -48,7 +48,7 @@ class RunPlan:
     period_ms: int
     time_scale: float
     drivers: int
-    placement: Placement
+    layout: ActorLayout
     duration_ms: int | None = None
     start_ms: int | None = None
     at_first: int = 0
@@ -57,8 +57,8 @@ class RunPlan:
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the driver actors."""
-        width = len(str(self.placement.actors - 1))
-        return tuple(f"driver-{number:0{width}d}" for number in range(self.placement.actors))
+        width = len(str(self.layout.actors - 1))
+        return tuple(f"driver-{number:0{width}d}" for number in range(self.layout.actors))
 
     def drivers_at(self, rate: float) -> int:
         """Return how many drivers make so many positions a virtual second, as far as a fleet may be."""
@@ -70,9 +70,9 @@ class RunPlan:
         named = {name: getattr(self, name) for name in _SAME}
         return {
             **named,
-            "actors": self.placement.actors,
-            "drivers_per_actor": self.placement.drivers_per_actor,
-            "is_dealt": self.placement.is_dealt,
+            "actors": self.layout.actors,
+            "drivers_per_actor": self.layout.drivers_per_actor,
+            "is_dealt": self.layout.is_dealt,
         }
 
     def resumed(self, begun: Mapping[str, Any], cpus: float) -> RunPlan:
@@ -93,9 +93,7 @@ class RunPlan:
                 )
         return replace(
             self,
-            placement=self.placement.kept(
-                begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus
-            ),
+            layout=self.layout.kept(begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus),
         )
 
 
@@ -118,7 +116,7 @@ def plan_run(
         raise MessageError(
             f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}"
         )
-    placement = place(
+    layout = lay_out(
         scenario.fleet.size,
         cpus,
         scenario.positions_per_s,
@@ -133,7 +131,7 @@ def plan_run(
         period_ms=scenario.period_ms,
         time_scale=scenario.time_scale,
         drivers=scenario.fleet.size,
-        placement=placement,
+        layout=layout,
         duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
         start_ms=start_ms,
         at_first=_at_first(scenario),

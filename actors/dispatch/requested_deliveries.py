@@ -1,4 +1,4 @@
-"""The desk: deliveries that somebody has asked for, from the request to the finish, and how the journal tells of each.
+"""Requested deliveries, from the request to the finish, and their journal entries.
 
 A request that cannot be decided yet waits here. A finished delivery leaves a small mark, because its id must never
 start anything again.
@@ -26,7 +26,7 @@ class Waiting:
     until_ms: float
 
 
-class Desk:
+class RequestedDeliveries:
     """Requested deliveries of one run.
 
     Attributes

@@ -1,4 +1,4 @@
-"""A run's course through time: when it began, by which clock it goes, in which state it is, how its fleet was changed, and that it has ended."""
+"""A run's lifecycle through time: when it began, by which clock it goes, in which state it is, how its fleet was changed, and that it has ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAD_PER_DRIVER_MS = 0.15
 """A change of the fleet takes effect so much later for each driver that comes or goes: a delivery is drawn, kept in the journal and handed out by then."""
 
 
-class Course:
+class RunLifecycle:
     """One run in time.
 
     Attributes

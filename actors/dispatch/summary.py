@@ -36,7 +36,7 @@ class Summary:
     @classmethod
     def of(cls, dispatcher: Dispatcher) -> Summary:
         """Return the totals of a dispatcher's run."""
-        totals, lateness, left = dispatcher.hosts.totals, dispatcher.hosts.lateness(), dispatcher.left
+        totals, lateness, left = dispatcher.registry.totals, dispatcher.registry.lateness(), dispatcher.left
         p50 = lateness.percentile(50)
         return cls(
             run_id=dispatcher.plan.run_id,

@@ -13,7 +13,7 @@ from engine.delivery.spec import DeliverySpec
 from engine.messages import DeliveryEvent
 
 
-class Charges:
+class Adopted:
     """The deliveries that a host has had and may not yet forget.
 
     Attributes

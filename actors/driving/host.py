@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from actors.driving.adopted import Charges
+from actors.driving.adopted import Adopted
 from actors.driving.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
 from actors.driving.metering import Due, Metering, due_by
 from actors.driving.pacing import Lateness
@@ -71,12 +71,12 @@ class DriverHost:
         self._batch = 0
         self._on_the_way: deque[_Sent] = deque()
         self._checkpoint: Checkpoint | None = None
-        self._charges = Charges()
+        self._adopted = Adopted()
         self._finished: deque[Finished] = deque()
         self._finished_from = 0
         self._unsent = self._unsent_settled = 0
         self._lateness = Lateness()
-        self._stopped = self._has_told_last = self._has_ended = False
+        self._stopped = self._has_reported_last = self._has_ended = False
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
         """Go by another clock from its own wall instant on; until then by the one before. Nothing is sent that is due after `end_ms` (virtual epoch ms)."""
@@ -88,9 +88,9 @@ class DriverHost:
         """Take over some deliveries; those already known are left as they are. Return the batch's steerings with what `steer` returns."""
         with self._lock:
             self._simulation.define_routes(batch.routes)
-            self._charges.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
+            self._adopted.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
             self._batch = max(self._batch, batch.number)
-            return [(steering, self._charges.answer(steering, self._steer)) for steering in batch.steerings]
+            return [(steering, self._adopted.answer(steering, self._steer)) for steering in batch.steerings]
 
     def steer(self, steering: Steering) -> int | None:
         """Pause, resume or cancel a delivery.
@@ -102,7 +102,7 @@ class DriverHost:
         answered twice.
         """
         with self._lock:
-            return self._charges.answer(steering, self._steer)
+            return self._adopted.answer(steering, self._steer)
 
     def _steer(self, steering: Steering) -> int | None:
         match steering.action:
@@ -136,14 +136,14 @@ class DriverHost:
                 more, batch = tick.more, self._batch
             self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
             if more:  # a long catch-up tells while it lasts
-                self._settle_and_tell()
+                self._settle_and_report()
             else:  # after the sending: a run whose drivers are past its end is ended
                 self._until_ms = until_ms
-        self._settle_and_tell()
+        self._settle_and_report()
 
-    def _settle_and_tell(self) -> None:
+    def _settle_and_report(self) -> None:
         self.settle()
-        self._metering.tell_in_time(self._now_ms(), self._simulation.active)
+        self._metering.report_in_time(self._now_ms(), self._simulation.active)
 
     @property
     def has_on_the_way(self) -> bool:
@@ -176,7 +176,7 @@ class DriverHost:
     def _ended(self, finals: Iterable[DeliveryEvent]) -> tuple[Finished, ...]:
         ended = []
         for event in finals:
-            self._charges.end(event)
+            self._adopted.end(event)
             ended.append((event.delivery_id, event.positions or 0))
         return tuple(ended)
 
@@ -209,7 +209,7 @@ class DriverHost:
             ]
             self._finished_from += len(noted)
             self._simulation.forget(noted)
-            self._charges.forget(noted)
+            self._adopted.forget(noted)
             return DriverStatus(
                 name=self.name,
                 incarnation=self._incarnation,
@@ -217,7 +217,7 @@ class DriverHost:
                 until_ms=self._until_ms,
                 checkpoint=self._checkpoint,
                 active=self._simulation.active,
-                resumed=self._charges.resumed,
+                resumed=self._adopted.resumed,
                 counts=self._counts(),
                 lateness=self._lateness.copy(),
                 finished_from=self._finished_from,
@@ -241,7 +241,7 @@ class DriverHost:
             events = [] if self._until_ms is None else self._simulation.suspend()
         number = self._publisher.publish(EncodedRecords(), events)
         self._on_the_way.append(_Sent(number, None, self._ended(events)))
-        self._metering.tell(self._now_ms(), len(events))
+        self._metering.report(self._now_ms(), len(events))
 
     def flush(self, wait_s: float) -> bool:
         """After `suspend`: wait a while for acknowledgements, and return whether everything has arrived. Called by the thread that ticks, until it has.
@@ -251,9 +251,9 @@ class DriverHost:
         """
         left = self._publisher.flush(wait_s)
         self._note_settled()
-        if not left and not self._has_told_last:
-            self._has_told_last = True
-            self._metering.tell(self._now_ms(), 0)
+        if not left and not self._has_reported_last:
+            self._has_reported_last = True
+            self._metering.report(self._now_ms(), 0)
             left = self._publisher.flush(wait_s)
         self._has_ended = not left
         return self._has_ended

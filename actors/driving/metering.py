@@ -26,7 +26,7 @@ from engine.messages import RunMetrics, Worker
 from engine.motion.clock import RunClock
 from engine.motion.plans import Indices
 
-TELL_PERIOD_MS = 1_000.0
+METRICS_PERIOD_MS = 1_000.0
 
 Gauges = Mapping[str, float]
 
@@ -110,7 +110,7 @@ class Metering:
         self._noted: dict[Segment, list[tuple[Due, float]]] = {}
         self._spent = {"computeS": 0.0, "sendS": 0.0}
         self._seq = 0
-        self._told_ms = -math.inf
+        self._reported_ms = -math.inf
         self._gauges: Gauges = {}
 
     def produced(self, due: Due, now_ms: float) -> None:
@@ -143,18 +143,18 @@ class Metering:
         yield
         self._spent["sendS"] += self._seconds() - begun_s
 
-    def tell_in_time(self, now_ms: float, drivers: int) -> None:
+    def report_in_time(self, now_ms: float, drivers: int) -> None:
         """Tell once a second, and when the wall clock was set back."""
-        if not 0 <= now_ms - self._told_ms < TELL_PERIOD_MS:
-            self.tell(now_ms, drivers)
+        if not 0 <= now_ms - self._reported_ms < METRICS_PERIOD_MS:
+            self.report(now_ms, drivers)
 
-    def tell(self, now_ms: float, drivers: int) -> None:
+    def report(self, now_ms: float, drivers: int) -> None:
         """Tell what was measured since the last time, with so many drivers on the road; nothing if nothing is new."""
-        self._told_ms = now_ms
+        self._reported_ms = now_ms
         counts = self._publisher.counts
         on_the_way = counts.produced - counts.acked - counts.failed
         held = {"waitS": self._publisher.waited_s, "queue": float(on_the_way), "drivers": float(drivers)}
-        self._publisher.tell(self._messages(now_ms, {**self._process(), **self._spent, **held}))
+        self._publisher.publish_uncounted(self._messages(now_ms, {**self._process(), **self._spent, **held}))
 
     def _messages(self, now_ms: float, gauges: Gauges) -> list[RunMetrics]:
         """Return a message for each second in which positions were due, the last one with the gauges."""

@@ -64,7 +64,7 @@ class RayCrew:
                     **NO_TASK_EVENTS,
                 }
                 place = {
-                    "num_cpus": self._plan.placement.actor_cpus,
+                    "num_cpus": self._plan.layout.actor_cpus,
                     "scheduling_strategy": "SPREAD",
                 }  # over the nodes, for each has a network of its own
                 self._handles[name] = DriverActor.options(**options, **place).remote(

@@ -13,14 +13,14 @@ import ray
 
 from actors.dispatch.dispatcher import Dispatcher
 from actors.dispatch.ending import Left
-from actors.dispatch.facts import KafkaFacts
 from actors.dispatch.journal import FileJournal, Journal, JournalClosed, NoPlace, Superseded
-from actors.dispatch.kafka_journal import KafkaJournal
 from actors.dispatch.loop import DispatchLoop
 from actors.dispatch.plan import RunPlan, RunRefused
-from actors.dispatch.requests import GROUP, RequestReader
 from actors.dispatch.run_lifecycle import resumed_plan
 from actors.dispatch.summary import Summary
+from actors.kafka.facts import KafkaFacts
+from actors.kafka.journal import KafkaJournal
+from actors.kafka.request_reader import GROUP, RequestReader
 from actors.on_ray.crew import RayCrew
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
@@ -152,7 +152,7 @@ class Dispatching:
         loop.open(table)
         for message in [] if dispatcher.has_begun else [route.to_message() for route in offered]:
             requests.expect_own(message.to_json())
-            facts.tell(message)
+            facts.publish(message)
         return loop, dispatcher
 
     def _refuse(self, reason: str) -> None:

@@ -82,7 +82,7 @@ def run_plan(
     A run that an earlier process has begun is gone on with: its drivers, if they live, are taken over, and otherwise
     made again.
     """
-    logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.placement.actors)
+    logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.layout.actors)
     # Ray starts its processes elsewhere: a relative folder would be another one there.
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     namespace = f"{NAMESPACE}-{plan.run_id}"
@@ -146,4 +146,4 @@ def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[s
             patience, gives_up = Patience(LAST_WORDS_S, time.monotonic()), True
         time.sleep(_PROGRESS_S)
     logger.error("run %s did not end in time; its last positions may be missing", plan.run_id)
-    return Summary(plan.run_id, unended=plan.placement.actors)
+    return Summary(plan.run_id, unended=plan.layout.actors)

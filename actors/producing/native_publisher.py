@@ -112,7 +112,7 @@ class NativePublisher:
             self._send_numbered(Topic.DELIVERY_EVENT, messages, is_position=False)
         return self._number
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Hand over messages of other topics."""
         for message in messages:
             told, _buffer = messages_of([(message.key, message.to_json())])

@@ -94,7 +94,7 @@ class Publisher(Protocol):
         ProducerFailed : see there. `poll`, `tell` and `flush` raise it too.
         """
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Hand over messages of other topics: they are not counted, what is settled does not wait for them, and one that is refused is only logged."""
 
     def poll(self) -> None:
@@ -155,7 +155,7 @@ class MemoryPublisher:
     def __init__(self) -> None:
         self.positions: list[tuple[bytes, bytes]] = []
         self.events: list[DeliveryEvent] = []
-        self.told: list[Message] = []
+        self.uncounted: list[Message] = []
         self.holding = False
         self._number = self._settled = self._acked = 0
 
@@ -191,9 +191,9 @@ class MemoryPublisher:
         self.events += events
         return self._number
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Keep messages."""
-        self.told += messages
+        self.uncounted += messages
 
     def poll(self) -> None:
         """Acknowledge everything, unless `holding`."""

@@ -80,7 +80,7 @@ class KafkaPublisher:
         )
         return self._number
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Hand over messages of other topics."""
         for message in messages:
             self._produce(message.TOPIC, [{"key": message.key, "value": message.to_json()}], self._told)

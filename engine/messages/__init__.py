@@ -12,7 +12,7 @@ are ignored, so old readers survive new writers.
     route.defined          routeId     RouteDefined        fact, newest wins
     run.event              runId       RunEvent            fact
     run.metrics            runId       RunMetrics          fact: what a worker measured
-    run.journal            see there   what a run's dispatcher has decided (actors.dispatch.kafka_journal); nobody else's business
+    run.journal            see there   what a run's dispatcher has decided (actors.kafka.journal); nobody else's business
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
 """
 

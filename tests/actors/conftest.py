@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import ray
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.dispatcher import Dispatcher
 from actors.dispatch.facts import MemoryFacts
 from actors.dispatch.journal import MemoryJournal
@@ -25,16 +24,6 @@ from engine.messages import ControlRun, DeadLetter, StartDelivery
 from engine.roads.route import Route
 
 START_MS = 1_700_000_000_000
-
-
-@pytest.fixture(autouse=True)
-def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit test that starts Ray is no unit test."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("unit tests must not start Ray")
-
-    monkeypatch.setattr(ray, "init", refuse)
 
 
 @dataclass
@@ -116,8 +105,8 @@ class World:
     ) -> None:
         self.now = float(START_MS)
         self.routes = make_routes()
-        placement = Placement(actors, per_actor or max(1, -(-drivers // actors)), 0.1)
-        self.plan = RunPlan("run", "test", 1, 1000, time_scale, drivers, placement, duration_ms, START_MS)
+        layout = ActorLayout(actors, per_actor or max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan("run", "test", 1, 1000, time_scale, drivers, layout, duration_ms, START_MS)
         self.journal, self.facts, self.requests = MemoryJournal(), MemoryFacts(), FakeRequests()
         self.crew = LocalCrew(self.plan, self.clock)
         self.fleet: Callable[[int], Iterator[DeliverySpec]] = lambda start_ms: make_fleet(

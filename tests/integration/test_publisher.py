@@ -209,10 +209,10 @@ def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(
     run_id = f"told-{request.node.callspec.id}"
     publisher, encoded = make_over_kafka(), Encoded(run_id)
     told = [metrics(run_id, seq) for seq in range(3)]
-    publisher.tell(told[:1])
+    publisher.publish_uncounted(told[:1])
     assert publisher.settled == 0
     publisher.publish(encoded.take(3), [])
-    publisher.tell(told[1:])
+    publisher.publish_uncounted(told[1:])
     assert publisher.settled == 0
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts, publisher.waited_s) == (1, Counts(21, 21, 0), 0.0)
@@ -271,10 +271,10 @@ def test_what_is_told_and_refused_is_only_logged(
     with_cluster: Callable[[BrokerCluster], Publisher], cluster: BrokerCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher, encoded = with_cluster(cluster), Encoded("told-refused", 2)
-    publisher.tell([metrics("told-refused", 0)])
+    publisher.publish_uncounted([metrics("told-refused", 0)])
     assert publisher.flush(60) == 0
     answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
-    publisher.tell([metrics("told-refused", 1)])
+    publisher.publish_uncounted([metrics("told-refused", 1)])
     assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0

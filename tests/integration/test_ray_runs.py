@@ -21,7 +21,7 @@ import ray
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from processes import is_running
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.plan import RunPlan
 from actors.dispatch.summary import Summary
 from actors.on_ray.cluster import ray_cluster
@@ -156,8 +156,8 @@ class Running:
             scale=scale, size=drivers, mode="once" if once else "continuous", files=write_roads(settings.data_dir)
         )
         self.scenario = Scenario.from_toml(text, "test.toml")
-        placement = Placement(actors, max(1, -(-drivers // actors)), 0.1)
-        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, placement, None, START_MS)
+        layout = ActorLayout(actors, max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, layout, None, START_MS)
         self.stop = threading.Event()
         self.summary: Summary | None = None
         self._thread = threading.Thread(target=self._run, args=(settings, once))

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.fleet_changes import noted, noted_changes
 from actors.dispatch.fleet_feed import FleetFeed
 from actors.dispatch.journal import reduced
@@ -50,12 +50,12 @@ def on_the_road(world, from_s: int, to_s: int) -> set[int]:
     seconds = defaultdict(set)
     for _, value in world.crew.positions:
         record = json.loads(value)
-        seconds[(record["eventTime"] - world.dispatcher._course.start_ms) // 1000].add(record["driverId"])
+        seconds[(record["eventTime"] - world.dispatcher._lifecycle.start_ms) // 1000].add(record["driverId"])
     return {len(seconds[second]) for second in range(from_s, to_s)}
 
 
 def last(world) -> RunEvent:
-    return next(fact for fact in reversed(world.facts.told) if isinstance(fact, RunEvent))
+    return next(fact for fact in reversed(world.facts.published) if isinstance(fact, RunEvent))
 
 
 def fleet(world, **wish: object) -> None:
@@ -64,7 +64,7 @@ def fleet(world, **wish: object) -> None:
 
 def second(world) -> int:
     """The second of virtual time that it is."""
-    return (world.dispatcher._course.virtual_ms(world.now) - world.dispatcher._course.start_ms) // 1000
+    return (world.dispatcher._lifecycle.virtual_ms(world.now) - world.dispatcher._lifecycle.start_ms) // 1000
 
 
 def ledger(world) -> SeqLedger:
@@ -161,7 +161,7 @@ def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world) -> 
     world.run(5)
     fleet(world, drivers=7)
     world.run(0.1)
-    at_ms = world.dispatcher._course.changes[0].at_ms
+    at_ms = world.dispatcher._lifecycle.changes[0].at_ms
     told = last(world)
     assert told.event_time < at_ms
     assert told.drivers == 20
@@ -223,9 +223,9 @@ def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world) -> None:
 
 
 def test_drivers_past_the_placement_are_dealt_out() -> None:
-    placement = Placement(3, 10, 0.1)
-    assert [placement.actor_of(driver) for driver in (0, 9, 10, 29)] == [0, 0, 1, 2]
-    assert [placement.actor_of(driver) for driver in (30, 31, 32, 33)] == [0, 1, 2, 0]
+    layout = ActorLayout(3, 10, 0.1)
+    assert [layout.actor_of(driver) for driver in (0, 9, 10, 29)] == [0, 0, 1, 2]
+    assert [layout.actor_of(driver) for driver in (30, 31, 32, 33)] == [0, 1, 2, 0]
 
 
 def test_a_feed_takes_again_what_was_taken_between_changes() -> None:

@@ -5,13 +5,13 @@ import tracemalloc
 import pytest
 
 import actors.dispatch.fleet_feed
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.fleet_feed import FleetFeed, HandedOut
 from actors.dispatch.journal import Table, reduced
 from actors.dispatch.plan import RunPlan
 from engine.delivery.spec import DeliverySpec
 
-PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, Placement(3, 1, 0.1))
+PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, ActorLayout(3, 1, 0.1))
 
 
 def made(start_ms: int) -> list[DeliverySpec]:

@@ -42,7 +42,7 @@ class Doomed:
         for part, names in (
             (world.journal, ("append",)),
             (world.crew, ("add", "steer", "set_clock")),
-            (world.facts, ("tell", "flush")),
+            (world.facts, ("publish", "flush")),
             (world.requests, ("commit",)),
         ):
             for name in names:
@@ -121,10 +121,10 @@ def judge(world: Any, whole: Any) -> None:
     )
     assert {
         fact.delivery_id
-        for fact in world.facts.told
+        for fact in world.facts.published
         if isinstance(fact, DeliveryEvent) and fact.kind == EventKind.REJECTED
     } == {"lost"}
-    totals, different = world.dispatcher.hosts.totals, sum(map(len, records.values()))
+    totals, different = world.dispatcher.registry.totals, sum(map(len, records.values()))
     assert (totals.produced, totals.acked, totals.failed) == (different, different, 0)
     assert world.dispatcher.is_exhausted
     assert world.dispatcher.deliveries == 10
@@ -198,7 +198,7 @@ def test_a_run_that_died_while_it_ended_is_ended(make_world: World) -> None:
     assert world.dispatcher.is_over
     assert world.end()
     assert world.journal.read()["ended"]["state"] == "ended"
-    assert [fact.state for fact in world.facts.told if isinstance(fact, RunEvent)][-1] == "finished"
+    assert [fact.state for fact in world.facts.published if isinstance(fact, RunEvent)][-1] == "finished"
 
 
 def test_a_run_that_is_stopped_before_its_actors_are_there_can_be_gone_on_with(make_world: World) -> None:
@@ -264,4 +264,4 @@ def test_drivers_stay_where_they_sat_when_the_cluster_is_another_one(make_world:
     world.run(1)
     resumed = resumed_plan(other.plan, world.journal.read(), 1.0)
     assert resumed.actors == world.plan.actors
-    assert resumed.placement.actor_cpus * 4 <= 0.8
+    assert resumed.layout.actor_cpus * 4 <= 0.8

@@ -15,9 +15,8 @@ import pytest
 from confluent_kafka import KafkaException
 from services import services_folder
 
-from actors.dispatch import requests
-from actors.dispatch.facts import KafkaFacts
-from actors.dispatch.requests import RequestReader
+from actors.kafka.facts import KafkaFacts
+from actors.kafka.request_reader import RequestReader
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import connection_options, consumer_options, producer_options
 from actors.producing.python_publisher import KafkaPublisher
@@ -95,7 +94,7 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
         assert publisher.flush(60) == 0
         assert publisher.counts.acked == 10
     facts = KafkaFacts(producer_options(settings))
-    facts.tell(RouteDefined(run_id, deleted=True))
+    facts.publish(RouteDefined(run_id, deleted=True))
     assert facts.flush(60) == 0
     reader = RequestReader(consumer_options(settings, run_id))
     reader.open({})
@@ -209,11 +208,10 @@ def test_the_apis_clients_that_are_not_let_in_say_why(
 
 
 def test_a_dispatcher_that_is_not_let_in_says_why(
-    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(requests, "_METADATA_S", 5.0)
     settings, reason = shut_out
-    reader = RequestReader(consumer_options(settings, "shut-out"))
+    reader = RequestReader(consumer_options(settings, "shut-out"), answer_s=5.0)
     with pytest.raises(KafkaException):
         reader.open({})
     reader.close()
