@@ -7,7 +7,7 @@ import logging
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.producing.wheel_library import LibraryUnusable
 from actors.settings import Settings
 
@@ -24,4 +24,4 @@ def open_publisher(settings: Settings) -> Publisher:
             logger.warning(
                 "positions are produced by confluent_kafka's public interface, at about half the speed: %s", error
             )
-    return KafkaPublisher(options)
+    return PythonPublisher(options)

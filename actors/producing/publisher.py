@@ -24,9 +24,6 @@ from engine.messages import DeliveryEvent, Topic
 
 logger = logging.getLogger(__name__)
 
-WAIT_S = 0.05
-"""One wait for room in a producer's queue."""
-
 _NAMED = 5
 
 

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, TopicPartition
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, MemoryPublisher, ProducerFailed, Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.local.broker import BrokerCluster
 from engine.codec import EncodedRecords, PositionEncoder
@@ -24,7 +24,7 @@ from engine.messages import DeliveryEvent, RunMetrics, Topic
 
 Make = Callable[..., Publisher]
 
-OVER_KAFKA = {"python": KafkaPublisher, "native": NativePublisher}
+OVER_KAFKA = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(params=["memory", "python", "native"])
@@ -183,7 +183,7 @@ def test_what_the_queue_has_no_room_for_is_offered_again_in_order(embedded_broke
         "queue.buffering.max.messages": 100,
     }
     publisher = NativePublisher(options)
-    publisher._room = 10_000
+    publisher.queue_records = 10_000
     publisher.publish(Encoded("again").take(100), [event("again", seq) for seq in range(150)])
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (1, Counts(700, 700, 0))

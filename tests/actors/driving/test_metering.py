@@ -147,12 +147,12 @@ def test_without_anything_measured_only_gauges_that_have_changed_are_told() -> N
         "run", "driver-0:1", publisher, seconds=iter(range(100)).__next__, process=lambda: {"cpuS": cpu_s[0]}
     )
     for now_ms in (0.0, 1_000.0, 1_900.0):
-        metering.tell_in_time(now_ms, 2)
+        metering.report_in_time(now_ms, 2)
     cpu_s[0] = 2.0
     with metering.computing():
         pass
     for now_ms in (1_950.0, 2_000.0, 500.0):
-        metering.tell_in_time(now_ms, 2)
+        metering.report_in_time(now_ms, 2)
     gauges = {"cpuS": 1.0, "computeS": 0.0, "sendS": 0.0, "waitS": 0.0, "queue": 0.0, "drivers": 2.0}
     assert publisher.uncounted == [
         RunMetrics("run", "driver-0:1", "driver", 0, 0, gauges=gauges),

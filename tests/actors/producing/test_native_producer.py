@@ -17,7 +17,7 @@ from actors.producing.native_publisher import NativePublisher
 from actors.producing.open_publisher import open_publisher
 from actors.producing.producer_figures import ProducerFigures
 from actors.producing.publisher import MemoryPublisher, ProducerFailed, Refusals
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.producing.wheel_library import LibraryUnusable
 from actors.settings import Settings
 from engine.motion.clock import RunClock
@@ -69,7 +69,7 @@ def test_a_message_comes_back_as_it_was_given() -> None:
 @pytest.mark.parametrize("kind", ["native", "python"])
 def test_the_setting_chooses_the_publisher(kind: str) -> None:
     publisher = open_publisher(Settings(kafka_producer=kind))  # type: ignore[arg-type]
-    assert type(publisher) is {"native": NativePublisher, "python": KafkaPublisher}[kind]
+    assert type(publisher) is {"native": NativePublisher, "python": PythonPublisher}[kind]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_where_the_native_publisher_cannot_be_the_other_one_is_and_the_log_says_
     librdkafka.load.cache_clear()
     check_layout.cache_clear()
     monkeypatch.setattr(librdkafka, name, value)
-    assert isinstance(open_publisher(Settings(kafka_producer="native")), KafkaPublisher)
+    assert isinstance(open_publisher(Settings(kafka_producer="native")), PythonPublisher)
     assert reason in caplog.text
 
 

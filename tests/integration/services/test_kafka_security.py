@@ -19,7 +19,7 @@ from actors.kafka.facts import KafkaFacts
 from actors.kafka.request_reader import RequestReader
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import connection_options, consumer_options, producer_options
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable
@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery"
 MECHANISMS: tuple[SaslMechanism, ...] = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-PUBLISHERS = {"python": KafkaPublisher, "native": NativePublisher}
+PUBLISHERS = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(scope="module")

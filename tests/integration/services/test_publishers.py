@@ -16,7 +16,7 @@ from services import services_folder
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.kafka.topics import create_topics
 from cli.local.services import Kafka, Services
@@ -42,7 +42,7 @@ def kafka() -> Iterator[Kafka]:
 
 @pytest.fixture(params=["python", "native"])
 def make(request: pytest.FixtureRequest, kafka: Kafka) -> Callable[..., Publisher]:
-    kind = {"python": KafkaPublisher, "native": NativePublisher}[request.param]
+    kind = {"python": PythonPublisher, "native": NativePublisher}[request.param]
     return lambda **settings: kind(producer_options(Settings(kafka_bootstrap=kafka.address, **settings)))
 
 
