@@ -38,6 +38,7 @@ MAX_PARTITIONS = 64
 
 _OTHERS: dict[Topic, int] = {
     Topic.DELIVERY_EVENT: MAX_PARTITIONS,  # nearly each is a batch of its own, however few partitions there are: the more of them, the fewer batches each holds
+    Topic.DELIVERY_STORY: 1,
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
