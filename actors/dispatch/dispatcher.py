@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from actors.dispatch.actor_layout import least_loaded
 from actors.dispatch.actor_registry import RegisteredActor
 from actors.dispatch.announcements import RunReporter, StageTable, rejection
+from actors.dispatch.delivery_log import DeliveryLog
 from actors.dispatch.ending import Left
 from actors.dispatch.fleet_feed import FleetFeed
 from actors.dispatch.instructions import Instruction, Publish, Record
@@ -29,7 +30,15 @@ from actors.dispatch.roster import Roster
 from actors.dispatch.run_lifecycle import RunLifecycle
 from actors.driving.assignment import DriverStatus, Steering
 from engine.delivery.spec import DeliverySpec, make_spec
-from engine.messages import ControlAction, ControlRun, RunState, StartDelivery
+from engine.messages import (
+    ControlAction,
+    ControlRun,
+    DeliveryStory,
+    RunState,
+    StartDelivery,
+    StoryKind,
+    StoryStatus,
+)
 from engine.motion.traces import Trace
 from engine.roads.route import Route
 
@@ -90,7 +99,8 @@ class Dispatcher:
         self._lifecycle = RunLifecycle(plan, now_ms)
         self._fleet = FleetFeed(plan, fleet)
         self._requested = RequestedDeliveries()
-        self._roster = Roster(plan, routes, self._lifecycle, self._fleet, self._requested, now_ms)
+        self._log, self._made_ms = DeliveryLog(self._lifecycle.virtual_ms), now_ms
+        self._roster = Roster(plan, routes, self._lifecycle, self._fleet, self._requested, self._log, now_ms)
         self.registry = self._roster.registry
         self._reporter = RunReporter(plan, self._lifecycle, self.registry, stages)
         self._checkpointed_ms = -math.inf
@@ -165,6 +175,10 @@ class Dispatcher:
         self._roster.replay(table)
         if self._lifecycle.state == RunState.CANCELLED:
             self._fleet.stop()
+        for delivery_id in self._requested.waiting:
+            self._log.note(
+                delivery_id, StoryKind.RECOVERED, "a new dispatcher found its request in the journal", self._made_ms
+            )
 
     def define_route(self, route: Route) -> None:
         """Note a route that deliveries may be requested on."""
@@ -185,8 +199,12 @@ class Dispatcher:
             or delivery_id in self._requested.waiting
             or self._fleet.has_handed_out(delivery_id)
         ):
+            self._log.note(delivery_id, StoryKind.IGNORED, "requested again; a delivery starts once", now_ms)
             return []
+        self._log.note(delivery_id, StoryKind.REQUESTED, _asked(request), now_ms)
         if self._lifecycle.clock is None or request.route_id not in self._roster.routes:
+            awaited = "the run to begin" if self._lifecycle.clock is None else f"route {request.route_id}"
+            self._log.note(delivery_id, StoryKind.WAITING, f"waits for {awaited}", now_ms)
             return [Record(*self._requested.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]
         return self._decide(request, delivery_id, now_ms)
 
@@ -211,17 +229,22 @@ class Dispatcher:
             seed=self.plan.seed,
         )
         placed, change = self._requested.place(spec, least_loaded(self._roster.placements.loads))
-        return [Record(*change), *self._roster.place(placed.actor, [placed])]
+        return [Record(*change), *self._roster.place(placed.actor, [placed], now_ms)]
 
     def control(self, request: ControlRun, now_ms: float) -> list[Instruction]:
-        """Decide on a request to pause, resume, cancel, scale or resize the fleet; one for another run or for a delivery not on the road changes nothing."""
-        if (
-            request.run_id != self.plan.run_id
-            or self._lifecycle.clock is None
-            or self._lifecycle.state == RunState.CANCELLED
-        ):
+        """Decide on a request to pause, resume, cancel, scale, resize the fleet or tell a delivery's story.
+
+        A request for another run or for a delivery not on the road changes nothing.
+        """
+        if request.run_id != self.plan.run_id:
             return []
         action = ControlAction(request.action)
+        if action is ControlAction.STORY and request.delivery_id is not None:
+            return [Publish(self.story(request.delivery_id, now_ms))]
+        if self._lifecycle.clock is None or self._lifecycle.state == RunState.CANCELLED:
+            why = "the run has not begun" if self._lifecycle.clock is None else "the run is cancelled"
+            self._note_ignored(request, why, now_ms)
+            return []
         if request.delivery_id is not None:
             return self._roster.steer([request.delivery_id], action, now_ms)
         if action is ControlAction.CANCEL:
@@ -229,15 +252,46 @@ class Dispatcher:
         if action is ControlAction.FLEET:
             return self._resize(request, now_ms)
         self._lifecycle.control(action, request.time_scale, now_ms)
+        scale = "" if request.time_scale is None else f" of {request.time_scale:g} virtual seconds per second"
+        self._log.note_run(f"{action}{scale} requested for the run", now_ms)
         return [Record(*self._lifecycle.change()), *self._roster.send_clock(), self._run_event(now_ms)]
 
-    def steered(self, steering: Steering, at_ms: int | None) -> list[Instruction]:
-        """Note from when a steering really holds, as its actor said; None if it changed nothing."""
-        return self._roster.correct(steering, at_ms)
+    def _note_ignored(self, request: ControlRun, why: str, now_ms: float) -> None:
+        if request.delivery_id is None:
+            self._log.note_run(f"{request.action} requested for the run and ignored: {why}", now_ms)
+        elif request.delivery_id in self._log:
+            self._log.note(request.delivery_id, StoryKind.IGNORED, f"{request.action} requested; {why}", now_ms)
 
-    def report(self, status: DriverStatus) -> list[Instruction]:
-        """Take note of an actor's status; one that this dispatcher has not heard of is told everything."""
-        return self._roster.report(status)
+    def story(self, delivery_id: str, now_ms: float) -> DeliveryStory:
+        """Return what is known of a delivery: its status, and what the bounded log holds of it."""
+        entries, dropped = self._log.story(delivery_id)
+        placed = self._roster.placements.get(delivery_id)
+        if placed is not None:
+            status = StoryStatus.ON_THE_ROAD
+        elif delivery_id in self._requested.waiting:
+            status = StoryStatus.WAITING
+        elif delivery_id in self._roster.placements or self._fleet.has_handed_out(delivery_id):
+            status = StoryStatus.FINISHED
+        else:
+            is_rejected = any(entry.kind is StoryKind.REJECTED for entry in entries)
+            status = StoryStatus.REJECTED if is_rejected else StoryStatus.UNKNOWN
+        return DeliveryStory(
+            delivery_id,
+            self.plan.run_id,
+            status.value,
+            int(now_ms),
+            None if placed is None else placed.actor,
+            [entry.to_json() for entry in entries],
+            dropped,
+        )
+
+    def steered(self, steering: Steering, at_ms: int | None, now_ms: float) -> list[Instruction]:
+        """Note from when a steering really holds, as its actor said; None if it changed nothing."""
+        return self._roster.correct(steering, at_ms, now_ms)
+
+    def report(self, status: DriverStatus, now_ms: float) -> list[Instruction]:
+        """Take note of an actor's status; an actor that is new to this dispatcher is sent everything."""
+        return self._roster.report(status, now_ms)
 
     # Time
 
@@ -287,7 +341,11 @@ class Dispatcher:
             return []
         return [
             Record(*self._fleet.change()),
-            *(instruction for actor, placed in due.items() for instruction in self._roster.place(actor, placed)),
+            *(
+                instruction
+                for actor, placed in due.items()
+                for instruction in self._roster.place(actor, placed, now_ms)
+            ),
         ]
 
     def _retry_waiting(self, now_ms: float) -> list[Instruction]:
@@ -304,6 +362,8 @@ class Dispatcher:
         return instructions
 
     def _reject(self, request: StartDelivery, delivery_id: str, reason: str, now_ms: float) -> list[Instruction]:
+        self._log.note(delivery_id, StoryKind.REJECTED, reason, now_ms)
+        self._log.end(delivery_id)
         event = rejection(self.plan.run_id, request, delivery_id, reason, self._lifecycle.virtual_ms(now_ms))
         return [Publish(event), *(Record(*change) for change in self._requested.refuse(delivery_id))]
 
@@ -319,15 +379,24 @@ class Dispatcher:
             )
             return []
         noted, leaving = self._fleet.resize(change)
-        return [Record(*noted), *self._roster.leave(leaving, change.at_ms), self._run_event(now_ms)]
+        self._log.note_run(f"fleet of {drivers} drivers requested, from {change.at_ms} on", now_ms)
+        return [Record(*noted), *self._roster.leave(leaving, change.at_ms, now_ms), self._run_event(now_ms)]
 
     def _cancel_run(self, now_ms: float) -> list[Instruction]:
         instructions = self._roster.steer(
             [placed.spec.delivery_id for placed in self._roster.placements.on_the_road], ControlAction.CANCEL, now_ms
         )
+        self._log.note_run("cancel requested for the run", now_ms)
         self._fleet.stop()
         self._lifecycle.state = RunState.CANCELLED
         return [Record(*self._lifecycle.change()), *instructions, self._run_event(now_ms)]
 
     def _run_event(self, now_ms: float) -> Instruction:
         return Publish(self._reporter.run_event(len(self._roster.placements), now_ms))
+
+
+def _asked(request: StartDelivery) -> str:
+    """Return what was requested, for a person."""
+    asked = f"route {request.route_id} for client {request.client_id}"
+    departs = "" if request.depart_at is None else f", to depart at {request.depart_at}"
+    return f"{asked}{'' if request.vehicle is None else f' by {request.vehicle}'}{departs}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent
+from engine.messages import DeadLetter, DeliveryEvent, DeliveryStory, RouteDefined, RunEvent
 
-Fact = DeliveryEvent | RouteDefined | RunEvent
+Fact = DeliveryEvent | DeliveryStory | RouteDefined | RunEvent
 
 
 class Facts(Protocol):

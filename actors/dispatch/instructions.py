@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actors.dispatch.journal import Entry
 from actors.driving.assignment import Batch, Steering
-from engine.messages import DeliveryEvent, RouteDefined, RunEvent
+from engine.messages import DeliveryEvent, DeliveryStory, RouteDefined, RunEvent
 from engine.motion.clock import RunClock
 
 
@@ -48,7 +48,7 @@ class SendClock:
 class Publish:
     """Put a fact on Kafka."""
 
-    message: DeliveryEvent | RouteDefined | RunEvent
+    message: DeliveryEvent | DeliveryStory | RouteDefined | RunEvent
 
 
 Instruction = Record | SendBatch | SendSteering | SendClock | Publish

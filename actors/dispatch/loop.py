@@ -26,7 +26,7 @@ from actors.dispatch.journal import Change, Journal, Table
 from actors.dispatch.requests import Offsets, Received, RouteGone
 from actors.dispatch.run_lifecycle import ENDED
 from actors.driving.assignment import Batch, DriverStatus, Steering
-from engine.messages import ControlRun, DeadLetter, DeliveryEvent, RunEvent, StartDelivery
+from engine.messages import ControlRun, DeadLetter, DeliveryEvent, DeliveryStory, RunEvent, StartDelivery
 from engine.motion.clock import RunClock
 from engine.roads.route import Route
 
@@ -144,9 +144,9 @@ class DispatchLoop:
         for status in self._crew.statuses(
             {name: registered.finished_seen for name, registered in self._dispatcher.registry.items()}
         ):
-            instructions += self._dispatcher.report(status)
+            instructions += self._dispatcher.report(status, self._now_ms())
         for steering, at_ms in self._crew.steered():
-            instructions += self._dispatcher.steered(steering, at_ms)
+            instructions += self._dispatcher.steered(steering, at_ms, self._now_ms())
         return instructions
 
     def _decide(self, received: Received) -> list[Instruction]:
@@ -200,7 +200,7 @@ class DispatchLoop:
                 self._crew.steer(actor, steering)
             case SendClock(actor, clock, end_ms):
                 self._crew.set_clock(actor, clock, end_ms)
-            case Publish(RunEvent() as event):
+            case Publish((RunEvent() | DeliveryStory()) as event):
                 self._facts.publish(event)
 
     def end_step(self) -> bool:

@@ -15,7 +15,7 @@ MAX_STORY_ENTRIES = 96
 """Most entries of a story."""
 
 MAX_STORY_DETAIL = 200
-"""Longest detail of an entry, in characters: a whole story stays below 64 KiB."""
+"""Longest detail of an entry, in characters."""
 
 
 class StoryStatus(StrEnum):
@@ -64,6 +64,7 @@ class DeliveryStory(Message):
     """
 
     TOPIC: ClassVar[Topic] = Topic.DELIVERY_STORY
+    LIMIT: ClassVar[int] = 256 * 1024  # above the longest story with every character escaped
     delivery_id: str = ""
     run_id: str = ""
     status: str = ""

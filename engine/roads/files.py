@@ -47,7 +47,7 @@ _SHAPES = "shapes.txt"
 
 def load_routes(
     path: str | Path | tuple[bytes, str], *, skip_invalid: bool = False, format: str | None = None
-) -> Imported:  # noqa: A002 - what users call it
+) -> Imported:
     """Return the routes in a file.
 
     Parameters

@@ -55,7 +55,14 @@ STORY = DeliveryStory(
     "on_the_road",
     1_700_000_001_500,
     "driver-0",
-    [{"wallMs": 1_700_000_000_123, "virtualMs": 1_700_000_000_000, "kind": "placed", "detail": "on driver-0 – batch 7"}],
+    [
+        {
+            "wallMs": 1_700_000_000_123,
+            "virtualMs": 1_700_000_000_000,
+            "kind": "placed",
+            "detail": "on driver-0 – batch 7",
+        }
+    ],
     2,
 )
 
@@ -161,7 +168,11 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (CONTROL, {"action": "stop"}, "action must be one of pause, resume, cancel, scale, fleet, story, found 'stop'"),
     (CONTROL, {"action": {}}, "action must be one of pause, resume, cancel, scale, fleet, story, found {}"),
     (CONTROL, {"action": "story"}, 'action "story" needs deliveryId'),
-    (STORY, {"status": "lost"}, "status must be one of unknown, waiting, on_the_road, finished, rejected, found 'lost'"),
+    (
+        STORY,
+        {"status": "lost"},
+        "status must be one of unknown, waiting, on_the_road, finished, rejected, found 'lost'",
+    ),
     (STORY, {"entries": [1]}, "entries must be objects, found 1"),
     (STORY, {"entries": [{"wallMs": "x"}]}, "entries.wallMs must be a finite number, found 'x'"),
     (
