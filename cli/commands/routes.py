@@ -19,7 +19,7 @@ routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
 NETWORK_SUFFIXES = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 
 _FORMAT_HELP = (
-    "The file's format, if its name does not tell: text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. Plain polyline takes precision 6 for the "
+    "The file's format, if its name does not report: text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. Plain polyline takes precision 6 for the "
     "whole file if a line would leave the Earth with 5, and else 5: near latitude and longitude 0 say polyline5 or polyline6, or name the file so."
 )
 

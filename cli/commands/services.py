@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.local.services.errors import ServicesError
-from cli.local.services.fetch import Tell
 from cli.local.services.local import DEFAULT, NAMES, Services, ordered
+from cli.progress import Report
 
 services_app = typer.Typer(
     help="Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine.",
@@ -61,8 +61,8 @@ def up(
     """Start what does not run, and wait until it is ready. The services go on until `down`; their data are kept."""
     asked = {"kafka": kafka_port, "elasticsearch": elasticsearch_port, "mongodb": mongodb_port, "connect": connect_port}
     services = Services(data_dir, ports={name: port for name, port in asked.items() if port is not None}, tied=False)
-    with _steps() as tell:
-        started = services.start(_named(only), tell)
+    with _steps() as report:
+        started = services.start(_named(only), report)
     if as_json:
         _print_json({"started": started, "services": _states(services, ordered(_named(only)))})
         return
@@ -92,8 +92,8 @@ def down(
     """End the services, those first that need the others, and leave no process."""
     services = Services(data_dir, tied=False)
     names = ordered(_named(only) if only is not None else NAMES, with_needed=False)
-    with _steps() as tell:
-        stopped = services.stop(names, tell)
+    with _steps() as report:
+        stopped = services.stop(names, report)
     if delete_data:
         for name in names:
             services[name].delete_data()
@@ -143,7 +143,7 @@ def _named(only: str) -> list[str]:
 
 
 @contextmanager
-def _steps() -> Iterator[Tell]:
+def _steps() -> Iterator[Report]:
     """Show the newest step while it lasts."""
     with Console(stderr=True).status("looking") as spinner:
         yield lambda step: spinner.update(step)

@@ -43,7 +43,7 @@ def size(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Tell what a fleet needs: actors, processes, partitions, cores, memory, network, disk; and how sure that is.
+    """Report what a fleet needs: actors, processes, partitions, cores, memory, network, disk; and how sure that is.
 
     It is a model: one machine was measured, a cluster never. Each figure says what it was computed from; docs/sizing.md
     has the formulas.

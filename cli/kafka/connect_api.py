@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from cli.local.http_address import checked_address
+from cli.http_address import checked_address
 from engine.contract.address import without_identities, without_identity
 
 REBALANCE_S = 60.0

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from api.app import stores_of
 from api.errors import StoreError
 from api.settings import Settings
 from cli.kafka.connect_api import PAUSE_S, ConnectApi, ConnectError, ConnectorState
 from cli.kafka.connectors import Connector
+from cli.progress import Report
 
 SETTLE_S = 3.0
 """How long after a restart a connector may still be shown as failed."""
-
-Tell = Callable[[str], None]
 
 
 def check(api: ConnectApi, connectors: Iterable[Connector]) -> None:
@@ -54,12 +53,14 @@ def put_templates(settings: Settings) -> None:
         raise ConnectError(f"the index templates cannot be put into Elasticsearch: {error}") from error
 
 
-def wait_running(api: ConnectApi, names: list[str], wait_s: float, tell: Tell = lambda _: None) -> list[ConnectorState]:
+def wait_running(
+    api: ConnectApi, names: list[str], wait_s: float, report: Report = lambda _: None
+) -> list[ConnectorState]:
     """Return how connectors stand once all run, one has failed for good, or the time is over. What is found failed is started again once."""
     deadline, restarted_at = time.monotonic() + wait_s, dict[str, float]()
     while True:
         states = [api.state(name) or ConnectorState(name, "UNASSIGNED", "", ()) for name in names]
-        tell(", ".join(f"{state.name} {state.state.lower()} {state.tasks_running}" for state in states))
+        report(", ".join(f"{state.name} {state.state.lower()} {state.tasks_running}" for state in states))
         now = time.monotonic()
         for state in states:
             if state.has_failed and state.name not in restarted_at:

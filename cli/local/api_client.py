@@ -10,7 +10,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.key import KEY_HEADER, checked_key
-from cli.local.http_address import checked_address
+from cli.http_address import checked_address
 from cli.local.ledger_table import LedgerSummary
 from engine.contract.address import without_identity
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from cli.kafka.topics import create_topics
 from cli.local.broker import EmbeddedBroker
 from cli.local.settings import Profile, UpSettings
+from cli.progress import Report
 from engine.scenario.scenario import Scenario
-
-Tell = Callable[[str], None]
 
 
 class Backing(Protocol):
@@ -28,10 +27,10 @@ class Backing(Protocol):
     settle_s: float
     keeps_records: bool
 
-    def start(self, tell: Tell) -> Mapping[str, str]:
-        """Start what does not run, and return the settings by which the API and the simulation find it; `tell` is given a line for each step."""
+    def start(self, report: Report) -> Mapping[str, str]:
+        """Start what does not run, and return the settings by which the API and the simulation find it; `report` is given a line for each step."""
 
-    def stop(self, tell: Tell) -> None:
+    def stop(self, report: Report) -> None:
         """End what `start` has started. A second call does nothing."""
 
 
@@ -50,9 +49,9 @@ class Embedded:
     def __init__(self, positions_per_s: float) -> None:
         self._broker = EmbeddedBroker(positions_per_s)
 
-    def start(self, tell: Tell) -> Mapping[str, str]:
+    def start(self, report: Report) -> Mapping[str, str]:
         """Start the broker."""
-        tell("starting the embedded Kafka broker")
+        report("starting the embedded Kafka broker")
         self._broker.start()
         # This broker keeps nothing beyond its process: what must outlive a dispatcher lies in a file.
         return {
@@ -62,7 +61,7 @@ class Embedded:
             "ELASTICSEARCH_URL": "",
         }
 
-    def stop(self, tell: Tell) -> None:  # noqa: ARG002 - it ends at once
+    def stop(self, report: Report) -> None:  # noqa: ARG002 - it ends at once
         """End the broker."""
         self._broker.stop()
 
@@ -84,17 +83,17 @@ class LocalServices:
 
         self.folder, self._services = folder, Services(folder)
 
-    def start(self, tell: Tell) -> Mapping[str, str]:
+    def start(self, report: Report) -> Mapping[str, str]:
         """Start the services, and make the topics."""
-        self._services.start(tell=tell)
+        self._services.start(report=report)
         found = self._services.environment()
-        tell("making the topics")
+        report("making the topics")
         create_topics(found["KAFKA_BOOTSTRAP"], {})
         return found
 
-    def stop(self, tell: Tell) -> None:
+    def stop(self, report: Report) -> None:
         """End the services that `start` has started."""
-        self._services.stop(tell=tell)
+        self._services.stop(report=report)
 
 
 def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:

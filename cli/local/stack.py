@@ -77,9 +77,9 @@ class Stack:
         self._was_ready = False
 
     def start(
-        self, tell: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
+        self, report: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
     ) -> None:
-        """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
+        """Start every part and return when positions flow, or at once when it is asked to end; `report` is given a line for each step.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class Stack:
         BrokerError, ServicesError : the broker or a store could not be started.
         """
         check_port_is_free(self.settings.port)
-        found = self.backing.start(tell)
+        found = self.backing.start(report)
         self.bootstrap = found["KAFKA_BOOTSTRAP"]
         logs = self.settings.data_dir / "logs"
         environment = {
@@ -108,12 +108,12 @@ class Stack:
         # Both take a few seconds, and neither needs the other to start.
         self._api.start()
         self._simulation.start()
-        tell("starting the API")
+        report("starting the API")
         self._wait_until(self.client.is_ready, "the API", asked_to_end)
         if not asked_to_end.is_set():
             self._was_ready = True
             on_api()
-        tell("starting Ray and the driver actors")
+        report("starting Ray and the driver actors")
         self._wait_until(self._is_moving, "the simulation", asked_to_end)
 
     def check(self) -> None:
@@ -125,7 +125,7 @@ class Stack:
 
     def summary(self) -> dict[str, Any]:
         """Return what the simulation printed at its end (counts and lateness); empty if it did not come to one."""
-        return self._simulation.said() if self._simulation is not None and self._simulation.exit_code == 0 else {}
+        return self._simulation.newest_report() if self._simulation is not None and self._simulation.exit_code == 0 else {}
 
     def has_finished(self) -> bool:
         """Return whether the simulation has come to its end: the scenario's duration is over, or it runs once and all is delivered."""
@@ -141,21 +141,21 @@ class Stack:
         """The simulation's process; None before `start`."""
         return self._simulation
 
-    def stop(self, tell: Callable[[str], None]) -> Ending:
-        """End every part in order, and return what became of the run's positions; `tell` is given a line for whatever is waited for."""
-        ending = self.end_parts(tell)
-        self.backing.stop(tell)
+    def stop(self, report: Callable[[str], None]) -> Ending:
+        """End every part in order, and return what became of the run's positions; `report` is given a line for whatever is waited for."""
+        ending = self.end_parts(report)
+        self.backing.stop(report)
         return ending
 
-    def end_parts(self, tell: Callable[[str], None]) -> Ending:
+    def end_parts(self, report: Callable[[str], None]) -> Ending:
         """End the simulation and the API as `stop` does; broker and stores go on, for who wants to read what they hold."""
         if self._simulation is not None:
-            self._end_simulation(self._simulation, tell)
+            self._end_simulation(self._simulation, report)
         ending = Ending(fault="the run ended before the API was there")
         if self._api is not None:
             if self._was_ready:
-                ending = self._stored(self._api, tell)
-            tell("stopping the API")
+                ending = self._stored(self._api, report)
+            report("stopping the API")
             self._api.stop(longest_end_s(self.settings.drain_seconds))
         self.client.close()
         summary = self.summary()
@@ -163,18 +163,18 @@ class Stack:
             ending = replace(ending, fault=f"the simulation did not come to its end; its log is {self._simulation.log}")
         return replace(ending, unended=summary.get("unended", 0), unacknowledged=summary.get("unacknowledged", 0))
 
-    def _end_simulation(self, simulation: Child, tell: Callable[[str], None]) -> None:
+    def _end_simulation(self, simulation: Child, report: Callable[[str], None]) -> None:
         """End the simulation, which gives up by itself when nothing gets on; a line for each thing that it waits for shows that it lives."""
         told = ""
 
         def has_moved() -> bool:
             nonlocal told
-            before, told = told, str(simulation.said().get("waits", told))
+            before, told = told, str(simulation.newest_report().get("waits", told))
             if told != before:
-                tell(told)
+                report(told)
             return told != before
 
-        tell("stopping the drivers")
+        report("stopping the drivers")
         simulation.stop(self.settings.end_wait_s + LAST_WORDS_S + RAY_STOP_S, has_moved)
 
     def _is_moving(self) -> bool:
@@ -191,11 +191,11 @@ class Stack:
                 )
             asked_to_end.wait(POLL_S)
 
-    def _stored(self, api: Child, tell: Callable[[str], None]) -> Ending:
+    def _stored(self, api: Child, report: Callable[[str], None]) -> Ending:
         """Wait until the stores have every position, as long as something is still being stored; return what there is then."""
         storing = Storing(self.backing.settle_s, self.settings.end_wait_s, time.monotonic())
         while True:
-            tell(storing.sentence)
+            report(storing.sentence)
             asked = time.monotonic()
             answer = self._asked()
             if storing.is_over(answer, time.monotonic()):

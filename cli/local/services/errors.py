@@ -9,8 +9,10 @@ ServicesError
 
 from __future__ import annotations
 
+from cli.errors import CliError
 
-class ServicesError(RuntimeError):
+
+class ServicesError(CliError):
     """Local services could not do what was asked; the message says what, where and how to mend it."""
 
 

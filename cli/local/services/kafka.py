@@ -14,9 +14,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from cli.local.services import tools
-from cli.local.services.fetch import Tell, jars
+from cli.local.services.fetch import jars
 from cli.local.services.pins import KAFKA
-from cli.local.services.service import Launch, Place, Service, silent
+from cli.local.services.service import Launch, Place, Service
+from cli.progress import Report, silent
 
 HEAP = "768m"
 STORE_PASSWORD = "code-delivery"  # it opens a key that is made here, for 127.0.0.1 only
@@ -59,10 +60,10 @@ class Kafka(Service):
         """Bootstrap address of the listener with SASL_SSL; there is one only if there are users."""
         return f"127.0.0.1:{self.ports['secure']}"
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get the jars, and check that there is a Java."""
         tools.java()
-        jars(KAFKA, self.place.cache, tell)
+        jars(KAFKA, self.place.cache, report)
 
     def prepare(self) -> Launch:
         """Write server.properties; a new data folder is formatted by the same process before it becomes the broker."""

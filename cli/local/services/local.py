@@ -15,11 +15,11 @@ from cli.local.folder import writable_folder
 from cli.local.services.connect import Connect
 from cli.local.services.elasticsearch import Elasticsearch
 from cli.local.services.errors import ServicesError
-from cli.local.services.fetch import Tell
 from cli.local.services.folders import default_cache, locked
 from cli.local.services.kafka import Kafka
 from cli.local.services.mongodb import MongoDb
-from cli.local.services.service import READY_S, Place, Service, silent
+from cli.local.services.service import READY_S, Place, Service
+from cli.progress import Report, silent
 
 NAMES = ("kafka", "elasticsearch", "mongodb", "connect")
 """Every service, in the order of starting."""
@@ -74,10 +74,10 @@ class Services:
         }[name]
         return found
 
-    def start(self, names: Iterable[str] = DEFAULT, tell: Tell = silent, timeout_s: float = READY_S) -> list[str]:
+    def start(self, names: Iterable[str] = DEFAULT, report: Report = silent, timeout_s: float = READY_S) -> list[str]:
         """Start what does not run and wait until all are ready; return the names of those that were started. If one fails, those are ended again.
 
-        Connect brings Kafka along. `tell` is given a line for each step.
+        Connect brings Kafka along. `report` is given a line for each step.
 
         Raises
         ------
@@ -89,18 +89,18 @@ class Services:
         writable_folder(self.folder, "SERVICES_DIR", is_private=True)
         with locked(self.folder / ".lock"):
             for name in wanted:
-                self[name].fetch(tell)
+                self[name].fetch(report)
             started: list[str] = []
             try:
                 for name in wanted:
                     if name == "connect":
-                        tell("waiting for Kafka")
+                        report("waiting for Kafka")
                         self.kafka.wait_ready(timeout_s)
                     if self[name].launch():
                         started.append(name)
                     self._check_asked(name)
                 for name in wanted:
-                    tell(f"waiting for {self[name].title}")
+                    report(f"waiting for {self[name].title}")
                     self[name].wait_ready(timeout_s)
             except BaseException:
                 self._stop(started, silent)
@@ -108,12 +108,12 @@ class Services:
         self._started += started
         return started
 
-    def stop(self, names: Iterable[str] | None = None, tell: Tell = silent) -> list[str]:
+    def stop(self, names: Iterable[str] | None = None, report: Report = silent) -> list[str]:
         """End services, those first that need the others, and return the names of those that ran; without names, those that this object has started."""
         if not self.folder.is_dir():
             return []
         with locked(self.folder / ".lock"):
-            stopped = self._stop(ordered(self._started if names is None else names, with_needed=False), tell)
+            stopped = self._stop(ordered(self._started if names is None else names, with_needed=False), report)
         self._started = [name for name in self._started if name not in stopped]
         return stopped
 
@@ -138,12 +138,12 @@ class Services:
         """End what was started."""
         self.stop()
 
-    def _stop(self, names: Iterable[str], tell: Tell) -> list[str]:
+    def _stop(self, names: Iterable[str], report: Report) -> list[str]:
         running = [
             name for name in reversed(list(names)) if (record := self[name].record) is not None and record.members()
         ]
         for name in running:
-            tell(f"stopping {self[name].title}")
+            report(f"stopping {self[name].title}")
             self[name].stop()
         return running
 

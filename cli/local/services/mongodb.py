@@ -9,9 +9,10 @@ from pathlib import Path
 
 from cli.local.services import tools
 from cli.local.services.errors import FetchFailed
-from cli.local.services.fetch import Tell, jars, made
+from cli.local.services.fetch import jars, made
 from cli.local.services.pins import MONGODB_STAND_IN
-from cli.local.services.service import STORES_NICE, Launch, Place, Service, silent
+from cli.local.services.service import STORES_NICE, Launch, Place, Service
+from cli.progress import Report, silent
 
 HEAP = "1g"
 SOURCE = Path(__file__).parent / "stand_in" / "MongoStandIn.java"
@@ -37,10 +38,10 @@ class MongoDb(Service):
         """URL for MongoDB's drivers."""
         return f"mongodb://127.0.0.1:{self.port}"
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get the jars, and compile our part of it once."""
         tools.java()
-        self._classes(tell)
+        self._classes(report)
 
     def prepare(self) -> Launch:
         """Return the command; there is no configuration."""
@@ -79,11 +80,11 @@ class MongoDb(Service):
             except PyMongoError:
                 return False
 
-    def _classes(self, tell: Tell) -> Path:
-        libraries = jars(MONGODB_STAND_IN, self.place.cache, tell)
+    def _classes(self, report: Report) -> Path:
+        libraries = jars(MONGODB_STAND_IN, self.place.cache, report)
 
         def compile_into(folder: Path) -> None:
-            tell(f"compiling {SOURCE.name}")
+            report(f"compiling {SOURCE.name}")
             command = [tools.javac(), "--release", "17", "-cp", f"{libraries}/*", "-d", str(folder), str(SOURCE)]
             answer = subprocess.run(command, capture_output=True, text=True, check=False)
             if answer.returncode != 0:

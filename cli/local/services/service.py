@@ -5,26 +5,23 @@ It does not matter who started the process: an object finds it by the record in 
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from cli.local.port import fault_of_port
-from cli.local.services import tether
+from cli.local import parent_death
+from cli.local.log_file import LogFile
+from cli.local.port import fault_of_port, free_port
 from cli.local.services.errors import ServiceDied
-from cli.local.services.fetch import Tell
-from cli.local.services.ports import check_port, free_port
+from cli.local.services.ports import check_port
 from cli.local.services.record import Record
+from cli.progress import Report, silent
 
 READY_S = 240.0
 POLL_S = 0.1
@@ -37,15 +34,8 @@ QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 STORES_NICE = 5
 """Of the stores: what they take later is stored all the same, and what moves and is watched must not wait for them."""
 
-# The kernel ends a tied process when the thread that started it ends: this one lives as long as the program.
-_SPAWNER = ThreadPoolExecutor(1, "services")
-
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 """Processes that this one has started, whichever object ends them: they must be waited for."""
-
-
-def silent(_line: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +85,12 @@ class Service(ABC):
     def __init__(self, place: Place, port: int | None = 0) -> None:
         self.place, self.folder = place, place.folder.resolve() / self.name
         self.log = self.folder / f"{self.name}.log"
+        self._log_file = LogFile(self.log)
         self._wanted = port
         self._ports: dict[str, int] = {}
-        self._log_start = 0
 
     @abstractmethod
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get what the service is made of; called before any service is started."""
 
     @abstractmethod
@@ -139,7 +129,7 @@ class Service(ABC):
         record = self.record
         return record.pid if record is not None and record.is_alive() else None
 
-    def start(self, tell: Tell = silent, timeout_s: float = READY_S) -> None:
+    def start(self, report: Report = silent, timeout_s: float = READY_S) -> None:
         """Start it, on the ports and data it had before, and wait until it is ready; if it runs, only wait.
 
         Raises
@@ -148,7 +138,7 @@ class Service(ABC):
         ServiceDied : it ended, or was not ready within `timeout_s` seconds.
         FetchFailed, MissingTool : what it is made of cannot be had.
         """
-        self.fetch(tell)
+        self.fetch(report)
         self.launch()
         self.wait_ready(timeout_s)
 
@@ -181,11 +171,7 @@ class Service(ABC):
 
     def last_words(self, lines: int = _LAST_LINES) -> str:
         """Return the last lines of its log since its last start by this object."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            file.seek(self._log_start)
-            return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+        return self._log_file.last_lines(lines)
 
     def terminate(self) -> None:
         """Ask it to end, and return at once."""
@@ -253,35 +239,11 @@ class Service(ABC):
         return chosen
 
     def _spawn(self, launch: Launch) -> None:
-        parent = os.getpid() if self.place.tied else 0
         record = self.folder / "record.json"
         yielding = ["nice", "-n", str(self.nice)] if self.nice and not self.place.quick else []
-        command = [
-            sys.executable,
-            "-P",
-            str(Path(tether.__file__)),
-            str(parent),
-            str(record),
-            json.dumps(self._ports),
-            *yielding,
-            *launch.command,
-        ]
-        with self.log.open("ab") as output:
-            self._log_start = output.tell()
-
-            def spawn() -> subprocess.Popen[bytes]:
-                environment = {**os.environ, **launch.environment}
-                return subprocess.Popen(
-                    command,
-                    cwd=self.folder,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-
-            process = _SPAWNER.submit(spawn).result() if self.place.tied else spawn()
+        command = parent_death.program_command([*yielding, *launch.command], record, self._ports, tied=self.place.tied)
+        with self._log_file.appended() as output:
+            process = parent_death.start(command, launch.environment, stdout=output, folder=self.folder)
         _CHILDREN[process.pid] = process
         while not record.exists():  # it is written within milliseconds, unless the process ends first
             if process.poll() is not None:

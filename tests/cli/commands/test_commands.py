@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -215,23 +213,3 @@ def test_the_key_of_a_stack_is_not_shown_by_accident(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("API_KEY", "correct horse")
     assert settings_from().key == "correct horse"
     assert "correct horse" not in repr(settings_from())
-
-
-def test_a_module_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
-    script = (
-        "import subprocess, sys, os\n"
-        "child = subprocess.Popen([sys.executable, '-m', 'cli.local.parent_death', str(os.getpid()), 'http.server', '0', '--bind', '127.0.0.1'],"
-        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
-        "print(child.pid, flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    try:
-        psutil.Process(pid).wait(10)
-    except psutil.NoSuchProcess:
-        return
-    assert not psutil.pid_exists(pid)
