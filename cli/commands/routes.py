@@ -11,10 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.commands.options import ApiKeyOption, JsonOption
 from cli.local.api_client import ApiClient
 from engine.errors import InvalidInput
+from engine.roads import load_routes
+from engine.roads.osm import read_extract
 
-routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
+routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True, add_completion=False)
 
 NETWORK_SUFFIXES = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 
@@ -43,11 +46,11 @@ def import_routes(
     file_format: Annotated[str | None, typer.Option("--format", help=_FORMAT_HELP)] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the file and show what is in it.")] = False,
     url: Annotated[str, typer.Option(help="The API that gets the routes.")] = "http://127.0.0.1:8000",
-    key: Annotated[str | None, typer.Option(help="API key.", envvar="API_KEY")] = None,
+    key: ApiKeyOption = None,
     out: Annotated[
         Path | None, typer.Option(help="For an OSM extract: the compact network to write (default: beside it, .npz).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Import a file of routes into the running API, or turn an OSM extract into a road network for scenarios."""
     if not file.exists():
@@ -55,7 +58,6 @@ def import_routes(
     if file.name.endswith(NETWORK_SUFFIXES):
         _import_network(file, out, skip_invalid=skip_invalid, as_json=as_json)
         return
-    from engine.roads import load_routes
 
     # Read here first: a damaged file gets its message with line and element before anything is sent.
     with Console(stderr=True).status(f"reading {file}"):
@@ -105,8 +107,6 @@ def _print_lines(console: Console, heading: str, lines: Sequence[str]) -> None:
 
 
 def _import_network(file: Path, out: Path | None, *, skip_invalid: bool, as_json: bool) -> None:
-    from engine.roads.osm import read_extract
-
     target = out or file.with_name(file.name.split(".")[0] + ".npz")
     with Console(stderr=True).status(f"reading the roads of {file}"):
         extract = read_extract(file, skip_invalid=skip_invalid)

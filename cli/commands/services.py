@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.commands.options import JsonOption
 from cli.local.services.errors import ServicesError
 from cli.local.services.local import DEFAULT, NAMES, Services, ordered
 from cli.progress import Report
@@ -19,6 +20,7 @@ from cli.progress import Report
 services_app = typer.Typer(
     help="Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 FolderOption = Annotated[
@@ -34,7 +36,6 @@ FolderOption = Annotated[
 OnlyOption = Annotated[
     str | None, typer.Option("--only", help=f"Some of {', '.join(NAMES)}, with commas between.", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 DEFAULT_FOLDER = Path(".data/services")
 
 

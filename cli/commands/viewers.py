@@ -8,6 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.commands.options import API_URL, ApiUrlOption, JsonOption
+from cli.kafka.part_settings import api_settings
+from cli.load.viewers.connection import live_address
+from cli.load.viewers.face import live_line, notes_on, table_of
+from cli.load.viewers.options import PROCESS_VIEWERS, Options, bounds_of
+from cli.load.viewers.processes import ViewersFailed, running
+from cli.local.signals import ended_by_signals
 from engine.contract.address import without_identity
 from engine.errors import InvalidInput
 
@@ -15,7 +22,7 @@ POLL_S = 0.5
 
 
 def viewers(
-    url: Annotated[str, typer.Option(help="Address of the API.")] = "http://127.0.0.1:8000",
+    url: ApiUrlOption = API_URL,
     count: Annotated[int, typer.Option("--viewers", help="How many viewers.", min=1)] = 100,
     slow: Annotated[float, typer.Option(help="Share that reads a frame only now and then.", min=0, max=1)] = 0.0,
     stalled: Annotated[float, typer.Option(help="Share that stops reading for a long time.", min=0, max=1)] = 0.0,
@@ -45,7 +52,7 @@ def viewers(
         str | None, typer.Option(help="Brokers to which measurements are told.", show_default="none")
     ] = None,
     run: Annotated[str | None, typer.Option(help="Measure this run only.", show_default="the one on the map")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Watch the live map as many viewers at once, and tell how old the positions are that they see.
 
@@ -53,12 +60,6 @@ def viewers(
     which a position was due, at the viewers that read whatever comes (fast, reconnecting). Of more than 50 viewers a
     sample of the frames is looked into.
     """
-    from cli.commands.up import ended_by_signals
-    from cli.load.viewers.connection import live_address
-    from cli.load.viewers.face import live_line, notes_on, table_of
-    from cli.load.viewers.options import PROCESS_VIEWERS, Options, bounds_of
-    from cli.load.viewers.processes import ViewersFailed, running
-
     options = Options(
         url=url,
         viewers=count,
@@ -102,6 +103,4 @@ def viewers(
 
 
 def _api_key() -> str | None:
-    from cli.kafka.api_settings import api_settings
-
     return api_settings().key

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from cli.errors import CliError
 from cli.http_address import checked_address
 from engine.contract.address import without_identities, without_identity
 
@@ -21,7 +22,7 @@ PAUSE_S = 0.5
 RUNNING, FAILED = "RUNNING", "FAILED"
 
 
-class ConnectError(RuntimeError):
+class ConnectError(CliError):
     """Kafka Connect refused or did not answer; the message holds its reason and the address."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from api.settings import Settings
 from engine.errors import InvalidInput
@@ -89,21 +89,6 @@ def settings_values(settings: Settings) -> dict[str, str]:
         for name, value in values.items()
         if value is not None
     }
-
-
-def api_settings() -> Settings:
-    """Return the API's settings from the environment.
-
-    Raises
-    ------
-    InvalidInput : one of them is out of its bounds.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise InvalidInput(
-            "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
-        ) from None
 
 
 def filled(connector: Connector, values: Mapping[str, str]) -> Connector:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from api.stream.client import MAX_POLL, connection_options
+from cli.errors import CliError
 from engine.contract.kafka_connection import KafkaConnection
 
 ANSWER_S = 10.0
@@ -21,7 +22,7 @@ STALL_S = 30.0
 Partition = tuple[str, int]
 
 
-class TopicUnreadable(RuntimeError):
+class TopicUnreadable(CliError):
     """A topic could not be read to its noted end; the message says which, where, and why."""
 
 

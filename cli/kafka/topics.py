@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
+from cli.errors import CliError
 from engine.contract.topics import TOPICS, TopicSpec
 from engine.messages import Topic
 
@@ -22,7 +23,7 @@ _CONNECTION = ("client.id", "security.", "sasl.", "ssl.")
 """Options of a Kafka client that say how to reach and convince a broker; an admin client takes no others."""
 
 
-class TopicsError(RuntimeError):
+class TopicsError(CliError):
     """Topics could not be read or made; the message names the topic and says why."""
 
 

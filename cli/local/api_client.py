@@ -10,6 +10,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.key import KEY_HEADER, checked_key
+from cli.errors import CliError
 from cli.http_address import checked_address
 from cli.local.ledger_table import LedgerSummary
 from engine.contract.address import without_identity
@@ -17,7 +18,7 @@ from engine.contract.address import without_identity
 _WAITING = frozenset({"delivery_consumer_lag_records", "delivery_sink_waiting_positions"})
 
 
-class ApiError(RuntimeError):
+class ApiError(CliError):
     """The API refused or did not answer; the message holds its reason and the address."""
 
 

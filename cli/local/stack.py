@@ -22,6 +22,7 @@ from typing import Any
 
 from actors.patience import LAST_WORDS_S
 from api.bounds import longest_end_s
+from cli.errors import CliError
 from cli.local.api_client import ApiClient, ApiError
 from cli.local.backing import backing_of
 from cli.local.child import Child
@@ -38,7 +39,7 @@ RAY_STOP_S = 20.0
 POLL_S = 0.1
 
 
-class StackError(RuntimeError):
+class StackError(CliError):
     """The stack could not be started; the message says which part and why."""
 
 
@@ -125,7 +126,9 @@ class Stack:
 
     def summary(self) -> dict[str, Any]:
         """Return what the simulation printed at its end (counts and lateness); empty if it did not come to one."""
-        return self._simulation.newest_report() if self._simulation is not None and self._simulation.exit_code == 0 else {}
+        return (
+            self._simulation.newest_report() if self._simulation is not None and self._simulation.exit_code == 0 else {}
+        )
 
     def has_finished(self) -> bool:
         """Return whether the simulation has come to its end: the scenario's duration is over, or it runs once and all is delivered."""

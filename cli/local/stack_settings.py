@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from api.settings import Role
-from cli.kafka.actor_settings import actor_settings
-from cli.kafka.api_settings import api_settings
+from cli.kafka.part_settings import actor_settings, api_settings
 from cli.local.settings import Profile, UpSettings, settings_from
+from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import InvalidInput
 
 _ELSEWHERE = "run python -m api and python -m actors, which obey it"
 
 _BROKER = {
-    "KAFKA_BOOTSTRAP": "",
-    "KAFKA_SECURITY_PROTOCOL": "plaintext",
-    "KAFKA_SASL_MECHANISM": "PLAIN",
-    "KAFKA_SASL_USERNAME": "",
-    "KAFKA_SASL_PASSWORD": "",
-    "KAFKA_SSL_CA": "",
-    "KAFKA_SSL_CERTIFICATE": "",
-    "KAFKA_SSL_KEY": "",
+    f"KAFKA_{field.name.upper()}": "" if field.default in (MISSING, None) else str(field.default)
+    for field in fields(KafkaConnection)
+    if field.name != "client_id"
 }
-"""Settings of a connection to Kafka, each with the value that holds for the stack's own broker."""
+"""Settings of a connection to Kafka, each with the value that holds for the stack's own broker.
+
+KAFKA_CLIENT_ID is not among them: the stack's broker takes any.
+"""
 
 _STORES = {"MONGODB_URL": "state store", "ELASTICSEARCH_URL": "history store"}
 

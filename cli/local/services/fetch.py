@@ -59,7 +59,9 @@ def jars(bundle: Bundle, cache: Path, report: Report) -> Path:
         else:
             for artifact in bundle.artifacts:
                 maven(
-                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, report
+                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"],
+                    folder,
+                    report,
                 )
         check(folder)
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory
 from cli.kafka.connect_api import ConnectApi, ConnectError, in_short
-from cli.kafka.connectors import FOLDER, Connector, api_settings, filled, read_connectors, settings_values
+from cli.kafka.connectors import FOLDER, Connector, filled, read_connectors, settings_values
+from cli.kafka.part_settings import api_settings
 from cli.main import app, main
 from engine.errors import InvalidInput
 from engine.messages import Topic

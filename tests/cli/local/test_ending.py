@@ -11,10 +11,10 @@ import httpx
 import pytest
 from rich.console import Console
 
-from cli.commands.up import report
 from cli.local.api_client import ApiClient
 from cli.local.child import Child
 from cli.local.ending import Ending
+from cli.local.ending_report import report_ending
 from cli.local.ledger_table import LedgerSummary
 from cli.local.settings import UpSettings
 from cli.local.stack import Stack
@@ -119,9 +119,9 @@ def test_what_the_simulation_gave_up_is_counted_and_the_run_is_not_clean() -> No
 )
 def test_an_end_is_reported_as_text_and_as_json(ending: Ending, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    assert report(Console(file=out, width=200), "run-1", ending, {}, as_json=False) == code
+    assert report_ending(Console(file=out, width=200), "run-1", ending, {}, as_json=False) == code
     assert all(sentence in out.getvalue() for sentence in ending.sentences())
-    assert report(Console(file=out, width=200), "run-1", ending, {}, as_json=True) == code
+    assert report_ending(Console(file=out, width=200), "run-1", ending, {}, as_json=True) == code
     told = json.loads(capsys.readouterr().out)
     assert (told["runId"], told["clean"]) == ("run-1", code == 0)
 

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli.local.services
-from cli.commands.doctor import examine
+from cli.local.doctor import examine
 from cli.local.services import Services, ServicesError, tools
 from cli.local.services.elasticsearch import Elasticsearch
 from cli.local.services.errors import FetchFailed, MissingTool
