@@ -1,4 +1,4 @@
-"""How the parts of a report are written and read: the settings of their pydantic dataclasses, and the errors.
+"""How the parts of a report are written and read, and the errors.
 
 Names are camelCase in a file. An absent field has its default, and an unknown field is ignored, so that a later release
 may add some.
@@ -21,7 +21,10 @@ FORM = ConfigDict(
     validate_by_alias=True,
     validate_by_name=True,
 )
-"""Configuration of every dataclass of a report; its fields' docstrings are the descriptions in the JSON Schema."""
+"""Configuration of every dataclass of a report.
+
+The docstrings of fields are the descriptions in the JSON Schema.
+"""
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -44,7 +47,10 @@ class ReportError(InvalidInput):
 
 
 def report_error(error: ValidationError) -> ReportError:
-    """Return the first fault that pydantic found as one line: ``stages[2].judged must be true or false, found 1``."""
+    """Return the first fault that pydantic found, as one line.
+
+    The line is ``stages[2].judged must be true or false, found 1``.
+    """
     first = error.errors(include_url=False)[0]
     kind, found = first["type"], first["input"]
     if kind == "missing":

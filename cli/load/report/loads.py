@@ -1,4 +1,7 @@
-"""The measured parts of a report: stages, seconds, workers. All latencies are in ms, counted from the instant at which a position was due."""
+"""The measured parts of a report: stages, seconds, workers.
+
+All latencies are in ms, counted from the instant at which a position was due.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Latency:
     p999_ms: float | None
     max_ms: float | None
     histogram: str
-    """All of them, µs, as an encoded HdrHistogram (V2, base64), from which any other percentile can be taken."""
+    """All of them, µs, as an encoded HdrHistogram (V2, base64); any other percentile follows from it."""
 
     @classmethod
     def of(cls, counted: Histogram) -> Self:
@@ -78,7 +81,7 @@ class Stage:
     produced: int
     """Positions that were."""
     segments: dict[str, Latency]
-    """Latencies by segment: produced, acked, consumed, pushed, stored, indexed, viewed; those that were measured."""
+    """By segment, if measured: produced, acked, consumed, pushed, stored, indexed, viewed."""
     drivers: int | None = None
     """The most on the road."""
     uses: tuple[Use, ...] = ()
@@ -118,7 +121,10 @@ class WorkerRow:
     """One part of a process in the run."""
 
     worker: str
-    """Its name; what follows the colon is its process's, and workers of one process tell its CPU and memory each."""
+    """Its name: role and process, separated by a colon.
+
+    Workers of one process report its CPU and memory each.
+    """
     part: str
     """Driver, sink, live or viewer."""
     counts: dict[str, int]
@@ -128,9 +134,9 @@ class WorkerRow:
     cpu_s: float | None = None
     """Processor seconds between its first message and its last."""
     rss_bytes: float | None = None
-    """Memory, the last that was told."""
+    """Memory, the last value reported."""
     gauges: dict[str, float] = field(default_factory=dict)
-    """What it told last, by name."""
+    """The last values reported, by name."""
 
     @property
     def process(self) -> str:
@@ -149,7 +155,7 @@ class WorkerRow:
 
 
 def cpu_seconds(workers: Iterable[WorkerRow]) -> float | None:
-    """Return the processor seconds of all processes; None if none told."""
+    """Return the processor seconds of all processes; None if none reported them."""
     by_process: dict[str, float] = {}
     for worker in workers:
         if worker.cpu_s is not None:

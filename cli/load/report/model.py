@@ -81,11 +81,14 @@ class LoadReport:
     workers: tuple[WorkerRow, ...]
     verdict: Judgement
     is_plan_exact: bool = True
-    """Whether what is planned is all that is due: deliveries that arrive, and traces, are in no plan; drivers that rest
-    or end make fewer.
+    """Whether what is planned is all that is due.
+
+    Deliveries that arrive, and traces, are in no plan; drivers that rest or end make fewer.
     """
     thresholds: dict[str, float] = field(default_factory=dict)
-    """As the scenario has them, a stage's own ones with its name before them: ``peak.e2e_p99_ms``; window_s among them.
+    """As the scenario has them, `window_s` among them.
+
+    A stage's own thresholds have its name before them: ``peak.e2e_p99_ms``.
     """
     ledger: Ledger | None = None
     faults: dict[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The parts of a report that say what was run, on what, how it was judged, and what became of the positions."""
+"""The parts of a report about the run, its machine, its verdict and its ledger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Run:
     duration_s: float
     """Wall seconds from the run's beginning to its end."""
     ended: str = "finished"
-    """How it ended, in a word or a sentence: finished, interrupted, cancelled, aborted at the first failure."""
+    """finished, interrupted, cancelled, or aborted at the first failure."""
 
 
 @dataclass(frozen=True, slots=True, config=FORM)
@@ -66,9 +66,9 @@ class CheckRow:
     stage: str | None
     """Null for what is counted over the whole run."""
     limit: float
-    """In the threshold's own unit; nothing found is nothing measured, and no pass. With windows the worst one's."""
+    """In the threshold's own unit."""
     found: float | None
-    """In the threshold's own unit; nothing found is nothing measured, and no pass. With windows the worst one's."""
+    """In the threshold's own unit, with windows the worst one's; null is not measured, and no pass."""
     holds: bool
     windows_s: tuple[float, ...] = ()
     """Where the windows begin in which it does not hold, seconds after the run's beginning."""
@@ -115,7 +115,7 @@ class Ledger:
     missing: int
     duplicated: int
     clean: bool
-    """Whether every position that was produced is acknowledged, consumed and stored, or was lost on purpose."""
+    """Whether every produced position is acknowledged, consumed and stored, or lost to a fault."""
     failed: int = 0
     """Refused by Kafka for good."""
     dead_lettered: int = 0
@@ -127,7 +127,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, config=FORM)
 class Disturbance:
-    """Something that was done to the system on purpose."""
+    """Something that was done to the system."""
 
     kind: str
     at_s: float | None
