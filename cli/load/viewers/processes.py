@@ -1,4 +1,4 @@
-"""The viewers' processes: each reports its totals so far once a second, and this module joins them.
+"""The viewers' processes: each prints its totals once a second, and this joins them.
 
 The page is drawn in another process than those that watch, so that drawing a page never makes a frame late.
 """
@@ -23,7 +23,7 @@ class ViewersFailed(RuntimeError):
 
 
 class _Part:
-    """One process, and the totals that it reported last."""
+    """One process, and its last output."""
 
     def __init__(self, options: Options) -> None:
         self.newest: Totals | None = None
@@ -59,7 +59,7 @@ class Processes:
 
     @property
     def totals(self) -> Totals:
-        """The sum of what all processes have reported."""
+        """The totals of all processes."""
         return Totals.merged(part.newest for part in self._parts if part.newest is not None)
 
     @property
