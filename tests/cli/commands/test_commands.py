@@ -16,7 +16,7 @@ from cli.local.api_client import ApiClient
 from cli.local.doctor import examine
 from cli.local.scenario_file import effective_scenario, write_run
 from cli.local.settings import UpSettings, settings_from
-from cli.main import app, main
+from cli.main import COMMANDS, app, main
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
 from engine.scenario.scenario import load_scenario
@@ -33,7 +33,7 @@ def _refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["up"], ["run"], ["routes"], ["routes", "import"], ["doctor"], ["version"]])
+@pytest.mark.parametrize("command", [[], ["routes", "import"], *([name] for name in COMMANDS)])
 def test_every_command_explains_itself(command: list[str]) -> None:
     told = runner.invoke(app, [*command, "--help"])
     assert told.exit_code == 0
@@ -213,3 +213,16 @@ def test_the_key_of_a_stack_is_not_shown_by_accident(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("API_KEY", "correct horse")
     assert settings_from().key == "correct horse"
     assert "correct horse" not in repr(settings_from())
+
+
+def test_the_version_waits_for_no_part_of_the_chain() -> None:
+    code = "import sys; from cli.main import app; app(['version'], standalone_mode=False); print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(answer.stdout.split())
+    assert modules & {"numpy", "pydantic", "httpx", "confluent_kafka", "fastapi", "pymongo", "ray"} == set()
+    assert "cli.commands.version" in modules
+
+
+def test_an_unknown_command_is_named() -> None:
+    refused = runner.invoke(app, ["fly"])
+    assert (refused.exit_code, "No such command 'fly'" in refused.output) == (2, True)
