@@ -67,7 +67,10 @@ class ImportedOnDemand(TyperGroup):
 
 app = typer.Typer(
     name="code-delivery",
-    help="Live, measured, large-scale simulation of delivery fleets: scenario -> Ray driver actors -> Kafka -> FastAPI -> stores and live map.",
+    help=(
+        "Live, measured, large-scale simulation of delivery fleets: "
+        "scenario -> Ray driver actors -> Kafka -> FastAPI -> stores and live map."
+    ),
     cls=ImportedOnDemand,
     no_args_is_help=True,
     add_completion=False,

@@ -1,4 +1,4 @@
-"""``code-delivery connect``: connectors into a Kafka Connect worker, how they stand, and out again."""
+"""``code-delivery connect``: connectors put into a Kafka Connect worker, their states, and deleted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def apply(
     templates: Annotated[bool, typer.Option(help="Put the index templates into Elasticsearch first.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the connectors into a worker, changed ones too, and wait until all their tasks run. Exit code 1 if one fails. The same again changes nothing."""
+    """Put the connectors into a worker, changed ones too, and wait until all their tasks run.
+
+    Exit code 1 if one fails. The same again changes nothing.
+    """
     settings = api_settings()
     connectors = [
         filled(connector, settings_values(settings)) for connector in read_connectors(folder or FOLDER, only or ())
@@ -89,18 +92,15 @@ def status(url: UrlOption = WORKER, as_json: JsonOption = False) -> None:
 def delete(
     url: UrlOption = WORKER, folder: FolderOption = None, only: OnlyOption = None, as_json: JsonOption = False
 ) -> None:
-    """Take the connectors out of a worker; what they have stored stays, and so do their offsets."""
+    """Delete the connectors of a worker; what they have stored stays, and so do their offsets."""
     names = [connector.name for connector in read_connectors(folder or FOLDER, only or ())]
     api = ConnectApi(url)
     try:
         deleted = [name for name in names if api.delete(name)]
     finally:
         api.close()
-    print(
-        json.dumps({"deleted": deleted})
-        if as_json
-        else f"{len(deleted)} connectors deleted: {', '.join(deleted) or 'there were none'}"
-    )  # noqa: T201 - the command's output
+    text = f"{len(deleted)} connectors deleted: {', '.join(deleted) or 'there were none'}"
+    print(json.dumps({"deleted": deleted}) if as_json else text)  # noqa: T201 - the command's output
 
 
 def _show(states: list[ConnectorState], *, as_json: bool) -> None:

@@ -31,7 +31,7 @@ def control(
     key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pause, resume or cancel a run, change how fast its time goes, or how many drivers it has."""
+    """Pause, resume or cancel a run, change how fast its time runs, or how many drivers it has."""
     action, body = request_of(wish, value, stage)
     client = ApiClient(url, key)
     try:

@@ -1,4 +1,4 @@
-"""``code-delivery dead-letters list | show | replay``: what could not be read or stored, and the way back for what was mended."""
+"""``code-delivery dead-letters``: records that could not be read or stored, and their replay."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FromOption = Annotated[str, typer.Option("--from", help="The dead-letter topic."
 
 @dead_letters_app.callback()
 def _dead_letters() -> None:
-    """What could not be read or stored: list it, show it, put it back."""
+    """List, show or replay what could not be read or stored."""
 
 
 @dead_letters_app.command("list")
@@ -51,7 +51,7 @@ def list_letters(
     reason: ReasonOption = "",
     topic: TopicOption = None,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1, max=10_000)] = 20,
+    limit: Annotated[int, typer.Option(help="The most that are listed, the newest.", min=1, max=10_000)] = 20,
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
     as_json: JsonOption = False,
@@ -84,7 +84,7 @@ def show_letter(
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
 ) -> None:
-    """Write one letter's whole value, byte for byte; what is told about it goes to the standard error."""
+    """Write one letter's whole value, byte for byte; what describes it goes to the standard error."""
     with _refusals():
         letter = letter_at(kafka_of(api_settings(), bootstrap), source, partition, offset)
     cut = f" (the beginning of {letter.original_bytes:,})" if letter.original_bytes is not None else ""
@@ -110,7 +110,7 @@ def replay_letters(
     topic: TopicOption = None,
     since: SinceOption = None,
     limit: Annotated[
-        int | None, typer.Option(help="At most so many, the oldest of each partition first.", min=1)
+        int | None, typer.Option(help="The most that are replayed, the oldest of each partition first.", min=1)
     ] = None,
     to: Annotated[
         str | None, typer.Option(help="Topic that gets the records, instead of the one each was found in.")
@@ -121,15 +121,15 @@ def replay_letters(
             help="With PARTITION OFFSET: file with the value that goes in its place.", exists=True, dir_okay=False
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the records of dead letters back to the topics where they were found, as they were, with a header "replayed-from".
+    """Put the records of dead letters back to the topics where they were found.
 
-    The stores keep each fact once, so a record that is replayed twice changes nothing; a request without an id of its
+    They are as they were, with a header "replayed-from" more. The stores keep each fact once, so a record that is replayed twice changes nothing; a request without an id of its
     own is a new request each time. Exit code 1 if a letter was refused.
     """
     if (partition is None) != (offset is None):

@@ -1,4 +1,4 @@
-"""``code-delivery loadtest``: its options, and the order in which things are asked of others."""
+"""``code-delivery loadtest``: a scenario as a load test, or a search for the greatest fleet."""
 
 from __future__ import annotations
 

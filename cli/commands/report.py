@@ -1,4 +1,4 @@
-"""``code-delivery report``: shows a report, makes its page anew, and compares reports."""
+"""``code-delivery report``: a report in the terminal or as a page, and reports compared."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class TakesSeveral(TyperCommand):
 
 @report_app.callback()
 def _report() -> None:
-    """Reports of load tests."""
+    """Show or compare reports of load tests."""
 
 
 @report_app.command()
@@ -82,16 +82,19 @@ def compare_runs(
     to: Annotated[
         list[Path], typer.Option("--to", metavar="FILE...", help="Reports of the latter side: all files that follow.")
     ],
-    least: Annotated[float, typer.Option(help="Changes below so many percent are none.", min=0, max=1000)] = 2.0,
+    least: Annotated[float, typer.Option(help="Changes below this percentage are none.", min=0, max=1000)] = 2.0,
     confidence: Annotated[
-        float, typer.Option(help="With how many percent a change must be none of chance.", min=50, max=99.99)
+        float, typer.Option(help="Confidence in percent that a change is not chance.", min=50, max=99.99)
     ] = 99.0,
     fail_on_worse: Annotated[
         bool, typer.Option("--fail-on-worse", help="Exit code 1 if something got worse beyond the noise, or is gone.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what got better or worse from some runs to others, and whether that is more than the noise between repeated runs."""
+    """Print what got better or worse from some runs to others.
+
+    A change counts if it is more than the noise between repeated runs.
+    """
     found = compare(
         [load_report(path) for path in before],
         [load_report(path) for path in to],

@@ -1,4 +1,4 @@
-"""``code-delivery routes import``: route files into a running API, and OSM extracts into compact road networks."""
+"""``code-delivery routes import``: route files into a running API, OSM extracts into networks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True,
 NETWORK_SUFFIXES = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 
 _FORMAT_HELP = (
-    "The file's format, if its name does not report: text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. Plain polyline takes precision 6 for the "
-    "whole file if a line would leave the Earth with 5, and else 5: near latitude and longitude 0 say polyline5 or polyline6, or name the file so."
+    "The file's format, if its name does not show it: "
+    "text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. "
+    "Plain polyline takes precision 6 for the whole file if a line would leave the Earth with 5, and else 5: "
+    "near latitude and longitude 0 give polyline5 or polyline6, or name the file so."
 )
 
 
 @routes_app.callback()
 def _routes() -> None:
-    """Routes and road networks."""
+    """Import routes and road networks."""
 
 
 @routes_app.command("import")
@@ -37,11 +39,12 @@ def import_routes(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), or an OSM extract (.osm.pbf, .osm)."
+            help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), "
+            "or an OSM extract (.osm.pbf, .osm)."
         ),
     ],
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and say what was left out.")
+        bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and list what was left out.")
     ] = False,
     file_format: Annotated[str | None, typer.Option("--format", help=_FORMAT_HELP)] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the file and show what is in it.")] = False,
@@ -76,14 +79,14 @@ def import_routes(
         for r in found.routes
     ]
     if as_json:
-        told = {
+        answer = {
             "routes": rows,
             "skipped": found.skipped,
             "notices": found.notices,
             "replaced": replaced,
             "imported": not check,
         }
-        print(json.dumps(told))  # noqa: T201 - the command's output
+        print(json.dumps(answer))  # noqa: T201 - the command's output
         return
     table = Table(title=f"{len(rows)} routes {'read from' if check else 'imported from'} {file}", title_justify="left")
     for heading in ("id", "title", "points", "length"):

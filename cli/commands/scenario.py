@@ -1,4 +1,4 @@
-"""``code-delivery scenario``: checks a scenario file, shows the load to come, prints the JSON Schema of such files."""
+"""``code-delivery scenario``: a scenario file checked, its load to come, and the JSON Schema."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ _FAULT = re.compile(r"^(?P<source>.*?) line (?P<line>\d+): (?P<what>.*)$")
 
 @scenario_app.callback()
 def _scenario() -> None:
-    """Scenarios."""
+    """Check a scenario, or see its load to come."""
 
 
 @scenario_app.command()
 def check(file: FileArgument, as_json: JsonOption = False) -> None:
-    """Read a scenario and the files that it names, and list everything that is wrong with them. Exit code 0 if nothing is, else 2."""
+    """Read a scenario and the files that it names, and list everything that is wrong with them.
+
+    Exit code 0 if nothing is, else 2.
+    """
     try:
         scenario = load_scenario(file)
         if scenario.network is not None:
@@ -73,11 +76,8 @@ def show(
     scenario = load_scenario(file)
     if as_json:
         plan = load_plan(scenario, columns)
-        print(
-            json.dumps(
-                {"name": scenario.name, "seed": scenario.seed, "timeScale": scenario.time_scale} | plan.to_json()
-            )
-        )  # noqa: T201 - the output
+        head = {"name": scenario.name, "seed": scenario.seed, "timeScale": scenario.time_scale}
+        print(json.dumps(head | plan.to_json()))  # noqa: T201 - the command's output
         return
     console = Console()
     console.print(picture(scenario, load_plan(scenario, chart_columns(console.width))))

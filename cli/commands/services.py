@@ -1,4 +1,4 @@
-"""``code-delivery services``: Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine."""
+"""``code-delivery services``: local services started, ended, watched, without a container engine."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ def up(
     connect_port: Annotated[int | None, _port("connect", 8083)] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start what does not run, and wait until it is ready. The services go on until `down`; their data are kept."""
+    """Start what does not run, and wait until it is ready.
+
+    The services run until `down`; their data are kept.
+    """
     asked = {"kafka": kafka_port, "elasticsearch": elasticsearch_port, "mongodb": mongodb_port, "connect": connect_port}
     services = Services(data_dir, ports={name: port for name, port in asked.items() if port is not None}, tied=False)
     with _steps() as report:
@@ -109,7 +112,10 @@ def down(
 
 @services_app.command()
 def status(data_dir: FolderOption = DEFAULT_FOLDER, only: OnlyOption = None, as_json: JsonOption = False) -> None:
-    """Say what runs where. Exit code 0 only if all of them do what they are for; without --only those by default, and Connect if it was ever started."""
+    """Show what runs where. Exit code 0 only if all of them do what they are for.
+
+    Without --only these are the services by default, and Connect if it was ever started.
+    """
     services = Services(data_dir, tied=False)
     names = (
         _named(only) if only is not None else [*DEFAULT, *(["connect"] if services.connect.record is not None else [])]

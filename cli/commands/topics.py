@@ -23,7 +23,7 @@ _CANNOT_RUN = 2
 
 @topics_app.callback()
 def _topics() -> None:
-    """Kafka topics."""
+    """Create Kafka topics."""
 
 
 @topics_app.command("apply")
@@ -32,7 +32,10 @@ def apply(
     bootstrap: BootstrapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the topics that are missing, and say how others differ. Exit code 1 if one differs; nothing is ever changed or deleted."""
+    """Create the topics that are missing, and show how others differ.
+
+    Exit code 1 if one differs. Nothing is ever changed or deleted.
+    """
     settings = actor_settings()
     try:
         results = create_topics(bootstrap or settings.kafka_bootstrap, producer_options(settings), replication)

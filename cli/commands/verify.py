@@ -1,4 +1,7 @@
-"""``code-delivery verify RUN``: the command's face. Exit code 0 if all places hold the same, 1 if not, 2 if one could not be read."""
+"""``code-delivery verify RUN``: the same positions in the topic and in the stores.
+
+Exit code 0 if all places hold the same, 1 if not, 2 if one could not be read.
+"""
 
 from __future__ import annotations
 

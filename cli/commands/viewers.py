@@ -1,4 +1,4 @@
-"""``code-delivery viewers``: the command's face. Exit code 0, or 2 if it could not run."""
+"""``code-delivery viewers``: simulated viewers of the live map. Exit code 0, or 2 if it could not run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def viewers(
     bounds: Annotated[
         str | None, typer.Option(help="west,south,east,north in degrees.", show_default="the base map's")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Who does what and when follows from it.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Every viewer's view and behaviour follow from it.", min=0)] = 1,
     sample: Annotated[
         float | None,
         typer.Option(help="Share of the frames that are looked into.", show_default="all for up to 50 viewers"),
@@ -49,12 +49,12 @@ def viewers(
         int | None, typer.Option(help="Processes to share the viewers.", min=1, show_default="one for each 1,000")
     ] = None,
     kafka: Annotated[
-        str | None, typer.Option(help="Brokers to which measurements are told.", show_default="none")
+        str | None, typer.Option(help="Brokers to which measurements are published.", show_default="none")
     ] = None,
     run: Annotated[str | None, typer.Option(help="Measure this run only.", show_default="the one on the map")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch the live map as many viewers at once, and tell how old the positions are that they see.
+    """Watch the live map as many viewers at once, and report how old the positions are that they see.
 
     Each viewer has a street-level view of its own and speaks the protocol of the page. Ages count from the instant at
     which a position was due, at the viewers that read whatever comes (fast, reconnecting). Of more than 50 viewers a
@@ -79,7 +79,7 @@ def viewers(
         run=run,
     )
     live_address(url)
-    options.crowd(bounds_of(bounds, url, _api_key()))  # faults are told before anything starts
+    options.crowd(bounds_of(bounds, url, _api_key()))  # faults are reported before anything starts
     console = Console(stderr=as_json)
     try:
         with ended_by_signals() as asked, running(options) as at_work:

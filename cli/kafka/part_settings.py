@@ -1,4 +1,4 @@
-"""Settings of the API and of the actors, for commands that go where they go: to the same Kafka and the same stores."""
+"""Settings of the API and of the actors, for commands that use the same Kafka and stores."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _notes(scenario: Scenario, plan: LoadPlan) -> list[Text]:
         shares = ", ".join(f"{one.share / total:.0%} at {one.hz:g} Hz" for one in scenario.sampling)
         notes.append(f"samplings: {shares}; {plan.mean_hz:.4g} positions a second and driver on average")
     if plan.is_upper_bound and plan.peak:
-        notes.append("drivers are an upper bound: who rests or has ended sends nothing")
+        notes.append("drivers are an upper bound: a driver that rests or has ended sends nothing")
     if scenario.arrivals:
         notes.append("an arrival sends positions while its delivery lasts; they come on top of the fleet's")
     return [Text(), *(Text(note, "bright_black") for note in notes)] if notes else []

@@ -1,4 +1,4 @@
-"""What stands behind the chain: the broker and the stores of a profile, started before everything else and ended after it."""
+"""The broker and the stores of a profile, started before the chain and ended after it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Backing(Protocol):
 
     Attributes
     ----------
-    title : what a person is told of the broker.
-    settle_s : how long the stores may take from a run's last record until a reader sees it.
-    keeps_records : whether what waits in Kafka is there after `stop` and a new start.
+    title : name of the broker, for a person.
+    settle_s : how long the stores may take from a run's last record until a reader sees it, s.
+    keeps_records : whether records that wait in Kafka are there after `stop` and a new start.
     """
 
     title: str
@@ -28,7 +28,12 @@ class Backing(Protocol):
     keeps_records: bool
 
     def start(self, report: Report) -> Mapping[str, str]:
-        """Start what does not run, and return the settings by which the API and the simulation find it; `report` is given a line for each step."""
+        """Start what does not run, and return the settings by which the API and the simulation find it.
+
+        Parameters
+        ----------
+        report : given a line for each step.
+        """
 
     def stop(self, report: Report) -> None:
         """End what `start` has started. A second call does nothing."""
@@ -39,7 +44,7 @@ class Embedded:
 
     Parameters
     ----------
-    positions_per_s : that the broker must carry.
+    positions_per_s : the load that the broker must carry.
     """
 
     title = "embedded"
@@ -53,7 +58,7 @@ class Embedded:
         """Start the broker."""
         report("starting the embedded Kafka broker")
         self._broker.start()
-        # This broker keeps nothing beyond its process: what must outlive a dispatcher lies in a file.
+        # This broker keeps nothing beyond its process: the dispatcher's journal, which must outlive it, is a file.
         return {
             "KAFKA_BOOTSTRAP": self._broker.bootstrap,
             "JOURNAL": "file",
@@ -67,7 +72,9 @@ class Embedded:
 
 
 class LocalServices:
-    """Apache Kafka, Elasticsearch and a MongoDB-wire server as processes of this machine. Those that run already are used and left running.
+    """Apache Kafka, Elasticsearch and a MongoDB-wire server as processes of this machine.
+
+    Those that run already are used and left running.
 
     Parameters
     ----------
@@ -97,7 +104,7 @@ class LocalServices:
 
 
 def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:
-    """Return what stands behind the chain in the profile that is set, for a scenario's load."""
+    """Return the broker and the stores of the profile that is set, for a scenario's load."""
     return (
         LocalServices(settings.services_folder)
         if settings.profile == Profile.SERVICES

@@ -1,7 +1,6 @@
-"""The embedded broker: librdkafka's own broker, out of the confluent-kafka wheel, in a process of its own.
+"""The embedded broker: librdkafka's own, out of the confluent-kafka wheel, in a process of its own.
 
-It is for trying things out, and for tests. Its limits, all silent, are why nothing here is ever a published
-measurement:
+It is for trials and for tests. Its limits, which it does not report, are why no measurement with it is published:
 
 - it keeps 5 MiB a partition and drops the oldest records: hence partitions by the fleet, lz4, readers that stay
   attached, and gaps found by seq;
@@ -10,7 +9,7 @@ measurement:
 - classic consumer groups hang once their last member has left: consumers use ``group.protocol=consumer``;
 - no admin API, no transactions, no retention, nothing outlives its process.
 
-It knows the topics of the contract and nothing of what travels on them.
+It knows the topics of the contract, and no message on them.
 """
 
 from __future__ import annotations
@@ -36,7 +35,9 @@ from engine.messages import Topic
 MAX_PARTITIONS = 64
 
 _OTHERS: dict[Topic, int] = {
-    Topic.DELIVERY_EVENT: MAX_PARTITIONS,  # nearly each is a batch of its own, however few partitions there are: the more of them, the fewer batches each holds
+    # Nearly each event is a batch of its own, however few partitions there are: the more of them, the fewer batches
+    # each holds.
+    Topic.DELIVERY_EVENT: MAX_PARTITIONS,
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
@@ -48,11 +49,14 @@ _OTHERS: dict[Topic, int] = {
 """Partitions of the topics that hold no positions."""
 
 POSITIONS_PER_PARTITION = 1_250.0
-"""Positions a second that one partition takes: its 5 MiB hold about a minute of them, at some 60 bytes each under lz4."""
+"""Positions a second that one partition takes.
+
+Its 5 MiB hold about a minute of them, at some 60 bytes each under lz4.
+"""
 
 
 def partitions_for(positions_per_s: float) -> dict[Topic, int]:
-    """Return how many partitions each topic has, for a fleet that makes `positions_per_s` at its largest.
+    """Return how many partitions each topic has, for a fleet's greatest rate of positions.
 
     A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that
     the partition holds, so its processor time grows with the square of the batches a second. With few partitions a
@@ -64,10 +68,13 @@ def partitions_for(positions_per_s: float) -> dict[Topic, int]:
 
 
 HEARTBEAT_MS = 300
-"""Heartbeat of consumer groups: the time a reader waits for its partitions is one or two of these (librdkafka's own default is 3 s)."""
+"""Heartbeat of consumer groups, ms.
+
+A reader waits one or two of these for its partitions; librdkafka's own default is 3 s.
+"""
 
 SESSION_TIMEOUT_MS = 4000
-"""How long a consumer group waits for a reader that was killed before it gives its partitions to another."""
+"""How long a consumer group waits for a killed reader before another gets its partitions, ms."""
 
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
 
@@ -94,7 +101,7 @@ class BrokerCluster:
 
     Parameters
     ----------
-    partitions : of each topic that it has.
+    partitions : how many each topic has.
     """
 
     def __init__(self, partitions: Mapping[Topic, int]) -> None:
@@ -148,9 +155,9 @@ class BrokerCluster:
 
 
 class EmbeddedBroker:
-    """The broker as a child process: ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`.
+    """The broker as a child process.
 
-    The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C
+    Use ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`. The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C
     leaves it alive while the other parts flush.
 
     Parameters
@@ -212,7 +219,7 @@ class EmbeddedBroker:
 
 
 def serve(ready_file: Path, positions_per_s: float) -> None:
-    """Run the broker for a load until SIGTERM, which comes from its parent or because the parent has died."""
+    """Run the broker until SIGTERM, from its parent or because the parent has died."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

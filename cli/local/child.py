@@ -115,7 +115,7 @@ class Child:
             self._process.terminate()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until the process has ended, and kill it after `timeout_s` seconds; return whether it ended in time."""
+        """Wait for the process's end, and kill it after `timeout_s` seconds; return whether it ended in time."""
         in_time = self._has_ended(timeout_s)
         if not in_time:
             self._kill()

@@ -27,8 +27,8 @@ def report_ending(console: Console, run_id: str, ending: Ending, summary: Mappin
         console.print(ledger_table(run_id, ending.ledger))
         if summary.get("latenessP99Ms") is not None:
             p50, p99, most = (summary[name] for name in LATENESS)
-            sentence = f"positions were sent {p50:.0f} ms after they were due (median), {p99:.0f} ms (p99), {most:.0f} ms at most"
-            console.print(sentence, highlight=False)
+            late = f"{p50:.0f} ms after they were due (median), {p99:.0f} ms (p99), {most:.0f} ms at most"
+            console.print(f"positions were sent {late}", highlight=False)
     for sentence in ending.sentences():
         console.print(Text(sentence, "bold red"))
     return 0 if ending.is_clean else 1

@@ -17,7 +17,7 @@ CHECK_S = 0.5
 
 
 def up_live(settings: UpSettings, *, as_json: bool) -> int:
-    """Start the stack, wait for Ctrl-C or the scenario's end, end it, print the ledger; return the exit code."""
+    """Run the stack until Ctrl-C or the scenario's end, print the ledger, and return the exit code."""
     console = Console(stderr=as_json)
     scenario = effective_scenario(settings)
     run_id, path = write_run(scenario, settings.data_dir)

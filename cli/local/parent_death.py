@@ -1,4 +1,4 @@
-"""Processes that cannot outlive their parent, however it dies: how one is started, and what it does first.
+"""Processes that cannot outlive their parent: how one is started, and what it does first.
 
 A tied process is given its parent's process id and runs this module before anything else, in one of two forms::
 

@@ -26,7 +26,8 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
     scenario = effective_scenario(settings, duration_s)
     if scenario.is_endless:
         raise InvalidInput(
-            f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}"
+            f"scenario {scenario.name} never ends: give --duration SECONDS, "
+            f"or use: code-delivery up --scenario {settings.scenario}"
         )
     console = Console(stderr=as_json)
     run_id, path = write_run(scenario, settings.data_dir)
@@ -44,7 +45,8 @@ def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: boo
                     run = stack.client.run(run_id)
                     if run is not None:
                         began_ms = began_ms or run["clock"][0]  # where the first clock begins, and with it the run
-                        state = f"{run['active']:,} on the road, {run['acked']:,} positions, lateness p99 {run['latenessP99Ms'] or 0:.0f} ms"
+                        lateness = f"lateness p99 {run['latenessP99Ms'] or 0:.0f} ms"
+                        state = f"{run['active']:,} on the road, {run['acked']:,} positions, {lateness}"
                         progress.update(task, completed=(run["eventTime"] - began_ms) / 1000, state=state)
         finally:
             with console.status("stopping") as status:

@@ -1,14 +1,14 @@
-"""The whole chain on this machine: broker and stores, API, simulation, started in order and ended in order.
+"""The chain on this machine: broker, stores, API and simulation, started and ended in order.
 
 Ending is where positions are lost if the order is wrong:
 
-1. the simulation stops its drivers, says how many positions each delivery has, and flushes its producers;
-2. the API reads on until it has stored them all, and is asked for the ledger;
+1. the simulation stops its drivers, publishes how many positions each delivery has, and flushes its producers;
+2. the API reads until it has stored them all, and is asked for the ledger;
 3. the API ends and closes its stores;
 4. the broker and the stores end last.
 
-The first two wait as long as they get on: END_WAIT_S bounds only how long nothing does. No wait here is shorter than
-the one inside it.
+The first two wait as long as they advance: END_WAIT_S bounds only how long nothing advances. No wait here is shorter
+than the one inside it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from engine.scenario.scenario import Scenario
 
 START_TIMEOUT_S = 180.0
 RAY_STOP_S = 20.0
-"""What the end of Ray may take, or its start, which nothing can interrupt."""
+"""How long the end of Ray may take, or its start, which nothing can interrupt, s."""
 
 POLL_S = 0.1
 
@@ -55,7 +55,7 @@ class Stack:
 
     Parameters
     ----------
-    scenario : what the broker is made for.
+    scenario : its load is what the broker is made for.
     path : the file that the simulation reads it from.
     run_id : the run's id.
     once : end the run when the scenario's deliveries have ended, instead of waiting for requests.
@@ -80,10 +80,12 @@ class Stack:
     def start(
         self, report: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
     ) -> None:
-        """Start every part and return when positions flow, or at once when it is asked to end; `report` is given a line for each step.
+        """Start every part, and return when positions flow, or at once when `asked_to_end` is set.
 
         Parameters
         ----------
+        report : given a line for each step.
+        asked_to_end : set when the stack is to end.
         on_api : called when the API takes requests.
 
         Raises
@@ -118,20 +120,26 @@ class Stack:
         self._wait_until(self._is_moving, "the simulation", asked_to_end)
 
     def check(self) -> None:
-        """Raise `ChildDied` if a part has ended that should run; a simulation that has come to its end is no fault."""
+        """Raise `ChildDied` if a part has ended that should run.
+
+        A simulation that has come to its end is no fault.
+        """
         if self._api is not None:
             self._api.check()
         if self._simulation is not None and not self.has_finished():
             self._simulation.check()
 
     def summary(self) -> dict[str, Any]:
-        """Return what the simulation printed at its end (counts and lateness); empty if it did not come to one."""
+        """Return what the simulation printed at its end: counts and lateness; empty if there is none."""
         return (
             self._simulation.newest_report() if self._simulation is not None and self._simulation.exit_code == 0 else {}
         )
 
     def has_finished(self) -> bool:
-        """Return whether the simulation has come to its end: the scenario's duration is over, or it runs once and all is delivered."""
+        """Return whether the simulation has come to its end.
+
+        That is when the scenario's duration is over, or when it runs once and all is delivered.
+        """
         return self._simulation is not None and self._simulation.exit_code == 0
 
     @property
@@ -145,13 +153,18 @@ class Stack:
         return self._simulation
 
     def stop(self, report: Callable[[str], None]) -> Ending:
-        """End every part in order, and return what became of the run's positions; `report` is given a line for whatever is waited for."""
+        """End every part in order, and return what became of the run's positions.
+
+        Parameters
+        ----------
+        report : given a line for each thing that is waited for.
+        """
         ending = self.end_parts(report)
         self.backing.stop(report)
         return ending
 
     def end_parts(self, report: Callable[[str], None]) -> Ending:
-        """End the simulation and the API as `stop` does; broker and stores go on, for who wants to read what they hold."""
+        """End the simulation and the API as `stop` does; broker and stores keep running, for readers."""
         if self._simulation is not None:
             self._end_simulation(self._simulation, report)
         ending = Ending(fault="the run ended before the API was there")
@@ -167,15 +180,18 @@ class Stack:
         return replace(ending, unended=summary.get("unended", 0), unacknowledged=summary.get("unacknowledged", 0))
 
     def _end_simulation(self, simulation: Child, report: Callable[[str], None]) -> None:
-        """End the simulation, which gives up by itself when nothing gets on; a line for each thing that it waits for shows that it lives."""
-        told = ""
+        """End the simulation, which gives up by itself when nothing advances.
+
+        Each thing that it waits for is reported, and shows that it is alive.
+        """
+        waits = ""
 
         def has_moved() -> bool:
-            nonlocal told
-            before, told = told, str(simulation.newest_report().get("waits", told))
-            if told != before:
-                report(told)
-            return told != before
+            nonlocal waits
+            before, waits = waits, str(simulation.newest_report().get("waits", waits))
+            if waits != before:
+                report(waits)
+            return waits != before
 
         report("stopping the drivers")
         simulation.stop(self.settings.end_wait_s + LAST_WORDS_S + RAY_STOP_S, has_moved)
@@ -190,12 +206,13 @@ class Stack:
             self.check()
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{what} was not ready within {START_TIMEOUT_S:g} s; its log is in {self.settings.data_dir / 'logs'}"
+                    f"{what} was not ready within {START_TIMEOUT_S:g} s; "
+                    f"its log is in {self.settings.data_dir / 'logs'}"
                 )
             asked_to_end.wait(POLL_S)
 
     def _stored(self, api: Child, report: Callable[[str], None]) -> Ending:
-        """Wait until the stores have every position, as long as something is still being stored; return what there is then."""
+        """Wait while something is still being stored, and return what there is then."""
         storing = Storing(self.backing.settle_s, self.settings.end_wait_s, time.monotonic())
         while True:
             report(storing.sentence)

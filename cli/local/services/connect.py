@@ -1,4 +1,4 @@
-"""Kafka Connect: one distributed worker with two sinks, MongoDB's own and ours for Elasticsearch."""
+"""Kafka Connect: one distributed worker with MongoDB's own sink and ours for Elasticsearch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Connect(Service):
         """Get the jars and the plugins."""
         tools.java()
         jars(KAFKA, self.place.cache, report)
-        if self.pid is None:  # a worker that runs has its plugins open
+        if self.pid is None:  # a running worker has its plugins open
             add_mongodb_sink(self.plugins, self.place.cache, report)
             build_plugin(self.plugins, report)
 
@@ -59,7 +59,10 @@ class Connect(Service):
         return Launch([*java, "-cp", class_path, "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)])
 
     def properties(self) -> dict[str, str | int]:
-        """Return the worker's settings: one broker keeps one copy, and tasks of a worker that has gone are given away at once."""
+        """Return the worker's settings.
+
+        One broker keeps one copy, and tasks of a worker that has gone are given to others at once.
+        """
         return {
             "bootstrap.servers": self.kafka.address,
             "group.id": "code-delivery-connect",

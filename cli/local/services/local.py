@@ -1,7 +1,9 @@
-"""All local services together: started in an order in which each finds what it needs, ended in the other.
+"""All local services together, started in the order in which they need each other.
 
-with Services(folder, free_ports=True) as services:
-    services.kafka.address, services.elasticsearch.kill(), services.elasticsearch.start()
+They are ended in the opposite order::
+
+    with Services(folder, free_ports=True) as services:
+        services.kafka.address, services.elasticsearch.kill(), services.elasticsearch.start()
 """
 
 from __future__ import annotations
@@ -28,16 +30,16 @@ DEFAULT = NAMES[:3]
 
 
 class Services:
-    """Kafka, Elasticsearch, the stand-in for MongoDB, and on request Kafka Connect, as processes of this machine.
+    """Kafka, Elasticsearch, the stand-in for MongoDB and Kafka Connect, as processes of this machine.
 
     Parameters
     ----------
     folder : of their data, logs and records.
     ports : of their clients, by service.
     free_ports : whether those that `ports` does not name get free ports, or the well-known ones.
-    tied : whether their processes end with this one, however it ends. Otherwise they go on, and another object with the
-        same folder finds them.
-    quick : whether they should be up soon rather than fast later, for tests.
+    tied : whether their processes end with this one, however it ends. Otherwise they keep running, and another object
+        with the same folder finds them.
+    quick : whether they should be ready soon rather than fast later, for tests.
     cache : folder of fetched packages; default: see `default_cache`.
     users : passwords by user name for Kafka's second listener, see `Kafka`.
     mongodb_in_memory : whether the stand-in for MongoDB keeps nothing.
@@ -75,14 +77,14 @@ class Services:
         return found
 
     def start(self, names: Iterable[str] = DEFAULT, report: Report = silent, timeout_s: float = READY_S) -> list[str]:
-        """Start what does not run and wait until all are ready; return the names of those that were started. If one fails, those are ended again.
+        """Start what does not run, wait until all are ready, and return the names of those that were started.
 
-        Connect brings Kafka along. `report` is given a line for each step.
+        If one fails, those are ended again. Connect brings Kafka along. `report` is given a line for each step.
 
         Raises
         ------
-        InvalidInput : the folder cannot be made, or takes no file.
-        ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s`
+        InvalidInput : the folder cannot be created, or no file can be written to it.
+        ServicesError : a service cannot be fetched, does not get its port, ended, or was not ready within `timeout_s`
             seconds; see `cli.local.services.errors`.
         """
         wanted = ordered(names)
@@ -109,7 +111,10 @@ class Services:
         return started
 
     def stop(self, names: Iterable[str] | None = None, report: Report = silent) -> list[str]:
-        """End services, those first that need the others, and return the names of those that ran; without names, those that this object has started."""
+        """End services, those first that need the others, and return the names of those that ran.
+
+        Without names, the services that this object has started are ended.
+        """
         if not self.folder.is_dir():
             return []
         with locked(self.folder / ".lock"):

@@ -1,4 +1,7 @@
-"""The stand-in for MongoDB: a third-party MongoDB-wire server, not MongoDB. MongoDB itself can be had from no package registry."""
+"""The stand-in for MongoDB: a third-party MongoDB-wire server, not MongoDB.
+
+MongoDB itself is in no package registry.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class MongoDb(Service):
     """
 
     name, well_known_port, nice = "mongodb", 27017, STORES_NICE
-    title = f"stand-in for MongoDB (mongo-java-server {MONGODB_STAND_IN.name.rpartition('-')[2]}: a third-party MongoDB-wire server, not MongoDB)"
+    title = (
+        f"stand-in for MongoDB (mongo-java-server {MONGODB_STAND_IN.name.rpartition('-')[2]}: "
+        "a third-party MongoDB-wire server, not MongoDB)"
+    )
 
     def __init__(self, place: Place, port: int | None = 0, *, in_memory: bool = False) -> None:
         super().__init__(place, port)
@@ -66,7 +72,7 @@ class MongoDb(Service):
 
     def is_ready(self) -> bool:
         """Return whether it answers a ping of MongoDB's own driver."""
-        # Imported when it is first needed: whoever asks for the version must not wait for a driver.
+        # Imported when it is first needed: a stack with the embedded broker must not wait for a driver.
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
 

@@ -1,4 +1,4 @@
-"""Plugins for the Connect worker: MongoDB's own sink from Maven, and our sink for Elasticsearch built from its source."""
+"""Plugins of the Connect worker: MongoDB's sink from Maven, ours for Elasticsearch from source."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ _JAR = "elasticsearch-sink-*.jar"
 
 
 def build_plugin(plugins: Path, report: Report, source: Path = ELASTICSEARCH_SINK) -> Path | None:
-    """Build our sink for Elasticsearch, unless its jar is newer than its source, and put it into a folder of plugins.
+    """Build our sink for Elasticsearch, and put it into a folder of plugins.
+
+    A jar that is newer than its source is not built again.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """A service's own port, and which process has taken it.
 
-Well-known ports are for users, who find them; free ones (`cli.local.port`) are for tests, which do not meet."""
+Well-known ports are for users, who find them; free ones (`cli.local.port`) are for tests, which do not meet.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from cli.local.services.errors import PortTaken
 
 
 def check_port(port: int, service: str) -> None:
-    """Raise `PortTaken`, naming who listens, unless a service can have the port."""
+    """Raise `PortTaken`, naming the process that listens, unless a service can have the port."""
     fault = fault_of_port(port)
     if fault is not None:
         advice = f"stop that, or choose another with --{service}-port (0: a free one)"

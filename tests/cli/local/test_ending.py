@@ -92,7 +92,7 @@ def test_waiting_records_are_named_and_the_run_is_not_clean() -> None:
 
 def test_no_ledger_is_said_with_its_reason() -> None:
     refused = "http://127.0.0.1:8000/runs/r/ledger answered 503: history.duckdb: database has been invalidated"
-    assert Ending().sentences() == ["no ledger: the run ended before the API had heard of it"]
+    assert Ending().sentences() == ["no ledger: the run ended before the API knew it"]
     assert Ending(fault=refused).sentences() == [f"no ledger: {refused}"]
     assert not Ending(ledger(), {}, refused).is_clean
     assert Ending(ledger(8), {}, refused).sentences() == [f"the ledger is not the last word: {refused}"]
