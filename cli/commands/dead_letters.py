@@ -129,8 +129,9 @@ def replay_letters(
 ) -> None:
     """Put the records of dead letters back to the topics where they were found.
 
-    They are as they were, with a header "replayed-from" more. The stores keep each fact once, so a record that is replayed twice changes nothing; a request without an id of its
-    own is a new request each time. Exit code 1 if a letter was refused.
+    Each is as it was, and has a header "replayed-from" besides. The stores keep each fact once, so a record that is
+    replayed twice changes nothing; a request without an id of its own is a new request each time. Exit code 1 if a
+    letter was refused.
     """
     if (partition is None) != (offset is None):
         raise InvalidInput("one letter is named by PARTITION and OFFSET, found only one of them")

@@ -17,7 +17,10 @@ from cli.local.settings import settings_from
 
 
 def doctor(port: PortOption = None, data_dir: DataOption = None, json_output: JsonOption = False) -> None:
-    """List what this machine has and lacks, and how to get it. Exit code 1 if something required is missing."""
+    """List what this machine has and lacks, and how to get it.
+
+    Exit code 1 if something required is missing.
+    """
     settings = settings_from(port=port, data_dir=data_dir)
     findings = examine(settings.port, settings.data_dir, ui_folder(api_settings()))
     if json_output:

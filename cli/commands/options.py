@@ -1,4 +1,4 @@
-"""Options and arguments that more than one command has; a command that wants another help text has its own."""
+"""Options and arguments that more than one command has."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def import_routes(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a file of routes into the running API, or turn an OSM extract into a road network for scenarios."""
+    """Import a file of routes into the running API, or turn an OSM extract into a road network."""
     if not file.exists():
         raise InvalidInput(f"{file}: no such file")
     if file.name.endswith(NETWORK_SUFFIXES):

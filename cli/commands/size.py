@@ -44,8 +44,8 @@ def size(
 ) -> None:
     """Print what a fleet needs: actors, processes, partitions, cores, memory, network, disk.
 
-    It is a model, and says how sure it is: one machine was measured, a cluster never. Each figure says what it was computed from; docs/sizing.md
-    has the formulas.
+    It is a model, and says how sure it is: one machine was measured, a cluster never. Each figure says what it was
+    computed from; docs/sizing.md has the formulas.
     """
     demand = Demand(
         drivers, hz, viewers, kafka_days, history_days, kafka_copies, history_copies, busy, node_cores, pod_cores

@@ -36,7 +36,9 @@ def verify(
     bootstrap: BootstrapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Prove that the topic and the stores hold the same positions of a run: counts, gaps, repetitions, coordinates.
+    """Prove that the topic and the stores hold the same positions of a run.
+
+    Compared are counts, gaps, repetitions and coordinates.
 
     The stores are those of the API's settings (DATA_DIR, ELASTICSEARCH_URL, MONGODB_URL). Exit code 0 if all are equal
     and without gaps, 1 if not, 2 if a place could not be read.

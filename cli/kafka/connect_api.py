@@ -188,8 +188,8 @@ def in_short(trace: str) -> str:
 def _is_passing(method: str, answer: httpx.Response) -> bool:
     """Return whether to repeat a request.
 
-    That is in a rebalance, and for a question after an error of the worker's own: the broker was away, its request timed
-    out.
+    That is in a rebalance, and for a question after an error of the worker's own: the broker was away, or its request
+    timed out.
     """
     return answer.status_code == httpx.codes.CONFLICT or (method == "GET" and answer.is_server_error)
 

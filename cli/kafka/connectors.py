@@ -87,7 +87,7 @@ def _read(path: Path) -> Connector:
 
 
 def settings_values(settings: Settings) -> dict[str, str]:
-    """Return the values of placeholders: the API's settings that are set, by their names in the environment."""
+    """Return the values of placeholders: the API's settings that are set, by their variables."""
     values: dict[str, Any] = {name.upper(): getattr(settings, name) for name in type(settings).model_fields}
     return {
         name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -135,7 +135,10 @@ def _show_plan(console: Console, outcome: Outcome) -> None:
 def _put_back(
     kafka: KafkaConnection, order: Order, outcome: Outcome, progress: Callable[[str], AbstractContextManager[Progress]]
 ) -> None:
-    """Read the chosen letters once more, and send each as it comes: their values may be more than fits into memory."""
+    """Read the chosen letters once more, and send each as it comes.
+
+    Their values together may be more than fits into memory.
+    """
     sender = Replay(kafka, order.source)
     with progress("putting back") as progress_made:
         for letter in _matching(kafka, order, lambda _count, _total: None):

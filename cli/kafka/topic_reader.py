@@ -141,7 +141,7 @@ class TopicReader:
             return True
         if error.code() == KafkaError._PARTITION_EOF:
             partition = (str(message.topic()), int(message.partition() or 0))
-            # Its end now, which may be beyond the mark; records between them were skipped, and are for the next reading.
+            # Its end now, which may be beyond the mark; records between them are for the next reading.
             self._next[partition] = max(self._next[partition], min(self._offset(message), self._end[partition]))
         elif error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
             raise TopicUnreadable(f"{message.topic()} at {self._kafka}: {error.str()}")

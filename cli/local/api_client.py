@@ -30,6 +30,7 @@ class ApiClient:
     url : address of the API, without a path.
     key : API key, if the API asks for one.
     timeout_s : how long an answer may take, s.
+    transport : carries the requests; a network connection if absent.
 
     Attributes
     ----------
@@ -40,12 +41,19 @@ class ApiClient:
     InvalidInput : no address of an HTTP server, or a key that is none.
     """
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        timeout_s: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._client = httpx.Client(
             base_url=checked_address(url),
             timeout=timeout_s,
             headers={KEY_HEADER: checked_key(key)} if key else {},
             trust_env=False,
+            transport=transport,
         )
         self.url = without_identity(url)
 

@@ -157,8 +157,9 @@ class BrokerCluster:
 class EmbeddedBroker:
     """The broker as a child process.
 
-    Use ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`. The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C
-    leaves it alive while the other parts flush.
+    Use ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`. The child ends on SIGTERM and
+    when this process dies, however it dies. It has a session of its own, so that Ctrl-C leaves it alive while the other
+    parts flush.
 
     Parameters
     ----------

@@ -42,7 +42,8 @@ def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
 
     Raises
     ------
-    InvalidInput : the data folder, or one of its folders that a run writes to, cannot be created, or no file can be written to it.
+    InvalidInput : the data folder, or one of its folders that a run writes to, cannot be created, or no file can be
+        written to it.
     """
     run_id = make_run_id(scenario, datetime.now(UTC))
     for folder in (data_dir, data_dir / "logs", data_dir / "runs"):

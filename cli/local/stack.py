@@ -58,24 +58,34 @@ class Stack:
     scenario : its load is what the broker is made for.
     path : the file that the simulation reads it from.
     run_id : the run's id.
+    client : of its API; one of the settings' address if absent.
     once : end the run when the scenario's deliveries have ended, instead of waiting for requests.
 
     Attributes
     ----------
     bootstrap : address of the broker, ``host:port``; empty before `start`.
+    api, simulation : their processes; None before `start`.
+    was_ready : whether the API has taken requests: without that its end is not waited for.
     """
 
     def __init__(
-        self, settings: UpSettings, scenario: Scenario, path: Path, run_id: str, *, once: bool = False
+        self,
+        settings: UpSettings,
+        scenario: Scenario,
+        path: Path,
+        run_id: str,
+        *,
+        once: bool = False,
+        client: ApiClient | None = None,
     ) -> None:
         self.settings, self.run_id = settings, run_id
-        self.client = ApiClient(settings.url, settings.key)
+        self.client = client or ApiClient(settings.url, settings.key)
         self._path, self._once = path, once
         self.backing = backing_of(settings, scenario)
         self.bootstrap = ""
-        self._api: Child | None = None
-        self._simulation: Child | None = None
-        self._was_ready = False
+        self.api: Child | None = None
+        self.simulation: Child | None = None
+        self.was_ready = False
 
     def start(
         self, report: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
@@ -106,15 +116,15 @@ class Stack:
         }
         environment |= {"END_WAIT_S": str(self.settings.end_wait_s), "DRAIN_SECONDS": str(self.settings.drain_seconds)}
         simulation = ["--scenario", str(self._path), "--run-id", self.run_id, *(["--once"] if self._once else [])]
-        self._api = Child("the API", "api", [], environment, logs / "api.log")
-        self._simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
+        self.api = Child("the API", "api", [], environment, logs / "api.log")
+        self.simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
         # Both take a few seconds, and neither needs the other to start.
-        self._api.start()
-        self._simulation.start()
+        self.api.start()
+        self.simulation.start()
         report("starting the API")
         self._wait_until(self.client.is_ready, "the API", asked_to_end)
         if not asked_to_end.is_set():
-            self._was_ready = True
+            self.was_ready = True
             on_api()
         report("starting Ray and the driver actors")
         self._wait_until(self._is_moving, "the simulation", asked_to_end)
@@ -124,33 +134,21 @@ class Stack:
 
         A simulation that has come to its end is no fault.
         """
-        if self._api is not None:
-            self._api.check()
-        if self._simulation is not None and not self.has_finished():
-            self._simulation.check()
+        if self.api is not None:
+            self.api.check()
+        if self.simulation is not None and not self.has_finished():
+            self.simulation.check()
 
     def summary(self) -> dict[str, Any]:
         """Return what the simulation printed at its end: counts and lateness; empty if there is none."""
-        return (
-            self._simulation.newest_report() if self._simulation is not None and self._simulation.exit_code == 0 else {}
-        )
+        return self.simulation.newest_report() if self.simulation is not None and self.simulation.exit_code == 0 else {}
 
     def has_finished(self) -> bool:
         """Return whether the simulation has come to its end.
 
         That is when the scenario's duration is over, or when it runs once and all is delivered.
         """
-        return self._simulation is not None and self._simulation.exit_code == 0
-
-    @property
-    def api(self) -> Child | None:
-        """The API's process; None before `start`."""
-        return self._api
-
-    @property
-    def simulation(self) -> Child | None:
-        """The simulation's process; None before `start`."""
-        return self._simulation
+        return self.simulation is not None and self.simulation.exit_code == 0
 
     def stop(self, report: Callable[[str], None]) -> Ending:
         """End every part in order, and return what became of the run's positions.
@@ -165,18 +163,18 @@ class Stack:
 
     def end_parts(self, report: Callable[[str], None]) -> Ending:
         """End the simulation and the API as `stop` does; broker and stores keep running, for readers."""
-        if self._simulation is not None:
-            self._end_simulation(self._simulation, report)
+        if self.simulation is not None:
+            self._end_simulation(self.simulation, report)
         ending = Ending(fault="the run ended before the API was there")
-        if self._api is not None:
-            if self._was_ready:
-                ending = self._stored(self._api, report)
+        if self.api is not None:
+            if self.was_ready:
+                ending = self._stored(self.api, report)
             report("stopping the API")
-            self._api.stop(longest_end_s(self.settings.drain_seconds))
+            self.api.stop(longest_end_s(self.settings.drain_seconds))
         self.client.close()
         summary = self.summary()
-        if not summary and not ending.fault and self._simulation is not None:
-            ending = replace(ending, fault=f"the simulation did not come to its end; its log is {self._simulation.log}")
+        if not summary and not ending.fault and self.simulation is not None:
+            ending = replace(ending, fault=f"the simulation did not come to its end; its log is {self.simulation.log}")
         return replace(ending, unended=summary.get("unended", 0), unacknowledged=summary.get("unacknowledged", 0))
 
     def _end_simulation(self, simulation: Child, report: Callable[[str], None]) -> None:
@@ -217,7 +215,7 @@ class Stack:
         while True:
             report(storing.sentence)
             asked = time.monotonic()
-            answer = self._asked()
+            answer = self.answer()
             if storing.is_over(answer, time.monotonic()):
                 break
             if api.exit_code is not None:
@@ -230,8 +228,8 @@ class Stack:
         newest = storing.newest
         return Ending(newest.ledger, newest.waiting, newest.fault, self.backing.keeps_records)
 
-    def _asked(self) -> Answer:
-        """Ask the API how the run stands."""
+    def answer(self) -> Answer:
+        """Ask the API for the run's ledger and for what waits, and return its answer."""
         waiting: dict[str, int] = {}
         try:
             waiting = self.client.waiting()

@@ -40,8 +40,8 @@ def stack_settings(**options: Any) -> UpSettings:
 
     Raises
     ------
-    InvalidInput : a setting that does not fit, or one that a stack of its own cannot obey; the message names the variable,
-        and no address that may hold a password.
+    InvalidInput : a setting that does not fit, or one that a stack of its own cannot obey; the message names the
+        variable, and no address that may hold a password.
     """
     settings = settings_from(**options)
     faults = list(faults_of_stack(settings, os.environ))

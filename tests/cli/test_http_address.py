@@ -1,4 +1,4 @@
-"""Addresses of HTTP servers as commands are given them: what is refused, and that no name and password is shown."""
+"""Addresses of HTTP servers: what is refused, and that no name and password is shown."""
 
 from __future__ import annotations
 

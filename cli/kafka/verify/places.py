@@ -36,7 +36,9 @@ ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 
 
 class TopicPlace:
-    """The positions and events of one run in Kafka; `read` may be called again, and continues where it ended.
+    """The positions and events of one run in Kafka.
+
+    `read` may be called again, and continues where it ended.
 
     Attributes
     ----------

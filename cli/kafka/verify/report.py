@@ -59,7 +59,8 @@ def _table(outcome: Outcome) -> Table:
         "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
     )
     lost = f", {verdict.lost_on_purpose:,} lost by injected faults" if verdict.lost_on_purpose else ""
-    title = f"{escape(outcome.run_id)}: {equality} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost})"
+    counts = f"{verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost}"
+    title = f"{escape(outcome.run_id)}: {equality} ({counts})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("place", no_wrap=True)
     for heading in _COLUMNS:

@@ -78,7 +78,7 @@ _STEPS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def amount(value: float, unit: str) -> str:
-    """Return a number as a reader has it: bytes in thousands of bytes, pieces in full, cores to three figures."""
+    """Return a number for a person: bytes in kB to PB, pieces in full, cores to two or three figures."""
     if unit.startswith("bytes"):
         step, letter = next(((step, letter) for step, letter in _STEPS if value >= step), (1.0, ""))
         return f"{value / step:,.3g} {letter}B{unit.removeprefix('bytes')}"

@@ -44,8 +44,8 @@ def is_reachable(path: Path) -> bool:
 def unprivileged_home(folder: Path) -> Path:
     """Return where the data of a process of `UNPRIVILEGED` can lie, who is to own them.
 
-    It is the folder itself, or one below /var/lib named after it if a folder above it lets only its owner pass. What the
-    folder itself lets others do does not count: it is closed to them once it is in use.
+    It is the folder itself, or one below /var/lib named after it if a folder above it lets only its owner pass. The
+    folder's own permissions do not count: it is closed to others once it is in use.
     """
     if not runs_as_root() or is_reachable(folder.parent):
         return folder

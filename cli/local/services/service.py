@@ -35,7 +35,10 @@ STORES_NICE = 5
 """Nice level of the stores: the drivers and the live map must not wait for them."""
 
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
-"""Processes that this one has started, by process id: they must be waited for, whichever object ends them."""
+"""Processes that this one has started, by process id.
+
+They must be waited for, whichever object ends them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,8 @@ class Place:
     folder : of all services; each has its own below.
     cache : folder of fetched packages.
     tied : whether its process ends with this one.
-    quick : whether it should be ready soon rather than fast later: for tests. On a busy machine Elasticsearch starts with
-        half the processor time.
+    quick : whether it should be ready soon rather than fast later, for tests: on a busy machine Elasticsearch starts
+        with half the processor time.
     """
 
     folder: Path

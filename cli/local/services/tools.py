@@ -66,7 +66,8 @@ def inspect(home: Path) -> Jvm | None:
     return Jvm(home, int(found[0][1]), frozenset(name for name, _ in found)) if found else None
 
 
-def _homes() -> Iterator[Path]:
+def homes() -> Iterator[Path]:
+    """Yield the folders of this machine that may be the home of a Java, the user's own choice first."""
     for variable in ("JAVA_HOME", "ES_JAVA_HOME"):
         if os.environ.get(variable):
             yield Path(os.environ[variable])
@@ -80,7 +81,7 @@ def _homes() -> Iterator[Path]:
 def jvms() -> Iterator[Jvm]:
     """Give every Java of this machine, the user's own choice first."""
     seen = set[Path]()
-    for home in _homes():
+    for home in homes():
         if home not in seen and (found := inspect(home)) is not None:
             yield found
         seen.add(home)

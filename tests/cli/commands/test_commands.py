@@ -153,7 +153,8 @@ def test_an_api_that_does_not_answer_is_named(
 def test_an_extract_becomes_a_network_that_a_scenario_can_name(tmp_path: Path) -> None:
     source = tmp_path / "town.osm"
     nodes = "".join(f'<node id="{i}" lat="{47.1 + i * 0.001}" lon="9.5" version="1"/>' for i in range(1, 5))
-    ways = '<way id="9" version="1"><nd ref="1"/><nd ref="2"/><nd ref="3"/><nd ref="4"/><tag k="highway" v="residential"/></way>'
+    points = "".join(f'<nd ref="{i}"/>' for i in range(1, 5))
+    ways = f'<way id="9" version="1">{points}<tag k="highway" v="residential"/></way>'
     source.write_text(f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>')
     told = runner.invoke(app, ["routes", "import", str(source), "--json"])
     assert (json.loads(told.output)["edges"], json.loads(told.output)["skipped"]) == (6, [])
@@ -203,7 +204,8 @@ def test_a_key_that_no_header_can_carry_is_refused_before_anything_starts_and_no
     with pytest.raises(InvalidInput) as refused:
         settings_from()
     assert str(refused.value) == (
-        "API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends"
+        "API_KEY: an API key must have 8 or more characters, "
+        "all of them printable ASCII, and no blank or newline at its ends"
     )
     with pytest.raises(InvalidInput, match="8 or more characters") as refused:
         ApiClient("http://127.0.0.1:8000", key)

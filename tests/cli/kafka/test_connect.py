@@ -1,4 +1,4 @@
-"""``code-delivery connect`` against a small worker: what is put, what is waited for, and what a person is told."""
+"""``code-delivery connect`` against a small worker: what is put, waited for and printed."""
 
 from __future__ import annotations
 
@@ -247,7 +247,8 @@ def test_placeholders_are_the_apis_settings(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_trace_is_told_in_short() -> None:
     assert in_short(TRACE) == (
-        "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception. <- java.net.ConnectException: nobody there"
+        "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception."
+        " <- java.net.ConnectException: nobody there"
     )
     assert in_short("") == ""
 
