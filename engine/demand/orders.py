@@ -1,6 +1,5 @@
 """Orders: what a run's deliveries are, each by its number. Everything that chance decides follows from the scenario's seed and that number; when a delivery may
-depart is not decided here.
-"""
+depart is not decided here."""
 
 from __future__ import annotations
 
