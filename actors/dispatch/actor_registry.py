@@ -1,7 +1,9 @@
-"""What the dispatcher knows of the driver actors: their last statuses, what they had acknowledged, and how many positions there are.
+"""The actor registry: what the dispatcher knows of each driver actor.
 
-Positions are counted by identity, not by sending: what an actor says it took over, and what it has made since, are
-different (delivery, seq) each. What a killed actor had sent and nobody knows of is made again by the next one and
+That is its last status, what it had acknowledged, and how many positions there are.
+
+Positions are counted by identity, not by sending: what an actor reports that it took over, and what it has made since,
+are different (delivery, seq) each. What a killed actor had sent and not reported is made again by its successor and
 counted there. So the totals are those of the topic without its duplicates; they may fall for a moment, by what was
 under way, when an actor dies.
 """
@@ -22,7 +24,7 @@ _KEY = "actor/"
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Everything due up to `until_ms` (virtual epoch ms) has been acknowledged, of the deliveries with lower numbers than these.
+    """What an actor has had acknowledged: everything due up to `until_ms` of the first deliveries.
 
     Attributes
     ----------
@@ -42,25 +44,24 @@ class PositionCounts:
     failed: int = 0
 
     def plus(self, positions: int, failed: int = 0) -> PositionCounts:
-        """Return it with more."""
+        """Return the counts with more added."""
         return PositionCounts(self.positions + positions, self.failed + failed)
 
 
 @dataclass(slots=True)
 class RegisteredActor:
-    """One driver actor as it was last heard of.
+    """One driver actor as its last status described it.
 
     Attributes
     ----------
-    incarnation : the newest one known, perhaps by the journal alone.
-    status : None before it has been heard of.
+    incarnation : the newest one known, perhaps from the journal alone.
+    status : None before its first status.
     routes : ids of the routes it has.
     unsettled : batches that its checkpoint may not cover, with the numbers that deliveries in them begin with.
-    finished_seen : how many finished deliveries of this incarnation have been noted.
+    finished_seen : how many finished deliveries of this incarnation were taken.
     coverage : what need not be sent again.
-    before, within : tolls of earlier incarnations and of this one.
-    resumed : positions of deliveries on the road that are known to be acknowledged; for an actor that has not been
-        heard of.
+    before, within : position counts of earlier incarnations and of this one.
+    resumed : positions of deliveries on the road that are known to be acknowledged; for an actor without a status.
     reported : lateness up to the last report.
     """
 
@@ -77,15 +78,15 @@ class RegisteredActor:
 
     @property
     def has_caught_up(self) -> bool:
-        """Whether it has come up to the run's clock at least once in its present incarnation."""
+        """Whether its present incarnation has reached the run's clock at least once."""
         return self.status is not None and self.status.until_ms is not None
 
     def is_new(self, status: DriverStatus) -> bool:
-        """Return whether an incarnation is heard of for the first time by this dispatcher."""
+        """Return whether this is the first status of its incarnation that this dispatcher gets."""
         return self.status is None or self.status.incarnation != status.incarnation
 
     def begin_incarnation(self, incarnation: str) -> None:
-        """Forget what is to be told to an actor, and keep the tolls of an incarnation that is gone."""
+        """Forget what the actor was sent, and keep the position counts of an incarnation that is gone."""
         if incarnation != self.incarnation:
             if self.status is not None:
                 self.within = PositionCounts(self.within.positions, self.status.counts.failed)
@@ -95,7 +96,7 @@ class RegisteredActor:
         self.unsettled.clear()
 
     def take(self, status: DriverStatus) -> tuple[Finished, ...]:
-        """Note a status, and return the finished deliveries that are new in it."""
+        """Take a status, and return the finished deliveries that are new in it."""
         self.status = status
         self.within = PositionCounts(self.within.positions, status.counts.failed)
         new = status.finished[max(0, self.finished_seen - status.finished_from) :]
@@ -129,13 +130,13 @@ class RegisteredActor:
         return Counts(whole + counts.produced, whole + counts.acked - failed_before, failed_before + counts.failed)
 
     def entry(self) -> Entry:
-        """Return what the journal must know."""
+        """Return the actor's journal entry."""
         coverage = [self.coverage.until_ms, self.coverage.fleet, self.coverage.requested]
-        before, within = ([toll.positions, toll.failed] for toll in (self.before, self.within))
+        before, within = ([counts.positions, counts.failed] for counts in (self.before, self.within))
         return {"incarnation": self.incarnation, "coverage": coverage, "before": before, "within": within}
 
     def replay(self, entry: Entry) -> None:
-        """Take over what an earlier dispatcher noted."""
+        """Take over what an earlier dispatcher wrote down."""
         self.incarnation, self.coverage = entry["incarnation"], Coverage(*entry["coverage"])
         self.before, self.within = PositionCounts(*entry["before"]), PositionCounts(*entry["within"])
 
@@ -172,7 +173,7 @@ class ActorRegistry:
 
     @property
     def have_all_reported(self) -> bool:
-        """Whether every actor has been heard of."""
+        """Whether every actor has sent a status."""
         return all(registered.status is not None for registered in self._actors.values())
 
     def are_past(self, virtual_ms: int) -> bool:
@@ -192,7 +193,7 @@ class ActorRegistry:
 
     @property
     def reporting(self) -> int:
-        """How many actors have been heard of."""
+        """How many actors have sent a status."""
         return sum(registered.status is not None for registered in self._actors.values())
 
     def lateness_since_last_report(self) -> Lateness:

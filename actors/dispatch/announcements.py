@@ -1,4 +1,7 @@
-"""What the dispatcher tells the world: how a run stands, and which requests it rejects. Facts are made here, and sent elsewhere."""
+"""Facts that the dispatcher makes: how a run stands, and which requests it rejects.
+
+They are sent elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,24 @@ from engine.load.curve import FleetChange
 from engine.messages import DeliveryEvent, EventKind, RunEvent, StartDelivery
 
 StageTable = Callable[[int, int | None, Sequence[FleetChange]], list[list[Any]]]
-"""Given a run's first and last virtual instants (epoch ms; None if it is endless) and the changes of its fleet: its stages (`engine.demand.stage_table`)."""
+"""A run's stages, as `engine.demand.stage_table` makes them.
+
+Arguments: the run's first and last virtual instants (epoch ms; None if it is endless), and the changes of its fleet.
+"""
 
 
 class RunReporter:
-    """Makes a run's events, numbered by time, so that a dispatcher that starts over goes on above its predecessor without a journal entry an event.
+    """The maker of a run's events, numbered by time.
+
+    So a restarted dispatcher numbers above its predecessor without a journal entry for each event.
 
     Parameters
     ----------
-    stages : None if nothing is known of them; the events say nothing of stages then.
+    stages : None if they are unknown; the events have no stages then.
 
     Attributes
     ----------
-    reported_ms : when it last did, wall clock, epoch ms.
+    reported_ms : when the last event was made, wall clock, epoch ms.
     """
 
     def __init__(
@@ -36,7 +44,7 @@ class RunReporter:
         self.reported_ms = -math.inf
 
     def run_event(self, active: int, now_ms: float) -> RunEvent:
-        """Return how a run that has begun stands, with so many deliveries on the road."""
+        """Return how a run that has begun stands, with `active` deliveries on the road."""
         lifecycle = self._lifecycle
         assert lifecycle.clock is not None
         assert lifecycle.start_ms is not None
@@ -66,7 +74,7 @@ class RunReporter:
 
 
 def rejection(run_id: str, request: StartDelivery, delivery_id: str, reason: str, event_time: int) -> DeliveryEvent:
-    """Return what is told of a request that starts nothing."""
+    """Return the event of a request that starts nothing."""
     return DeliveryEvent(
         delivery_id=delivery_id,
         run_id=run_id,

@@ -4,7 +4,8 @@ It lives in memory alone. A dispatcher that is restarted begins an empty one, wh
 gave back.
 
 Bounds: `MAX_ENTRIES` entries in all, `ENTRIES_PER_DELIVERY` of one delivery, `RUN_ENTRIES` of the run, and
-`MAX_STORY_DETAIL` characters a detail. Measured full: 18 MiB with usual details, 36 MiB with the longest. Dropped first:
+`MAX_STORY_DETAIL` characters a detail. A full log takes 18 MiB with usual details and 36 MiB with the longest
+(measured). Dropped first:
 
 1. of a delivery with too many entries, the oldest after its first `FIRST_ENTRIES`;
 2. of too many entries in all, those of the deliveries that ended, the one that was quiet longest first;
@@ -78,7 +79,7 @@ class DeliveryLog:
         return self._count
 
     def __contains__(self, delivery_id: str) -> bool:
-        """Whether anything is known of a delivery."""
+        """Whether the log has entries of a delivery."""
         return delivery_id in self._going_on or delivery_id in self._ended
 
     def note(self, delivery_id: str, kind: StoryKind, detail: str, now_ms: float) -> None:
@@ -113,7 +114,10 @@ class DeliveryLog:
             self._ended[delivery_id] = life
 
     def story(self, delivery_id: str) -> tuple[list[Entry], int]:
-        """Return a delivery's entries and the run's since its first one, oldest first, and how many were dropped."""
+        """Return a delivery's entries, oldest first, and how many were dropped.
+
+        The run's entries since the delivery's first one are among them.
+        """
         life = self._going_on.get(delivery_id) or self._ended.get(delivery_id)
         if life is None:
             return [], 0

@@ -1,12 +1,12 @@
-"""The dispatcher decides: which delivery starts where, what is sent again, what the world is told. Others do it.
+"""The dispatcher: it decides which delivery starts where, what is sent again, and what is published.
 
-Facts and requests go in with the time, instructions come out (`actors.dispatch.instructions`); nothing here looks at a
-clock, a socket or Ray. A delivery's life:
+Statuses and requests go in with the time, instructions come out (`actors.dispatch.instructions`) and are carried out
+elsewhere; nothing here looks at a clock, a socket or Ray. A delivery's life:
 
     requested or drawn from the fleet -> placed on an actor -> on the road -> finished (its last record is acknowledged)
 
-What sits where, and what an actor must be told again, is the roster's (`actors.dispatch.roster`). A dispatcher that
-starts over replays its journal first.
+The roster (`actors.dispatch.roster`) knows what sits where and what an actor must be sent again; the delivery log
+(`actors.dispatch.delivery_log`) keeps the reasons. A restarted dispatcher replays its journal first.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ START_LEAD_MS = 100.0
 _LEAD_PER_DRIVER_MS, _LEAD_AT_FIRST_MS, _LEAD_PER_PLAN_MS, _PLANS_PER_ROUTE = 0.01, 0.1, 0.5, 4
 
 FLEET_STEP = 5_000
-"""At most so many deliveries of the fleet are handed out in one step, so that requests are served meanwhile."""
+"""Most deliveries of the fleet handed out in one step, so that requests are served meanwhile."""
 
 ROUTE_PATIENCE_MS = 2_000.0
-"""A request for an unknown route waits this long for the route, which may be on its way on another topic."""
+"""How long a request for an unknown route waits: the route may be on its way on another topic."""
 
 MAX_DEPART_AHEAD_MS = 7 * 86_400_000
 
@@ -60,11 +60,11 @@ CHECKPOINT_PERIOD_MS = 5_000.0
 
 
 def start_lead_ms(plan: RunPlan, routes: int) -> float:
-    """Return how long after the first deliveries are handed out the run's clock starts, for nobody shall begin late.
+    """Return the time from handing out the first deliveries to the start of the run's clock.
 
-    Until then the demand of the whole fleet is drawn, whoever departs at first is handed out, and each actor has made
-    the plans for them: one for each road and vehicle class that is driven. Twice what it takes where actors and
-    dispatcher share two cores.
+    Until then the demand of the whole fleet is drawn, the first departures are handed out, and each actor has made
+    their plans: one for each road and vehicle class that is driven. The time is twice what this takes where actors and
+    dispatcher share two cores, so that no delivery begins late.
     """
     plans = min(plan.at_first, routes * _PLANS_PER_ROUTE)
     return (
@@ -76,7 +76,7 @@ def start_lead_ms(plan: RunPlan, routes: int) -> float:
 
 
 class Dispatcher:
-    """Decides for one run.
+    """The decisions of one run.
 
     Parameters
     ----------
@@ -127,19 +127,22 @@ class Dispatcher:
 
     @property
     def is_over(self) -> bool:
-        """Whether every actor has come to the run's end, or the run was being ended when an earlier dispatcher died."""
+        """Whether the run has come to its end, or was being ended when an earlier dispatcher died."""
         return self._lifecycle.is_ending or (
             self._lifecycle.end_ms is not None and self.registry.are_past(self._lifecycle.end_ms)
         )
 
     @property
     def can_end(self) -> bool:
-        """Whether every actor with deliveries can say how far they came: it has made again what an actor before it may have sent."""
+        """Whether every actor with deliveries can say how far they came.
+
+        It can once it has made again what an actor before it may have sent.
+        """
         return not self._away
 
     @property
     def _away(self) -> list[str]:
-        """The actors that cannot say yet how far their deliveries came."""
+        """The actors that cannot yet say how far their deliveries came."""
         return [
             name
             for name, registered in self.registry.items()
@@ -148,7 +151,7 @@ class Dispatcher:
 
     @property
     def unended(self) -> dict[str, RegisteredActor]:
-        """The actors that have not ended; of those that have not been heard of only the ones with deliveries."""
+        """The actors that have not ended; of those without a status only the ones with deliveries."""
         away = self._away
         return {
             name: registered
@@ -164,13 +167,13 @@ class Dispatcher:
 
     @property
     def left(self) -> Left:
-        """What the end of the run waits for."""
+        """What the end of the run still waits for."""
         return Left.of(self.unended, len(self._away), self.registry.totals.acked)
 
     # Requests and facts
 
     def replay(self, table: Table) -> None:
-        """Take over what an earlier dispatcher of this run decided. Called once, before anything else."""
+        """Take over what an earlier dispatcher of this run decided; called once, before anything else."""
         self._lifecycle.replay(table)
         self._roster.replay(table)
         if self._lifecycle.state == RunState.CANCELLED:
@@ -181,14 +184,14 @@ class Dispatcher:
             )
 
     def define_route(self, route: Route) -> None:
-        """Note a route that deliveries may be requested on."""
+        """Take a route that deliveries may be requested on."""
         if not isinstance(
             self._roster.routes.get(route.id), Trace
-        ):  # what comes back from the topic has lost the recording's times
+        ):  # a route read back from the topic lacks the recording's times
             self._roster.routes[route.id] = route
 
     def forget_route(self, route_id: str) -> None:
-        """Note that a route is gone; deliveries on the road go on."""
+        """Forget a route; deliveries on the road continue."""
         if not any(placed.spec.route_id == route_id for placed in self._roster.placements.on_the_road):
             self._roster.routes.pop(route_id, None)
 
@@ -286,7 +289,7 @@ class Dispatcher:
         )
 
     def steered(self, steering: Steering, at_ms: int | None, now_ms: float) -> list[Instruction]:
-        """Note from when a steering really holds, as its actor said; None if it changed nothing."""
+        """Take an actor's answer to a steering: from when it holds, or None if it changed nothing."""
         return self._roster.correct(steering, at_ms, now_ms)
 
     def report(self, status: DriverStatus, now_ms: float) -> list[Instruction]:
@@ -295,8 +298,11 @@ class Dispatcher:
 
     # Time
 
-    def pass_time(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
-        """Decide what is due by now, and hand out at most `room` deliveries of the fleet. Called every few ten milliseconds."""
+    def pass_time(self, now_ms: float, at_most: int = FLEET_STEP) -> list[Instruction]:
+        """Decide what is due by now, and hand out at most `at_most` deliveries of the fleet.
+
+        Called every few tens of milliseconds.
+        """
         if self._lifecycle.is_ending:
             return []
         instructions: list[Instruction] = []
@@ -307,9 +313,9 @@ class Dispatcher:
             instructions += [Record(*change) for change in self._lifecycle.begin(begin_ms)]
             self._fleet.begin(self._lifecycle.start_ms or 0)
             # Deliveries first, then the clock: an actor that ticks has everything that is due.
-            instructions += [*self._hand_out_fleet(now_ms, room), *self._roster.send_clock()]
+            instructions += [*self._hand_out_fleet(now_ms, at_most), *self._roster.send_clock()]
         else:
-            instructions += self._hand_out_fleet(now_ms, room)
+            instructions += self._hand_out_fleet(now_ms, at_most)
         instructions += self._retry_waiting(now_ms)
         if now_ms - self._checkpointed_ms >= CHECKPOINT_PERIOD_MS:
             self._checkpointed_ms = now_ms
@@ -317,12 +323,12 @@ class Dispatcher:
         return [*instructions, *self.report_run(now_ms)]
 
     def report_run(self, now_ms: float) -> list[Instruction]:
-        """Say how the run stands, once a second."""
+        """Report how the run stands, once a second."""
         is_due = self.has_begun and now_ms - self._reporter.reported_ms >= REPORT_PERIOD_MS
         return [self._run_event(now_ms)] if is_due else []
 
     def finish(self, now_ms: float, *, ends: bool) -> list[Instruction]:
-        """Say how the run stands at its end. One that does not end is left as it is, to be resumed."""
+        """Report how the run stands at its end; a run that does not end stays as it is, to be resumed."""
         if not self.has_begun:
             return []
         if ends:
@@ -331,11 +337,13 @@ class Dispatcher:
 
     # How
 
-    def _hand_out_fleet(self, now_ms: float, room: int = FLEET_STEP) -> list[Instruction]:
-        if self._lifecycle.clock is None or self._fleet.is_exhausted or room <= 0:
+    def _hand_out_fleet(self, now_ms: float, at_most: int = FLEET_STEP) -> list[Instruction]:
+        if self._lifecycle.clock is None or self._fleet.is_exhausted or at_most <= 0:
             return []
         due: dict[str, list[Placed]] = {}
-        for placed in self._fleet.take(self._lifecycle.clock.virtual(now_ms + FLEET_HORIZON_MS), min(room, FLEET_STEP)):
+        for placed in self._fleet.take(
+            self._lifecycle.clock.virtual(now_ms + FLEET_HORIZON_MS), min(at_most, FLEET_STEP)
+        ):
             due.setdefault(placed.actor, []).append(placed)
         if not due:
             return []
@@ -368,7 +376,10 @@ class Dispatcher:
         return [Publish(event), *(Record(*change) for change in self._requested.refuse(delivery_id))]
 
     def _resize(self, request: ControlRun, now_ms: float) -> list[Instruction]:
-        """Change the fleet's size: who leaves is told when, and who comes is handed out with time, as those who were there from the beginning."""
+        """Change the fleet's size.
+
+        Drivers that leave are sent the instant; drivers that come are handed out as time passes, like the first ones.
+        """
         drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
         change = self._lifecycle.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
         if change is None:

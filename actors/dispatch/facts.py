@@ -1,4 +1,7 @@
-"""Facts of the run itself: few, one by one, with headers where a dead letter needs them. Positions do not pass here."""
+"""Facts of the run itself: few, one by one, with headers for dead letters.
+
+Positions do not pass here.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,20 @@ Fact = DeliveryEvent | DeliveryStory | RouteDefined | RunEvent
 
 
 class Facts(Protocol):
-    """Where the dispatcher's facts go."""
+    """The way out of the dispatcher's facts."""
 
     def publish(self, fact: Fact) -> None:
         """Send a fact."""
 
     def publish_dead_letter(self, letter: DeadLetter) -> None:
-        """Send what could not be read to the dead-letter topic."""
+        """Send a record that could not be read to the dead-letter topic."""
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything has arrived, and return how many have not."""
 
 
 class MemoryFacts:
-    """Keeps every fact; for tests."""
+    """A list of the facts; for tests."""
 
     def __init__(self) -> None:
         self.published: list[Fact] = []
@@ -38,5 +41,5 @@ class MemoryFacts:
         self.dead_letters.append(letter)
 
     def flush(self, timeout_s: float) -> int:  # noqa: ARG002
-        """Nothing is ever on its way."""
+        """Return 0: nothing is ever on its way."""
         return 0

@@ -1,4 +1,7 @@
-"""A crew in this very process: driver hosts that tick when they are asked, publish to memory, and can be killed. For tests, and to try things without Ray."""
+"""A crew in this process, for tests and for trying things without Ray.
+
+Its driver hosts tick when they are asked, publish to memory, and can be killed.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +31,16 @@ class LocalCrew:
         self._hosts: dict[str, DriverHost] = {}
         self._steered: list[tuple[Steering, int | None]] = []
         self._drained: set[str] = set()
-        #: They take over what they are given at once; a test may say that they do not.
+        #: Always 0, because hosts take deliveries over at once, unless a test sets it.
         self.untaken = 0
         for name in plan.actors:
             self.restart(name)
 
     def restart(self, name: str) -> None:
-        """Kill a host, if there is one, with all it knows, and put a new one in its place; what it has published stays published."""
+        """Replace a host, if there is one, by a new one that knows nothing.
+
+        What the old one has published stays published.
+        """
         self._past += [self._publishers[name]] if name in self._publishers else []
         self._drained.discard(name)
         self._publishers[name] = MemoryPublisher()
@@ -51,7 +57,7 @@ class LocalCrew:
         return [event for publisher in [*self._past, *self._publishers.values()] for event in publisher.events]
 
     def hold(self, name: str, *, holding: bool = True) -> None:
-        """Acknowledge nothing any more to a host, or everything again."""
+        """Stop acknowledging to a host, or acknowledge everything again."""
         self._publishers[name].holding = holding
 
     def tick(self) -> None:
@@ -72,7 +78,7 @@ class LocalCrew:
         self._steered.append((steering, self._hosts[actor].steer(steering)))
 
     def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
-        """Tell a host the run's clock."""
+        """Send a host the run's clock."""
         self._hosts[actor].set_clock(clock, end_ms)
 
     def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:

@@ -1,8 +1,8 @@
-"""The roster: which delivery sits in which driver actor, what each actor has been told, and what it must be told again.
+"""The roster: which delivery sits in which driver actor, and what each actor must be sent again.
 
 A driver actor that shows a new incarnation has forgotten everything: its deliveries are sent again, each from the first
 sample not known to be acknowledged. Positions are a function of spec and sample number, so what is sent twice is the
-same bytes. A dispatcher that starts over sends everything to every actor, which knows what it has already.
+same bytes. A restarted dispatcher sends everything to every actor, which knows what it has already.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from engine.roads.route import Route
 logger = logging.getLogger(__name__)
 
 BATCHES_PER_MS = 1_000
-"""Batches are numbered by time, so that a dispatcher that starts over is above its predecessor; none makes more of them in a millisecond."""
+"""Batch numbers in a millisecond: numbered by time, a restarted dispatcher is above its predecessor."""
 
 
 class Roster:
@@ -40,8 +40,8 @@ class Roster:
 
     Attributes
     ----------
-    book : deliveries on the road, and all that ever were.
-    registry : what is known of the actors.
+    placements : deliveries on the road, and all that ever were.
+    registry : the driver actors.
     routes : those that deliveries may drive, by id.
     """
 
@@ -62,7 +62,7 @@ class Roster:
         self.placements = Placements(plan.actors, first_batch=int(now_ms) * BATCHES_PER_MS)
 
     def replay(self, table: Table) -> None:
-        """Take over what an earlier dispatcher noted; the lifecycle has been replayed."""
+        """Take over an earlier dispatcher's entries; the lifecycle has been replayed."""
         if self._lifecycle.start_ms is not None:
             self._fleet.begin(self._lifecycle.start_ms)
             for placed in self._fleet.replay(table):
@@ -83,7 +83,8 @@ class Roster:
             self._log.note(
                 placed.spec.delivery_id,
                 StoryKind.RECOVERED,
-                f"a new dispatcher found it in the journal: on {placed.actor}, acknowledged before position {placed.resume_seq}",
+                f"a new dispatcher found it in the journal: on {placed.actor}, "
+                f"acknowledged before position {placed.resume_seq}",
                 self._made_ms,
             )
 
@@ -99,7 +100,7 @@ class Roster:
             placed.steered = entry["count"]
 
     def place(self, actor: str, placed: list[Placed], now_ms: float) -> list[Instruction]:
-        """Put new deliveries on an actor; one that has not been heard of gets them with everything else when it is."""
+        """Put new deliveries on an actor; one without a status gets them with everything else later."""
         registered = self.registry[actor]
         missing = {one.spec.route_id for one in placed} - registered.routes
         batch = self.placements.place(actor, placed, [self.routes[route_id] for route_id in sorted(missing)])
@@ -177,20 +178,23 @@ class Roster:
         return [*changes, *self.registry.changes([actor])]
 
     def steer(self, delivery_ids: Iterable[str], action: ControlAction, now_ms: float) -> list[Instruction]:
-        """Pause, resume or cancel deliveries from a short time after now on, so that the order is there before positions past that instant are made."""
+        """Pause, resume or cancel deliveries from a short time after now on.
+
+        So the steering is at its actor before positions past that instant are made.
+        """
         return self._steer(delivery_ids, action, self._lifecycle.virtual_ms(now_ms + STEERING_LEAD_MS), now_ms)
 
     def leave(self, leaving: Callable[[DeliverySpec], bool], at_ms: int, now_ms: float) -> list[Instruction]:
-        """Have the drivers of some of the fleet's deliveries leave the road at a virtual instant; those that were told so before are left out."""
+        """Have drivers of the fleet leave the road at a virtual instant; those already leaving are left out."""
         fleet = [placed for placed in self.placements.on_the_road if placed.of_fleet and leaving(placed.spec)]
-        told = {
+        leaving_already = {
             placed.spec.delivery_id
             for placed in fleet
             for steering in placed.steerings
             if steering.action is ControlAction.FLEET
         }
         return self._steer(
-            [placed.spec.delivery_id for placed in fleet if placed.spec.delivery_id not in told],
+            [placed.spec.delivery_id for placed in fleet if placed.spec.delivery_id not in leaving_already],
             ControlAction.FLEET,
             at_ms,
             now_ms,
@@ -233,7 +237,7 @@ class Roster:
         )
 
     def correct(self, steering: Steering, at_ms: int | None, now_ms: float) -> list[Instruction]:
-        """Note from when a steering really holds, as its actor said; None if it changed nothing."""
+        """Take an actor's answer to a steering: from when it holds, or None if it changed nothing."""
         placed = self.placements.get(steering.delivery_id)
         if placed is not None:
             held = "changed nothing" if at_ms is None else f"holds from {at_ms} on"
@@ -247,7 +251,7 @@ class Roster:
         )
 
     def send_clock(self) -> list[Instruction]:
-        """Tell every actor that has been heard of the run's clock."""
+        """Send every actor with a status the run's clock."""
         clock, end_ms = self._lifecycle.clock, self._lifecycle.end_ms
         assert clock is not None
         return [
@@ -257,7 +261,7 @@ class Roster:
         ]
 
     def checkpoints(self) -> list[Instruction]:
-        """Note what need not be sent again."""
+        """Record what need not be sent again."""
         for _, registered in self.registry.items():
             registered.cover(self._fleet.count, self._requested.count)
         return [Record(*change) for change in self.registry.changes(self._plan.actors)]

@@ -1,8 +1,8 @@
 """A driver host: a batch of drivers, their tick, and what is known of their positions' arrival.
 
-It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is told the time,
-so that it is tested without Ray, sockets or waiting. One thread ticks; any other may add, steer and ask meanwhile: the
-lock is held while positions are computed, never while they are sent.
+It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is given the
+time, so that it is tested without Ray, sockets or waiting. One thread ticks; any other may add, steer and ask
+meanwhile: the lock is held while positions are computed, never while they are sent.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
 from engine.motion.clock import RunClock
 
 MAX_TICK_RECORDS = 20_000
-"""Positions made under one hold of the lock; a long catch-up is cut in pieces, so that questions are answered meanwhile."""
+"""Positions made under one hold of the lock.
+
+A long catch-up is cut in pieces of this size, so that questions are answered meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
     """A tick on its way: its number at the publisher, and what is certain once that number is settled.
 
-    `unsent` is by how many its samples are more than its records, because of faults on purpose; it may be negative.
+    `unsent` is by how many its samples are more than its records, because of injected faults; it may be negative.
     """
 
     number: int
@@ -79,13 +82,19 @@ class DriverHost:
         self._stopped = self._has_reported_last = self._has_ended = False
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
-        """Go by another clock from its own wall instant on; until then by the one before. Nothing is sent that is due after `end_ms` (virtual epoch ms)."""
+        """Follow another clock from its wall instant on, and until then the one before.
+
+        Nothing is sent that is due after `end_ms` (virtual epoch ms).
+        """
         with self._lock:
             self._clocks = [*self._clocks[-1:], clock]
             self._end_ms = end_ms
 
     def add(self, batch: Batch) -> list[tuple[Steering, int | None]]:
-        """Take over some deliveries; those already known are left as they are. Return the batch's steerings with what `steer` returns."""
+        """Adopt some deliveries; known ones are left as they are.
+
+        Return the batch's steerings, each with what `steer` returns.
+        """
         with self._lock:
             self._simulation.define_routes(batch.routes)
             self._adopted.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
@@ -135,7 +144,7 @@ class DriverHost:
                     tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
                 more, batch = tick.more, self._batch
             self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
-            if more:  # a long catch-up tells while it lasts
+            if more:  # a long catch-up reports while it lasts
                 self._settle_and_report()
             else:  # after the sending: a run whose drivers are past its end is ended
                 self._until_ms = until_ms
@@ -151,7 +160,10 @@ class DriverHost:
         return bool(self._on_the_way)
 
     def settle(self) -> None:
-        """Take note of what has arrived. Called by the thread that ticks, between two ticks too: what is acknowledged counts as such when this is called."""
+        """Take the acknowledgements that have come.
+
+        Called by the thread that ticks, between two ticks too: a position counts as acknowledged when this is called.
+        """
         self._publisher.poll()
         self._note_settled()
 
@@ -191,16 +203,19 @@ class DriverHost:
                 self._metering.acked(sent.due, now_ms)
 
     def _counts(self) -> Counts:
-        """Return the counts of positions by identity: one that was left out on purpose counts as if it were sent, one that was sent twice counts once."""
+        """Return the counts of positions by identity.
+
+        One that an injected fault left out counts as if it were sent, one that was sent twice counts once.
+        """
         counts = self._publisher.counts
         return Counts(counts.produced + self._unsent, counts.acked + self._unsent_settled, counts.failed)
 
     def status(self, finished_seen: int = 0) -> DriverStatus:
-        """Return how this host stands.
+        """Return the host's state.
 
         Parameters
         ----------
-        finished_seen : how many finished deliveries the asker has noted; the host forgets those and tells the rest.
+        finished_seen : how many finished deliveries the caller has taken; the host forgets those and returns the rest.
         """
         with self._lock:
             noted = [
@@ -228,13 +243,15 @@ class DriverHost:
             )
 
     def stop(self) -> None:
-        """Let `tick` do nothing more; a tick under way ends after its current piece."""
+        """Stop ticking; a tick under way ends after its current piece."""
         self._stopped = True
 
     def suspend(self) -> None:
-        """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, and of the run what was measured.
+        """Report, after `stop` and the last tick, how many positions each delivery on the road has.
 
-        Called by the thread that ticks, which then calls `flush`. A host that never came up to the clock says nothing
+        What was measured of the run is reported too.
+
+        Called by the thread that ticks, which then calls `flush`. A host that never reached the clock reports nothing
         of its deliveries: an incarnation before it may have sent more of them than it knows.
         """
         with self._lock:
@@ -244,7 +261,9 @@ class DriverHost:
         self._metering.report(self._now_ms(), len(events))
 
     def flush(self, wait_s: float) -> bool:
-        """After `suspend`: wait a while for acknowledgements, and return whether everything has arrived. Called by the thread that ticks, until it has.
+        """Wait a while, after `suspend`, for acknowledgements; return whether everything has arrived.
+
+        Called by the thread that ticks, until it has.
 
         What the last acknowledgements have shown is measured too; it is reported once they are there, and waited for as
         well.

@@ -1,4 +1,4 @@
-"""Pacing: when the next tick is, and how late positions were. It is told the time and never looks at a clock."""
+"""Pacing: when the next tick is, and how late positions were. The time is an argument."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 BOUNDS_MS: npt.NDArray[np.float64] = np.unique(np.round(np.geomspace(1, 600_000, 200)))
-"""Upper bounds of the lateness buckets, ms: whole milliseconds at first, 7 % apart later, to 10 minutes. Fixed, so that histograms add up."""
+"""Upper bounds of the lateness buckets, ms.
+
+They are whole milliseconds at first, 7 % apart later, to 10 minutes; they are fixed, so that histograms add up.
+"""
 
 
 def delay_ms(now_ms: float, period_ms: float, phase_ms: float = 0.0) -> float:
@@ -33,7 +36,7 @@ class Lateness:
     max_ms: float = 0.0
 
     def add(self, late_ms: npt.NDArray[np.float64], times: npt.NDArray[np.int64] | None = None) -> None:
-        """Count some lateness values, ms, each once or so many times; early ones count as 0."""
+        """Count some lateness values, ms, each once or `times` times; early ones count as 0."""
         if late_ms.size:
             self.counts += np.bincount(np.searchsorted(BOUNDS_MS, late_ms), times, minlength=len(self.counts)).astype(
                 np.int64, copy=False
@@ -41,7 +44,7 @@ class Lateness:
             self.max_ms = max(self.max_ms, float(late_ms.max()))
 
     def plus(self, other: Lateness) -> Lateness:
-        """Return both together."""
+        """Return the sum of both."""
         return Lateness(self.counts + other.counts, max(self.max_ms, other.max_ms))
 
     def since(self, earlier: Lateness) -> Lateness:
@@ -53,7 +56,10 @@ class Lateness:
         return Lateness(self.counts.copy(), self.max_ms)
 
     def percentile(self, percent: float) -> float | None:
-        """Return the bound, ms, under which `percent` of the positions were, and never more than the greatest; None before the first."""
+        """Return the bound, ms, under which `percent` of the positions were; None before the first.
+
+        It is never more than the greatest lateness seen.
+        """
         total = int(self.counts.sum())
         if total == 0:
             return None

@@ -59,7 +59,7 @@ class RequestReader:
         self._own: set[int] = set()
 
     def expect_own(self, value: bytes) -> None:
-        """Pass over a route definition that this dispatcher has sent itself; reading back thousands would only cost time."""
+        """Skip a route definition that this dispatcher has sent itself: reading thousands back costs time."""
         self._own.add(hash(value))
 
     def open(self, decided: Offsets) -> list[Received]:
@@ -94,7 +94,10 @@ class RequestReader:
         return routes
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Return where the last run stopped. A broker that has just come up is asked again until it knows who coordinates the group."""
+        """Return where the last run stopped.
+
+        A broker that has just come up is asked again until it knows which node coordinates the group.
+        """
         deadline = time.monotonic() + self._answer_s
         while True:
             try:
@@ -130,7 +133,10 @@ class RequestReader:
         return [message for message in messages if message.error() is None]
 
     def _decoded(self, message: Message) -> Received | DeadLetter | None:
-        """Return what a record asks for; None for one of our own, and for an unreadable one that an earlier dispatcher has dead-lettered."""
+        """Return what a record asks for.
+
+        It is None for a record of our own, and for an unreadable one that an earlier dispatcher has dead-lettered.
+        """
         topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
         if topic == Topic.ROUTE_DEFINED and hash(message.value()) in self._own:
             return None
@@ -153,7 +159,7 @@ class RequestReader:
         return found
 
     def commit(self) -> None:
-        """Note that everything polled so far has been handled. The dispatcher calls it after it has journaled and acted."""
+        """Commit everything polled so far as handled; called after the dispatcher has journaled and acted."""
         if not self._to_commit:
             return
         offsets = [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._to_commit.items()]

@@ -1,7 +1,9 @@
-"""librdkafka's C interface, as far as a producer of batches needs it: the library inside the confluent-kafka wheel, by ctypes.
+"""librdkafka's C interface by ctypes, as far as a producer of batches needs it.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a
-client closes it.
+The library is the one inside the confluent-kafka wheel.
+
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller
+that opens a client closes it.
 """
 
 from __future__ import annotations
@@ -90,11 +92,13 @@ def load() -> Any:
 
 
 def open_client(options: dict[str, object], events: int) -> int:
-    """Return a producer's handle; options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
+    """Return a producer's handle.
+
+    Options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
 
     Raises
     ------
-    LibraryUnusable : an option is refused. Its value is not told, for it may be a password.
+    LibraryUnusable : an option is refused. The message leaves its value out, for it may be a password.
     """
     library, reason = load(), ctypes.create_string_buffer(512)
     conf = library.rd_kafka_conf_new()
@@ -120,7 +124,10 @@ class _Window:
 
 
 def gather(messages: npt.NDArray[np.uint64], field: str) -> npt.NDArray[np.uint64]:
-    """Return the 64-bit word at which a field stands, of each message of an array of their addresses; without a Python call per message."""
+    """Return a field's 64-bit word of each message, given an array of their addresses.
+
+    It costs no Python call per message.
+    """
     first = messages.min()
     window = np.asarray(_Window(int(first), (int(messages.max() - first) + MESSAGE.itemsize) // 8))
     found: npt.NDArray[np.uint64] = window[((messages - first) >> np.uint64(3)) + np.uint64(_OFFSET[field] // 8)]

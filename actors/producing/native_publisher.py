@@ -1,4 +1,6 @@
-"""The publisher over librdkafka's batches: a tick's byte matrix goes in as it is, acknowledgements come back as arrays.
+"""The publisher over librdkafka's batches.
+
+A tick's byte matrix goes in as it is, acknowledgements come back as arrays.
 
 Messages are handed over ordered by the partition that they will most likely get, each partition's in their own order.
 librdkafka alone decides on partitions, so a wrong guess costs time and nothing else. A right one puts a partition's
@@ -177,7 +179,10 @@ class NativePublisher(QueuedPublisher[_Handover]):
             self._tally.failed += is_position
 
     def _fail_if_fatal(self, refused: Sequence[Refused]) -> None:
-        """After a fatal error nothing settles: what is purged then was not refused, and must be sent again by the next process."""
+        """Raise `ProducerFailed` after a fatal error.
+
+        Nothing settles then: what is purged was not refused, and must be sent again by the next process.
+        """
         reason = self._producer.fatal_error()
         if reason or any(message.code in _PURGED for message in refused):
             raise ProducerFailed(reason or refused[0].reason)

@@ -1,4 +1,4 @@
-"""Which publisher a driver actor gets."""
+"""The choice of a driver actor's publisher."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 def open_publisher(settings: Settings) -> Publisher:
-    """Return the publisher that KAFKA_PRODUCER names; the one over confluent_kafka's public interface where the native one cannot be."""
+    """Return the publisher that KAFKA_PRODUCER names.
+
+    Where the native one cannot be, it is the one over confluent_kafka's public interface.
+    """
     options = producer_options(settings)
     if settings.kafka_producer == "native":
         try:

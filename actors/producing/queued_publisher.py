@@ -100,10 +100,13 @@ class QueuedPublisher(ABC, Generic[HandoverT]):
 
     @abstractmethod
     def _serve(self, wait_s: float) -> None:
-        """Take the producer's reports, waiting for the first one at most `wait_s`. Called by `poll` and while waiting."""
+        """Take the producer's reports, waiting for the first one at most `wait_s`."""
 
     def _parts(self, count: int) -> Iterator[slice]:
-        """Yield the parts in which `count` records are handed over: a quarter of the queue each, once it has the places."""
+        """Yield the parts in which `count` records are handed over, each once the queue has the places.
+
+        A part is at most a quarter of the queue.
+        """
         step = max(1, self.queue_records // 4)
         for start in range(0, count, step):
             part = slice(start, min(start + step, count))

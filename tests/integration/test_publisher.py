@@ -1,4 +1,4 @@
-"""Every publisher keeps the same promises: the one in memory, and the two that speak to Kafka, against the embedded broker."""
+"""Every publisher keeps the same promises: the one in memory, and the two that produce to Kafka."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ def _maker(kind: str, bootstrap: str) -> Make:
 
 
 class Encoded:
-    """Positions of some deliveries of a run, each with the next seq of its delivery; ids of different lengths, so that there are several layouts."""
+    """Positions of some deliveries of a run, each with the next seq of its delivery.
+
+    Their ids have different lengths, so that there are several layouts.
+    """
 
     def __init__(self, run_id: str, deliveries: int = 7) -> None:
         self.run_id = run_id
@@ -58,7 +61,7 @@ class Encoded:
         self._next = np.zeros(deliveries, np.int64)
 
     def take(self, rounds: int) -> EncodedRecords:
-        """The next positions of every delivery, so many each."""
+        """The next `rounds` positions of every delivery."""
         deliveries = len(self._rows)
         rows, seq = np.repeat(np.arange(deliveries), rounds), np.tile(np.arange(rounds), deliveries)
         seq = seq + self._next[rows]
@@ -244,7 +247,7 @@ def cluster() -> BrokerCluster:
 
 
 def answer_next_batches(cluster: BrokerCluster, *codes: int) -> None:
-    """Have the broker answer the next produce requests with some of Kafka's error codes, instead of doing what they ask."""
+    """Have the broker answer the next produce requests with some of Kafka's error codes."""
     push = cluster._library.rd_kafka_mock_push_request_errors_array
     push.restype, push.argtypes = None, [ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.c_void_p]
     push(cluster._cluster, 0, len(codes), (ctypes.c_int * len(codes))(*codes))

@@ -1,4 +1,4 @@
-"""Runs on a real local Ray cluster and the embedded broker: what dies comes back, and nothing is missing."""
+"""Runs on a real local Ray cluster and the embedded broker: nothing is missing, whatever dies."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_every_driver_has_one_actor_and_all_actors_fit_the_cluster(
     assert layout.actors == 1 or layout.actors * layout.actor_cpus <= cpus or layout.actor_cpus <= 0.0001
     for driver in {0, drivers // 2, max(0, drivers - 1)}:
         assert 0 <= layout.actor_of(driver) < layout.actors
-    # Nobody sits with more than its share.
+    # No actor has more than its share.
     assert drivers <= layout.actors * layout.drivers_per_actor
 
 

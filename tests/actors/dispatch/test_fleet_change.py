@@ -1,4 +1,7 @@
-"""The fleet's size is changed while a run goes on: what is on the road, what is told, and what a dispatcher that starts over makes of its journal."""
+"""The fleet's size changes during a run: what is on the road, and what is published.
+
+A restarted dispatcher makes the same of its journal.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ def world_of(make_world, scenario: Scenario, actors: int = 2, run_id: str = "run
 
 
 def on_the_road(world, from_s: int, to_s: int) -> set[int]:
-    """How many drivers told a position, in each second of virtual time."""
+    """How many drivers sent a position, in each second of virtual time."""
     seconds = defaultdict(set)
     for _, value in world.crew.positions:
         record = json.loads(value)

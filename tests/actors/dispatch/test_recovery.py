@@ -1,4 +1,4 @@
-"""The dispatcher dies at any point of any step, alone or with its drivers: the run goes on as if nobody had died."""
+"""The dispatcher dies at any point of any step, alone or with its drivers: the run is the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Crash(Exception):
 
 
 class Doomed:
-    """A world whose dispatcher dies before or after chosen ones of the things that it does outside its own process.
+    """A world whose dispatcher dies before or after chosen acts outside its own process.
 
     Parameters
     ----------
@@ -75,7 +75,10 @@ class Doomed:
 
 
 def live(make_world: World, deaths: set[int], **how: bool) -> tuple[Any, Doomed]:
-    """A run of four couriers, two deliveries each, with all sorts of requests; dies as told, and is drained at the end."""
+    """A run of four couriers, two deliveries each, with all sorts of requests.
+
+    The dispatcher dies as given, and the run is drained at the end.
+    """
     world = make_world(drivers=4, deliveries=2, time_scale=SCALE)
     doomed = Doomed(world, deaths, **how)
     start_ms = world.plan.start_ms
@@ -100,7 +103,10 @@ def live(make_world: World, deaths: set[int], **how: bool) -> tuple[Any, Doomed]
 
 
 def judge(world: Any, whole: Any) -> None:
-    """Whoever died: nothing is missing, what came twice is the same, everything asked for was done once, and the totals are those of the topic."""
+    """Whatever died: nothing is missing, and everything requested was done once.
+
+    What came twice is the same, and the totals are those of the topic.
+    """
     records = world.records()
     told: dict[tuple[str, int], set[bytes]] = {}
     for event in world.crew.events:
@@ -232,7 +238,7 @@ def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_th
         world.crew.restart(name)
     world.restart_dispatcher()
     for _ in range(3):
-        world.loop.step(0.0)  # they are told what to do, and have not done it yet
+        world.loop.step(0.0)  # the actors have their orders, and have not carried them out yet
     assert not world.dispatcher.can_end
     assert not world.loop.end_step()
     world.loop.stop()

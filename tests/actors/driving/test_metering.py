@@ -33,7 +33,10 @@ START_S = START_MS // 1000
 
 
 class Bench:
-    """One host with three deliveries that depart at the start and are due each second, under a clock that the test moves."""
+    """One host with three deliveries, under a clock that the test moves.
+
+    They depart at the start and are due each second.
+    """
 
     def __init__(self, routes: list[Route], specs: list[DeliverySpec], scale: float = 1.0) -> None:
         self.now = float(START_MS)
@@ -55,7 +58,7 @@ class Bench:
         return [message for message in self.publisher.uncounted if isinstance(message, RunMetrics)]
 
     def latencies(self, segment: Segment) -> Histogram:
-        """Everything that was told of a segment."""
+        """Everything that was reported of a segment."""
         return Histogram.merged(
             Histogram.decode((message.histograms or {})[segment])
             for message in self.told()

@@ -1,4 +1,4 @@
-"""What the native publisher relies on, without a broker: the library's layout, and a fall-back that says why."""
+"""What the native publisher relies on, without a broker: the layout, and a fall-back with a reason."""
 
 from __future__ import annotations
 
@@ -114,9 +114,15 @@ def test_refusals_are_named_at_first_and_counted_then(caplog: pytest.LogCaptureF
 
 
 def test_figures_are_few_and_what_is_not_told_is_zero() -> None:
-    told = b"""{"msg_cnt": 5, "msg_size": 900, "topics": {"route.new-position": {"batchcnt": {"avg": 80}, "batchsize": {"avg": 9000}}},
-        "brokers": {"a": {"rtt": {"p99": 1500}, "txerrs": 1, "txretries": 2}, "b": {"rtt": {"p99": 900}, "txerrs": 3, "txretries": 0}}}"""
-    assert ProducerFigures.of(told) == ProducerFigures(5, 900, 1.5, 4, 2, 80, 9000)
+    statistics = b"""{
+        "msg_cnt": 5, "msg_size": 900,
+        "topics": {"route.new-position": {"batchcnt": {"avg": 80}, "batchsize": {"avg": 9000}}},
+        "brokers": {
+            "a": {"rtt": {"p99": 1500}, "txerrs": 1, "txretries": 2},
+            "b": {"rtt": {"p99": 900}, "txerrs": 3, "txretries": 0}
+        }
+    }"""
+    assert ProducerFigures.of(statistics) == ProducerFigures(5, 900, 1.5, 4, 2, 80, 9000)
     assert ProducerFigures.of("{}") == ProducerFigures(0, 0, 0.0, 0, 0, 0, 0)
 
 
