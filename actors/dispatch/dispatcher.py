@@ -85,6 +85,12 @@ class Dispatcher:
         endless.
     now_ms : wall clock, epoch ms, when this dispatcher was made.
     stages : of the run, for its events.
+
+    Attributes
+    ----------
+    plan : of the run.
+    lifecycle : the run's clock, state and changes; for reading.
+    registry : the run's driver actors.
     """
 
     def __init__(
@@ -96,13 +102,13 @@ class Dispatcher:
         stages: StageTable | None = None,
     ) -> None:
         self.plan = plan
-        self._lifecycle = RunLifecycle(plan, now_ms)
+        self.lifecycle = RunLifecycle(plan, now_ms)
         self._fleet = FleetFeed(plan, fleet)
         self._requested = RequestedDeliveries()
-        self._log, self._made_ms = DeliveryLog(self._lifecycle.virtual_ms), now_ms
-        self._roster = Roster(plan, routes, self._lifecycle, self._fleet, self._requested, self._log, now_ms)
+        self._log, self._made_ms = DeliveryLog(self.lifecycle.virtual_ms), now_ms
+        self._roster = Roster(plan, routes, self.lifecycle, self._fleet, self._requested, self._log, now_ms)
         self.registry = self._roster.registry
-        self._reporter = RunReporter(plan, self._lifecycle, self.registry, stages)
+        self._reporter = RunReporter(plan, self.lifecycle, self.registry, stages)
         self._checkpointed_ms = -math.inf
 
     @property
@@ -113,7 +119,7 @@ class Dispatcher:
     @property
     def has_begun(self) -> bool:
         """Whether the run's clock has started, under this dispatcher or one before it."""
-        return self._lifecycle.clock is not None
+        return self.lifecycle.clock is not None
 
     @property
     def is_exhausted(self) -> bool:
@@ -128,8 +134,8 @@ class Dispatcher:
     @property
     def is_over(self) -> bool:
         """Whether the run has come to its end, or was being ended when an earlier dispatcher died."""
-        return self._lifecycle.is_ending or (
-            self._lifecycle.end_ms is not None and self.registry.are_past(self._lifecycle.end_ms)
+        return self.lifecycle.is_ending or (
+            self.lifecycle.end_ms is not None and self.registry.are_past(self.lifecycle.end_ms)
         )
 
     @property
@@ -174,9 +180,9 @@ class Dispatcher:
 
     def replay(self, table: Table) -> None:
         """Take over what an earlier dispatcher of this run decided; called once, before anything else."""
-        self._lifecycle.replay(table)
+        self.lifecycle.replay(table)
         self._roster.replay(table)
-        if self._lifecycle.state == RunState.CANCELLED:
+        if self.lifecycle.state == RunState.CANCELLED:
             self._fleet.stop()
         for delivery_id in self._requested.waiting:
             self._log.note(
@@ -205,17 +211,17 @@ class Dispatcher:
             self._log.note(delivery_id, StoryKind.IGNORED, "requested again; a delivery starts once", now_ms)
             return []
         self._log.note(delivery_id, StoryKind.REQUESTED, _asked(request), now_ms)
-        if self._lifecycle.clock is None or request.route_id not in self._roster.routes:
-            awaited = "the run to begin" if self._lifecycle.clock is None else f"route {request.route_id}"
+        if self.lifecycle.clock is None or request.route_id not in self._roster.routes:
+            awaited = "the run to begin" if self.lifecycle.clock is None else f"route {request.route_id}"
             self._log.note(delivery_id, StoryKind.WAITING, f"waits for {awaited}", now_ms)
             return [Record(*self._requested.wait(Waiting(request, delivery_id, now_ms + ROUTE_PATIENCE_MS)))]
         return self._decide(request, delivery_id, now_ms)
 
     def _decide(self, request: StartDelivery, delivery_id: str, now_ms: float) -> list[Instruction]:
         """Place or reject a request whose route is known, in a run that has begun."""
-        if self._lifecycle.state == RunState.CANCELLED:
+        if self.lifecycle.state == RunState.CANCELLED:
             return self._reject(request, delivery_id, f"run {self.plan.run_id} is cancelled", now_ms)
-        virtual_ms = self._lifecycle.virtual_ms(now_ms)
+        virtual_ms = self.lifecycle.virtual_ms(now_ms)
         if (request.depart_at or 0) > virtual_ms + MAX_DEPART_AHEAD_MS:
             return self._reject(
                 request, delivery_id, f"departAt {request.depart_at} is more than 7 days after {virtual_ms}", now_ms
@@ -244,8 +250,8 @@ class Dispatcher:
         action = ControlAction(request.action)
         if action is ControlAction.STORY and request.delivery_id is not None:
             return [Publish(self.story(request.delivery_id, now_ms))]
-        if self._lifecycle.clock is None or self._lifecycle.state == RunState.CANCELLED:
-            why = "the run has not begun" if self._lifecycle.clock is None else "the run is cancelled"
+        if self.lifecycle.clock is None or self.lifecycle.state == RunState.CANCELLED:
+            why = "the run has not begun" if self.lifecycle.clock is None else "the run is cancelled"
             self._note_ignored(request, why, now_ms)
             return []
         if request.delivery_id is not None:
@@ -254,10 +260,10 @@ class Dispatcher:
             return self._cancel_run(now_ms)
         if action is ControlAction.FLEET:
             return self._resize(request, now_ms)
-        self._lifecycle.control(action, request.time_scale, now_ms)
+        self.lifecycle.control(action, request.time_scale, now_ms)
         scale = "" if request.time_scale is None else f" of {request.time_scale:g} virtual seconds per second"
         self._log.note_run(f"{action}{scale} requested for the run", now_ms)
-        return [Record(*self._lifecycle.change()), *self._roster.send_clock(), self._run_event(now_ms)]
+        return [Record(*self.lifecycle.change()), *self._roster.send_clock(), self._run_event(now_ms)]
 
     def _note_ignored(self, request: ControlRun, why: str, now_ms: float) -> None:
         if request.delivery_id is None:
@@ -303,15 +309,15 @@ class Dispatcher:
 
         Called every few tens of milliseconds.
         """
-        if self._lifecycle.is_ending:
+        if self.lifecycle.is_ending:
             return []
         instructions: list[Instruction] = []
-        if self._lifecycle.clock is None:
+        if self.lifecycle.clock is None:
             if not self.registry.have_all_reported:
                 return []
             begin_ms = math.ceil(now_ms + start_lead_ms(self.plan, len(self._roster.routes)))
-            instructions += [Record(*change) for change in self._lifecycle.begin(begin_ms)]
-            self._fleet.begin(self._lifecycle.start_ms or 0)
+            instructions += [Record(*change) for change in self.lifecycle.begin(begin_ms)]
+            self._fleet.begin(self.lifecycle.start_ms or 0)
             # Deliveries first, then the clock: an actor that ticks has everything that is due.
             instructions += [*self._hand_out_fleet(now_ms, at_most), *self._roster.send_clock()]
         else:
@@ -332,17 +338,17 @@ class Dispatcher:
         if not self.has_begun:
             return []
         if ends:
-            self._lifecycle.end()
+            self.lifecycle.end()
         return [self._run_event(now_ms)]
 
     # How
 
     def _hand_out_fleet(self, now_ms: float, at_most: int = FLEET_STEP) -> list[Instruction]:
-        if self._lifecycle.clock is None or self._fleet.is_exhausted or at_most <= 0:
+        if self.lifecycle.clock is None or self._fleet.is_exhausted or at_most <= 0:
             return []
         due: dict[str, list[Placed]] = {}
         for placed in self._fleet.take(
-            self._lifecycle.clock.virtual(now_ms + FLEET_HORIZON_MS), min(at_most, FLEET_STEP)
+            self.lifecycle.clock.virtual(now_ms + FLEET_HORIZON_MS), min(at_most, FLEET_STEP)
         ):
             due.setdefault(placed.actor, []).append(placed)
         if not due:
@@ -357,7 +363,7 @@ class Dispatcher:
         ]
 
     def _retry_waiting(self, now_ms: float) -> list[Instruction]:
-        if self._lifecycle.clock is None:
+        if self.lifecycle.clock is None:
             return []
         instructions: list[Instruction] = []
         for waiting in list(self._requested.waiting.values()):
@@ -372,7 +378,7 @@ class Dispatcher:
     def _reject(self, request: StartDelivery, delivery_id: str, reason: str, now_ms: float) -> list[Instruction]:
         self._log.note(delivery_id, StoryKind.REJECTED, reason, now_ms)
         self._log.end(delivery_id)
-        event = rejection(self.plan.run_id, request, delivery_id, reason, self._lifecycle.virtual_ms(now_ms))
+        event = rejection(self.plan.run_id, request, delivery_id, reason, self.lifecycle.virtual_ms(now_ms))
         return [Publish(event), *(Record(*change) for change in self._requested.refuse(delivery_id))]
 
     def _resize(self, request: ControlRun, now_ms: float) -> list[Instruction]:
@@ -381,7 +387,7 @@ class Dispatcher:
         Drivers that leave are sent the instant; drivers that come are handed out as time passes, like the first ones.
         """
         drivers = request.drivers if request.drivers is not None else self.plan.drivers_at(request.rate or 0.0)
-        change = self._lifecycle.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
+        change = self.lifecycle.resize(drivers, request.stage, now_ms) if self._fleet.is_changeable else None
         if change is None:
             logger.warning(
                 "the fleet of run %s is not changed to %d drivers: it has no roads, or the run is about to end",
@@ -399,8 +405,8 @@ class Dispatcher:
         )
         self._log.note_run("cancel requested for the run", now_ms)
         self._fleet.stop()
-        self._lifecycle.state = RunState.CANCELLED
-        return [Record(*self._lifecycle.change()), *instructions, self._run_event(now_ms)]
+        self.lifecycle.state = RunState.CANCELLED
+        return [Record(*self.lifecycle.change()), *instructions, self._run_event(now_ms)]
 
     def _run_event(self, now_ms: float) -> Instruction:
         return Publish(self._reporter.run_event(len(self._roster.placements), now_ms))

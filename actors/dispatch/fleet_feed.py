@@ -23,8 +23,6 @@ from engine.load.curve import FleetChange
 BLOCK = 256
 """Deliveries that share an entry of the journal, which is written again when one of them finishes."""
 
-_FULL = (1 << BLOCK) - 1
-
 
 class HandedOut:
     """The ids of the deliveries that were handed out.
@@ -62,9 +60,11 @@ class FleetFeed:
     ----------
     make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be
         endless. Only a `Demand` can be changed.
+    block : deliveries that share an entry of the journal; the same for every dispatcher of a run.
     """
 
-    def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
+    def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]], block: int = BLOCK) -> None:
+        self._block = block
         self._make, self._actors, self._layout = make, plan.actors, plan.layout
         self._demand = _listed(())
         self._changes = 0
@@ -122,11 +122,11 @@ class FleetFeed:
         """Mark some as finished; return the journal's changes."""
         touched = set()
         for number in numbers:
-            block, place = divmod(number, BLOCK)
+            block, place = divmod(number, self._block)
             self._finished[block] = self._finished.get(block, 0) | 1 << place
             touched.add(block)
         before = self._whole_blocks
-        while self._finished.get(self._whole_blocks) == _FULL:
+        while self._finished.get(self._whole_blocks) == (1 << self._block) - 1:
             del self._finished[self._whole_blocks]
             self._whole_blocks += 1
         touched.update(range(before, self._whole_blocks))
@@ -142,7 +142,7 @@ class FleetFeed:
 
     def has_finished(self, number: int) -> bool:
         """Return whether a delivery has finished, by its number."""
-        block, place = divmod(number, BLOCK)
+        block, place = divmod(number, self._block)
         return block < self._whole_blocks or bool(self._finished.get(block, 0) >> place & 1)
 
     def replay(self, table: Table) -> list[Placed]:

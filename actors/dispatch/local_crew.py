@@ -22,12 +22,16 @@ class LocalCrew:
     Parameters
     ----------
     now_ms : the wall clock, epoch ms; a test's own.
+
+    Attributes
+    ----------
+    publishers : of the hosts that live, by name.
     """
 
     def __init__(self, plan: RunPlan, now_ms: Callable[[], float]) -> None:
         self._plan, self._now_ms = plan, now_ms
         self._past: list[MemoryPublisher] = []
-        self._publishers: dict[str, MemoryPublisher] = {}
+        self.publishers: dict[str, MemoryPublisher] = {}
         self._hosts: dict[str, DriverHost] = {}
         self._steered: list[tuple[Steering, int | None]] = []
         self._drained: set[str] = set()
@@ -41,24 +45,24 @@ class LocalCrew:
 
         What the old one has published stays published.
         """
-        self._past += [self._publishers[name]] if name in self._publishers else []
+        self._past += [self.publishers[name]] if name in self.publishers else []
         self._drained.discard(name)
-        self._publishers[name] = MemoryPublisher()
-        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self._publishers[name], self._now_ms)
+        self.publishers[name] = MemoryPublisher()
+        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self.publishers[name], self._now_ms)
 
     @property
     def positions(self) -> list[tuple[bytes, bytes]]:
         """Keys and values of all positions that were ever published."""
-        return [record for publisher in [*self._past, *self._publishers.values()] for record in publisher.positions]
+        return [record for publisher in [*self._past, *self.publishers.values()] for record in publisher.positions]
 
     @property
     def events(self) -> list[DeliveryEvent]:
         """All events that were ever published."""
-        return [event for publisher in [*self._past, *self._publishers.values()] for event in publisher.events]
+        return [event for publisher in [*self._past, *self.publishers.values()] for event in publisher.events]
 
     def hold(self, name: str, *, holding: bool = True) -> None:
         """Stop acknowledging to a host, or acknowledge everything again."""
-        self._publishers[name].holding = holding
+        self.publishers[name].holding = holding
 
     def tick(self) -> None:
         """Let every host tick once, or flush if it was drained."""

@@ -56,12 +56,18 @@ class DriverHost:
     name : of the actor, for its status.
     simulation, publisher : what computes and what sends.
     now_ms : the wall clock, epoch ms.
+    max_tick_records : positions made under one hold of the lock.
     """
 
     def __init__(
-        self, name: str, simulation: FleetSimulation, publisher: Publisher, now_ms: Callable[[], float]
+        self,
+        name: str,
+        simulation: FleetSimulation,
+        publisher: Publisher,
+        now_ms: Callable[[], float],
+        max_tick_records: int = MAX_TICK_RECORDS,
     ) -> None:
-        self.name = name
+        self.name, self._max_tick_records = name, max_tick_records
         self._simulation, self._publisher, self._now_ms = simulation, publisher, now_ms
         self._end_ms: int | None = None
         self._lock = threading.Lock()
@@ -141,7 +147,7 @@ class DriverHost:
                 if self._until_ms is not None and until_ms <= self._until_ms:
                     break
                 with self._metering.computing():
-                    tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
+                    tick = self._simulation.advance(until_ms, max_records=self._max_tick_records)
                 more, batch = tick.more, self._batch
             self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
             if more:  # a long catch-up reports while it lasts

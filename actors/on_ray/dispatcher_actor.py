@@ -166,6 +166,10 @@ class Dispatching:
             self._crew.dismiss()
         self._progress = Progress(os.getpid(), refusal=reason)
 
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread that dispatches."""
+        self._thread.join(timeout_s)
+
     def progress(self) -> Progress:
         """Return how far the run has come."""
         return self._progress

@@ -86,6 +86,10 @@ class TickingDriver:
             self._host.settle()
         return not self._stopping.wait(max(0.0, until_s - time.monotonic()))
 
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread that ticks."""
+        self._thread.join(timeout_s)
+
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
         """See `DriverHost.set_clock`."""
         self._host.set_clock(clock, end_ms)

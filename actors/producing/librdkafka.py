@@ -39,7 +39,7 @@ PURGE_ALL: Final = 0x3  # RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
 EVENT_REPORTS, EVENT_ERROR, EVENT_STATISTICS = 0x1, 0x8, 0x40
 
 _POINTER, _INT, _SIZE, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
-_SIGNATURES: Final = {
+SIGNATURES: Final = {
     "rd_kafka_version": (_INT, []),
     "rd_kafka_version_str": (_TEXT, []),
     "rd_kafka_conf_new": (_POINTER, []),
@@ -79,7 +79,7 @@ def load() -> Any:
         raise LibraryUnusable(f"pointers must have 8 bytes, found {ctypes.sizeof(_POINTER)}")
     try:
         library = ctypes.CDLL(str(library_path()))
-        for name, (result, arguments) in _SIGNATURES.items():
+        for name, (result, arguments) in SIGNATURES.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
@@ -130,8 +130,8 @@ def gather(messages: npt.NDArray[np.uint64], field: str) -> npt.NDArray[np.uint6
     """
     first = messages.min()
     window = np.asarray(_Window(int(first), (int(messages.max() - first) + MESSAGE.itemsize) // 8))
-    found: npt.NDArray[np.uint64] = window[((messages - first) >> np.uint64(3)) + np.uint64(_OFFSET[field] // 8)]
+    found: npt.NDArray[np.uint64] = window[((messages - first) >> np.uint64(3)) + np.uint64(OFFSET[field] // 8)]
     return found
 
 
-_OFFSET: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}
+OFFSET: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}

@@ -356,5 +356,5 @@ def test_a_gap_would_be_named(make_world) -> None:
     world = make_world(drivers=1, actors=1)
     world.run(20)
     assert world.end()
-    del world.crew._publishers["driver-0"].positions[7]
+    del world.crew.publishers["driver-0"].positions[7]
     assert world.ledger().missing() == [Gap("run-0-0", 7, 7)]

@@ -40,12 +40,11 @@ def world_of(make_world, scenario: Scenario, actors: int = 2, run_id: str = "run
     class Scenic(make_world):
         def restart_dispatcher(self) -> None:
             self.fleet = partial(fleet_of, scenario, run_id, self.routes)
+            self.stages = partial(stages_of, scenario)
             super().restart_dispatcher()
 
     end_ms = None if scenario.duration_s is None else round(scenario.duration_s * 1000)
-    world = Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
-    world.dispatcher._reporter._stages = partial(stages_of, scenario)
-    return world
+    return Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
 
 
 def on_the_road(world, from_s: int, to_s: int) -> set[int]:
@@ -53,7 +52,7 @@ def on_the_road(world, from_s: int, to_s: int) -> set[int]:
     seconds = defaultdict(set)
     for _, value in world.crew.positions:
         record = json.loads(value)
-        seconds[(record["eventTime"] - world.dispatcher._lifecycle.start_ms) // 1000].add(record["driverId"])
+        seconds[(record["eventTime"] - world.dispatcher.lifecycle.start_ms) // 1000].add(record["driverId"])
     return {len(seconds[second]) for second in range(from_s, to_s)}
 
 
@@ -67,7 +66,7 @@ def fleet(world, **wish: object) -> None:
 
 def second(world) -> int:
     """The second of virtual time that it is."""
-    return (world.dispatcher._lifecycle.virtual_ms(world.now) - world.dispatcher._lifecycle.start_ms) // 1000
+    return (world.dispatcher.lifecycle.virtual_ms(world.now) - world.dispatcher.lifecycle.start_ms) // 1000
 
 
 def ledger(world) -> SeqLedger:
@@ -125,9 +124,7 @@ def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(m
     for world in (whole, broken):
         world.run(12)
         fleet(world, drivers=2)
-    crew, broken.loop._crew = broken.crew, _Deaf(broken.crew)
-    broken.loop.step(0.0)
-    assert crew is broken.crew
+    broken.loop_with(_Deaf(broken.crew)).step(0.0)
     broken.restart_dispatcher()
     for world in (whole, broken):
         world.run(10)
@@ -164,7 +161,7 @@ def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world) -> 
     world.run(5)
     fleet(world, drivers=7)
     world.run(0.1)
-    at_ms = world.dispatcher._lifecycle.changes[0].at_ms
+    at_ms = world.dispatcher.lifecycle.changes[0].at_ms
     told = last(world)
     assert told.event_time < at_ms
     assert told.drivers == 20

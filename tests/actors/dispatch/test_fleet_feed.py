@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import tracemalloc
 
-import pytest
-
-import actors.dispatch.fleet_feed
 from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.fleet_feed import FleetFeed, HandedOut
 from actors.dispatch.journal import Table, reduced
@@ -21,14 +18,8 @@ def made(start_ms: int) -> list[DeliverySpec]:
     ]
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actors.dispatch.fleet_feed, "BLOCK", 4)
-    monkeypatch.setattr(actors.dispatch.fleet_feed, "_FULL", 0b1111)
-
-
 def feed() -> FleetFeed:
-    return FleetFeed(PLAN, lambda start_ms: iter(made(start_ms)))
+    return FleetFeed(PLAN, lambda start_ms: iter(made(start_ms)), block=4)
 
 
 def test_deliveries_are_taken_as_they_depart_each_on_its_drivers_actor() -> None:

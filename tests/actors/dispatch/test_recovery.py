@@ -260,7 +260,7 @@ def test_a_run_goes_on_with_its_own_plan_only(make_world: World) -> None:
     world.run(1)
     other = make_world(drivers=5, actors=2)
     with pytest.raises(
-        RunRefused, match="run run was begun with drivers 4 and cannot go on with 5; give another run id"
+        RunRefused, match="run run was begun with drivers 4 and cannot continue with 5; give another run id"
     ):
         resumed_plan(other.plan, world.journal.read(), 2.0)
 

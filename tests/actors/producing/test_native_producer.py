@@ -76,7 +76,7 @@ def test_the_setting_chooses_the_publisher(kind: str) -> None:
     ("name", "value", "reason"),
     [
         ("MAJOR_VERSION", 3, "librdkafka must have major version 3, found 2."),
-        ("_SIGNATURES", {"rd_kafka_of_tomorrow": (None, [])}, "librdkafka cannot be loaded: "),
+        ("SIGNATURES", {"rd_kafka_of_tomorrow": (None, [])}, "librdkafka cannot be loaded: "),
         ("library_path", lambda: "/nowhere/librdkafka.so", "librdkafka cannot be loaded: "),
     ],
 )
@@ -92,7 +92,7 @@ def test_where_the_native_publisher_cannot_be_the_other_one_is_and_the_log_says_
 
 def test_another_layout_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     check_layout.cache_clear()
-    monkeypatch.setattr(librdkafka, "_OFFSET", {**librdkafka._OFFSET, "tag": librdkafka._OFFSET["offset"]})
+    monkeypatch.setattr(librdkafka, "OFFSET", {**librdkafka.OFFSET, "tag": librdkafka.OFFSET["offset"]})
     with pytest.raises(LibraryUnusable, match="layout"):
         check_layout()
 
@@ -137,12 +137,10 @@ def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     codes: list[int] = []
-    monkeypatch.setattr(
-        "actors.on_ray.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set())
-    )
+    monkeypatch.setattr("actors.on_ray.driver_actor.os._exit", codes.append)
     monkeypatch.setattr("actors.on_ray.driver_actor.open_publisher", lambda _settings: Fatal())
     driver = TickingDriver("driver-0", "run", Settings(tick_ms=5), 0.0)
     driver.set_clock(RunClock(0, 0, 1.0))
-    driver._thread.join(20)
+    driver.join(20)
     assert codes == [1]
     assert "out of order sequence number" in caplog.text
