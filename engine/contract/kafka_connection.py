@@ -139,37 +139,3 @@ def _unreadable(path: Path) -> str | None:
             return None
     except OSError as error:
         return (error.strerror or str(error)).lower()
-
-
-_ADVICE = {
-    "_AUTHENTICATION": "check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-    "_SSL": "check KAFKA_SSL_CA, and KAFKA_SSL_CERTIFICATE if the broker asks for one",
-    "_RESOLVE": "check KAFKA_BOOTSTRAP",
-    "_ALL_BROKERS_DOWN": "if they are up, check KAFKA_BOOTSTRAP and KAFKA_SECURITY_PROTOCOL",
-}
-"""What may mend an error, by librdkafka's name of it."""
-
-
-class ConnectionTrouble:
-    """What a client reports of its connections, in bounded words: each kind of error once, and then each time its count has doubled.
-
-    Attributes
-    ----------
-    last : the last report; empty at first, and again after `is_well`.
-    """
-
-    def __init__(self) -> None:
-        self.last = ""
-        self._counts: dict[str, int] = {}
-
-    def report(self, name: str, text: str) -> str | None:
-        """Take an error by its name and text; return the sentence to log, None if it has been said often enough."""
-        self.last = "; ".join(filter(None, (f"{text} [{name}]", _ADVICE.get(name))))
-        count = self._counts[name] = self._counts.get(name, 0) + 1
-        if count & (count - 1):
-            return None
-        return self.last if count == 1 else f"{self.last}, {count} times so far"
-
-    def is_well(self) -> None:
-        """Forget the last report: the client has been answered since."""
-        self.last = ""

@@ -20,7 +20,7 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
-from cli.local.http_address import checked_address
+from cli.http_address import checked_address
 
 GOING_AWAY = 1001
 NO_CLOSE_FRAME = 1006
