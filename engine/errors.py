@@ -60,10 +60,23 @@ class NoPath(EngineError):
     """The road network has no way from one place to another."""
 
 
+MOST_SHOWN = 80
+"""Characters of a value that an error quotes."""
+
+
 def shown(value: object) -> str:
-    """Return a value as errors show it, cut after 80 characters."""
+    """Return a value as errors quote it, cut after `MOST_SHOWN` characters."""
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
         return "a value that cannot be shown"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return _cut(text)
+
+
+def shown_text(text: str) -> str:
+    """Return a piece of a file as errors quote it: in double quotes, cut after `MOST_SHOWN` characters."""
+    return f'"{_cut(text)}"'
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."

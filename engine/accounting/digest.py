@@ -14,11 +14,10 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.accounting.interner import Ids, Interner, Ints
+from engine.accounting.interner import Interner
 from engine.accounting.ledger import Gap
+from engine.arrays import Floats, Ids, Ints, Words
 
-Floats = NDArray[np.float64]
-Words = NDArray[np.uint64]
 Counts = NDArray[np.int32]
 T = TypeVar("T", bound=np.generic)
 

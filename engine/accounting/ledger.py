@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.accounting.interner import Ids, Interner, Ints
+from engine.accounting.interner import Interner
+from engine.arrays import Ids, Ints
 from engine.errors import InvalidInput
 
 _SEQ_BITS = 27

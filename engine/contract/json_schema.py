@@ -34,6 +34,7 @@ from engine.messages import (
     Topic,
     Worker,
 )
+from engine.wire_names import camel
 
 Schema = dict[str, Any]
 
@@ -129,7 +130,7 @@ def _message(kind: type[Any]) -> Schema:
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(kind):
-        name = _camel(field.name)
+        name = camel(field.name)
         properties[name] = _BY_NAME.get(name) or _of(name, hints[field.name])
         if field.name in told:
             properties[name] = properties[name] | {"description": told[field.name]}
@@ -203,11 +204,6 @@ def _told(kind: type[Any]) -> dict[str, str]:
         told = " ".join(text.split())
         found |= dict.fromkeys(names.split(", "), told[0].upper() + told[1:])
     return found
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
 
 
 def texts() -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from engine.load.arrivals import DAY_S, Intensity
 from engine.load.curve import FleetCurve
 from engine.scenario.scenario import Scenario
+from engine.wire_names import camel
 
 ENDLESS_S = 600.0
 """So much of an endless run is shown; a day of it if there are arrivals."""
@@ -84,7 +85,7 @@ class LoadPlan:
             "peakPositionsPerS": self.peak * self.mean_hz,
             "positions": round(self.positions),
             "arrivals": round(self.arrivals, 1),
-            "stages": [{_camel(name): value for name, value in asdict(stage).items()} for stage in self.stages],
+            "stages": [{camel(name): value for name, value in asdict(stage).items()} for stage in self.stages],
             "series": {
                 "columnS": self.column_s,
                 "atS": [column * self.column_s for column in range(len(self.drivers))],
@@ -141,8 +142,3 @@ def _planned_stages(scenario: Scenario, curve: FleetCurve, mean_hz: float) -> li
             PlannedStage(stage.name, stage.shape.value, piece.begin_ms / 1000, piece.end_ms / 1000, *ends, positions)
         )
     return found
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)

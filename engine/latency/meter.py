@@ -14,11 +14,9 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats, Ints
 from engine.latency.histogram import Histogram
 from engine.motion.clock import RunClock
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 MAX_SECONDS = 120
 """So many seconds of a run are held apart at most, so that who catches up for hours takes no more memory than others."""
@@ -73,7 +71,7 @@ class Meter:
         self._histograms: dict[tuple[str, int], dict[Segment, Histogram]] = {}
 
     def measure(
-        self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Integers | None = None
+        self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Ints | None = None
     ) -> None:
         """Count how late some positions are.
 
@@ -105,12 +103,12 @@ class Meter:
             of_it[segment] = Histogram()
         return of_it[segment]
 
-    def _held(self, run_id: str, seconds: Integers) -> Integers:
+    def _held(self, run_id: str, seconds: Ints) -> Ints:
         """Return the seconds in which to count."""
         held = np.array([second for run, second in self._histograms if run == run_id], np.int64)
         fresh = np.setdiff1d(seconds, held)
         kept = np.union1d(held, fresh[: max(MAX_SECONDS - len(held), 0)])
-        found: Integers = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
+        found: Ints = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
         return found
 
     def take(self) -> list[Measured]:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, count
 
-from engine.delivery.spec import seeded_unit
+from engine.chance import seeded_unit
 
 DAY_S = 86_400.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from engine.delivery.spec import seeded_unit
+from engine.chance import seeded_unit
 
 _GOLDEN = 0.6180339887498949
 """Multiples of it, modulo 1, fill [0, 1) as evenly as any sequence: the first n leave a share by some log n places at most."""

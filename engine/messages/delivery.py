@@ -16,8 +16,9 @@ from engine.messages.checks import (
     optional_ms,
     optional_number,
 )
-from engine.messages.message import Message, camel
+from engine.messages.message import Message
 from engine.messages.topics import Topic
+from engine.wire_names import camel
 
 
 class EventKind(StrEnum):

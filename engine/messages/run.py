@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from engine.errors import MessageError, shown
 from engine.messages.checks import check_text, checked_id, checked_number, checked_table, optional_ms, optional_number
-from engine.messages.message import Message, camel
+from engine.messages.message import Message
 from engine.messages.topics import Topic
+from engine.wire_names import camel
 
 
 class RunState(StrEnum):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.delivery.spec import DeliverySpec, make_spec, seeded_unit
+from engine.chance import seeded_unit
+from engine.delivery.spec import DeliverySpec, make_spec
 from engine.errors import InvalidInput
 from engine.motion.building import VehicleClass
 
