@@ -14,7 +14,8 @@ from rich.text import Text
 from cli.load.load_chart import arrivals_chart, chart_columns, clock, fleet_chart, short, stage_table
 from engine.errors import InvalidInput, ScenarioError
 from engine.judging.plan import LoadPlan, load_plan
-from engine.scenario.scenario import Scenario, load_scenario
+from engine.scenario.files import load_scenario
+from engine.scenario.scenario import Scenario
 
 scenario_app = typer.Typer(help="Scenarios: check a file, see the load to come.", no_args_is_help=True)
 
@@ -75,7 +76,7 @@ def show(
             json.dumps(
                 {"name": scenario.name, "seed": scenario.seed, "timeScale": scenario.time_scale} | plan.to_json()
             )
-        )  # noqa: T201 - the output
+        )
         return
     console = Console()
     console.print(picture(scenario, load_plan(scenario, chart_columns(console.width))))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from engine.declared.kinds import Place, did_you_mean
+from engine.declared.kinds import Place
+from engine.declared.spelling import did_you_mean
 from engine.declared.toml_lines import key_lines, line_of
 from engine.errors import ScenarioError, shown
 

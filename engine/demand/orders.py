@@ -1,5 +1,6 @@
 """Orders: what a run's deliveries are, each by its number. Everything that chance decides follows from the scenario's seed and that number; when a delivery may
-depart is not decided here."""
+depart is not decided here.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from bisect import bisect_right
 from fnmatch import translate
 from itertools import accumulate
 
-from engine.delivery.faults import FaultPlan
-from engine.delivery.spec import DeliverySpec, departure_ms, make_spec, seeded_unit
+from engine.chance import seeded_unit
+from engine.delivery.spec import DeliverySpec, departure_ms, make_spec
 from engine.errors import ScenarioError
 from engine.motion.traces import Trace
 from engine.motion.vehicle import VehicleClass
@@ -71,7 +72,7 @@ class Orders:
         self.scenario, self.routes, self.start_ms = scenario, routes, start_ms
         self._choice, self._run_id = RouteChoice(scenario, routes), run_id
         self._sampling = scenario.sampling_mix
-        self._faults = FaultPlan(scenario.seed, scenario.faults) if scenario.faults else None
+        self._faults = scenario.fault_plan
         self._vehicles: list[VehicleClass] = []
 
     def of_driver(self, i: int, n: int, not_before_ms: int, until_ms: int | None) -> DeliverySpec:

@@ -32,7 +32,8 @@ class DuePositions:
         self._curve = fleet_curve(scenario, duration_s)
         self._start_ms, self._end_ms = start_ms, start_ms + duration_s * 1000.0
         self._changes = changes
-        self._hz = scenario.sampling_mix.mean_hz * records_per_sample(scenario.faults)
+        plan = scenario.fault_plan
+        self._hz = scenario.sampling_mix.mean_hz * records_per_sample(plan.faults if plan else ())
 
     def between(self, from_ms: float, to_ms: float) -> float:
         """Return how many positions are due in ``[from_ms, to_ms)``, virtual epoch ms."""

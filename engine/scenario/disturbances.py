@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from engine.declared.kinds import Choice, Fault, Number
+from engine.declared.kinds import Choice, Fault
+from engine.declared.numbers import Number
 
 
 class DisturbanceKind(StrEnum):
@@ -51,7 +52,7 @@ class Disturbance:
         return (self.duration_s or 10.0) if self.kind is DisturbanceKind.PAUSE_CONSUMERS else 0.0
 
 
-def broken_rules(
+def broken_disturbance_rules(
     disturbances: Sequence[Disturbance], duration_s: float | None, *, has_viewers: bool
 ) -> Iterator[Fault]:
     """Yield what does not go together in disturbances whose values are each within their bounds."""

@@ -1,6 +1,6 @@
 """The JSON Schema of scenario files, made of the declarations that read them. ``engine/data/scenario.schema.json`` is its text, and a test compares them.
 
-A schema knows each value's bounds; what must hold between keys (`engine.scenario.rules`) and which files exist only
+A schema knows each value's bounds; what must hold between keys (the rules of `engine.scenario`) and which files exist only
 ``code-delivery scenario check`` tells.
 """
 

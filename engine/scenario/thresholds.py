@@ -21,7 +21,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.declared.kinds import HERE, Fault, Kind, Number, Place, TableKind, Truth, Whole, did_you_mean, key_written
+from engine.declared.kinds import HERE, Fault, Kind, Place, TableKind, Truth
+from engine.declared.numbers import Number, Whole
+from engine.declared.spelling import did_you_mean, key_written
 from engine.errors import shown
 from engine.latency.meter import Segment
 
@@ -278,8 +280,26 @@ def _properties(known: Mapping[str, tuple[Kind, str]]) -> dict[str, Any]:
     return {name: {"description": doc} | kind.schema() for name, (kind, doc) in known.items()}
 
 
-def unknown_stages(thresholds: Thresholds, names: Sequence[str]) -> Iterator[Fault]:
-    """Yield the stages that thresholds speak of and a scenario does not have."""
+def broken_threshold_rules(
+    thresholds: Thresholds, stage_names: Sequence[str], *, is_plan_exact: bool, has_viewers: bool
+) -> Iterator[Fault]:
+    """Yield the thresholds that a scenario cannot be judged by, although their values are within their bounds.
+
+    Parameters
+    ----------
+    stage_names, is_plan_exact, has_viewers : of the scenario.
+    """
+    place = ("thresholds",)
     for name in thresholds.stages:
-        if name not in names:
-            yield ("stages", name), f"is no stage of the scenario; it has {', '.join(names)}{did_you_mean(name, names)}"
+        if name not in stage_names:
+            yield (
+                (*place, "stages", name),
+                f"is no stage of the scenario; it has {', '.join(stage_names)}{did_you_mean(name, stage_names)}",
+            )
+    if PRODUCED_RATE in thresholds.names and not is_plan_exact:
+        yield (
+            place,
+            f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] make positions beside the plan",
+        )
+    if not has_viewers and (unmeasured := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
+        yield place, f"must not have {unmeasured[0]} without [viewers]: only simulated viewers measure it"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from engine.declared.kinds import Fault, Number, Whole
+from engine.declared.kinds import Fault
+from engine.declared.numbers import Number, Whole
 
 MAX_VIEWERS = 100_000
 
@@ -22,7 +23,7 @@ class Viewers:
     pan_s: Annotated[float, Number(0.0, 86_400.0), "mean time between two pans of a viewer, wall s; 0 for never"] = 5.0
 
 
-def broken_rules(viewers: Viewers) -> Iterator[Fault]:
+def broken_viewer_rules(viewers: Viewers) -> Iterator[Fault]:
     """Yield what does not go together in a section whose values are each within their bounds."""
     together = viewers.slow + viewers.stalled + viewers.reconnecting
     if together > 1 + 1e-9:

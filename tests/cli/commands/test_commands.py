@@ -21,7 +21,7 @@ from cli.local.settings import UpSettings
 from cli.main import app, main, settings_from
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 runner = CliRunner()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.judging.plan import load_plan
-from engine.scenario.scenario import Scenario, load_scenario
+from engine.scenario.files import load_scenario
+from engine.scenario.scenario import Scenario
 
 HEAD = "[routes]\nancestor = true\n"
 

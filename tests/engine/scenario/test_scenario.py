@@ -12,18 +12,9 @@ from hypothesis import strategies as st
 from engine.declared.toml_lines import key_lines
 from engine.errors import ScenarioError
 from engine.motion.vehicle import VehicleClass
-from engine.scenario.scenario import (
-    SHIPPED,
-    DeliveryMode,
-    DeliveryPattern,
-    FleetMix,
-    NetworkSource,
-    RouteFiles,
-    Scenario,
-    check_memory,
-    load_scenario,
-    needed_bytes,
-)
+from engine.scenario.files import SHIPPED, load_scenario
+from engine.scenario.memory import check_memory, needed_bytes
+from engine.scenario.scenario import DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles, Scenario
 
 SMALL = """
 [routes]
