@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from engine.judging.figures import MeasuredLoad, StageLoad, WorkerUse
+from engine.judging.figures import MeasuredLoad, StageLoad
+from engine.judging.workers import WorkerUse
 from engine.latency.meter import Segment
 from engine.messages import Worker
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.judging.figures import Latencies, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.figures import MeasuredLoad, SecondLoad, StageLoad
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.scenario.thresholds import E2E, LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
 
@@ -74,7 +75,7 @@ class JudgedStage:
         if segment not in self.load.histograms:
             return None
         later = Latencies.merged(second.latencies[segment] for second in self.unsettled if segment in second.latencies)
-        return _ms(self.load.histograms[segment].since(later).percentile_us(percentile))
+        return self.load.histograms[segment].since(later).percentile_ms(percentile)
 
 
 def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list[JudgedStage]:
@@ -94,11 +95,7 @@ def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list
 @lru_cache(maxsize=8192)
 def _window_ms(several: tuple[Latencies, ...], percentile: float) -> float | None:
     """Return a percentile of a window, ms; remembered, for a run is looked at again and again, and few of its windows have changed."""
-    return _ms(Latencies.merged(several).percentile_us(percentile))
-
-
-def _ms(us: int | None) -> float | None:
-    return None if us is None else us / 1000.0
+    return Latencies.merged(several).percentile_ms(percentile)
 
 
 def segment_of(way: str, load: MeasuredLoad) -> Segment:

@@ -6,67 +6,17 @@ clocks, virtual ones of the run's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from typing import Protocol, Self
+from dataclasses import dataclass, field
+from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
+from engine.judging.ledger_totals import LedgerTotals
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.messages import RunState
 
 ENDED = frozenset({RunState.FINISHED.value, RunState.CANCELLED.value})
-
-
-class Latencies:
-    """The buckets of a histogram that are not empty: a second's histogram is a hundredth of its full size. Never changed once made.
-
-    Attributes
-    ----------
-    index : uint16, ascending, which buckets. (n,)
-    counts : uint32, how many values are in each: no second has more. (n,)
-    """
-
-    __slots__ = ("_hash", "counts", "index")
-
-    def __init__(self, index: npt.NDArray[np.uint16], counts: npt.NDArray[np.uint32]) -> None:
-        self.index, self.counts = index, counts
-        self._hash = hash((len(index), int(counts.sum())))
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> Self:
-        """Return the filled buckets of a histogram."""
-        index = np.flatnonzero(histogram.counts)
-        return cls(index.astype(np.uint16), histogram.counts[index].astype(np.uint32))
-
-    @classmethod
-    def merged(cls, several: Iterable[Latencies]) -> Histogram:
-        """Return the histogram of all values that some have counted."""
-        whole = Histogram()
-        for one in several:
-            whole.counts[one.index] += one.counts
-        return whole
-
-    @property
-    def total(self) -> int:
-        """How many values were counted."""
-        return int(self.counts.sum())
-
-    def histogram(self) -> Histogram:
-        """Return the histogram."""
-        return self.merged([self])
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Latencies)
-            and np.array_equal(self.index, other.index)
-            and np.array_equal(self.counts, other.counts)
-        )
-
-    def __hash__(self) -> int:
-        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +65,6 @@ class SecondLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerUse:
-    """What one worker did with its time in a stage.
-
-    Attributes
-    ----------
-    shares : of the wall time, by what it was spent on: the gauges whose names end in S, without it: cpu, compute, send,
-        wait, write.
-    paused : share of its messages in which it said that it was paused.
-    growth : by how much queue and lag were greater at the stage's end than at its beginning.
-    """
-
-    worker: str
-    part: str
-    shares: dict[str, float]
-    paused: float = 0.0
-    growth: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class StageLoad:
     """One stage, as far as it was run.
 
@@ -164,88 +95,6 @@ class StageLoad:
     def counts(self) -> dict[Segment, int]:
         """Positions measured, by segment."""
         return {segment: histogram.total for segment, histogram in self.histograms.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerLoad:
-    """One worker, as it stands.
-
-    Attributes
-    ----------
-    part : driver, sink, live or viewer.
-    first_ms, last_ms : wall epoch ms at which it first and last told something.
-    counts : positions that it measured, by segment.
-    gauges : what it told last, by name.
-    cpu_s : processor seconds between its first message and its last, None if it does not tell.
-    cpu_share : processor seconds a wall second, over the last `WINDOW_S` before `last_ms`.
-    per_s : positions a wall second, by segment, over the same.
-    rss_bytes : memory.
-    """
-
-    worker: str
-    part: str
-    first_ms: int
-    last_ms: int
-    counts: dict[Segment, int] = field(default_factory=dict)
-    gauges: dict[str, float] = field(default_factory=dict)
-    cpu_s: float | None = None
-    cpu_share: float | None = None
-    per_s: dict[Segment, float] = field(default_factory=dict)
-    rss_bytes: float | None = None
-
-
-class Accounted(Protocol):
-    """Totals of a run's positions, whoever counted them: `engine.accounting.ledger.Account`, or what the REST interface answers."""
-
-    @property
-    def produced(self) -> int: ...
-    @property
-    def acked(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def consumed(self) -> int: ...
-    @property
-    def stored(self) -> int: ...
-    @property
-    def missing(self) -> int: ...
-    @property
-    def duplicated(self) -> int: ...
-    @property
-    def dead_lettered(self) -> int: ...
-    @property
-    def lost_on_purpose(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerTotals:
-    """Where the positions of the whole run are; see `engine.accounting.ledger.Account`.
-
-    Attributes
-    ----------
-    duplicated : read although they were stored already; those that a fault on purpose sent twice are left out.
-    """
-
-    produced: int = 0
-    acked: int = 0
-    failed: int = 0
-    consumed: int = 0
-    stored: int = 0
-    missing: int = 0
-    duplicated: int = 0
-    dead_lettered: int = 0
-    lost_on_purpose: int = 0
-
-    @classmethod
-    def of(cls, account: Accounted, duplicated_on_purpose: int = 0) -> Self:
-        """Return the totals of an account."""
-        found = {one.name: getattr(account, one.name) for one in fields(cls)}
-        return cls(**found | {"duplicated": max(account.duplicated - duplicated_on_purpose, 0)})
-
-    @property
-    def lost(self) -> int:
-        """Positions that Kafka acknowledged and that are in no store; those that a fault on purpose left out or damaged are no loss."""
-        return max(self.missing, self.acked - self.stored - self.lost_on_purpose, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,22 +14,14 @@ from dataclasses import replace
 from engine.demand.stage_table import WARM_UP
 from engine.errors import InvalidInput
 from engine.judging.due import DuePositions, fleet_changes
-from engine.judging.figures import (
-    ENDED,
-    Accounted,
-    Brief,
-    Latencies,
-    LedgerTotals,
-    MeasuredLoad,
-    SecondLoad,
-    StageLoad,
-    WorkerLoad,
-    WorkerUse,
-)
+from engine.judging.figures import ENDED, Brief, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.ledger_totals import Accounted, LedgerTotals
 from engine.judging.run_time import RunTime, StageSpan
 from engine.judging.seconds import Placed, Seconds
 from engine.judging.worker_log import Told, WorkerLog
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.messages import RunEvent, RunMetrics, Worker
 from engine.motion.clock import RunClock

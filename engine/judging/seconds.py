@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from engine.judging.figures import Brief, Latencies, SecondLoad
+from engine.judging.figures import Brief, SecondLoad
 from engine.judging.run_time import RunTime
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 
 Placed = tuple[str, float, float]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from engine.judging.figures import WorkerLoad, WorkerUse
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.meter import Segment
 
 WINDOW_S = 10.0

@@ -95,6 +95,11 @@ class Histogram:
         index = int(np.searchsorted(np.cumsum(self.counts), wanted))
         return _greatest(index) if percentile else _least(index)
 
+    def percentile_ms(self, percentile: float) -> float | None:
+        """Return a percentile, ms; see `percentile_us`."""
+        us = self.percentile_us(percentile)
+        return None if us is None else us / 1000.0
+
     @property
     def max_us(self) -> int | None:
         """The greatest value that the greatest counted bucket stands for, µs; None of an empty histogram."""

@@ -15,9 +15,11 @@ from engine.accounting.ledger import Account
 from engine.delivery.faults import FaultKind
 from engine.demand.stage_table import FleetChange, stages_of
 from engine.judging.due import DuePositions, fleet_changes
-from engine.judging.figures import LedgerTotals, MeasuredLoad, WorkerUse
+from engine.judging.figures import MeasuredLoad
+from engine.judging.ledger_totals import LedgerTotals
 from engine.judging.measured import Collector
 from engine.judging.run_time import RunTime, StageSpan
+from engine.judging.workers import WorkerUse
 from engine.latency.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
 from engine.latency.meter import Meter, Segment
 from engine.messages import RunEvent, RunMetrics, RunState

@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine.judging.figures import Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerUse
+from engine.judging.figures import Brief, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.ledger_totals import LedgerTotals
 from engine.judging.verdict import Bound, Check, Outcome, exit_code, judge
+from engine.judging.workers import WorkerUse
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.scenario.thresholds import Thresholds
 
