@@ -1,4 +1,7 @@
-"""Names of the array types that the engine's functions take and return; the shape is said where one is used."""
+"""Names of the array types that the engine's functions take and return.
+
+The shape is said where a type is used.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ from engine.arrays import Floats, Ints, Words
 
 
 def seeded_word(seed: int, *words: str) -> int:
-    """Return a number in [0, 2**64) that follows from the seed and the words alone, evenly spread over them."""
+    """Return a number in [0, 2**64) that follows from the seed and the words alone.
+
+    The numbers of different words are evenly spread.
+    """
     digest = hashlib.blake2b("\0".join((str(seed), *words)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

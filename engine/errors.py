@@ -1,7 +1,7 @@
 """Errors of the engine. Every message names the value, the bound and the place.
 
 EngineError
-├── InvalidInput            what somebody gave us cannot be used
+├── InvalidInput            input that cannot be used
 │   ├── InvalidCoordinate       not a point on Earth, or swapped
 │   ├── InvalidRoute            one point, repeated points, unknown route
 │   ├── RouteFileError          a damaged file: path, line or element
@@ -15,11 +15,11 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of everything the engine raises on purpose."""
+    """Base of everything that the engine raises deliberately."""
 
 
 class InvalidInput(EngineError, ValueError):
-    """What somebody gave us cannot be used; the message says why and where."""
+    """Input that cannot be used; the message says why and where."""
 
 
 class InvalidCoordinate(InvalidInput):

@@ -107,7 +107,10 @@ def _words_of(ids: Ids) -> Words:
 
 
 def _hash(words: list[Words], last: int) -> Ints:
-    """Return a slot from 0 to `last` for each id; NUL words change nothing, so the array's width does not matter."""
+    """Return a slot from 0 to `last` for each id.
+
+    NUL words change nothing, so the array's width does not matter.
+    """
     total = np.zeros(len(words[0]), np.uint64)
     for word, factor in zip(words, _FACTORS, strict=False):
         total += word * factor

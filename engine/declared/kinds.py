@@ -71,12 +71,15 @@ class Text(Kind):
     """A text that is not empty."""
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         return None if isinstance(value, str) and value.strip() else f"must be a text, found {shown(value)}"
 
     def stand_in(self) -> str:
+        """Return what stands for a value that is not allowed."""
         return "?"
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "string", "pattern": r"\S"}
 
 
@@ -85,12 +88,15 @@ class Truth(Kind):
     """True or false."""
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         return None if isinstance(value, bool) else f"must be true or false, found {shown(value)}"
 
     def stand_in(self) -> bool:
+        """Return what stands for a value that is not allowed."""
         return False
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "boolean"}
 
 
@@ -102,18 +108,23 @@ class Choice(Kind):
     of: type[str] = str
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         if isinstance(value, str) and value in self.words:
             return None
         return f"must be one of {', '.join(self.words)}, found {shown(value)}{did_you_mean(value, self.words)}"
 
     def taken(self, value: Any, folder: Path = HERE) -> str:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         return self.of(value)
 
     def stand_in(self) -> str:
+        """Return what stands for a value that is not allowed."""
         return self.of(self.words[0])
 
     def written(self, value: Any) -> str:
+        """Return a value as TOML."""
         return quoted(str(value))
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"enum": [str(word) for word in self.words]}

@@ -19,6 +19,7 @@ class Number(Kind):
     high: float
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         return (
             None
             if in_bounds(value, self.low, self.high)
@@ -26,12 +27,15 @@ class Number(Kind):
         )
 
     def taken(self, value: Any, folder: Path = HERE) -> float:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         return float(value)
 
     def stand_in(self) -> float:
+        """Return what stands for a value that is not allowed."""
         return self.low
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "number", "minimum": self.low, "maximum": self.high}
 
 
@@ -43,14 +47,17 @@ class Whole(Kind):
     high: int
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         if isinstance(value, int) and in_bounds(value, self.low, self.high):
             return None
         return f"must be a whole number from {self.low:,} to {self.high:,}, found {shown(value)}"
 
     def stand_in(self) -> int:
+        """Return what stands for a value that is not allowed."""
         return self.low
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
@@ -64,6 +71,7 @@ class Numbers(Kind):
     most: int
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         if (
             isinstance(value, list | tuple)
             and self.least <= len(value) <= self.most
@@ -71,18 +79,25 @@ class Numbers(Kind):
             and any(value)
         ):
             return None
-        return f"must be {self.least:,} to {self.most:,} numbers from {self.low:,g} to {self.high:,g}, not all 0, found {shown(value)}"
+        return (
+            f"must be {self.least:,} to {self.most:,} numbers from {self.low:,g} to {self.high:,g}, "
+            f"not all 0, found {shown(value)}"
+        )
 
     def taken(self, value: Any, folder: Path = HERE) -> tuple[float, ...]:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         return tuple(map(float, value))
 
     def stand_in(self) -> tuple[float, ...]:
+        """Return what stands for a value that is not allowed."""
         return (1.0,) * self.least
 
     def written(self, value: Any) -> str:
+        """Return a value as TOML."""
         return repr(list(value))
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         number = {"type": "number", "minimum": self.low, "maximum": self.high}
         return {"type": "array", "minItems": self.least, "maxItems": self.most, "items": number}
 
@@ -95,6 +110,7 @@ class Span(Kind):
     high: float
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         if (
             isinstance(value, list | tuple)
             and len(value) == 2
@@ -105,15 +121,19 @@ class Span(Kind):
         return f"must be [least, greatest], both from {self.low:,g} to {self.high:,g}, found {shown(value)}"
 
     def taken(self, value: Any, folder: Path = HERE) -> tuple[float, float]:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         return float(value[0]), float(value[1])
 
     def stand_in(self) -> tuple[float, float]:
+        """Return what stands for a value that is not allowed."""
         return self.low, self.low
 
     def written(self, value: Any) -> str:
+        """Return a value as TOML."""
         return repr(list(value))
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {
             "type": "array",
             "minItems": 2,

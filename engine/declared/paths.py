@@ -22,9 +22,11 @@ class File(Kind):
     suffixes: tuple[str, ...] = ()
 
     def fault(self, value: object, folder: Path) -> str | None:
+        """Return what is wrong with a value, None if it may stand."""
         return next((what for _, what in self.faults(value, (), folder)), None)
 
     def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        """Yield what is wrong with the value at a place."""
         if not (isinstance(value, Path) or (isinstance(value, str) and value.strip())):
             yield place, f"must be a text, found {shown(value)}"
             return
@@ -37,15 +39,19 @@ class File(Kind):
             yield place, f"must end in {' or '.join(self.suffixes)}, found {str(path)!r}"
 
     def taken(self, value: Any, folder: Path = HERE) -> Path:
+        """Return an allowed value as the scenario keeps it."""
         return folder / Path(value)
 
     def stand_in(self) -> Path:
+        """Return what stands for a value that is not allowed."""
         return _NO_FILE
 
     def written(self, value: Any) -> str:
+        """Return a value as TOML."""
         return quoted(str(value))
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "string", "pattern": r"\S"}
 
 
@@ -54,9 +60,11 @@ class Files(Kind):
     """A list of at least one file that exists."""
 
     def fault(self, value: object, folder: Path) -> str | None:
+        """Return what is wrong with a value, None if it may stand."""
         return next((what for _, what in self.faults(value, (), folder)), None)
 
     def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        """Yield what is wrong with the value at a place."""
         if not (
             isinstance(value, list | tuple)
             and value
@@ -68,15 +76,19 @@ class Files(Kind):
         yield from ((place, f"names a file that does not exist: {str(path)!r}") for path in gone)
 
     def taken(self, value: Any, folder: Path = HERE) -> tuple[Path, ...]:
+        """Return an allowed value as the scenario keeps it."""
         return tuple(folder / name for name in value)
 
     def stand_in(self) -> tuple[Path, ...]:
+        """Return what stands for a value that is not allowed."""
         return (_NO_FILE,)
 
     def written(self, value: Any) -> str:
+        """Return a value as TOML."""
         return f"[{', '.join(quoted(str(path)) for path in value)}]"
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": r"\S"}}
 
 

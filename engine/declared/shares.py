@@ -16,7 +16,10 @@ from engine.errors import shown
 
 @dataclass(frozen=True, slots=True)
 class Shares(TableKind):
-    """A table of shares >= 0 by word; of the words allowed, or of any if there are none. With `whole` the shares are kept such that they add up to 1."""
+    """A table of shares >= 0 by word: of the allowed words, or of any word if none are given.
+
+    With `whole` the shares are kept such that they add up to 1.
+    """
 
     words: Sequence[str] = ()
     of: type[str] = str
@@ -24,9 +27,11 @@ class Shares(TableKind):
     highest: float = field(default=1e9)
 
     def fault(self, value: object, folder: Path) -> str | None:
+        """Return what is wrong with a value, None if it may stand."""
         return next((what for _, what in self.faults(value, (), folder)), None)
 
     def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        """Yield what is wrong with the value at a place."""
         if not isinstance(value, Mapping):
             yield place, f"must be a table, found {shown(value)}"
             return
@@ -39,6 +44,7 @@ class Shares(TableKind):
             yield place, "needs a share above 0"
 
     def taken(self, value: Any, folder: Path = HERE) -> Mapping[str, float]:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         if not self.whole:
             return MappingProxyType({str(word): float(share) for word, share in value.items()})
         found = {
@@ -54,10 +60,12 @@ class Shares(TableKind):
         return MappingProxyType(found)
 
     def lines(self, value: Any, place: str) -> Iterator[str]:
+        """Yield a value that is not empty as TOML."""
         yield f"\n[{place}]"
         yield from (f"{key_written(word)} = {share!r}" for word, share in value.items())
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         share = {"type": "number", "minimum": 0, "maximum": self.highest}
         if not self.words:
             return {"type": "object", "additionalProperties": share}

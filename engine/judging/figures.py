@@ -1,4 +1,6 @@
-"""The figures of a load test: what was planned, and what was measured, by stage, by second and by worker. Plain values; they know neither Kafka nor a clock.
+"""The figures of a load test: what was planned and what was measured, by stage, second and worker.
+
+Plain values; they know neither Kafka nor a clock.
 
 All latencies are counted from the instant at which a position was due. Instants called wall are of the machines'
 clocks, virtual ones of the run's.
@@ -30,7 +32,7 @@ class Brief:
 
     @classmethod
     def of(cls, histogram: Histogram) -> Self:
-        """Return what is told of a histogram that is not empty."""
+        """Return the summary of a histogram that is not empty."""
         p50, p99, most = (histogram.percentile_us(p) or 0 for p in (50, 99, 100))
         return cls(histogram.total, p50, p99, most)
 
@@ -46,7 +48,7 @@ class SecondLoad:
     planned : positions due by the plan; see `MeasuredLoad.is_plan_exact`.
     segments : what was measured of them.
     latencies : the same in full, from which any percentile of any stretch of time is made.
-    active : deliveries on the road, as the run told in that second; None if it told nothing.
+    active : deliveries on the road, as the run reported in that second; None without a report.
     ran_s : for how long of it the run went on, 0 to 1: less in its first, its last and the present second, and where it
         was paused.
     """
@@ -107,8 +109,8 @@ class MeasuredLoad:
     now_ms : wall epoch ms for which this holds.
     started_ms, ended_ms : wall epoch ms; None before the run begins, and before it ends.
     run_s : virtual seconds since the run's beginning, 0 before it.
-    state : of the run, a name of `engine.messages.RunState`; empty before anything was told.
-    produced, acked, failed, active, drivers, actors : as the run told last; see `engine.messages.RunEvent`.
+    state : of the run, a name of `engine.messages.RunState`; empty before the first report.
+    produced, acked, failed, active, drivers, actors : as the run reported last; see `engine.messages.RunEvent`.
     stages : in order, as far as the run knows them.
     seconds : one entry for each second from the run's beginning on, in order.
     workers : by name.
@@ -116,7 +118,7 @@ class MeasuredLoad:
     is_plan_exact : whether `planned` is all positions that are due. Deliveries that arrive, and traces, are in no plan;
         drivers that rest or end make fewer.
     has_viewers : whether simulated viewers take part.
-    errors : what was told and could not be read, by worker.
+    errors : reports that could not be read, by worker.
     """
 
     run_id: str
@@ -161,13 +163,15 @@ class MeasuredLoad:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the run has ended, and its workers have told of every position that it says was produced, acknowledged and, by the ledger, stored.
+        """Whether the run has ended and its workers have reported every position.
 
-        Only those a fault on purpose left out are not measured. A worker that was killed takes what it had not told
-        with it, so this may never become true.
+        That is every position that the run says was produced and acknowledged and, by the ledger, stored.
+
+        Only those that an injected fault left out are not measured. A worker that was killed takes what it had not
+        reported with it, so this may never become true.
         """
-        on_purpose = self.ledger.lost_on_purpose if self.ledger else 0
-        wanted = {Segment.PRODUCED: self.produced - on_purpose, Segment.ACKED: self.acked - on_purpose}
+        injected = self.ledger.lost_on_purpose if self.ledger else 0
+        wanted = {Segment.PRODUCED: self.produced - injected, Segment.ACKED: self.acked - injected}
         counts = self.counts
         if self.ledger:
             wanted |= {

@@ -7,26 +7,46 @@ from typing import Protocol, Self
 
 
 class Accounted(Protocol):
-    """Totals of a run's positions, whoever counted them: `engine.accounting.ledger.Account`, or what the REST interface answers."""
+    """Totals of a run's positions, from any source.
+
+    `engine.accounting.ledger.Account` has them, and the answer of the REST interface.
+    """
 
     @property
-    def produced(self) -> int: ...
+    def produced(self) -> int:
+        """Positions produced."""
+
     @property
-    def acked(self) -> int: ...
+    def acked(self) -> int:
+        """Positions that Kafka acknowledged."""
+
     @property
-    def failed(self) -> int: ...
+    def failed(self) -> int:
+        """Positions that Kafka refused for good."""
+
     @property
-    def consumed(self) -> int: ...
+    def consumed(self) -> int:
+        """Positions read by a sink."""
+
     @property
-    def stored(self) -> int: ...
+    def stored(self) -> int:
+        """Positions in a store."""
+
     @property
-    def missing(self) -> int: ...
+    def missing(self) -> int:
+        """Positions that are in no store although later ones are."""
+
     @property
-    def duplicated(self) -> int: ...
+    def duplicated(self) -> int:
+        """Positions that were read although they were stored already."""
+
     @property
-    def dead_lettered(self) -> int: ...
+    def dead_lettered(self) -> int:
+        """Records that could not be read."""
+
     @property
-    def lost_on_purpose(self) -> int: ...
+    def lost_on_purpose(self) -> int:
+        """Positions that an injected fault left out or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +55,7 @@ class LedgerTotals:
 
     Attributes
     ----------
-    duplicated : read although they were stored already; those that a fault on purpose sent twice are left out.
+    duplicated : read although they were stored already; those that an injected fault sent twice are left out.
     """
 
     produced: int = 0
@@ -56,5 +76,8 @@ class LedgerTotals:
 
     @property
     def lost(self) -> int:
-        """Positions that Kafka acknowledged and that are in no store; those that a fault on purpose left out or damaged are no loss."""
+        """Positions that Kafka acknowledged and that are in no store.
+
+        Those that an injected fault left out or damaged are no loss.
+        """
         return max(self.missing, self.acked - self.stored - self.lost_on_purpose, 0)

@@ -1,4 +1,7 @@
-"""The load that a scenario plans, as series over time: drivers, positions a second, arrivals a second. What a run is compared with, and what is shown."""
+"""The load that a scenario plans, as series over time: drivers, positions and arrivals a second.
+
+A run is compared with it, and it is shown.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from engine.scenario.scenario import Scenario
 from engine.wire_names import camel
 
 ENDLESS_S = 600.0
-"""So much of an endless run is shown; a day of it if there are arrivals."""
+"""Seconds of an endless run that are shown; a day of it if there are arrivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ class PlannedStage:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What is to come, in n equal columns of time; the deliveries that arrive by themselves are in `arrivals_per_s` only, for their length is not planned.
+    """The planned load, in n equal columns of time.
+
+    Deliveries that arrive by themselves are in `arrivals_per_s` only, because their length is not planned.
 
     Attributes
     ----------
@@ -75,7 +80,7 @@ class LoadPlan:
         return self.end_s / len(self.drivers)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as JSON has it: one entry a column in each series, instants in s after the beginning."""
+        """Return the plan as JSON: one entry a column in each series, instants in s after the beginning."""
         return {
             "durationS": None if self.is_endless else self.end_s,
             "warmUpS": self.warm_up_s,
@@ -97,7 +102,7 @@ class LoadPlan:
 
 
 def load_plan(scenario: Scenario, columns: int) -> LoadPlan:
-    """Return a scenario's load in so many columns of time."""
+    """Return a scenario's load in a number of columns of time."""
     end_s = scenario.duration_s if scenario.duration_s is not None else DAY_S if scenario.arrivals else ENDLESS_S
     curve = fleet_curve(scenario, end_s)
     mean_hz = scenario.sampling_mix.mean_hz

@@ -33,10 +33,10 @@ class WorkerLoad:
     Attributes
     ----------
     part : driver, sink, live or viewer.
-    first_ms, last_ms : wall epoch ms at which it first and last told something.
+    first_ms, last_ms : wall epoch ms of its first and its last report.
     counts : positions that it measured, by segment.
-    gauges : what it told last, by name.
-    cpu_s : processor seconds between its first message and its last, None if it does not tell.
+    gauges : its last reported values, by name.
+    cpu_s : processor seconds between its first message and its last, None if it does not report them.
     cpu_share : processor seconds a wall second, over the last `WINDOW_S` before `last_ms`.
     per_s : positions a wall second, by segment, over the same.
     rss_bytes : memory.

@@ -1,4 +1,4 @@
-"""What one worker measures of positions on their way: latencies by segment of the way, by run, by the second in which they were due.
+"""One worker's measurements of positions on their way: latencies by segment, run and due second.
 
 Every latency is counted from the instant at which the position was due, never from when some earlier part had it ready:
 a part that falls behind shows in every segment after it, and nothing hides in a queue. Who knows a run's stages puts
@@ -19,7 +19,10 @@ from engine.latency.histogram import Histogram
 from engine.motion.clock import RunClock
 
 MAX_SECONDS = 120
-"""So many seconds of a run are held apart at most, so that who catches up for hours takes no more memory than others."""
+"""Most seconds of a run that are held apart.
+
+A worker that catches up for hours takes no more memory than others.
+"""
 
 
 class Segment(StrEnum):
@@ -53,7 +56,10 @@ class Measured:
 
 
 def due_wall_ms(clock: RunClock, event_time_ms: npt.NDArray[np.integer] | Floats) -> Floats:
-    """Return the wall instants, epoch ms, at which virtual instants are due, (n,); empty while the clock stands still."""
+    """Return the wall instants, epoch ms, at which virtual instants are due, (n,).
+
+    Empty while the clock stands still.
+    """
     if clock.scale == 0:
         return np.empty(0)
     due: Floats = clock.wall_ms + (np.asarray(event_time_ms, np.float64) - clock.virtual_ms) / clock.scale

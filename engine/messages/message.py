@@ -67,5 +67,5 @@ _to_text = json.JSONEncoder(separators=(",", ":")).encode
 
 @cache
 def _fields_of(cls: type[Message]) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a message and their names on the wire; asked for with every message, so remembered."""
+    """Return the fields of a message and their names on the wire; remembered, for speed."""
     return tuple((field.name, camel(field.name)) for field in fields(cls))  # type: ignore[arg-type]

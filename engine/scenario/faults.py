@@ -1,4 +1,7 @@
-"""The section of a scenario that says which faults are injected into the data; `engine.delivery.faults` injects them."""
+"""The section of a scenario that says which faults are injected into the data.
+
+`engine.delivery.faults` injects them.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ class InjectedFault:
     delay_s: Annotated[
         tuple[float, float] | None, Span(0.0, 3600.0), "late: least and greatest delay, s; [1, 10] if absent"
     ] = None
-    depth: Annotated[int | None, Whole(1, 1000), "out_of_order: so many later records go first; 3 if absent"] = None
+    depth: Annotated[int | None, Whole(1, 1000), "out_of_order: number of later records that go first; 3 if absent"] = (
+        None
+    )
     duration_s: Annotated[
         float | None, Number(0.1, 86_400.0), "tunnel, stuck, gps_drift: how long a stretch is, s; 30 if absent"
     ] = None

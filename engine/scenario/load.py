@@ -1,4 +1,7 @@
-"""The sections of a scenario that say how heavy it is: stages, arrivals, sampling. What each key means, its bounds and defaults."""
+"""The sections of a scenario that say how heavy it is: stages, arrivals, sampling, traces.
+
+They say what each key means, its bounds and its default.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ class Shape(StrEnum):
     """How the fleet's size goes through a stage, from where the stage before it ended.
 
     ramp: straight to the target. hold: at the target at once, and there to the end; without a target it stays where it
-    is. soak: a hold that is long, and is told apart so that a judge may ask for flat memory. spike: at the target at
-    once, and back to where it was with the stage's end.
+    is. soak: a hold that is long, under a name of its own, so that a judge may ask for flat memory. spike: at the
+    target at once, and back to where it was with the stage's end.
     """
 
     RAMP = "ramp"
@@ -43,7 +46,7 @@ class Stage:
     shape: Annotated[Shape, Choice(tuple(Shape), Shape), "how the fleet's size goes: ramp, hold, spike or soak"]
     duration_s: Annotated[float, Number(0.1, MAX_STAGE_S), "how long the stage lasts, s"]
     drivers: Annotated[int | None, Whole(0, MAX_FLEET), "target: drivers on the road"] = None
-    rate: Annotated[float | None, Number(0.0, MAX_RATE), "target: positions a second; so many drivers as make them"] = (
+    rate: Annotated[float | None, Number(0.0, MAX_RATE), "target: positions a second; as many drivers as make them"] = (
         None
     )
     name: Annotated[str, Text(), "what reports call the stage; its shape and number if absent"] = ""
@@ -68,7 +71,10 @@ class ArrivalProcess(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Deliveries that come by themselves, however many are on the road: each by a driver of its own, who leaves the road with it."""
+    """Deliveries that come by themselves, however many are on the road.
+
+    Each has a driver of its own, who leaves the road with it.
+    """
 
     process: Annotated[
         ArrivalProcess,
@@ -92,7 +98,7 @@ class Arrivals:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """A share of the drivers that tells its position at its own rate."""
+    """A share of the drivers that reports its position at its own rate."""
 
     hz: Annotated[float, Number(0.1, 10.0), "positions a second and driver"]
     share: Annotated[float, Number(0.0, 1e9), "share of the drivers, of any sum"] = 1.0
@@ -105,17 +111,24 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """Recorded drives that are driven again as they were, beside the fleet; the one that began first begins with the run."""
+    """Recorded drives that are driven again as they were, beside the fleet.
+
+    The one that began first begins with the run.
+    """
 
     files: Annotated[
         tuple[Path, ...],
         Files(),
         "GPX tracks with times, or CSV with time, lat, lng and perhaps id; relative to the scenario",
     ]
-    clones: Annotated[int, Whole(0, MAX_FLEET), "so many drivers beside each trace that are statistically like it"] = 0
-    shift_s: Annotated[float, Number(0.0, 7 * 86_400.0), "a clone begins up to so much later than its trace, s"] = 60.0
+    clones: Annotated[int, Whole(0, MAX_FLEET), "drivers beside each trace that are statistically like it"] = 0
+    shift_s: Annotated[
+        float, Number(0.0, 7 * 86_400.0), "greatest time by which a clone begins later than its trace, s"
+    ] = 60.0
     retime: Annotated[float, Number(0.0, 0.5), "a clone is up to this share faster or slower than its trace"] = 0.1
-    offset_m: Annotated[float, Number(0.0, 1e6), "a clone begins up to so far from where its trace does, m"] = 1000.0
+    offset_m: Annotated[float, Number(0.0, 1e6), "greatest distance of a clone's beginning from its trace's, m"] = (
+        1000.0
+    )
 
 
 def stage_curve(stages: Sequence[Stage], mean_hz: float) -> FleetCurve:

@@ -1,4 +1,7 @@
-"""The sections of a scenario that say what the world is: roads, drivers, deliveries. What each key means, its bounds and defaults."""
+"""The sections of a scenario that say what the world is: roads, drivers, deliveries.
+
+They say what each key means, its bounds and its default.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ class RouteFiles:
 
 @dataclass(frozen=True, slots=True)
 class FleetMix:
-    """The drivers. With stages the size follows from them; 0 is for a run that only serves requests or arrivals."""
+    """The drivers.
+
+    With stages the size follows from them; 0 is for a run that only serves requests or arrivals.
+    """
 
     size: Annotated[int, Whole(0, MAX_FLEET), "drivers"] = 0
     mix: Annotated[
@@ -87,7 +93,7 @@ class DeliveryPattern:
 
 
 def broken_road_rules(network: NetworkSource | None, routes: RouteFiles | None, *, has_traces: bool) -> Iterator[Fault]:
-    """Yield what does not go together in the roads of a scenario whose values are each within their bounds."""
+    """Yield the contradictions in the roads of a scenario whose values are each within their bounds."""
     if network and routes:
         yield ("routes",), "must not stand beside [network]: a scenario has one of them"
     if not network and not routes and not has_traces:

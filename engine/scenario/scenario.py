@@ -1,4 +1,7 @@
-"""A scenario: the sections of its file together, their rules, and what follows from them. The package shows a whole file."""
+"""A scenario: the sections of its file together, their rules, and what follows from them.
+
+The package's own text shows a whole file.
+"""
 
 from __future__ import annotations
 
@@ -68,13 +71,16 @@ __all__ = [
 MAX_DURATION_S = 366 * 86_400.0
 
 ARRIVED_TRIP_S = 600.0
-"""How long a delivery that arrives by itself is on the road, virtual s, where a load must be guessed before its routes are read."""
+"""Assumed length of a delivery that arrives by itself, virtual s.
+
+Used where a load must be guessed before the scenario's routes are read.
+"""
 
 _NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 
 
 class _Faulty(ScenarioError):
-    """A scenario that is refused, and where; what arrives anywhere else is a plain `ScenarioError`."""
+    """A scenario that is refused, with the places of its faults; pickled, it is a plain `ScenarioError`."""
 
     def __init__(self, found: list[Fault]) -> None:
         super().__init__(
@@ -127,18 +133,20 @@ class Scenario:
         tuple[Sampling, ...], Parts(Sampling, 100), "sample rates by shares of the drivers, instead of sample_hz"
     ] = ()
     payload_bytes: Annotated[
-        int, Whole(0, MAX_PAYLOAD_BYTES), "the fleet's records are filled up with blanks to at least so many bytes"
+        int,
+        Whole(0, MAX_PAYLOAD_BYTES),
+        "least size of the fleet's records, bytes; shorter ones are filled up with blanks",
     ] = 0
     traces: Annotated[Traces | None, Part(Traces), "recorded drives, and drivers like them"] = None
     faults: Annotated[
         tuple[InjectedFault, ...],
         Parts(InjectedFault, 100),
-        "what is wrong with the data on purpose; each is labelled in delivery.event",
+        "faults that are injected into the data; each is labelled in delivery.event",
     ] = ()
     disturbances: Annotated[
         tuple[Disturbance, ...],
         Parts(Disturbance, 100),
-        "what a load test does to the system on purpose, by the time of the run",
+        "what a load test does to the system, by the time of the run",
     ] = ()
     viewers: Annotated[Viewers | None, Part(Viewers), "simulated viewers of the live map while a load test runs"] = None
     thresholds: Annotated[Thresholds | None, ThresholdTable(), "what a load test must keep"] = None
@@ -181,7 +189,7 @@ class Scenario:
 
     @property
     def period_ms(self) -> int:
-        """Virtual ms from one sample of a driver to the next, to the nearest whole one; where `sampling` says nothing else."""
+        """Virtual ms from one sample of a driver to the next where `sampling` says nothing else."""
         return round(1000 / self.sample_hz)
 
     @property
@@ -191,7 +199,10 @@ class Scenario:
 
     @property
     def positions_per_s(self) -> float:
-        """Positions a wall second when everybody is on the road, as far as a plan can say: arrivals take `ARRIVED_TRIP_S` each, a trace file has one trace."""
+        """Positions a wall second when all drivers are on the road, as far as a plan can say.
+
+        Deliveries that arrive take `ARRIVED_TRIP_S` each, and a trace file has one trace.
+        """
         drivers = self.fleet.size + (self.arrivals.mean_per_s * ARRIVED_TRIP_S if self.arrivals else 0.0)
         drivers += len(self.traces.files) * (1 + self.traces.clones) if self.traces else 0
         return drivers * self.sampling_mix.mean_hz * self.time_scale
@@ -208,19 +219,25 @@ class Scenario:
 
     @property
     def is_endless(self) -> bool:
-        """Whether the run goes on until somebody ends it."""
+        """Whether the run has no end of its own."""
         return self.duration_s is None and (
             self.deliveries.mode is DeliveryMode.CONTINUOUS or self.arrivals is not None
         )
 
     @property
     def is_plan_exact(self) -> bool:
-        """Whether the fleet's plan is every position that is due: nobody rests, ends early or comes by itself."""
+        """Whether the fleet's plan is every position that is due.
+
+        No driver rests or ends early, and no delivery comes by itself.
+        """
         is_steady = self.deliveries.mode is DeliveryMode.CONTINUOUS and not self.deliveries.pause_s[1]
         return not self.arrivals and not self.traces and (bool(self.stages) or is_steady)
 
     def with_drivers(self, drivers: int) -> Scenario:
-        """Return the scenario with another fleet size; stages are scaled such that it is their peak, and so is a threshold in positions a second."""
+        """Return the scenario with another fleet size.
+
+        Stages are scaled such that it is their peak, and so is a threshold in positions a second.
+        """
         factor = drivers / self.fleet.size if self.fleet.size else 1.0
         thresholds = self.thresholds and self.thresholds.scaled(factor)
         if not self.stages or not self.fleet.size:

@@ -4,7 +4,7 @@
     e2e_p99_ms = 300          # latency from due: a segment of the way, a percentile, ms
     lost = 0                  # positions of the whole run; also: duplicated, failed
     produced_rate = 0.99      # share of the planned positions; or produced_per_s = 900
-    window_s = 10             # latencies must hold in every window of so many seconds; absent: over each stage
+    window_s = 10             # length of the windows in each of which latencies must hold; absent: each stage
     abort = true              # the first failure ends the run
     [thresholds.stages.peak]  # what holds in one stage instead
     e2e_p99_ms = 500
@@ -66,7 +66,7 @@ def _latency_limits() -> Iterator[tuple[str, tuple[Kind, str]]]:
                 f"{way}_{short}_ms",
                 (
                     Number(0.0, MAX_MS),
-                    f"so many ms at most from a position's due instant to {what}, for {words} of the positions",
+                    f"most ms from a position's due instant to {what}, for {words} of the positions",
                 ),
             )
 
@@ -84,7 +84,8 @@ RUN_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
     {
         "lost": (
             Whole(0, 10**12),
-            "most positions that Kafka has acknowledged and no store has; those that a fault on purpose left out are not lost",
+            "most positions that Kafka has acknowledged and no store has; "
+            "those that an injected fault left out are not lost",
         ),
         "duplicated": (Whole(0, 10**12), "most positions that were read although they were stored already"),
         "failed": (Whole(0, 10**12), "most positions that Kafka refuses for good"),
@@ -98,7 +99,7 @@ _OTHERS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
     {
         "window_s": (
             Whole(1, 86_400),
-            "latencies must hold in every window of so many wall seconds; over each stage if absent",
+            "latencies must hold in every window of this length, wall s; over each stage if absent",
         ),
         "abort": (Truth(), "whether the first failure ends the run"),
     }
@@ -115,7 +116,7 @@ class Thresholds:
     ----------
     limits : by name (`STAGE_LIMITS`, `RUN_LIMITS`), in the unit that the name ends with.
     stages : by a stage's name, what holds in it instead; names of `STAGE_LIMITS`.
-    window_s : latencies must hold in every window of so many wall seconds; over each stage if None.
+    window_s : wall seconds of the windows in each of which latencies must hold; over each stage if None.
     abort : whether the first failure ends the run.
     """
 
@@ -165,7 +166,10 @@ class Thresholds:
         return {*self.limits, *(name for limits in self.stages.values() for name in limits)}
 
     def scaled(self, factor: float) -> Thresholds:
-        """Return what a fleet of another size must keep: positions a second grow with it, shares and latencies stay."""
+        """Return the thresholds of a fleet of another size.
+
+        Positions a second grow with the fleet, shares and latencies stay.
+        """
 
         def of(limits: Mapping[str, float]) -> dict[str, float]:
             return {name: limit * factor if name == PRODUCED_PER_S else limit for name, limit in limits.items()}
@@ -185,7 +189,10 @@ class Thresholds:
 
 
 def latency_of(threshold: str) -> tuple[str, float] | None:
-    """Return what a latency threshold bounds: the segment's name (or `E2E`, `LATENESS`) and the percentile; None of one that bounds something else."""
+    """Return the segment (or `E2E`, `LATENESS`) and the percentile that a latency threshold bounds.
+
+    None of a threshold that bounds something else.
+    """
     way, _, rest = threshold.partition("_")
     short = rest.removesuffix("_ms")
     return (way, PERCENTILES[short]) if way in _WAYS and rest.endswith("_ms") and short in PERCENTILES else None
@@ -196,9 +203,11 @@ class ThresholdTable(TableKind):
     """The table [thresholds] of a file, or `Thresholds` in code."""
 
     def fault(self, value: object, folder: Path) -> str | None:
+        """Return what is wrong with a value, None if it may stand."""
         return next((what for _, what in self.faults(value, (), folder)), None)
 
     def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        """Yield what is wrong with the value at a place."""
         table = _as_table(value)
         if table is None:
             yield place, f"must be a table of thresholds, found {shown(value)}"
@@ -218,6 +227,7 @@ class ThresholdTable(TableKind):
             yield place, "must name a threshold, for example e2e_p99_ms = 300"
 
     def taken(self, value: Any, folder: Path = HERE) -> Thresholds:
+        """Return an allowed value as the scenario keeps it."""
         table = _as_table(value) or {}
         stages = {
             str(name): MappingProxyType(_taken(limits, folder))
@@ -227,6 +237,7 @@ class ThresholdTable(TableKind):
         return Thresholds(_taken(table, folder), MappingProxyType(stages), window_s, abort)
 
     def lines(self, value: Any, place: str) -> Iterator[str]:
+        """Yield a value that is not empty as TOML."""
         yield f"\n[{place}]"
         yield from (f"{name} = {limit!r}" for name, limit in value.limits.items())
         if value.window_s is not None:
@@ -238,6 +249,7 @@ class ThresholdTable(TableKind):
             yield from (f"{threshold} = {limit!r}" for threshold, limit in limits.items())
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         of_stage = {"type": "object", "properties": _properties(STAGE_LIMITS), "additionalProperties": False}
         stages = {
             "description": "what holds in a stage instead, by the stage's name",
@@ -283,7 +295,7 @@ def _properties(known: Mapping[str, tuple[Kind, str]]) -> dict[str, Any]:
 def broken_threshold_rules(
     thresholds: Thresholds, stage_names: Sequence[str], *, is_plan_exact: bool, has_viewers: bool
 ) -> Iterator[Fault]:
-    """Yield the thresholds that a scenario cannot be judged by, although their values are within their bounds.
+    """Yield the thresholds that a scenario cannot be judged by, whatever their values.
 
     Parameters
     ----------
@@ -299,7 +311,8 @@ def broken_threshold_rules(
     if PRODUCED_RATE in thresholds.names and not is_plan_exact:
         yield (
             place,
-            f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] make positions beside the plan",
+            f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] "
+            "make positions beside the plan",
         )
     if not has_viewers and (unmeasured := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
         yield place, f"must not have {unmeasured[0]} without [viewers]: only simulated viewers measure it"

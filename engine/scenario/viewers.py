@@ -1,4 +1,7 @@
-"""The section of a scenario that says who watches: simulated viewers of the live map, so many and of which manners (`cli.load.viewers` lets them)."""
+"""The section of a scenario that says who watches: the number and the habits of simulated viewers.
+
+`cli.load.viewers` runs them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ MAX_VIEWERS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Viewers:
-    """Simulated viewers of the live map, each with a street-level view of its own; those of no share read whatever comes."""
+    """Simulated viewers of the live map, each with a street-level view of its own.
+
+    Those in no share read every frame.
+    """
 
     count: Annotated[int, Whole(1, MAX_VIEWERS), "how many"]
     slow: Annotated[float, Number(0.0, 1.0), "share that reads a frame only now and then"] = 0.0

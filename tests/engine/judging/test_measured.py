@@ -1,4 +1,4 @@
-"""What workers tell becomes one run's figures, whatever the order and the repetition of their messages, and however many they are."""
+"""Workers' reports become one run's figures, in any order, repeated or not, of any number of workers."""
 
 from __future__ import annotations
 

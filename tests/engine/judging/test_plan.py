@@ -27,7 +27,7 @@ def test_a_plan_by_value() -> None:
 
 
 def test_a_spike_shorter_than_a_column_is_seen() -> None:
-    stages = '[[stages]]\nshape = "hold"\nduration_s = 100\ndrivers = 5\n[[stages]]\nshape = "spike"\nduration_s = 0.2\ndrivers = 90\n'
+    stages = '[[stages]]\nshape = "hold"\nduration_s = 100\ndrivers = 5\n[[stages]]\nshape = "spike"\nduration_s = 0.2\ndrivers = 90\n'  # noqa: E501
     plan = load_plan(Scenario.from_toml(HEAD + stages + '[[stages]]\nshape = "hold"\nduration_s = 100', "x"), 4)
     assert max(plan.drivers) == 90
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of scenario files is the one that their reader's declarations make, and accepts what the reader accepts."""
+"""The JSON Schema of scenario files is that of the reader's declarations, and accepts what it accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thresholds in a scenario: the same checks, the same errors and the same values in a file and in code."""
+"""Thresholds in a scenario: the same checks, errors and values in a file and in code."""
 
 from __future__ import annotations
 
