@@ -86,6 +86,11 @@ class SeqLedger:
         ] = {}  # delivery -> [from, to, from, to, ...], ascending, apart, all beyond the watermark
         self._seen = self._duplicated = self._unnumbered = self._compacted = 0
 
+    @property
+    def scattered(self) -> int:
+        """Deliveries that need more memory than a watermark, because something is missing below what was seen."""
+        return len(self._beyond)
+
     def record(self, delivery_ids: Ids, seq: Ints) -> Counted:
         """Note positions, in any order, with any repetition; both arrays have shape (n,).
 
