@@ -101,8 +101,8 @@ def deliveries(
     """Return a scenario's deliveries in order of departure, one by one; endless if the scenario is.
 
     Driver ``courier-<i>`` drives one vehicle at one pace. It sets out within the start spread and, in mode
-    "continuous", goes on after a rest with another route; with stages it is on the road while their curve is above i +
-    ½: it drives without a rest, one sample following the other at its period from delivery to delivery, and its last
+    "continuous", continues after a rest with another route; with stages it is on the road while their curve is above i
+    + ½: it drives without a rest, one sample following the other at its period from delivery to delivery, and its last
     delivery ends on the way. A delivery's id is ``<runId>-<i>-<n>``. Arrival k is delivery ``<runId>-a<k>`` by driver
     ``arrival-<k>``. As any driver, it departs at the first instant of its own phase that is not before its time. Trace
     k is delivery ``<runId>-t<k>`` by driver ``trace-<k>``; its samples begin with its first fix.

@@ -60,7 +60,7 @@ class JudgedStage:
 
     @property
     def ran_s(self) -> float:
-        """For how long, s, the run went on in the judged seconds."""
+        """For how long, s, the run's clock moved in the judged seconds."""
         return sum(second.ran_s for second in self.seconds)
 
     @property
@@ -84,7 +84,7 @@ class JudgedStage:
 def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list[JudgedStage]:
     """Return the stages that are judged, in order.
 
-    While the run goes on their seconds are at least `settle_s` old, because workers report about once a
+    While the run is going on, their seconds are at least `settle_s` old, because workers report about once a
     second, and stages of which there are less than `LEAST_S` are left out.
     """
     newest_s = load.now_ms / 1000.0 - settle_s - 1.0 if running else float("inf")
@@ -206,8 +206,8 @@ def _was_measured(seconds: Sequence[SecondLoad]) -> bool:
 def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> Iterator[Sequence[SecondLoad]]:
     """Yield a stage's seconds window by window, counted from its first second.
 
-    A rest that fills no window waits while the run goes on; at the end it belongs to the window before it, so that a
-    few positions alone decide nothing.
+    A rest that fills no window waits while the run is going on; at the end it belongs to the window before it, so that
+    a few positions alone decide nothing.
     """
     first_s, last_s = seconds[0].due_s, seconds[-1].due_s + 1
     full = (last_s - first_s) // window_s
@@ -222,7 +222,7 @@ def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> I
 def run_checks(load: MeasuredLoad, thresholds: Thresholds, *, running: bool) -> Iterator[Check]:
     """Yield the checks of what is counted over the whole run.
 
-    While it goes on, what is refused or duplicated stays so and is judged; what is lost cannot be
+    While it is going on, what is refused or duplicated stays so and is judged; what is lost cannot be
     distinguished from what is on its way.
     """
     ledger = load.ledger

@@ -49,8 +49,8 @@ class SecondLoad:
     segments : what was measured of them.
     latencies : the same in full, from which any percentile of any stretch of time is made.
     active : deliveries on the road, as the run reported in that second; None without a report.
-    ran_s : for how long of it the run went on, 0 to 1: less in its first, its last and the present second, and where it
-        was paused.
+    ran_s : for how long of it the run's clock moved, 0 to 1: less in its first, its last and the present second, and
+        where it was paused.
     """
 
     due_s: int
@@ -78,7 +78,7 @@ class StageLoad:
     planned : positions due in them by the plan.
     histograms : latencies by segment, those of all workers together; only segments that were measured.
     uses : what each worker did with its time.
-    ran_s : for how long of its seconds the run went on.
+    ran_s : for how long of its seconds the run's clock moved.
     is_pause : whether nothing is due in it by the plan, from its beginning to its end.
     """
 

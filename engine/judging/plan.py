@@ -47,7 +47,7 @@ class LoadPlan:
     Attributes
     ----------
     end_s : where the last column ends.
-    is_endless : the run goes on after it.
+    is_endless : the run continues after it.
     is_upper_bound : drivers may be fewer, because they rest or end.
     mean_hz : positions a second and driver.
     drivers : the most on the road within each column, (n,).

@@ -68,7 +68,7 @@ class Verdict:
 
     Attributes
     ----------
-    outcome : while the run goes on, "passed" means that everything has held so far.
+    outcome : while the run is going on, "passed" means that everything has held so far.
     too_slow : stages in which the generator did not keep up with the plan.
     bound : what held the load up; None if nothing is behind, or nothing that is measured says what.
     why : what the outcome and the bound follow from, in a sentence with the figures.

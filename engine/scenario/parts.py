@@ -84,7 +84,7 @@ class DeliveryPattern:
     """When deliveries depart."""
 
     mode: Annotated[
-        DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver goes on with a next delivery"
+        DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver begins a next delivery"
     ] = DeliveryMode.CONTINUOUS
     start_spread_s: Annotated[float, Number(0.0, 86_400.0), "first departures are spread over this time, s"] = 0.0
     pause_s: Annotated[

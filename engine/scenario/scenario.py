@@ -44,7 +44,8 @@ from engine.scenario.parts import (
     RouteFiles,
     broken_road_rules,
 )
-from engine.scenario.thresholds import Thresholds, ThresholdTable, broken_threshold_rules
+from engine.scenario.threshold_table import ThresholdTable
+from engine.scenario.thresholds import Thresholds, broken_threshold_rules
 from engine.scenario.viewers import Viewers, broken_viewer_rules
 
 __all__ = [
