@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 
 from actors.dispatch.journal import Change, Entry, Table
 from actors.driving.assignment import Checkpoint, DriverStatus, Finished
-from actors.driving.pacing import Lateness
 from actors.producing.publisher import Counts
+from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 
 _KEY = "actor/"
 
@@ -74,7 +75,7 @@ class RegisteredActor:
     before: PositionCounts = field(default_factory=PositionCounts)
     within: PositionCounts = field(default_factory=PositionCounts)
     resumed: int = 0
-    reported: Lateness = field(default_factory=Lateness)
+    reported: Histogram = field(default_factory=Histogram)
 
     @property
     def has_caught_up(self) -> bool:
@@ -92,7 +93,7 @@ class RegisteredActor:
                 self.within = PositionCounts(self.within.positions, self.status.counts.failed)
             self.before, self.within = self.before.plus(self.within.positions, self.within.failed), PositionCounts()
         self.incarnation = incarnation
-        self.routes, self.finished_seen, self.reported = set(), 0, Lateness()
+        self.routes, self.finished_seen, self.reported = set(), 0, Histogram()
         self.unsettled.clear()
 
     def take(self, status: DriverStatus) -> tuple[Finished, ...]:
@@ -196,22 +197,21 @@ class ActorRegistry:
         """How many actors have sent a status."""
         return sum(registered.status is not None for registered in self._actors.values())
 
-    def lateness_since_last_report(self) -> Lateness:
+    def lateness_since_last_report(self) -> Histogram:
         """Return the lateness of all actors since the last call."""
-        window = Lateness()
+        window = Histogram()
         for registered in self._actors.values():
             if registered.status is not None:
-                window = window.plus(registered.status.lateness.since(registered.reported))
-                registered.reported = registered.status.lateness
+                lateness = registered.status.lateness.histogram()
+                window.merge(lateness.since(registered.reported))
+                registered.reported = lateness
         return window
 
-    def lateness(self) -> Lateness:
+    def lateness(self) -> Histogram:
         """Return the lateness of all actors since they began."""
-        total = Lateness()
-        for registered in self._actors.values():
-            if registered.status is not None:
-                total = total.plus(registered.status.lateness)
-        return total
+        return Latencies.merged(
+            registered.status.lateness for registered in self._actors.values() if registered.status is not None
+        )
 
 
 def checkpoint_of(coverage: Coverage) -> Checkpoint:

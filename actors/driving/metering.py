@@ -23,10 +23,10 @@ import numpy as np
 import psutil
 
 from actors.producing.publisher import Publisher
-from engine.latency.meter import Floats, Meter, Segment, due_wall_ms
+from engine.arrays import Floats, Ints
+from engine.latency.meter import Meter, Segment, due_wall_ms
 from engine.messages import RunMetrics, Worker
 from engine.motion.clock import RunClock
-from engine.motion.plans import Indices
 
 METRICS_PERIOD_MS = 1_000.0
 
@@ -43,10 +43,10 @@ class Due:
     """The wall instants at which some positions were due."""
 
     wall_ms: Floats = field(default_factory=lambda: np.empty(0))
-    times: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Due:
+def due_by(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Due:
     """Return when positions were due by the wall clock, given their virtual instants.
 
     Of a tick's many positions few instants are left.
@@ -63,7 +63,7 @@ def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Due:
     return Due(wall_ms, times) if len(wall_ms) else Due()
 
 
-def _counted(due_ms: Indices) -> tuple[Indices, Indices]:
+def _counted(due_ms: Ints) -> tuple[Ints, Ints]:
     """Return distinct instants and their counts.
 
     The instants stay as they are where counting would not make them fewer.
@@ -76,7 +76,7 @@ def _counted(due_ms: Indices) -> tuple[Indices, Indices]:
     return places + first, times[places]
 
 
-def _wall_ms(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Floats:
+def _wall_ms(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Floats:
     if before is None:
         return due_wall_ms(clock, due_ms)
     if clock.scale == 0:

@@ -16,7 +16,7 @@ from cli.load.scenario_picture import headline, picture
 from engine.demand.world import network_of, read_files
 from engine.errors import InvalidInput, ScenarioError
 from engine.judging.plan import load_plan
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 from engine.scenario.schema import schema_text
 
 scenario_app = typer.Typer(

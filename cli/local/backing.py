@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cli.kafka.topics import create_topics
 from cli.local.broker import EmbeddedBroker
+from cli.local.services import Services
 from cli.local.settings import Profile, UpSettings
 from cli.progress import Report
 from engine.scenario.scenario import Scenario
@@ -86,8 +87,6 @@ class LocalServices:
     keeps_records = True
 
     def __init__(self, folder: Path) -> None:
-        from cli.local.services import Services  # only this profile waits for it
-
         self.folder, self._services = folder, Services(folder)
 
     def start(self, report: Report) -> Mapping[str, str]:

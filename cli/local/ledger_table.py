@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
+from engine.wire_names import camel
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerSummary:
@@ -34,7 +36,7 @@ class LedgerSummary:
     def from_json(cls, record: dict[str, Any]) -> LedgerSummary:
         """Return the summary in the API's answer."""
         counts = {
-            name: int(record[_camel(name)])
+            name: int(record[camel(name)])
             for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")
         }
         return cls(
@@ -68,11 +70,6 @@ class LedgerSummary:
             "gaps": self.gaps,
             "clean": self.is_clean,
         }
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
 
 
 def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Table:

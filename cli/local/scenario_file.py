@@ -12,7 +12,9 @@ from actors.dispatch.plan import make_run_id
 from cli.local.folder import writable_folder
 from cli.local.settings import UpSettings
 from engine.demand.world import read_files
-from engine.scenario.scenario import SHIPPED, Scenario, check_memory, load_scenario
+from engine.scenario.files import SHIPPED, load_scenario
+from engine.scenario.memory import check_memory
+from engine.scenario.scenario import Scenario
 
 
 def effective_scenario(settings: UpSettings, duration_s: float | None = None) -> Scenario:

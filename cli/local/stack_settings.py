@@ -13,6 +13,7 @@ from typing import Any
 
 from api.settings import Role
 from cli.kafka.part_settings import actor_settings, api_settings
+from cli.local.services import Services
 from cli.local.settings import Profile, UpSettings, settings_from
 from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import InvalidInput
@@ -75,6 +76,4 @@ def faults_of_stack(settings: UpSettings, environment: Mapping[str, str]) -> Ite
 
 def _own_services(settings: UpSettings) -> dict[str, str]:
     """Return the addresses of the local services that run already, by the names of their settings."""
-    from cli.local.services import Services  # only this profile waits for it
-
     return Services(settings.services_folder).environment()

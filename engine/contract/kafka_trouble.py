@@ -18,7 +18,9 @@ _ADVICE = {
 
 
 class ConnectionTrouble:
-    """What a client reports of its connections, in bounded words: each kind of error once, and then each time its count has doubled.
+    """Reports of a client's connections, in bounded words.
+
+    Each kind of error is reported once, and then each time its count has doubled.
 
     Attributes
     ----------
@@ -30,7 +32,7 @@ class ConnectionTrouble:
         self._counts: dict[str, int] = {}
 
     def report(self, name: str, text: str) -> str | None:
-        """Take an error by its name and text; return the sentence to log, None if it has been said often enough."""
+        """Take an error by its name and text; return the sentence to log, None if it was logged enough."""
         self.last = "; ".join(filter(None, (f"{text} [{name}]", _ADVICE.get(name))))
         count = self._counts[name] = self._counts.get(name, 0) + 1
         if count & (count - 1):

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from engine.errors import MessageError, shown
 from engine.messages.checks import check_text, checked_id, checked_number, optional_id, optional_ms
-from engine.messages.message import Message, camel
+from engine.messages.message import Message
 from engine.messages.topics import Topic
+from engine.wire_names import camel
 
 MAX_STORY_ENTRIES = 96
 """Most entries of a story."""
@@ -86,6 +87,7 @@ class DeliveryStory(Message):
 
     @property
     def key(self) -> bytes:
+        """The delivery's id, so that a delivery's stories stay in order."""
         return self.delivery_id.encode()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cli.kafka.verify.differences import Difference, Kind, Range, count_of, differences_of, elsewhere
 from engine.accounting.digest import Digest
-from engine.accounting.interner import Ids, Ints
+from engine.arrays import Ids, Ints
 from engine.delivery.faults import FaultKind, Label, missing_on_purpose
 
 HELD_BACK = frozenset({FaultKind.LATE, FaultKind.OUT_OF_ORDER})

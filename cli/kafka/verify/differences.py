@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.accounting.digest import Digest, place_text
-from engine.accounting.interner import Ints
+from engine.arrays import Ints
 
 Range = tuple[int, int]
 """Seqs from the first to the last, both included."""

