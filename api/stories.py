@@ -1,4 +1,4 @@
-"""Stories of deliveries: the dispatcher of a run is asked for one over Kafka, and its answer is awaited there."""
+"""Stories of deliveries, asked of a run's dispatcher over Kafka."""
 
 from __future__ import annotations
 

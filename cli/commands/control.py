@@ -33,7 +33,7 @@ def control(
     key: ApiKeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pause, resume or cancel a run, change its pace or its fleet, or print the story of one of its deliveries."""
+    """Pause, resume or cancel a run, change its pace or fleet, or print one delivery's story."""
     if wish is Wish.STORY:
         print_story(ApiClient(url, key), run, story_of(value, stage), as_json=as_json)
         return

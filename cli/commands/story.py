@@ -18,7 +18,7 @@ _STATUSES = {
 
 
 def print_story(client: ApiClient, run_id: str, delivery_id: str, *, as_json: bool) -> None:
-    """Ask the API for a delivery's story and print it, as one JSON object or line by line; close the client.
+    """Ask the API for a delivery's story, print it line by line or as JSON, and close the client.
 
     Raises
     ------

@@ -1,4 +1,7 @@
-"""The story of one delivery, as a run's dispatcher knows it: what came in, what was decided, when and why."""
+"""The story of one delivery, as a run's dispatcher knows it.
+
+It says what came in, what was decided, when and why.
+"""
 
 from __future__ import annotations
 
