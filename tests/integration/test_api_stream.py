@@ -1,4 +1,4 @@
-"""The API's consumers on the embedded broker: everything arrives once, whatever is mixed in and whoever dies."""
+"""The API's consumers on the embedded broker: everything arrives once, whatever is mixed in."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ async def test_a_fault_of_ours_while_reading_passes_over_nothing(
 
 
 class BusyHistory(MemoryHistory):
-    """Takes nothing until it is told to."""
+    """Takes nothing until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -391,7 +391,8 @@ async def test_an_upload_of_a_gigabyte_is_refused_at_the_limit(tmp_path: Path) -
             before = psutil.Process(process.pid).memory_info().rss
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(
-                b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+                b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
             )
             chunk = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.txt"\r\n\r\n'
             answer = asyncio.create_task(reader.readline())

@@ -64,7 +64,8 @@ def test_the_broker_stops_when_told_and_a_second_stop_does_nothing() -> None:
 
 
 def test_the_broker_ends_when_its_parent_is_killed() -> None:
-    code = "from cli.local.broker import EmbeddedBroker; import time; b = EmbeddedBroker().start(); print(b.pid, flush=True); time.sleep(60)"
+    code = "import time; from cli.local.broker import EmbeddedBroker; b = EmbeddedBroker().start(); "
+    code += "print(b.pid, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())

@@ -16,12 +16,10 @@ from click.testing import Result
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from large_fleet import LARGE_FLEET
-from services import running_services
 from typer.testing import CliRunner
 
 from cli.kafka.topic_reader import TopicReader
 from cli.local.broker import EmbeddedBroker
-from cli.local.services import Services
 from cli.main import app
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import DeadLetter
@@ -70,13 +68,6 @@ class Desk:
 
     def told(self, name: str, *arguments: str) -> dict[str, Any]:
         return dict(json.loads(self.command(name, *arguments, "--json").stdout))
-
-
-@pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """A broker of these tests' own: others leave dead letters behind."""
-    with running_services(["kafka"]) as services:
-        yield services
 
 
 @pytest.fixture(params=["embedded", pytest.param("real", marks=pytest.mark.services)])

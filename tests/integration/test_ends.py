@@ -1,4 +1,4 @@
-"""The end loses nothing: a broker or driver actors that stand still for a while, before the end or in mid-run, cost no position."""
+"""A run's end loses nothing, though its broker or its driver actors stood still for a while."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
 
 
 def acked(up: Up) -> int:
-    return int(up.client.get(f"/runs/{up.told['runId']}").json()["acked"])
+    return int(up.client.get(f"/runs/{up.reported['runId']}").json()["acked"])
 
 
 def end_whole(up: Up) -> None:

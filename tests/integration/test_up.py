@@ -1,4 +1,4 @@
-"""``code-delivery up`` and ``run``, as a person uses them: the whole chain in its processes, and its end."""
+"""``code-delivery up`` and ``run`` as a user starts them: the whole chain in processes, and its end."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
     )
     asked = up.client.post("/deliveries", json={"routeId": "2", "deliveryId": "asked-by-post"})
     assert asked.status_code == 202
-    producer = Producer({"bootstrap.servers": up.told["kafka"]})
+    producer = Producer({"bootstrap.servers": up.reported["kafka"]})
     producer.produce(
         "route.new-direction", key=b"3", value=b'{"routeId":"3","clientId":"a-script","deliveryId":"asked-on-kafka"}'
     )

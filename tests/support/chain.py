@@ -1,4 +1,4 @@
-"""The chain on real services, in its processes, for tests that stop and kill parts of it while it works."""
+"""The chain on real services, in its processes, for tests that stop and kill its parts."""
 
 from __future__ import annotations
 
@@ -56,10 +56,18 @@ class Chain:
     services : what it runs on.
     folder : for scenario, logs and what the parts keep.
     mongodb_positions : MONGODB_POSITIONS.
+    environment : more settings of every part.
     """
 
     def __init__(
-        self, services: Services, folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest"
+        self,
+        services: Services,
+        folder: Path,
+        run_id: str,
+        *,
+        drivers: int = 1_300,
+        mongodb_positions: str = "newest",
+        **environment: str,
     ) -> None:
         self.services, self.run_id, self.folder = services, run_id, folder
         self.environment = {
@@ -67,6 +75,7 @@ class Chain:
             "DATA_DIR": str(folder),
             "MONGODB_POSITIONS": mongodb_positions,
             "DRAIN_SECONDS": "0",
+            **environment,
         }
         self._scenario = folder / "scenario.toml"
         self._scenario.write_text(SCENARIO.format(drivers=drivers))
@@ -158,7 +167,7 @@ class Chain:
         )
 
     def verify(self, wait_s: float = 60.0) -> dict[str, Any]:
-        """Return what ``code-delivery verify`` says once everything has been stored; fail if it is not all equal."""
+        """Return the report of ``code-delivery verify`` once all is stored; fail if places differ."""
         command = [sys.executable, "-m", "cli", "verify", self.run_id, "--json", "--wait", str(wait_s)]
         found = subprocess.run(
             command,

@@ -20,7 +20,7 @@ def mongodb_url(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def database_for_a_test(url: str) -> Iterator[str]:
-    """Give the name of a database that nobody else uses, and drop it afterwards."""
+    """Give the name of a fresh database, and drop it afterwards."""
     name = f"test_{uuid4().hex[:12]}"
     yield name
     with MongoClient(url, serverSelectionTimeoutMS=5000) as client:

@@ -1,4 +1,4 @@
-"""One record in a hundred cannot be read: the good ones are all stored, each bad one is in the dead-letter topic with its reason."""
+"""One record in a hundred is unreadable: all others are stored, it becomes a dead letter."""
 
 from __future__ import annotations
 

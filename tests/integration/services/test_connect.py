@@ -1,4 +1,6 @@
-"""Kafka Connect with its three sinks: documents under the contract's ids, unchanged by redelivery, by the API's own sinks and by a worker that is killed.
+"""Kafka Connect with its three sinks.
+
+Documents have the contract's ids; a redelivery, the API's own sinks and a killed worker change none of them.
 
 The MongoDB side runs against a third-party MongoDB-wire server, not MongoDB 8.
 """
@@ -19,13 +21,12 @@ from elastic_prefixes import prefix_for_a_test
 from mongo_databases import database_for_a_test
 from produced_facts import Simulation
 from pymongo import MongoClient
-from services import running_services
 from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.names import END_MS, FIRST_MS
 from api.stores.mongo import MongoState
-from cli.local.services import NAMES, Services
+from cli.local.services import Services
 from cli.main import app
 from engine.codec import decode_positions
 from engine.errors import MessageError
@@ -56,7 +57,7 @@ class Sinks:
     environment: dict[str, str]
 
     def ask(self, method: str, path: str) -> Any:
-        """Ask the worker; asks again while it shares its work out anew (409) or cannot answer just then (5xx)."""
+        """Ask the worker, again and again while it rebalances (409) or cannot answer (5xx)."""
         deadline = time.monotonic() + WAIT_S
         while True:
             answer = httpx.request(method, f"{self.services.connect.address}{path}", timeout=60, trust_env=False)
@@ -75,7 +76,7 @@ class Sinks:
         return dict(json.loads(done.stdout))
 
     def elasticsearch(self, kind: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """Return the documents of a run by index and id; none while a server that has just come up does not answer."""
+        """Return a run's documents by index and id; none while a server that has just started is silent."""
         url = f"{self.services.elasticsearch.address}/{self.prefix}-{kind}"
         query = {"size": 10_000, "query": {"prefix": {"runId" if kind != "requests" else "clientId": run_id}}}
         try:
@@ -101,7 +102,7 @@ class Sinks:
         }
 
     def wait_for(self, run_id: str, positions: int, events: int, requests: int) -> None:
-        """Wait until both stores hold so many documents of a run."""
+        """Wait until both stores hold these numbers of documents of a run."""
         kinds = {"positions": positions, "events": events, "requests": requests}
         wanted = {f"{store} {kind}": count for store in ("elasticsearch", "mongodb") for kind, count in kinds.items()}
         eventually(lambda: self.counts(run_id) == wanted, lambda: (wanted, self.counts(run_id), self.command("status")))
@@ -150,10 +151,11 @@ class Sinks:
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """Services of these tests' own: connectors read the topics from the beginning, and would store all that other tests have left there, again and again."""
-    with running_services(NAMES) as services:
-        yield services
+def services(clean_services: Services) -> Iterator[Services]:
+    """Services with Kafka Connect, and empty topics: connectors read them from the beginning."""
+    clean_services.start(["connect"])
+    yield clean_services
+    clean_services.stop(["connect"])
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What is peculiar to the history in Elasticsearch, on a real one: its mappings, its indices, what it refuses, how old ones end."""
+"""The history in a real Elasticsearch: mappings, indices, refusals, and the end of old indices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kafka behind passwords and certificates: every client is let in by the same settings, and who is not let in says why."""
+"""Kafka behind passwords and certificates: the same settings admit all clients; refused ones say why."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PUBLISHERS = {"python": KafkaPublisher, "native": NativePublisher}
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
-    """A broker with a listener that wants a name and a password, and shows a certificate of its own making."""
+    """A broker with a listener that wants a name and a password, and shows a certificate it has made."""
     with services_folder() as folder:
         services = Services(folder, free_ports=True, quick=True, users={"fleet": PASSWORD})
         services.start(["kafka"])
@@ -154,7 +154,7 @@ def other_authority(kafka: Kafka, folder: Path) -> Path:
     ]
 )
 def shut_out(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path) -> tuple[Settings, str]:
-    """Settings by which nobody is let in, and a word of the reason."""
+    """Settings that the broker refuses, and a word of the reason."""
     match request.param:
         case "a wrong password":
             return settings_for(kafka, kafka_sasl_password="wrong horse"), "_AUTHENTICATION"

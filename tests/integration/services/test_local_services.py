@@ -1,4 +1,4 @@
-"""Local services, for real: what is started is there, what is ended is gone, and what was stored is kept."""
+"""Local services as processes: started ones answer, ended ones are gone, what was stored is kept."""
 
 from __future__ import annotations
 
@@ -205,13 +205,14 @@ def test_a_taken_port_is_told_with_who_has_it(folder: Path) -> None:
         name = psutil.Process().name()
         with pytest.raises(
             PortTaken,
-            match=rf"mongodb wants port {port} on 127\.0\.0\.1, but it is taken by {name} \(pid {os.getpid()}: .*--mongodb-port",
+            match=rf"mongodb wants port {port} on 127\.0\.0\.1, but it is taken by {name} "
+            rf"\(pid {os.getpid()}: .*--mongodb-port",
         ):
             Services(folder, ports={"mongodb": port}).start(["mongodb"])
 
 
 def test_a_number_that_was_given_to_another_process_is_left_alone(folder: Path) -> None:
-    """The record of a service that ended long ago names a process that is somebody else's by now."""
+    """The record of a service that ended long ago names a pid that another program has by now."""
     other = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         (folder / "mongodb").mkdir()

@@ -1,4 +1,4 @@
-"""The state store on a MongoDB-compatible server (a third party's, not MongoDB itself): what the contract of all state stores does not say."""
+"""The state store on a third-party MongoDB-wire server, beyond the contract of all state stores."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ async def test_a_newer_position_wins_although_an_older_one_made_the_document_at_
     rival = await opened()
 
     class Raced:
-        """A collection where, between our look for a document and our making one, somebody else makes it: the server refuses ours as a duplicate."""
+        """A collection where another writer makes a document between our look for it and our insertion of it."""
 
         def __init__(self, collection: Collection) -> None:
             self._collection = collection

@@ -1,4 +1,4 @@
-"""Several consumers of one group on a real broker: whoever comes, leaves or dies, every position is stored once and offsets say what is stored."""
+"""Consumers of one group on a real broker: as they join, leave or die, each position is stored once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -19,7 +19,6 @@ from confluent_kafka.admin import AdminClient
 from elastic_prefixes import prefix_for_a_test
 from produced_facts import Simulation
 from running_stack import free_port
-from services import running_services
 
 from api.bus import KafkaBus
 from api.errors import StoreUnavailable
@@ -40,10 +39,9 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """Services of these tests' own: their groups read the topics from the beginning, and would have to pass by all that other tests have left there."""
-    with running_services() as services:
-        yield services
+def services(clean_services: Services) -> Services:
+    """Services with empty topics: these groups read them from the beginning."""
+    return clean_services
 
 
 TIMEOUT_S = 90.0
@@ -186,7 +184,7 @@ async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets
         assert await store.holdings(simulation.run_id) == whole(simulation, 20)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20, 30))
-        await members.leave(second)  # gives up its partitions with facts that nobody takes
+        await members.leave(second)  # gives up its partitions with facts that no store has taken
         store.away = False
         await until(lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of the rest")
         assert await store.holdings(simulation.run_id) == whole(simulation, 30)
