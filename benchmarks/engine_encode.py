@@ -36,13 +36,13 @@ class Tick:
 def fleet() -> tuple[PositionEncoder, list[Tick]]:
     """Return an encoder with all drivers, and the ticks of one second."""
     rng = np.random.default_rng(1)
-    ids = [
+    ids = (
         [f"liechtenstein-{i % 400:04d}" for i in range(DRIVERS)],
         [f"client-{i}" for i in range(DRIVERS)],
         [f"live-car-{i:05d}-3" for i in range(DRIVERS)],
         [f"car-{i:05d}" for i in range(DRIVERS)],
         ["live"] * DRIVERS,
-    ]
+    )
     encoder = PositionEncoder()
     rows = encoder.add_rows(*ids)
     ticks = [

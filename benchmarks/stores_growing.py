@@ -18,7 +18,8 @@ from unittest.mock import patch
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.mongo import MongoState
-from benchmarks.footprint import START_MS, fleet
+from benchmarks.footprint import fleet
+from benchmarks.produce_fleet import START_MS
 from benchmarks.simulation import sample_of
 from cli.local.services import Services, elasticsearch
 from engine.codec import PositionBatch, decode_positions

@@ -21,6 +21,7 @@ import psutil
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from fastapi import FastAPI
+from kafka_headers import headers_of
 from large_fleet import LARGE_FLEET
 from produced_facts import Simulation
 
@@ -101,11 +102,11 @@ def dead_letters(bootstrap: str, wanted: int) -> list[tuple[bytes, dict[str, byt
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody", "enable.auto.commit": False})
     partitions = consumer.list_topics(Topic.DEAD_LETTER, timeout=5).topics[Topic.DEAD_LETTER].partitions
     consumer.assign([TopicPartition(Topic.DEAD_LETTER, number, OFFSET_BEGINNING) for number in partitions])
-    found = []
+    found: list[tuple[bytes, dict[str, bytes]]] = []
     deadline = time.monotonic() + 5
     while len(found) < wanted and time.monotonic() < deadline:
-        found += [(m.value() or b"", dict(m.headers() or ())) for m in consumer.consume(100, 0.1) if m.error() is None]
-    found += [(m.value() or b"", dict(m.headers() or ())) for m in consumer.consume(100, 0.5) if m.error() is None]
+        found += [(m.value() or b"", headers_of(m)) for m in consumer.consume(100, 0.1) if m.error() is None]
+    found += [(m.value() or b"", headers_of(m)) for m in consumer.consume(100, 0.5) if m.error() is None]
     consumer.close()
     return found
 
@@ -246,7 +247,7 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_
         count = sum(map(len, BAD.values()))
 
         async def all_told() -> bool:
-            return (await client.get("/runs/run/ledger")).json()["deadLettered"] == count
+            return bool((await client.get("/runs/run/ledger")).json()["deadLettered"] == count)
 
         await until(all_told, "the last dead letter")
         assert (ledger["missing"], ledger["duplicated"]) == (0, 0)
@@ -349,10 +350,8 @@ async def test_a_full_store_stops_the_reading_and_nothing_is_lost(
         await until(is_paused, "a pause")
 
         async def is_told() -> bool:
-            return (await client.get("/health")).json()["parts"]["history consumer"] == {
-                "ok": False,
-                "detail": "not stored: full",
-            }
+            part = (await client.get("/health")).json()["parts"]["history consumer"]
+            return bool(part == {"ok": False, "detail": "not stored: full"})
 
         await until(is_told, "the refusal in the health of the parts")
         assert (await client.get("/health/ready")).status_code == 200

@@ -48,7 +48,7 @@ def test_what_is_written_is_read_back_by_a_group_and_by_the_next_member(embedded
         found: set[bytes] = set()
         deadline = time.monotonic() + 10
         while not sent <= found and time.monotonic() < deadline:
-            found |= {message.value() for message in consumer.consume(500, 0.2) if message.error() is None}
+            found |= {message.value() or b"" for message in consumer.consume(500, 0.2) if message.error() is None}
         consumer.close()
         assert sent <= found
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -56,10 +57,12 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
     )
     assert producer.flush(60) == 0
     for delivery_id in ("asked-by-post", "asked-on-kafka"):
-        moving = until(
-            lambda wanted=delivery_id: (found := up.delivery(wanted)) and found["distanceM"] > 5 and found,
-            f"{delivery_id} on the road",
-        )
+
+        def on_the_road(wanted: str = delivery_id) -> dict[str, Any] | None:
+            found = up.delivery(wanted)
+            return found if found and found["distanceM"] > 5 else None
+
+        moving = until(on_the_road, f"{delivery_id} on the road")
         assert moving["state"] == "moving"
 
     descendants = up.descendants()

@@ -137,6 +137,12 @@ class Chain:
         family = psutil.Process(self.simulation.pid).children(recursive=True)
         return [process for process in family if title in title_of(process)]
 
+    def kill_worker(self, title: str) -> None:
+        """Kill a Ray worker with SIGKILL, and wait until another has its place."""
+        victim, *_ = self.workers(title)
+        victim.kill()
+        until(lambda: [worker for worker in self.workers(title) if worker.pid != victim.pid], f"another {title}")
+
     def kill_simulation(self) -> None:
         """Kill the simulation and its whole Ray cluster with SIGKILL."""
         assert self.simulation is not None

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 from elastic_prefixes import prefix_for_a_test
+from kafka_headers import headers_of
 from mongo_databases import database_for_a_test
 from produced_facts import Simulation
 from pymongo import MongoClient
@@ -134,15 +136,16 @@ class Sinks:
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/stop")
         for name in CONNECTORS:
-            eventually(
-                lambda name=name: self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED",
-                lambda: self.command("status"),
-            )
-            eventually(lambda name=name: self.is_forgotten(name), lambda: self.command("status"))
+            eventually(partial(self.is_stopped, name), lambda: self.command("status"))
+            eventually(partial(self.is_forgotten, name), lambda: self.command("status"))
         assert self.lag() > 0
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/resume")
         eventually(lambda: self.lag() == 0, self.lag)
+
+    def is_stopped(self, name: str) -> bool:
+        """Return whether a connector has stopped."""
+        return bool(self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED")
 
     def is_forgotten(self, name: str) -> bool:
         """Delete the offsets of a connector; return whether its consumers were gone, so that it was done."""
@@ -165,7 +168,7 @@ def sinks(services: Services) -> Iterator[Sinks]:
     with (
         prefix_for_a_test(services.elasticsearch.address) as prefix,
         database_for_a_test(url) as database,
-        MongoClient(url) as mongodb,
+        MongoClient[dict[str, Any]](url) as mongodb,
     ):
         settings = {
             "ELASTICSEARCH_URL": services.elasticsearch.address,
@@ -319,7 +322,7 @@ async def test_the_apis_own_sinks_write_the_same_documents(sinks: Sinks, run_id:
 def dead_letters(bootstrap: str, mark: bytes) -> list[tuple[str, str]]:
     """Return connector and reason of the dead letters whose value holds some bytes."""
     headers = [
-        {name: (value or b"").decode() for name, value in message.headers() or ()}
+        {name: value.decode() for name, value in headers_of(message).items()}
         for message in messages(bootstrap, Topic.DEAD_LETTER, mark)
     ]
     return sorted(
@@ -464,7 +467,7 @@ def test_connect_refuses_what_the_api_refuses_and_nothing_else(sinks: Sinks, run
     found = {"mongodb": set[bytes](), "elasticsearch": set[bytes]()}
     for message in messages(sinks.services.kafka.address, Topic.DEAD_LETTER, b""):
         if (message.key() or b"").startswith(run_id.encode()):
-            found[dict(message.headers() or ())["__connect.errors.connector.name"].decode().partition("-")[0]].add(
+            found[headers_of(message)["__connect.errors.connector.name"].decode().partition("-")[0]].add(
                 message.key() or b""
             )
     for store, refused in found.items():

@@ -53,11 +53,7 @@ def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed
     chain.start_simulation()
     chain.until_it_flows()
     for title in ("TickingDriver", "Dispatching"):
-        victim, *_ = chain.workers(title)
-        victim.kill()
-        until(
-            lambda title=title, gone=victim.pid: [p for p in chain.workers(title) if p.pid != gone], f"another {title}"
-        )
+        chain.kill_worker(title)
         chain.until_it_flows()
     chain.kill_simulation()
     time.sleep(3)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from actors.dispatch.facts import KafkaFacts
 from actors.dispatch.requests import RequestReader
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import connection_options, consumer_options, producer_options
+from actors.producing.publisher import Publisher
 from actors.producing.python_publisher import KafkaPublisher
 from actors.settings import Settings
 from api.bus import KafkaBus, Record
@@ -36,7 +38,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery"
 MECHANISMS: tuple[SaslMechanism, ...] = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-PUBLISHERS = {"python": KafkaPublisher, "native": NativePublisher}
+PUBLISHERS: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": KafkaPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(scope="module")
@@ -100,18 +102,17 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
     reader = RequestReader(consumer_options(settings, run_id))
     reader.open({})
     asyncio.run(publish(settings.kafka, run_id))
-    found: list[object] = []
-    until(lambda: found.extend(reader.poll(0.5)) or found)
+    until(lambda: reader.poll(0.5))
     reader.close()
     consumer = group_consumer(settings.kafka, run_id, ignore)
     consumer.subscribe([Topic.NEW_POSITION.value])
     values: list[bytes] = []
-    until(
-        lambda: (
-            values.extend(message.value() or b"" for message in consumer.consume(100, 0.5))
-            or sum(run_id.encode() in v for v in values) == 20
-        )
-    )
+
+    def all_read() -> bool:
+        values.extend(message.value() or b"" for message in consumer.consume(100, 0.5))
+        return sum(run_id.encode() in value for value in values) == 20
+
+    until(all_read)
     assert {json.loads(value)["seq"] for value in values if run_id.encode() in value} == set(range(10))
     consumer.close()
 
@@ -177,7 +178,12 @@ def test_a_producer_that_is_not_let_in_says_why_and_loses_nothing(
     settings, reason = shut_out
     publisher = PUBLISHERS[kind](producer_options(settings))
     publisher.publish(positions("shut-out", 3), [])
-    until(lambda: publisher.poll() or reason in caplog.text)
+
+    def has_said_why() -> bool:
+        publisher.poll()
+        return reason in caplog.text
+
+    until(has_said_why)
     assert (publisher.settled, publisher.counts.failed, publisher.flush(0.1)) == (0, 0, 3)
     assert_told(caplog, settings)
 

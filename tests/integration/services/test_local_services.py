@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 from running_stack import until
 from services import services_folder
@@ -174,7 +174,7 @@ def test_all_that_the_chain_needs_is_told_as_settings(services: Services) -> Non
 def test_kafka_lets_in_over_tls_who_has_a_password(folder: Path) -> None:
     kafka = Services(folder, free_ports=True, quick=True, users={"courier": "s3cret"}).kafka
     kafka.start()
-    known = {
+    known: dict[str, Any] = {
         "bootstrap.servers": kafka.secure_address,
         "security.protocol": "SASL_SSL",
         "ssl.ca.location": str(kafka.ca_file),

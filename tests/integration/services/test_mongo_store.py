@@ -267,9 +267,8 @@ class PyMongoCollection:
     async def find(
         self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0
     ) -> list[Document]:
-        return await self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit).to_list(
-            None
-        )
+        found = self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit)
+        return list(await found.to_list(None))
 
     async def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
         cursor = self._collection.find(where, fields, batch_size=size)
@@ -277,10 +276,10 @@ class PyMongoCollection:
             yield part
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
-        return await (await self._collection.aggregate(pipeline)).to_list(None)
+        return list(await (await self._collection.aggregate(pipeline)).to_list(None))
 
     async def count(self, where: Filter) -> int:
-        return await self._collection.count_documents(where)
+        return int(await self._collection.count_documents(where))
 
     async def write(self, operations: Sequence[UpdateOne]) -> tuple[int, ...]:
         try:
@@ -294,7 +293,7 @@ class PyMongoCollection:
         await self._collection.update_many(where, update)
 
     async def delete_many(self, where: Filter) -> int:
-        return (await self._collection.delete_many(where)).deleted_count
+        return int((await self._collection.delete_many(where)).deleted_count)
 
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         await self._collection.create_indexes(list(indexes))

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,8 @@ def kafka(clean_services: Services) -> Kafka:
 
 @pytest.fixture(params=["python", "native"])
 def make(request: pytest.FixtureRequest, kafka: Kafka) -> Callable[..., Publisher]:
-    kind = {"python": KafkaPublisher, "native": NativePublisher}[request.param]
+    kinds: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": KafkaPublisher, "native": NativePublisher}
+    kind = kinds[request.param]
     return lambda **settings: kind(producer_options(Settings(kafka_bootstrap=kafka.address, **settings)))
 
 

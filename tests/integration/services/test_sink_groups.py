@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 from elastic_prefixes import prefix_for_a_test
+from kafka_headers import headers_of
 from produced_facts import Simulation
 from running_stack import free_port
 
@@ -75,9 +76,8 @@ class Group:
     def __init__(self, bootstrap: str, store: HistoryStore) -> None:
         self.kafka, self.store = KafkaConnection(bootstrap), store
         self.bus, self.loops = KafkaBus(self.kafka), list[SinkLoop]()
-        self.sink = type(
-            "OwnGroupSink", (GroupSink,), {"role": f"history-{uuid4().hex[:8]}"}
-        )  # the role names the consumer group
+        self.role = f"history-{uuid4().hex[:8]}"  # names the consumer group
+        self.sink: type[GroupSink] = type("OwnGroupSink", (GroupSink,), {"role": self.role})
 
     def join(self) -> SinkLoop:
         tally, metrics = Tally(), Metrics()
@@ -157,7 +157,7 @@ async def test_two_in_a_group_share_the_work_and_what_one_leaves_the_other_takes
         third = members.join()
         await until(lambda: third.is_assigned, "the assignment of the third")
         await asyncio.to_thread(simulation.positions, range(60, 80))
-        await until(lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of everything")
+        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
         assert await store.holdings(simulation.run_id) == whole(simulation, 80)
 
 
@@ -169,24 +169,22 @@ async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets
     async with group(bootstrap, store) as members:
         first = members.join()
         await until(lambda: len(first._offsets.owned) == 12, "the assignment")
-        await until(
-            lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of what others produced"
-        )
-        before = committed(bootstrap, members.sink.role)
+        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of what others produced")
+        before = committed(bootstrap, members.role)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20))
         await until(lambda: first._refusals > 0, "a refused write")
         second = members.join()  # takes half of the partitions while their positions wait
         await until(lambda: bool(second._offsets.owned), "the rebalance")
-        assert committed(bootstrap, members.sink.role) == before
+        assert committed(bootstrap, members.role) == before
         store.away = False
-        await until(lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of everything")
+        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
         assert await store.holdings(simulation.run_id) == whole(simulation, 20)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20, 30))
         await members.leave(second)  # gives up its partitions with facts that no store has taken
         store.away = False
-        await until(lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of the rest")
+        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of the rest")
         assert await store.holdings(simulation.run_id) == whole(simulation, 30)
 
 
@@ -198,10 +196,10 @@ def dead_letters(bootstrap: str, mark: bytes) -> list[tuple[bytes, dict[str, byt
     found, ended = [], 0
     while ended < len(numbers):
         for message in consumer.consume(1000, 0.2):
-            if message.error() is not None:
-                ended += message.error().code() == KafkaError._PARTITION_EOF
+            if (error := message.error()) is not None:
+                ended += error.code() == KafkaError._PARTITION_EOF
             elif message.key() == mark:
-                found.append((message.value() or b"", dict(message.headers() or ())))
+                found.append((message.value() or b"", headers_of(message)))
     consumer.close()
     return found
 
@@ -221,7 +219,7 @@ async def test_poison_of_every_sort_passes_by_with_its_reason_and_holds_up_nothi
                 await asyncio.to_thread(simulation.positions, range(seq, seq + 1))
                 simulation.send(Topic.NEW_POSITION, mark, value)
             await asyncio.to_thread(simulation.positions, range(3, 4))
-            await until(lambda: committed(bootstrap, members.sink.role) == ends(bootstrap), "the commit of everything")
+            await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
             assert await store.holdings(simulation.run_id) == whole(simulation, 4)
             letters = dict(await asyncio.to_thread(dead_letters, bootstrap, mark))
         await store.close()
