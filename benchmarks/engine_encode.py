@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from benchmarks.size import sized
 from engine.codec import PositionEncoder
 
-DRIVERS = 100_000
+DRIVERS = sized(100_000, toy=500)
 TICKS = 10
-ROUNDS = 15
+ROUNDS = sized(15, toy=1)
 
 Columns = dict[str, npt.NDArray[Any]]
 

@@ -16,9 +16,11 @@ from typing import Any
 
 import httpx
 
+from benchmarks.size import sized
+
 ROOT = Path(__file__).resolve().parents[1]
-DRIVERS = 10_000
-SECONDS = 15
+DRIVERS = sized(10_000, toy=50)
+SECONDS = sized(15, toy=2)
 
 
 def _free_port() -> int:
