@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -52,10 +51,7 @@ def broker() -> Iterator[str]:
 @pytest.fixture
 def attentive_broker() -> Iterator[str]:
     """A broker that gives up a silent member of a group after 2 s instead of 45 s."""
-    cluster = BrokerCluster(partitions_for(LARGE_FLEET))
-    notice = cluster._library.rd_kafka_mock_set_group_consumer_session_timeout_ms
-    notice.restype, notice.argtypes = None, [ctypes.c_void_p, ctypes.c_int]
-    notice(cluster._cluster, 2000)
+    cluster = BrokerCluster(partitions_for(LARGE_FLEET), session_timeout_ms=2000)
     yield cluster.bootstrap
     cluster.close()
 

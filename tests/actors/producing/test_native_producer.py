@@ -68,7 +68,7 @@ def test_a_message_comes_back_as_it_was_given() -> None:
 
 @pytest.mark.parametrize("kind", ["native", "python"])
 def test_the_setting_chooses_the_publisher(kind: str) -> None:
-    publisher = open_publisher(Settings(kafka_producer=kind))  # type: ignore[arg-type]
+    publisher = open_publisher(Settings(kafka_producer=kind))
     assert type(publisher) is {"native": NativePublisher, "python": KafkaPublisher}[kind]
 
 
@@ -131,9 +131,12 @@ def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     codes: list[int] = []
-    monkeypatch.setattr(
-        "actors.on_ray.driver_actor.os._exit", lambda code: (codes.append(code), driver._stopping.set())
-    )
+
+    def end(code: int) -> None:
+        codes.append(code)
+        driver._stopping.set()
+
+    monkeypatch.setattr("actors.on_ray.driver_actor.os._exit", end)
     monkeypatch.setattr("actors.on_ray.driver_actor.open_publisher", lambda _settings: Fatal())
     driver = TickingDriver("driver-0", "run", Settings(tick_ms=5), 0.0)
     driver.set_clock(RunClock(0, 0, 1.0))

@@ -17,8 +17,8 @@ from cli import __version__
 from cli.commands.doctor import examine
 from cli.local.api_client import ApiClient
 from cli.local.scenario_file import effective_scenario, write_run
-from cli.local.settings import UpSettings
-from cli.main import app, main, settings_from
+from cli.local.settings import UpSettings, settings_from
+from cli.main import app, main
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
 from engine.scenario.scenario import load_scenario

@@ -184,15 +184,8 @@ def test_kafka_lets_in_over_tls_who_has_a_password(folder: Path) -> None:
         client = AdminClient({**known, "sasl.mechanism": mechanism, "sasl.password": "s3cret"})
         assert len(client.list_topics(timeout=30).brokers) == 1, mechanism
     refusals: list[str] = []
-    stranger = AdminClient(
-        {
-            **known,
-            "sasl.mechanism": "PLAIN",
-            "sasl.password": "wrong",
-            "error_cb": lambda error: refusals.append(error.name()),
-            "log_level": 0,
-        }
-    )
+    wrong: dict[str, Any] = {**known, "sasl.mechanism": "PLAIN", "sasl.password": "wrong", "log_level": 0}
+    stranger = AdminClient(wrong | {"error_cb": lambda error: refusals.append(error.name())})
     until(lambda: stranger.poll(0.1) and refusals, "a refusal", 30)
     assert "_AUTHENTICATION" in refusals
 

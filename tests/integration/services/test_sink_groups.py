@@ -146,9 +146,7 @@ async def test_two_in_a_group_share_the_work_and_what_one_leaves_the_other_takes
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", DELIVERIES)
     async with group(bootstrap, store) as members:
         first, second = members.join(), members.join()
-        await until(
-            lambda: all(0 < len(loop._offsets.owned) < 12 for loop in (first, second)), "the sharing of the partitions"
-        )
+        await until(lambda: all(0 < loop.partitions < 12 for loop in (first, second)), "the sharing of the partitions")
         for seq in range(0, 60, 4):
             await asyncio.to_thread(simulation.positions, range(seq, seq + 4))
             if seq == 20:
@@ -168,14 +166,14 @@ async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", DELIVERIES)
     async with group(bootstrap, store) as members:
         first = members.join()
-        await until(lambda: len(first._offsets.owned) == 12, "the assignment")
+        await until(lambda: first.partitions == 12, "the assignment")
         await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of what others produced")
         before = committed(bootstrap, members.role)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20))
-        await until(lambda: first._refusals > 0, "a refused write")
+        await until(lambda: first.refusals > 0, "a refused write")
         second = members.join()  # takes half of the partitions while their positions wait
-        await until(lambda: bool(second._offsets.owned), "the rebalance")
+        await until(lambda: second.partitions > 0, "the rebalance")
         assert committed(bootstrap, members.role) == before
         store.away = False
         await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
