@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from engine.messages import Topic
 
 MIN_RATE = 2_000
 """Positions a second that must flow before a part is stopped or killed."""
+
+RATE_OVER_S = 1.0
+"""Seconds over which that rate is measured, at least."""
 
 SCENARIO = """\
 name = "faults"
@@ -99,15 +103,20 @@ class Chain:
     def until_it_flows(self, within_s: float = 120.0) -> None:
         """Wait until the topic grows by at least `MIN_RATE` positions a second."""
 
+        seen: deque[tuple[float, int]] = deque()
+
         def flows() -> bool:
             if self.simulation is not None:
                 self.simulation.check()
             try:
-                before, began = self._on_the_topic(), time.monotonic()
-                time.sleep(2.0)
-                return (self._on_the_topic() - before) / (time.monotonic() - began) >= MIN_RATE
+                seen.append((time.monotonic(), self._on_the_topic()))
             except KafkaException:  # a broker that has just come back leads no partition yet
                 return False
+            now_s, now = seen[-1]
+            while seen[0][0] < now_s - 2 * RATE_OVER_S:
+                seen.popleft()
+            began_s, before = seen[0]
+            return now_s - began_s >= RATE_OVER_S and (now - before) / (now_s - began_s) >= MIN_RATE
 
         until(flows, f"a flow of {MIN_RATE} positions/s", within_s)
 
