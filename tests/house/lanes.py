@@ -68,6 +68,7 @@ class Lane:
     cores : how many it keeps busy; at most as many as there are.
     folder : where it runs, relative to the repository.
     reports : pattern of the JUnit files that it writes by itself, relative to the repository.
+    results : folder of its log and its JUnit file.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Lane:
     cores: int = 1
     folder: str = "."
     reports: str = ""
+    results: Path = RESULTS
     status: int | None = None
     seconds: float = 0.0
     counts: Counts = field(default_factory=Counts)
@@ -82,12 +84,12 @@ class Lane:
     @property
     def log(self) -> Path:
         """File of what the command prints."""
-        return RESULTS / f"{self.name}.log"
+        return self.results / f"{self.name}.log"
 
     @property
     def junit(self) -> Path:
         """JUnit file that the command is asked for."""
-        return RESULTS / f"{self.name}.xml"
+        return self.results / f"{self.name}.xml"
 
     def junit_files(self) -> list[Path]:
         """Return the files in which the command has counted its tests."""
@@ -95,6 +97,7 @@ class Lane:
 
     def start(self, cores: int, seed: int) -> subprocess.Popen[bytes]:
         """Start the command on some cores; its output goes to its log."""
+        self.results.mkdir(parents=True, exist_ok=True)
         for old in self.junit_files():
             old.unlink(missing_ok=True)
         places = {"python": sys.executable, "junit": str(self.junit), "seed": str(seed), "cores": str(cores)}
@@ -140,7 +143,6 @@ def lanes() -> list[Lane]:
 
 def run(todo: list[Lane], cores: int, seed: int) -> list[Lane]:
     """Run lanes, each as soon as its cores are free; print each one's output when it ends."""
-    RESULTS.mkdir(exist_ok=True)
     waiting, running, free = list(todo), dict[str, tuple[Lane, int, subprocess.Popen[bytes], float]](), cores
     try:
         while waiting or running:
@@ -169,7 +171,7 @@ def table(done: Sequence[Lane], seconds: float, seed: int) -> Iterator[str]:
     """Yield the lines of the summary."""
     yield f"{'lane':<10}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}"
     for lane in done:
-        verdict = "" if lane.status == 0 else f"  exit status {lane.status}: see {lane.log.relative_to(REPOSITORY)}"
+        verdict = "" if lane.status == 0 else f"  exit status {lane.status}: see {lane.log}"
         yield row(lane.name, lane.counts, lane.seconds) + verdict
     total = sum((lane.counts for lane in done), Counts())
     yield row("in all", total, seconds)
