@@ -102,7 +102,13 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
     reader = RequestReader(consumer_options(settings, run_id))
     reader.open({})
     asyncio.run(publish(settings.kafka, run_id))
-    until(lambda: reader.poll(0.5))
+    found: list[object] = []
+
+    def some_found() -> bool:
+        found.extend(reader.poll(0.5))
+        return bool(found)
+
+    until(some_found)
     reader.close()
     consumer = group_consumer(settings.kafka, run_id, ignore)
     consumer.subscribe([Topic.NEW_POSITION.value])
