@@ -1,6 +1,6 @@
 # Two commands: `make run` and `make test`. Each does all its own set-up.
 #   make run    [PORT=8000] [DRIVERS=300] [SCENARIO=file.toml] [PROFILE=services]    everything on loopback; Ctrl-C ends it and prints the ledger
-#   make test   [SEED=1]                                          every test, in lanes beside each other, and their sum
+#   make test   [SEED=1] [COVERAGE=1]                              every test, in lanes beside each other, and their sum
 #   make test   ARGS="-m 'not ray' -k codec"                      the tests that pytest's options select, in one process
 #   make test-fast                                                the tests that need no service, no Ray and no browser
 #   make coverage                                                 lines and branches that the fast tests reach
@@ -28,7 +28,7 @@ run: setup
 
 # Lanes are those of tests/house/lanes.py. A seed (SEED=N) repeats the order of the tests and hypothesis' examples.
 test: setup-dev
-	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python tests/house/lanes.py $(if $(SEED),--seed $(SEED)))
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python tests/house/lanes.py $(if $(SEED),--seed $(SEED)) $(if $(COVERAGE),--coverage))
 
 test-fast: setup-dev
 	@$(BIN)/python -m pytest -m "$(FAST)" -n auto --dist worksteal -q $(ARGS)

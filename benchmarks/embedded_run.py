@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import httpx
 from benchmarks.size import is_toy, sized
 from benchmarks.viewer import Report, watch
 from cli.local.broker import EmbeddedBroker
+from cli.local.port import free_port
 
 DRIVERS = sized(10_000, toy=50)
 RIVAL_SECONDS = sized(20, toy=1)
@@ -38,12 +38,6 @@ routes = 20
 size = {DRIVERS}
 """
 """A scenario in load-10k's place."""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for_fleet(url: str, process: subprocess.Popen[str], within_s: float = 120.0) -> None:
@@ -63,7 +57,7 @@ def _wait_for_fleet(url: str, process: subprocess.Popen[str], within_s: float = 
 
 def _chain() -> tuple[dict[str, Any], Report]:
     """Run the shipped scenario load-10k with a viewer; return what the run told at its end, and what the viewer saw."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         scenario = sized("load-10k", toy=str(Path(folder, "toy.toml")))
         if is_toy():

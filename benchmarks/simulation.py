@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import statistics
 import tempfile
 import time
@@ -311,10 +310,3 @@ def account_of(bootstrap: str, run_id: str) -> Account:
 def environment_of(found: Services) -> dict[str, str]:
     """Return the settings by which a simulation finds its broker."""
     return {"KAFKA_BOOTSTRAP": found.kafka.address, "JOURNAL": "topic"}
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""The size of the benchmarks, from one place: as they are reported, or toys that show in seconds that they run.
+"""The size of the benchmarks, from one place: the one that is reported, or a toy that only runs.
 
 ``python -m benchmarks --toy``, or the variable `VARIABLE`, makes toys of them all, those too that benchmarks start in
 processes of their own. A toy's figures mean nothing.

@@ -24,9 +24,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.simulation import Sample, cores, free_port, name_of, sample_of
+from benchmarks.simulation import Sample, cores, name_of, sample_of
 from benchmarks.size import sized
 from benchmarks.viewer import Report, watch
+from cli.local.port import free_port
 
 MINUTES = sized(60.0, toy=0.2)
 FLEETS: tuple[tuple[int, float], ...] = sized(((300, 1.0), (5_000, 1 / 3)), toy=((20, 1.0),))

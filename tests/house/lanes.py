@@ -122,10 +122,11 @@ def pytest_lane(name: str, marks: str, *options: str, cores: int = 1) -> Lane:
     return Lane(name, [*fixed, *options], cores)
 
 
-def lanes() -> list[Lane]:
-    """Return the lanes of the whole suite, in the order in which they begin."""
+def lanes(*, coverage: bool = False) -> list[Lane]:
+    """Return the lanes of the whole suite, in the order in which they begin; the unit tests may measure coverage."""
+    measured = ["--cov", "--cov-report="] if coverage else []
     return [
-        pytest_lane("units", f"not ({MARKED})", "-n", "{cores}", "--dist", "worksteal", cores=2),
+        pytest_lane("units", f"not ({MARKED})", "-n", "{cores}", "--dist", "worksteal", *measured, cores=2),
         pytest_lane("services", "services"),
         pytest_lane("chain", f"({MARKED}) and not services"),
         Lane(
@@ -178,6 +179,12 @@ def table(done: Sequence[Lane], seconds: float, seed: int) -> Iterator[str]:
     yield f'The same order and examples: make test SEED={seed}, or make test ARGS="--randomly-seed={seed} ..."'
 
 
+def coverage_total() -> str:
+    """Return the share of lines and branches of the product that the unit tests reach, in percent."""
+    command = [sys.executable, "-m", "coverage", "report", "--format=total", "--precision=1"]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def row(name: str, counts: Counts, seconds: float) -> str:
     """Return one line of the summary."""
     return f"{name:<10}{counts.passed:>8}{counts.failed:>8}{counts.skipped:>9}{seconds:>9.0f}"
@@ -195,8 +202,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("names", nargs="*", help="lanes to run; default: all", metavar="LANE")
     parser.add_argument("--seed", type=int, help="of the tests' order and of the examples; default: a fresh one")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="default: those of the machine")
+    parser.add_argument("--coverage", action="store_true", help="of lines and branches by the unit tests")
     options = parser.parse_args(arguments)
-    every = lanes()
+    every = lanes(coverage=options.coverage)
     if unknown := set(options.names) - {lane.name for lane in every}:
         parser.error(
             f"there is no lane {', '.join(sorted(unknown))}; there are {', '.join(lane.name for lane in every)}"
@@ -206,6 +214,8 @@ def main(arguments: Sequence[str]) -> int:
     began = time.monotonic()
     done = run([lane for lane in every if not options.names or lane.name in options.names], max(1, options.cores), seed)
     say("\n".join(table(done, time.monotonic() - began, seed)))
+    if options.coverage:
+        say(f"unit tests reach {coverage_total()} % of lines and branches")
     return 0 if all(lane.status == 0 for lane in done) else 1
 
 

@@ -1,4 +1,4 @@
-"""The lanes of the suite: they share the cores, their counts add up, and one that fails fails the whole."""
+"""The lanes of the suite: they share the cores, their counts add up, and one failure fails all."""
 
 from __future__ import annotations
 
