@@ -12,12 +12,13 @@ from pydantic import ValidationError
 from actors.dispatch.plan import RunRefused
 from actors.dispatch.summary import Summary
 from actors.driving.assignment import Batch, Checkpoint, DriverStatus, Steering
-from actors.driving.pacing import Lateness
 from actors.on_ray.environment import prepare
 from actors.producing.options import connection_options, consumer_options, producer_options
 from actors.producing.publisher import Counts
 from actors.settings import Settings, faults_of
 from engine.errors import MessageError, RouteFileError, ScenarioError
+from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.messages import ControlAction
 
 
@@ -127,7 +128,9 @@ def test_what_crosses_processes_comes_back_equal(value: object) -> None:
 
 
 def test_a_status_crosses_processes() -> None:
-    status = DriverStatus("driver-0", "i", 1, 5, Checkpoint(5, 3), 2, 9, Counts(4, 3, 1), Lateness(), 0, (("d", 4),))
+    status = DriverStatus(
+        "driver-0", "i", 1, 5, Checkpoint(5, 3), 2, 9, Counts(4, 3, 1), Latencies.of(Histogram()), 0, (("d", 4),)
+    )
     back = pickle.loads(pickle.dumps(status))
     assert all(
         getattr(back, field.name) == getattr(status, field.name) for field in fields(status) if field.name != "lateness"

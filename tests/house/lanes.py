@@ -123,7 +123,7 @@ def pytest_lane(name: str, marks: str, *options: str, cores: int = 1) -> Lane:
 
 
 def lanes(*, coverage: bool = False) -> list[Lane]:
-    """Return the lanes of the whole suite, in the order in which they begin; the unit tests may measure coverage."""
+    """Return the lanes of the suite in the order in which they begin; unit tests may measure coverage."""
     measured = ["--cov", "--cov-report="] if coverage else []
     return [
         pytest_lane("units", f"not ({MARKED})", "-n", "{cores}", "--dist", "worksteal", *measured, cores=2),
