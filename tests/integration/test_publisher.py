@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from engine.messages import DeliveryEvent, RunMetrics, Topic
 
 Make = Callable[..., Publisher]
 
-OVER_KAFKA = {"python": PythonPublisher, "native": NativePublisher}
+OVER_KAFKA: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(params=["memory", "python", "native"])
@@ -39,10 +39,10 @@ def make_over_kafka(request: pytest.FixtureRequest, embedded_broker: str) -> Mak
 
 
 def _maker(kind: str, bootstrap: str) -> Make:
-    def made(**settings: object) -> Publisher:
+    def made(**settings: Any) -> Publisher:
         if kind == "memory":
             return MemoryPublisher()
-        return OVER_KAFKA[kind](producer_options(Settings(kafka_bootstrap=bootstrap, **settings)))  # type: ignore[arg-type]
+        return OVER_KAFKA[kind](producer_options(Settings(kafka_bootstrap=bootstrap, **settings)))
 
     return made
 
@@ -111,7 +111,7 @@ def read_run(
             told = json.loads(message.value() or b"")
             if told["runId"] == run_id:
                 assert message.key() == told["deliveryId"].encode()
-                found.append((told["deliveryId"], told["seq"], message.partition()))
+                found.append((told["deliveryId"], told["seq"], message.partition() or 0))
     consumer.close()
     return found
 
@@ -240,17 +240,10 @@ def with_cluster(request: pytest.FixtureRequest) -> Callable[[BrokerCluster], Pu
 
 
 @pytest.fixture
-def cluster() -> BrokerCluster:
+def cluster() -> Iterator[BrokerCluster]:
     cluster = BrokerCluster({Topic.NEW_POSITION: 1, Topic.DELIVERY_EVENT: 1, Topic.RUN_METRICS: 1})
-    yield cluster  # type: ignore[misc]
+    yield cluster
     cluster.close()
-
-
-def answer_next_batches(cluster: BrokerCluster, *codes: int) -> None:
-    """Have the broker answer the next produce requests with some of Kafka's error codes."""
-    push = cluster._library.rd_kafka_mock_push_request_errors_array
-    push.restype, push.argtypes = None, [ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.c_void_p]
-    push(cluster._cluster, 0, len(codes), (ctypes.c_int * len(codes))(*codes))
 
 
 def test_what_the_broker_refuses_for_good_is_counted_named_and_does_not_block(
@@ -259,7 +252,7 @@ def test_what_the_broker_refuses_for_good_is_counted_named_and_does_not_block(
     publisher, encoded = with_cluster(cluster), Encoded("refused", 2)
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0
-    answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
+    cluster.refuse_next_produce_requests(10)  # MSG_SIZE_TOO_LARGE
     publisher.publish(encoded.take(10), [])
     assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
@@ -276,7 +269,7 @@ def test_what_is_told_and_refused_is_only_logged(
     publisher, encoded = with_cluster(cluster), Encoded("told-refused", 2)
     publisher.publish_uncounted([metrics("told-refused", 0)])
     assert publisher.flush(60) == 0
-    answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
+    cluster.refuse_next_produce_requests(10)  # MSG_SIZE_TOO_LARGE
     publisher.publish_uncounted([metrics("told-refused", 1)])
     assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
@@ -293,7 +286,7 @@ def test_a_producer_that_can_promise_nothing_any_more_says_so_and_settles_nothin
     publisher, encoded = with_cluster(cluster), Encoded("fatal", 2)
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0
-    answer_next_batches(cluster, *[45] * 5)  # OUT_OF_ORDER_SEQUENCE_NUMBER: the broker has lost data
+    cluster.refuse_next_produce_requests(*[45] * 5)  # OUT_OF_ORDER_SEQUENCE_NUMBER: the broker has lost data
 
     def go_on() -> None:
         for _ in range(100):

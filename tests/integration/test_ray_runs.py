@@ -20,6 +20,7 @@ import psutil
 import pytest
 import ray
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from kafka_headers import headers_of
 from processes import is_running
 
 from actors.dispatch.actor_layout import ActorLayout
@@ -84,7 +85,7 @@ class Topics:
             for message in self._consumer.consume(5_000, 0.05):
                 if message.error() is None:
                     self.records[str(message.topic())].append(
-                        (message.key() or b"", message.value() or b"", dict(message.headers() or []))
+                        (message.key() or b"", message.value() or b"", headers_of(message))
                     )
         return until(self)
 
@@ -170,7 +171,7 @@ class Running:
     def _run(self, settings: Settings, once: bool) -> None:
         self.summary = run_plan(settings, self.scenario, self.plan, cpus=8.0, once=once, stop=self.stop)
 
-    def actor(self, name: str) -> ray.actor.ActorHandle:
+    def actor(self, name: str) -> ray.actor.ActorHandle[Any]:
         return ray.get_actor(name, namespace=f"{NAMESPACE}-{self.plan.run_id}")
 
     def end(self, timeout_s: float = 60.0, *, stop: bool = False) -> Summary:
@@ -222,12 +223,19 @@ def kinds(told: DeliveryStory) -> list[str]:
     return [entry["kind"] for entry in told.entries or []]
 
 
+def answer_of(method: Any) -> Any:
+    """Call a method of an actor and return its answer, whose type Ray's stubs lose."""
+    return ray.get(method.remote())
+
+
 def finals(topics: Topics) -> int:
     return len(topics.events("delivered"))
 
 
 def test_others_cannot_reach_the_files_and_sockets_of_a_local_cluster(cluster: None) -> None:
-    session = Path(ray._private.worker.global_worker.node.get_session_dir_path())
+    node = ray._private.worker.global_worker.node
+    assert node is not None
+    session = Path(node.get_session_dir_path())
     assert (session / "sockets" / "raylet").is_socket()
     assert not is_reachable(session)
 
@@ -243,7 +251,7 @@ def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_aft
         running = start_run("same", actors=actors)
         if kill:
             assert topics.read(lambda topics: len(topics.positions()) > 120)
-            status = ray.get(running.actor("driver-0").status.remote())
+            status = answer_of(running.actor("driver-0").status)
             os.kill(status.pid, signal.SIGKILL)
         summary = running.end()
         assert topics.read(lambda topics: finals(topics) == 4, 5)
@@ -272,7 +280,7 @@ def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(
     assert topics.read(lambda topics: len(topics.positions()) > 100)
     send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
     assert topics.read(lambda topics: "phoenix-asked" in topics.events("started"))
-    pid = ray.get(running.actor("dispatcher").progress.remote()).pid
+    pid = answer_of(running.actor("dispatcher").progress).pid
     os.kill(pid, signal.SIGKILL)
     # The drivers go on without it, and the request is served once.
     send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
@@ -350,7 +358,7 @@ def test_drivers_on_a_shared_cluster_outlive_their_main_and_the_next_one_takes_t
     command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "shared", "--once"]
 
     def pid_of_driver() -> int:
-        return int(ray.get(ray.get_actor("driver-0", namespace=f"{NAMESPACE}-shared").status.remote()).pid)
+        return int(answer_of(ray.get_actor("driver-0", namespace=f"{NAMESPACE}-shared").status).pid)
 
     with subprocess.Popen(
         command, env={**os.environ, **address}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -8,6 +8,7 @@ from engine.delivery.spec import DeliverySpec
 from engine.latency.histogram import Histogram
 from engine.latency.latencies import Latencies
 from engine.messages import DeliveryEvent, EventKind
+from engine.motion.vehicle import VehicleClass
 
 
 def status(
@@ -96,7 +97,7 @@ def test_a_checkpoint_covers_what_the_actor_had_when_it_was_made() -> None:
 
 def test_a_delivery_that_had_ended_before_it_was_taken_over_counts_what_it_has() -> None:
     adopted = Adopted()
-    specs = [DeliverySpec(name, "driver", "c", "run", "road", "car", 0, 1000) for name in ("short", "long")]
+    specs = [DeliverySpec(name, "driver", "c", "run", "road", VehicleClass.CAR, 0, 1000) for name in ("short", "long")]
     adopted.take_over(specs, {"short": 50, "long": 7})
     assert adopted.resumed == 57
     for name, positions in (("short", 41), ("long", 20)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable
+from typing import Any
 
 from actors.dispatch.delivery_log import ENTRIES_PER_DELIVERY, FIRST_ENTRIES, RUN_ENTRIES, DeliveryLog
 from engine.messages import MAX_STORY_DETAIL, ControlRun, DeliveryStory, StartDelivery, StoryKind
@@ -70,7 +72,7 @@ def test_a_full_log_stays_within_its_memory_and_the_longest_story_within_a_messa
     assert DeliveryStory.from_json(told.to_json()) == told
 
 
-def story(world, delivery_id: str) -> DeliveryStory:
+def story(world: Any, delivery_id: str) -> DeliveryStory:
     """Ask over the request topic, and return the dispatcher's answer."""
     world.requests.put(ControlRun("run", "story", delivery_id))
     world.run(0.1)
@@ -81,7 +83,7 @@ def kinds(told: DeliveryStory) -> list[str]:
     return [entry["kind"] for entry in told.entries or []]
 
 
-def test_a_steered_delivery_and_a_restarted_actor_are_in_the_story(make_world) -> None:
+def test_a_steered_delivery_and_a_restarted_actor_are_in_the_story(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=2, actors=2)
     world.run(20)
     world.requests.put(ControlRun("run", "pause", "run-1-0"), ControlRun("run", "scale", time_scale=2.0))
@@ -108,7 +110,7 @@ def test_a_steered_delivery_and_a_restarted_actor_are_in_the_story(make_world) -
     assert (ended.status, ended.actor, kinds(ended)[-1]) == ("finished", None, "finished")
 
 
-def test_a_rejected_request_is_in_the_story_with_its_reason(make_world) -> None:
+def test_a_rejected_request_is_in_the_story_with_its_reason(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=1, actors=1)
     world.run(1)
     world.requests.put(StartDelivery("nowhere", "me", "d-1", vehicle="van"))
@@ -125,7 +127,7 @@ def test_a_rejected_request_is_in_the_story_with_its_reason(make_world) -> None:
     ]
 
 
-def test_what_is_ignored_and_what_is_unknown_says_so(make_world) -> None:
+def test_what_is_ignored_and_what_is_unknown_says_so(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=1, actors=1)
     world.run(1)
     world.requests.put(StartDelivery("road-0", "me", "d-1"), StartDelivery("road-0", "me", "d-1"))
@@ -144,7 +146,7 @@ def test_what_is_ignored_and_what_is_unknown_says_so(make_world) -> None:
     assert (told.entries or [])[-1]["detail"] == "pause requested; the run is cancelled"
 
 
-def test_a_new_dispatcher_begins_the_story_with_what_the_journal_says(make_world) -> None:
+def test_a_new_dispatcher_begins_the_story_with_what_the_journal_says(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=2, actors=2)
     world.requests.put(StartDelivery("nowhere", "me", "d-1"))
     world.run(1)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -34,10 +36,10 @@ STAGED = Scenario(
 )
 
 
-def world_of(make_world, scenario: Scenario, actors: int = 2, run_id: str = "run"):  # type: ignore[no-untyped-def]
+def world_of(make_world: Any, scenario: Scenario, actors: int = 2, run_id: str = "run") -> Any:
     """A run in memory whose deliveries are those of a scenario."""
 
-    class Scenic(make_world):
+    class Scenic(make_world):  # type: ignore[misc]  # the class comes from a fixture
         def restart_dispatcher(self) -> None:
             self.fleet = partial(fleet_of, scenario, run_id, self.routes)
             self.stages = partial(stages_of, scenario)
@@ -47,7 +49,7 @@ def world_of(make_world, scenario: Scenario, actors: int = 2, run_id: str = "run
     return Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
 
 
-def on_the_road(world, from_s: int, to_s: int) -> set[int]:
+def on_the_road(world: Any, from_s: int, to_s: int) -> set[int]:
     """How many drivers sent a position, in each second of virtual time."""
     seconds = defaultdict(set)
     for _, value in world.crew.positions:
@@ -56,26 +58,27 @@ def on_the_road(world, from_s: int, to_s: int) -> set[int]:
     return {len(seconds[second]) for second in range(from_s, to_s)}
 
 
-def last(world) -> RunEvent:
+def last(world: Any) -> RunEvent:
     return next(fact for fact in reversed(world.facts.published) if isinstance(fact, RunEvent))
 
 
-def fleet(world, **wish: object) -> None:
+def fleet(world: Any, **wish: Any) -> None:
     world.requests.put(ControlRun("run", "fleet", **wish))
 
 
-def second(world) -> int:
+def second(world: Any) -> int:
     """The second of virtual time that it is."""
-    return (world.dispatcher.lifecycle.virtual_ms(world.now) - world.dispatcher.lifecycle.start_ms) // 1000
+    return int((world.dispatcher.lifecycle.virtual_ms(world.now) - world.dispatcher.lifecycle.start_ms) // 1000)
 
 
-def ledger(world) -> SeqLedger:
+def ledger(world: Any) -> SeqLedger:
     assert world.end()
-    return world.ledger()
+    found: SeqLedger = world.ledger()
+    return found
 
 
 @pytest.mark.parametrize("scenario", [PLAIN, STAGED], ids=lambda one: one.name)
-def test_the_fleet_follows_and_the_ledger_is_clean(make_world, scenario: Scenario) -> None:
+def test_the_fleet_follows_and_the_ledger_is_clean(make_world: Callable[..., Any], scenario: Scenario) -> None:
     world = world_of(make_world, scenario)
     world.run(20)
     seen = [second(world)]
@@ -95,7 +98,9 @@ def test_the_fleet_follows_and_the_ledger_is_clean(make_world, scenario: Scenari
 
 
 @pytest.mark.parametrize("scenario", [PLAIN, STAGED], ids=lambda one: one.name)
-def test_a_dispatcher_and_actors_that_die_between_two_changes_make_the_same(make_world, scenario: Scenario) -> None:
+def test_a_dispatcher_and_actors_that_die_between_two_changes_make_the_same(
+    make_world: Callable[..., Any], scenario: Scenario
+) -> None:
     whole, broken = world_of(make_world, scenario), world_of(make_world, scenario)
     for world in (whole, broken):
         world.run(12)
@@ -119,7 +124,7 @@ def test_a_dispatcher_and_actors_that_die_between_two_changes_make_the_same(make
     assert ledger(broken).missing() == []
 
 
-def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(make_world) -> None:
+def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(make_world: Callable[..., Any]) -> None:
     whole, broken = world_of(make_world, PLAIN), world_of(make_world, PLAIN)
     for world in (whole, broken):
         world.run(12)
@@ -145,7 +150,7 @@ class _Deaf:
     set_clock = steer = add
 
 
-def test_a_rate_is_as_many_drivers_as_make_it(make_world) -> None:
+def test_a_rate_is_as_many_drivers_as_make_it(make_world: Callable[..., Any]) -> None:
     mixed = Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(1), sampling=(Sampling(5.0, 1), Sampling(1.0, 1)))
     plan = plan_run(mixed, "run", 2.0)
     assert (plan.drivers_at(300.0), plan.drivers_at(0.0), plan.drivers_at(1e8)) == (100, 0, 10_000_000)
@@ -156,7 +161,7 @@ def test_a_rate_is_as_many_drivers_as_make_it(make_world) -> None:
     assert last(world).drivers == 33
 
 
-def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world) -> None:
+def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, STAGED)
     world.run(5)
     fleet(world, drivers=7)
@@ -170,7 +175,7 @@ def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world) -> 
     assert last(world).drivers == 7
 
 
-def test_a_change_while_the_run_is_paused_counts_from_there(make_world) -> None:
+def test_a_change_while_the_run_is_paused_counts_from_there(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, PLAIN)
     world.run(12)
     world.requests.put(ControlRun("run", "pause"))
@@ -186,7 +191,7 @@ def test_a_change_while_the_run_is_paused_counts_from_there(make_world) -> None:
     assert ledger(world).missing() == []
 
 
-def test_a_fleet_sent_home_keeps_the_run_open(make_world) -> None:
+def test_a_fleet_sent_home_keeps_the_run_open(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, STAGED)
     world.run(12)
     fleet(world, drivers=0)
@@ -200,7 +205,7 @@ def test_a_fleet_sent_home_keeps_the_run_open(make_world) -> None:
     assert world.dispatcher.is_over
 
 
-def test_a_change_past_the_end_or_of_a_cancelled_run_is_none(make_world) -> None:
+def test_a_change_past_the_end_or_of_a_cancelled_run_is_none(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, STAGED)
     world.run(89.95)
     fleet(world, drivers=3)
@@ -214,7 +219,7 @@ def test_a_change_past_the_end_or_of_a_cancelled_run_is_none(make_world) -> None
     assert (last(other).drivers, last(other).active) == (20, 0)
 
 
-def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world) -> None:
+def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4)
     world.run(5)
     fleet(world, drivers=50)

@@ -7,13 +7,14 @@ from actors.dispatch.fleet_feed import FleetFeed, HandedOut
 from actors.dispatch.journal import Table, reduced
 from actors.dispatch.plan import RunPlan
 from engine.delivery.spec import DeliverySpec
+from engine.motion.vehicle import VehicleClass
 
 PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, ActorLayout(3, 1, 0.1))
 
 
 def made(start_ms: int) -> list[DeliverySpec]:
     return [
-        DeliverySpec(f"run-{n}", f"courier-{n % 3}", "c", "run", "road", "car", start_ms + 1000 * n, 1000)
+        DeliverySpec(f"run-{n}", f"courier-{n % 3}", "c", "run", "road", VehicleClass.CAR, start_ms + 1000 * n, 1000)
         for n in range(12)
     ]
 

@@ -82,7 +82,7 @@ def live(make_world: World, deaths: set[int], **how: bool) -> tuple[Any, Doomed]
     world = make_world(drivers=4, deliveries=2, time_scale=SCALE)
     doomed = Doomed(world, deaths, **how)
     start_ms = world.plan.start_ms
-    asked = {
+    asked: dict[int, list[StartDelivery | ControlRun]] = {
         0: [StartDelivery("road-1", "c", "early", depart_at=start_ms + 20_000)],
         20: [StartDelivery("road-0", "c", "asked", depart_at=start_ms + 90_000), StartDelivery("nowhere", "c", "lost")],
         25: [ControlRun("run", "pause", "run-1-0"), ControlRun("run", "cancel", "run-2-0")],

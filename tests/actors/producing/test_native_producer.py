@@ -68,7 +68,7 @@ def test_a_message_comes_back_as_it_was_given() -> None:
 
 @pytest.mark.parametrize("kind", ["native", "python"])
 def test_the_setting_chooses_the_publisher(kind: str) -> None:
-    publisher = open_publisher(Settings(kafka_producer=kind))  # type: ignore[arg-type]
+    publisher = open_publisher(Settings(kafka_producer=kind))
     assert type(publisher) is {"native": NativePublisher, "python": PythonPublisher}[kind]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -31,19 +34,20 @@ class FakeStories:
 
 
 @pytest.fixture
-async def dispatcher(app_of, stores: Stores):  # type: ignore[no-untyped-def]
+async def dispatcher(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], stores: Stores
+) -> AsyncIterator[tuple[FakeStories, AsyncClient]]:
     """The dispatcher, and a client of the application that asks it."""
     fake = FakeStories()
     async with app_of() as app:
-        assert isinstance(app, FastAPI)
         app.state.services.stories = fake
         async with AsyncClient(transport=ASGITransport(app), base_url="http://localhost") as client:
             await stores.state.put_runs([RunEvent("run", "running", 0, T0, clock=[T0, T0, 1.0])])
             yield fake, client
 
 
-def event(kind: str, at_ms: int, seq: int = 0, **more: object) -> DeliveryEvent:
-    return DeliveryEvent("d1", "run", "1", "web", "driver", "van", kind, seq, at_ms, **more)  # type: ignore[arg-type]
+def event(kind: str, at_ms: int, seq: int = 0, **more: Any) -> DeliveryEvent:
+    return DeliveryEvent("d1", "run", "1", "web", "driver", "van", kind, seq, at_ms, **more)
 
 
 ANSWER = DeliveryStory(
@@ -60,7 +64,9 @@ ANSWER = DeliveryStory(
 )
 
 
-async def test_the_dispatchers_answer_and_the_events_are_told_in_the_order_of_time(dispatcher, stores: Stores) -> None:
+async def test_the_dispatchers_answer_and_the_events_are_told_in_the_order_of_time(
+    dispatcher: tuple[FakeStories, AsyncClient], stores: Stores
+) -> None:
     fake, client = dispatcher
     fake.answer = ANSWER
     await stores.history.write_events(
@@ -84,7 +90,7 @@ async def test_the_dispatchers_answer_and_the_events_are_told_in_the_order_of_ti
     assert fake.asked == [("run", "d1")]
 
 
-async def test_an_unknown_run_delivery_or_dispatcher_is_named(dispatcher) -> None:
+async def test_an_unknown_run_delivery_or_dispatcher_is_named(dispatcher: tuple[FakeStories, AsyncClient]) -> None:
     fake, client = dispatcher
     answer = await client.get("/runs/other/deliveries/d1/story")
     assert (answer.status_code, answer.json()["detail"]) == (404, "there is no run other")
@@ -106,7 +112,12 @@ async def test_an_unknown_run_delivery_or_dispatcher_is_named(dispatcher) -> Non
     ],
 )
 async def test_of_a_run_that_has_ended_the_events_are_left(
-    kind: str, more: dict[str, object], status: str, detail: str, dispatcher, stores: Stores
+    kind: str,
+    more: dict[str, Any],
+    status: str,
+    detail: str,
+    dispatcher: tuple[FakeStories, AsyncClient],
+    stores: Stores,
 ) -> None:
     fake, client = dispatcher
     await stores.state.put_runs([RunEvent("run", "finished", 1, T0, clock=[T0, T0, 1.0])])

@@ -227,7 +227,7 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (EVENT, {"distance": float("nan")}, "distance must be a finite number, found nan"),
     (EVENT, {"routeLength": float("inf")}, "routeLength must be a finite number, found inf"),
     (EVENT, {"reason": 5}, "reason must be a text, found 5"),
-    *((EVENT, {"kind": kind}, f'kind "{kind}" must say how many positions there are') for kind in FINAL_KINDS),
+    *((EVENT, {"kind": kind}, f'kind "{kind}" must say how many positions there are') for kind in sorted(FINAL_KINDS)),
     (ROUTE, {"routeId": "ü"}, f"routeId {ID}'ü'"),
     (ROUTE, {"title": 5}, "title must be a text, found 5"),
     (ROUTE, {"title": "\ud800"}, "title must be a text, found '\\ud800'"),
