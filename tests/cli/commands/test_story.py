@@ -1,4 +1,4 @@
-"""``code-delivery control RUN story DELIVERY`` against a small API: what is printed, and what is refused."""
+"""``code-delivery control RUN story DELIVERY`` against a small API: its output and its refusals."""
 
 from __future__ import annotations
 
