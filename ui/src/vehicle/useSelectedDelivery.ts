@@ -2,7 +2,7 @@
 
 import type { LineString } from 'geojson'
 import { useEffect, useState } from 'react'
-import { useSession } from '../app/context'
+import { useSession } from '../common/context'
 import { useDelivery, useRoute } from '../api/queries'
 import type { Delivery } from '../api/types'
 import { useLiveStatus, useSelection } from '../live/liveStatus'

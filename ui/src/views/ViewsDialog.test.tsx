@@ -3,7 +3,7 @@ import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/re
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createQueryClient } from '../api/queries'
 import type { SavedView } from '../api/types'
-import { SessionContext } from '../app/context'
+import { SessionContext } from '../common/context'
 import { useFilter } from '../deliveries/filter'
 import { LiveSession } from '../live/LiveSession'
 import ViewsDialog from './ViewsDialog'
