@@ -10,10 +10,11 @@ from fastapi import Path as PathParameter
 from fastapi import Query, Response
 
 from api.bus import Record
+from api.delivery import Delivery
 from api.deps import BusDep, CatalogueDep, HistoryDep, StateDep
 from api.errors import Refused
 from api.rest.problems import problems
-from api.rest.schemas import Accepted, Delivery, DeliveryPage, Id, StartAnswer, StartRequest
+from api.rest.schemas import Accepted, DeliveryPage, Id, StartAnswer, StartRequest
 from api.rest.security import keyed_router
 from api.rest.starting import start_deliveries
 from api.stores.base import MAX_PAGE, DeliveryQuery, DeliverySort, Track

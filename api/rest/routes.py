@@ -15,7 +15,6 @@ from api.rest.schemas import (
     AncestorStart,
     Id,
     ImportAnswer,
-    LineString,
     RouteDetail,
     RouteStop,
     RouteSummary,
@@ -23,6 +22,7 @@ from api.rest.schemas import (
 )
 from api.rest.security import keyed_router
 from api.rest.starting import CLIENT_ID, start_deliveries
+from api.shapes import LineString
 from api.stores.model import StoredRoute
 from engine.earth.polylines import decode_polyline
 from engine.errors import EngineError

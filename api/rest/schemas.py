@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
+from api.delivery import Delivery
+from api.shapes import LineString, Point, Schema
+from api.stores.model import StoredRoute, View
 from engine.accounting.ledger import Account
 from engine.messages import MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, RunEvent, RunState
 from engine.motion.vehicle import VehicleClass
@@ -16,19 +18,6 @@ MAX_STARTED = 10_000
 """Most deliveries that one request may start."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{1,96}$")]
-
-
-class Schema(BaseModel):
-    """Base of all: camelCase outside, snake_case inside, unknown fields refused where we are asked."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
-
-
-class Point(Schema):
-    """A place on Earth, degrees on WGS84."""
-
-    lat: float = Field(ge=-90, le=90, examples=[47.1416])
-    lng: float = Field(ge=-180, le=180, examples=[9.5215])
 
 
 class RouteSummary(Schema):
@@ -64,13 +53,6 @@ class RouteSummary(Schema):
         return cls(**cls.fields_of(route))
 
 
-class LineString(Schema):
-    """A GeoJSON line: positions are [longitude, latitude]."""
-
-    type: Literal["LineString"] = "LineString"
-    coordinates: list[tuple[float, float]] = Field(examples=[[[9.5215, 47.1416], [9.5221, 47.1423]]])
-
-
 class RouteStop(Schema):
     """A place on a route where vehicles stand for a while."""
 
@@ -100,43 +82,6 @@ class ImportAnswer(Schema):
     replaced: list[str] = Field(
         description="ids of the routes that were there already, and are these now", examples=[["1"]]
     )
-
-
-class Delivery(Schema):
-    """A delivery's current state."""
-
-    delivery_id: str
-    run_id: str
-    route_id: str
-    route_title: str
-    client_id: str
-    driver_id: str
-    vehicle: str = Field(examples=["car"])
-    state: DeliveryPhase
-    reason: str | None = Field(default=None, description="why it was rejected or suspended")
-    started_at: int | None
-    planned_arrival: int | None
-    ended_at: int | None = None
-    route_length_m: float | None
-    distance_m: float
-    progress: float = Field(ge=0, le=1)
-    speed_mps: float
-    bearing_deg: float = Field(description="clockwise from north")
-    position: Point | None
-    seq: int = Field(description="number of the newest position, -1 before the first")
-    event_time: int | None = Field(description="when the newest position was due")
-
-    @classmethod
-    def of(cls, record: DeliveryRecord) -> Delivery:
-        """Return a stored delivery as readers see it."""
-        position = (
-            None if record.lat_deg is None or record.lng_deg is None else Point(lat=record.lat_deg, lng=record.lng_deg)
-        )
-        same = {name: getattr(record, name) for name in _SAME_IN_BOTH}
-        return cls(**same, state=record.shown_phase, progress=round(record.progress, 6), position=position)
-
-
-_SAME_IN_BOTH = tuple(name for name in Delivery.model_fields if name not in ("state", "progress", "position"))
 
 
 class DeliveryPage(Schema):

@@ -22,7 +22,7 @@ _SORT_KEYS: dict[DeliverySort, Callable[[DeliveryRecord], Any]] = {
     DeliverySort.DRIVER_ID: lambda record: record.driver_id,
     DeliverySort.ROUTE_TITLE: lambda record: record.route_title,
     DeliverySort.VEHICLE: lambda record: record.vehicle,
-    DeliverySort.PROGRESS: lambda record: record.progress,
+    DeliverySort.PROGRESS: lambda record: record.progress or 0.0,
     DeliverySort.DISTANCE: lambda record: record.distance_m,
     DeliverySort.SPEED: lambda record: record.speed_mps,
 }

@@ -165,11 +165,9 @@ class DeliveryRecord:
         return DeliveryPhase.STOPPED if self.seq > 0 and self.speed_mps < STANDING_MPS else DeliveryPhase.MOVING
 
     @property
-    def progress(self) -> float:
-        """Share of the route that is driven, 0 to 1; 0 while the length is unknown."""
-        if not self.route_length_m:
-            return 1.0 if self.finished else 0.0
-        return min(max(self.distance_m / self.route_length_m, 0.0), 1.0)
+    def progress(self) -> float | None:
+        """Share of the route that is driven, see `progress_of`; None before the first position."""
+        return progress_of(self.distance_m, self.route_length_m, self.finished) if self.seq >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +185,13 @@ class View:
     title: str
     query: str
     created_at_ms: int
+
+
+def progress_of(distance_m: float, route_length_m: float | None, finished: bool) -> float | None:
+    """Return the share of a route that is driven, 0 to 1; while the length is unknown None, and 1 at the end."""
+    if not route_length_m:
+        return 1.0 if finished else None
+    return min(max(distance_m / route_length_m, 0.0), 1.0)
 
 
 def after_event(record: DeliveryRecord | None, event: DeliveryEvent) -> DeliveryRecord:
