@@ -11,7 +11,9 @@ from pydantic.alias_generators import to_camel
 class Schema(BaseModel):
     """Base of every JSON object: camelCase outside, snake_case inside."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, json_schema_serialization_defaults_required=True
+    )
 
 
 class Point(Schema):

@@ -39,7 +39,10 @@ async def get_config(response: Response, found: ServicesDep) -> PageConfig:
     summary="The base map's streets",
     response_class=Response,
     responses={
-        200: {"description": "GeoJSON lines with class and name", "content": {"application/geo+json": {}}},
+        200: {
+            "description": "GeoJSON lines with class and name",
+            "content": {"application/geo+json": {"schema": {"type": "object"}}},
+        },
         304: {"description": "not changed"},
     },
 )

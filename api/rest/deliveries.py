@@ -34,14 +34,14 @@ _ENDED = frozenset(DeliveryPhase(kind.value) for kind in FINAL_KINDS)
     operation_id="startDeliveries",
     summary="Start one or many deliveries",
     status_code=202,
-    responses=problems(404, 409, 422, 503),
+    responses=problems(404, 409, 413),
 )
 async def start(asked: StartRequest, state: StateDep, catalogue: CatalogueDep, bus: BusDep) -> StartAnswer:
     """Ask the simulation for deliveries; the answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later."""
     return StartAnswer(deliveries=await start_deliveries(asked, state, catalogue, bus))
 
 
-@router.get("", operation_id="listDeliveries", summary="List deliveries", responses=problems(422))
+@router.get("", operation_id="listDeliveries", summary="List deliveries")
 async def list_deliveries(
     state_store: StateDep,
     state: Annotated[
@@ -111,7 +111,10 @@ _TRACK_EXAMPLE = {
     operation_id="getTrack",
     summary="Show where a delivery was driven",
     responses={
-        200: {"description": "A GeoJSON Feature", "content": {"application/geo+json": {"example": _TRACK_EXAMPLE}}},
+        200: {
+            "description": "A GeoJSON Feature",
+            "content": {"application/geo+json": {"schema": {"type": "object"}, "example": _TRACK_EXAMPLE}},
+        },
         **problems(404),
     },
     response_class=Response,
@@ -159,7 +162,7 @@ async def _control(delivery_id: str, action: ControlAction, state: StateDep, bus
     return Accepted(run_id=record.run_id, delivery_id=delivery_id, action=action)
 
 
-_CONTROLLED = problems(404, 409, 503)
+_CONTROLLED = problems(404, 409)
 
 
 @router.post(

@@ -50,7 +50,11 @@ async def health(response: Response, found: ServicesDep) -> Health:
 
 
 @router.get(
-    "/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response
+    "/metrics",
+    operation_id="getMetrics",
+    summary="Metrics in Prometheus's text format",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(found: ServicesDep) -> Response:
     """Return all metrics."""

@@ -38,7 +38,10 @@ _FORMAT = (
 RouteId = Annotated[Id, PathParameter(description="id of a route", examples=["1"])]
 
 
-@router.get("", operation_id="listRoutes", summary="List routes")
+_TOTAL = {"X-Total-Count": {"description": "how many there are in all", "schema": {"type": "integer"}}}
+
+
+@router.get("", operation_id="listRoutes", summary="List routes", responses={200: {"headers": _TOTAL}})
 async def list_routes(
     response: Response,
     state: StateDep,
@@ -72,7 +75,7 @@ async def get_route(route_id: RouteId, state: StateDep) -> RouteDetail:
     operation_id="importRoutes",
     summary="Import a file of routes",
     status_code=201,
-    responses=problems(413, 422, 503),
+    responses=problems(413),
 )
 async def import_routes(
     file: Annotated[UploadFile, File(description="ancestor text, GeoJSON, GPX, encoded polyline, CSV or zipped GTFS")],
@@ -110,7 +113,7 @@ def _read(
 
 
 @router.delete(
-    "/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404, 503)
+    "/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404)
 )
 async def delete_route(route_id: RouteId, catalogue: CatalogueDep) -> None:
     """Delete a route. Deliveries that are on it go on."""
@@ -122,7 +125,7 @@ async def delete_route(route_id: RouteId, catalogue: CatalogueDep) -> None:
     "/{route_id}/start",
     operation_id="startRoute",
     summary="Start a delivery, the ancestor's way",
-    responses=problems(403, 404, 503),
+    responses=problems(404),
 )
 async def start_route(
     route_id: RouteId,

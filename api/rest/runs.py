@@ -19,7 +19,7 @@ from engine.messages import ControlAction, ControlRun, RunEvent, RunState
 router = keyed_router(prefix="/runs", tags=["runs"])
 
 RunId = Annotated[Id, PathParameter(description="id of a run")]
-_CONTROLLED = problems(404, 409, 503)
+_CONTROLLED = problems(404, 409)
 
 
 @router.get("", operation_id="listRuns", summary="List runs")

@@ -1,6 +1,7 @@
 /** Socket to store to layers, one way: the one object that the map and the page share. */
 
-import type { LiveEvent, ServerMessage } from './control'
+import type { LiveEvent } from '../api/schema'
+import type { ServerMessage } from './control'
 import { DrawClock } from './DrawClock'
 import { LiveSocket } from './LiveSocket'
 import { NOTHING_SELECTED, useLiveStatus, useSelection } from './liveStatus'

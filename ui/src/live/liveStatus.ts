@@ -1,7 +1,7 @@
 /** What React may know of the live connection: summaries that change about once a second, never positions. */
 
 import { create } from 'zustand'
-import type { Hello, Stats, Track } from './control'
+import type { Hello, Stats, Track } from '../api/schema'
 import type { Connection } from './LiveSocket'
 
 export interface ViewSummary {
