@@ -1,4 +1,6 @@
-"""The one shape of a delivery: REST, the live map's socket and the JSON socket answer with it. What is not known is null.
+"""The one shape of a delivery: REST, the live map's socket and the JSON socket answer with it.
+
+What is not known is null.
 
 It refuses to know where a delivery is kept: the stores and the live map hand in what they have.
 """
@@ -16,7 +18,9 @@ from api.stores.model import DeliveryPhase, DeliveryRecord
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """A delivery's newest position, in the messages' terms: a seq or an event time that is not known is negative.
+    """A delivery's newest position, in the messages' terms.
+
+    A seq or an event time that is not known is negative.
 
     Attributes
     ----------
@@ -89,7 +93,10 @@ class PositionNews(Schema):
 
 
 def facts_of(newest: Newest | None) -> dict[str, Any]:
-    """Return what a newest position says of its delivery, by field; every value is None if there is no position."""
+    """Return what a newest position says of its delivery, by field.
+
+    Every value is None if there is no position.
+    """
     if newest is None:
         return dict.fromkeys(_OF_THE_NEWEST)
     return {

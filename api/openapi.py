@@ -1,4 +1,7 @@
-"""``python -m api.openapi FILE`` writes the OpenAPI document of the whole application; ``--check`` compares instead."""
+"""``python -m api.openapi FILE`` writes the OpenAPI document of the whole application.
+
+``--check`` compares instead.
+"""
 
 from __future__ import annotations
 

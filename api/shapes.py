@@ -1,4 +1,7 @@
-"""What REST and the live sockets share of their language: camelCase JSON, SI units, times in virtual epoch ms."""
+"""What REST and the live sockets share of their language.
+
+CamelCase JSON, SI units, times in virtual epoch ms.
+"""
 
 from __future__ import annotations
 

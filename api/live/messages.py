@@ -103,7 +103,7 @@ class Subscribe(Schema):
     t: Literal["sub"]
     z: Literal[12]
     cells: tuple[int, int, int, int] = Field(description="x0, y0, x1, y1, both ends included")
-    max: int = Field(description="beyond so many vehicles their density is sent")
+    max: int = Field(description="beyond this number of vehicles their density is sent")
     hz: int = Field(description="frames a second at most")
 
 

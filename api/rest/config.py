@@ -1,4 +1,7 @@
-"""``/config.json`` and the base map: what the web page needs first. Open to all, key or not: nothing here is anybody's."""
+"""``/config.json`` and the base map: what the web page needs first.
+
+Open to all, key or not: nothing here is anybody's.
+"""
 
 from __future__ import annotations
 

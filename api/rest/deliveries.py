@@ -37,7 +37,10 @@ _ENDED = frozenset(DeliveryPhase(kind.value) for kind in FINAL_KINDS)
     responses=problems(404, 409, 413),
 )
 async def start(asked: StartRequest, state: StateDep, catalogue: CatalogueDep, bus: BusDep) -> StartAnswer:
-    """Ask the simulation for deliveries; the answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later."""
+    """Ask the simulation for deliveries.
+
+    The answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later.
+    """
     return StartAnswer(deliveries=await start_deliveries(asked, state, catalogue, bus))
 
 
@@ -133,7 +136,10 @@ async def get_track(delivery_id: DeliveryId, state: StateDep, history: HistoryDe
 
 
 def _feature(delivery_id: str, track: Track | None) -> dict[str, Any]:
-    """Return a track as GeoJSON: a LineString, a Point while there is one position only, no geometry before that."""
+    """Return a track as GeoJSON.
+
+    A LineString, a Point while there is one position only, no geometry before that.
+    """
     geometry: dict[str, Any] | None = None
     columns: dict[str, Any] = {"seqs": [], "times": [], "speeds": [], "distances": []}
     if track is not None:

@@ -14,7 +14,10 @@ from api.rest.schemas import Health, PartHealth
 from api.rest.security import keyed_router
 
 probes = APIRouter(tags=["health"])
-"""For a supervisor, open to all: whether to start the process again, and whether to send requests here."""
+"""For a supervisor, open to all.
+
+They say whether to start the process again, and whether to send requests here.
+"""
 
 router = keyed_router(tags=["health"])
 

@@ -1,4 +1,6 @@
-"""The OpenAPI document: what REST answers, the problems it answers with, and the messages of the live sockets.
+"""The OpenAPI document.
+
+What REST answers, the problems it answers with, and the messages of the live sockets.
 
 The web page's types are made from it, so the repository keeps it, and ``make check`` compares.
 """

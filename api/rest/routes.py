@@ -31,7 +31,8 @@ from engine.roads import FORMATS, load_routes
 router = keyed_router(prefix="/routes", tags=["routes"])
 
 _FORMAT = (
-    f"{', '.join(FORMATS)}, if the file's name does not tell; polyline takes precision 6 for the whole file if a line would leave the Earth with 5, "
+    f"{', '.join(FORMATS)}, if the file's name does not tell; polyline takes precision 6 for the whole file "
+    "if a line would leave the Earth with 5, "
     "and else 5: near latitude and longitude 0 say polyline5 or polyline6"
 )
 
@@ -49,7 +50,10 @@ async def list_routes(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> list[RouteSummary]:
-    """Return routes by id, as a bare list like the ancestor's; the header X-Total-Count says how many there are in all."""
+    """Return routes by id, as a bare list like the ancestor's.
+
+    The header X-Total-Count says how many there are in all.
+    """
     page = await state.routes(q, limit, offset)
     response.headers["X-Total-Count"] = str(page.total)
     return [RouteSummary.of(route) for route in page.items]
@@ -85,7 +89,10 @@ async def import_routes(
     ] = False,
     format: Annotated[str | None, Query(max_length=20, description=_FORMAT)] = None,  # noqa: A002 - the parameter's name
 ) -> ImportAnswer:
-    """Import routes; a route whose id is there already is replaced. The answer says what was replaced and what was left out."""
+    """Import routes; a route whose id is there already is replaced.
+
+    The answer says what was replaced and what was left out.
+    """
     content, name = await file.read(), file.filename or "upload"
     routes, skipped, notices = await asyncio.to_thread(_read, content, name, skip_invalid, format)
     if not routes:

@@ -1,4 +1,7 @@
-"""REST's own language: camelCase JSON, SI units, times in virtual epoch ms. What is asked is checked here; what is answered is described here."""
+"""REST's own language: camelCase JSON, SI units, times in virtual epoch ms.
+
+What is asked is checked here; what is answered is described here.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,7 @@ class StartRequest(Schema):
 
     route_id: Id | None = None
     route_ids: list[Id] | None = Field(default=None, min_length=1, max_length=MAX_STARTED)
-    random: int | None = Field(default=None, ge=1, le=MAX_STARTED, description="so many, on routes drawn at random")
+    random: int | None = Field(default=None, ge=1, le=MAX_STARTED, description="this number, on routes drawn at random")
     vehicle: VehicleClass | None = None
     client_id: Id | None = None
     delivery_id: Id | None = Field(
@@ -117,7 +120,8 @@ class StartRequest(Schema):
         asked = [name for name in ("route_id", "route_ids", "random") if getattr(self, name) is not None]
         if len(asked) != 1:
             raise ValueError(
-                f"exactly one of routeId, routeIds and random is needed, found {', '.join(map(to_camel, asked)) or 'none'}"
+                "exactly one of routeId, routeIds and random is needed, "
+                f"found {', '.join(map(to_camel, asked)) or 'none'}"
             )
         if self.route_id is None and (self.delivery_id is not None or self.driver_id is not None):
             raise ValueError("deliveryId and driverId go with routeId only: several deliveries cannot share them")
@@ -207,7 +211,7 @@ class FleetRequest(Schema):
         ge=0,
         le=MAX_RATE,
         allow_inf_nan=False,
-        description="so many drivers as make so many positions a virtual second",
+        description="as many drivers as make this number of positions a virtual second",
     )
     stage: str | None = Field(
         default=None,
@@ -235,9 +239,10 @@ class Ledger(Schema):
     """A run's positions from stage to stage."""
 
     produced: int = Field(
-        description="different positions handed to Kafka, or lost on purpose; one that was sent twice counts once"
+        description="different positions handed to Kafka, or lost by an injected fault; "
+        "one that was sent twice counts once"
     )
-    acked: int = Field(description="of these, acknowledged by Kafka, or lost on purpose")
+    acked: int = Field(description="of these, acknowledged by Kafka, or lost by an injected fault")
     failed: int = Field(default=0, description="of these, refused by Kafka for good")
     consumed: int
     stored: int

@@ -16,7 +16,7 @@ from api.stores.model import View
 
 router = keyed_router(prefix="/views", tags=["views"])
 
-ViewId = Annotated[Id, PathParameter(description="id of a view, chosen by whoever keeps it", examples=["vaduz-vans"])]
+ViewId = Annotated[Id, PathParameter(description="id of a view, chosen by its keeper", examples=["vaduz-vans"])]
 
 MAX_VIEWS = 500
 """Most views that are kept; two callers at the same instant may pass it by one."""

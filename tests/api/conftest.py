@@ -68,7 +68,7 @@ def client_of(app: FastAPI) -> AsyncClient:
 
 
 UNDESCRIBED = frozenset({400, 404, 405, 500})
-"""Statuses that any path may answer with: a body or a method that is none, and a path that leads nowhere."""
+"""Statuses that any path may answer with: a malformed body, an unknown path or method, a failure."""
 
 
 def assert_described(document: dict[str, Any], answer: Response) -> None:

@@ -1,4 +1,4 @@
-"""One delivery has one shape: what REST answers and what the live map says of it are equal, fact by fact."""
+"""One delivery has one shape: REST and the live map describe it alike, fact by fact."""
 
 from __future__ import annotations
 

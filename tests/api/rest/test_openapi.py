@@ -66,7 +66,7 @@ async def test_an_answer_that_is_not_described_is_found(client: AsyncClient) -> 
 
 
 def sent_by_a_session() -> list[dict[str, Any]]:
-    """Return the texts that a viewer is sent while a delivery is started, driven, chosen, delivered and gone."""
+    """Return the texts sent to a viewer while a delivery is started, chosen, driven and cancelled."""
     hub = Hub(NOW)
     viewer = Viewer(hub, NOW)
     hub.on_run(RunEvent("run", "running", 0, NOW, "demo", 7, clock=[NOW, NOW, 1.0]))

@@ -18,7 +18,7 @@ export type LiveEventListener = (event: LiveEvent) => void
 export class LiveSession {
   readonly store = new VehicleStore()
   readonly clock = new DrawClock()
-  /** The newest frame if it told numbers per square instead of places. */
+  /** The newest frame if it has numbers per square instead of places. */
   density: DensityFrame | null = null
   private readonly socket: LiveSocket
   private readonly eventListeners = new Set<LiveEventListener>()

@@ -9,7 +9,7 @@ export interface ViewSummary {
   held: number
   /** Vehicles in the whole world. */
   total: number
-  /** 1 of so many is shown. */
+  /** 1 of this number of vehicles is shown. */
   oneOf: number
   density: boolean
   simTimeMs: number
