@@ -173,7 +173,8 @@ class Hub:
         state = STATE_NAMES[self.world.states(np.array([slot]))[0]]
         length_m = papers.route_length_m or self._route_length(papers.route_id)
         newest = self._newest(slot)
-        progress = newest and progress_of(newest.distance_m, length_m, state == DeliveryPhase.DELIVERED)
+        is_delivered = state == DeliveryPhase.DELIVERED
+        progress = None if newest is None else progress_of(newest.distance_m, length_m, is_delivered)
         route = self._routes.get(papers.route_id)
         return Delivery(
             delivery_id=papers.delivery_id,

@@ -38,7 +38,8 @@ A machine's own table may be missing or wrong, and browsers refuse modules of th
 
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Code Delivery</title>
 <h1>Code Delivery</h1><p>The service runs, but the web page has not been built.
-<code>make run</code> builds it, and so does <code>npm --prefix ui ci &amp;&amp; npm --prefix ui run build</code>; <code>UI_DIR</code> names another folder.</p>
+<code>make run</code> builds it, and so does
+<code>npm --prefix ui ci &amp;&amp; npm --prefix ui run build</code>; <code>UI_DIR</code> names another folder.</p>
 <p>Meanwhile: <a href="docs">the interface</a>, <a href="deliveries">deliveries</a>, <a href="routes">routes</a>,
 <a href="health">health</a>.</p></html>"""
 
@@ -121,9 +122,9 @@ def reference_page(app: FastAPI) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         "<title>Code Delivery: interface</title>"
-        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}td{padding:.3em .8em;"
-        "vertical-align:top;"
-        "border-top:1px solid #8884}code{white-space:nowrap}:root{color-scheme:light dark}</style>"
+        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+        "td{padding:.3em .8em;"
+        "vertical-align:top;border-top:1px solid #8884}code{white-space:nowrap}:root{color-scheme:light dark}</style>"
         "<h1>Code Delivery: interface</h1>"
         '<p>The full description is <a href="openapi.json">openapi.json</a>. Live: WebSockets '
         "<code>/ws/live</code> (binary, sim.v1) and "

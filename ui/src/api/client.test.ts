@@ -37,3 +37,17 @@ test('a server that cannot be reached is an ApiError of status 0', async () => {
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')))
   await expect(server.GET('/routes')).rejects.toMatchObject({ status: 0 })
 })
+
+test('a query in the address of the page is no part of the address of the server', async () => {
+  const asked: string[] = []
+  vi.stubGlobal('fetch', (request: Request) => {
+    asked.push(request.url)
+    return Promise.resolve(new Response('{}'))
+  })
+  window.history.replaceState(null, '', '/map/?lang=pt')
+  vi.resetModules()
+  const again = await import('./client')
+  window.history.replaceState(null, '', '/')
+  await again.server.GET('/deliveries/{delivery_id}', { params: { path: { delivery_id: 'a/b' } } })
+  expect(asked.map((url) => new URL(url).pathname + new URL(url).search)).toEqual(['/map/deliveries/a%2Fb'])
+})

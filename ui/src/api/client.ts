@@ -30,8 +30,11 @@ export function liveUrl(): string {
   return url.toString()
 }
 
-/** The REST API. A refusal and a server that cannot be reached are thrown as ApiError, so an answer always has its data. */
-export const server = createClient<paths>({ baseUrl: apiUrl('').replace(/\/$/, ''), fetch: (request) => globalThis.fetch(request) })
+/**
+ * The REST API. A refusal and a server that cannot be reached are thrown as ApiError, so an answer always has its data.
+ * '.' drops the query and the last part of the page's address.
+ */
+export const server = createClient<paths>({ baseUrl: apiUrl('.').replace(/\/$/, ''), fetch: (request) => globalThis.fetch(request) })
 
 server.use({
   onRequest: ({ request }) => {

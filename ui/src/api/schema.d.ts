@@ -59,7 +59,9 @@ export interface paths {
         put?: never;
         /**
          * Start one or many deliveries
-         * @description Ask the simulation for deliveries; the answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later.
+         * @description Ask the simulation for deliveries.
+         *
+         *     The answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later.
          */
         post: operations["startDeliveries"];
         delete?: never;
@@ -259,13 +261,17 @@ export interface paths {
         };
         /**
          * List routes
-         * @description Return routes by id, as a bare list like the ancestor's; the header X-Total-Count says how many there are in all.
+         * @description Return routes by id, as a bare list like the ancestor's.
+         *
+         *     The header X-Total-Count says how many there are in all.
          */
         get: operations["listRoutes"];
         put?: never;
         /**
          * Import a file of routes
-         * @description Import routes; a route whose id is there already is replaced. The answer says what was replaced and what was left out.
+         * @description Import routes; a route whose id is there already is replaced.
+         *
+         *     The answer says what was replaced and what was left out.
          */
         post: operations["importRoutes"];
         delete?: never;
@@ -389,7 +395,9 @@ export interface paths {
         put?: never;
         /**
          * Change the fleet's size
-         * @description Ask that from now on a run has so many drivers, or so many as make some rate of positions, whatever stages its scenario has.
+         * @description Ask for another fleet: N drivers, or as many as make some rate of positions.
+         *
+         *     It holds from now on, whatever stages the scenario has.
          */
         post: operations["resizeFleet"];
         delete?: never;
@@ -678,7 +686,7 @@ export interface components {
             drivers?: number | null;
             /**
              * Rate
-             * @description so many drivers as make so many positions a virtual second
+             * @description as many drivers as make this number of positions a virtual second
              */
             rate?: number | null;
             /**
@@ -805,7 +813,7 @@ export interface components {
         Ledger: {
             /**
              * Acked
-             * @description of these, acknowledged by Kafka, or lost on purpose
+             * @description of these, acknowledged by Kafka, or lost by an injected fault
              */
             acked: number;
             /** Consumed */
@@ -841,7 +849,7 @@ export interface components {
             missing: number;
             /**
              * Produced
-             * @description different positions handed to Kafka, or lost on purpose; one that was sent twice counts once
+             * @description different positions handed to Kafka, or lost by an injected fault; one that was sent twice counts once
              */
             produced: number;
             /** Stored */
@@ -1299,7 +1307,7 @@ export interface components {
             driverId?: string | null;
             /**
              * Random
-             * @description so many, on routes drawn at random
+             * @description this number, on routes drawn at random
              */
             random?: number | null;
             /** Routeid */
@@ -1378,7 +1386,7 @@ export interface components {
             hz: number;
             /**
              * Max
-             * @description beyond so many vehicles their density is sent
+             * @description beyond this number of vehicles their density is sent
              */
             max: number;
             /**
@@ -3351,7 +3359,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description id of a view, chosen by whoever keeps it */
+                /** @description id of a view, chosen by its keeper */
                 view_id: string;
             };
             cookie?: never;
@@ -3432,7 +3440,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description id of a view, chosen by whoever keeps it */
+                /** @description id of a view, chosen by its keeper */
                 view_id: string;
             };
             cookie?: never;
