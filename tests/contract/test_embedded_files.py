@@ -126,7 +126,7 @@ async def test_a_state_keeps_no_delivery_in_memory_that_has_ended_and_a_late_pos
     for number in range(3):
         await state.apply_positions(position(number, False))
     await state.apply_positions(position(3, True))
-    assert state._numbers == {}
+    assert state.remembered == 0
     ended = await state.delivery("d")
     await state.apply_positions(position(1, False))
     assert await state.delivery("d") == ended

@@ -45,6 +45,11 @@ class SqliteState:
         self._connections: list[sqlite3.Connection] = []
         self._numbers: dict[bytes, int] = {}  # of the deliveries that are on their way
 
+    @property
+    def remembered(self) -> int:
+        """Deliveries whose row number is held in memory: those that have not ended."""
+        return len(self._numbers)
+
     async def open(self) -> None:
         """Implement `StateStore.open`."""
         await self._threads.write(self._create)
