@@ -37,6 +37,7 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/words.py
 	$(BIN)/python -m engine.contract.json_schema --check connect/schemas
+	$(BIN)/python -m api.openapi --check ui/src/api/openapi.json
 	cd ui && npm run check
 
 bench: setup-dev

@@ -19,11 +19,11 @@ from api.settings import Settings
 
 
 class PortTaken(RuntimeError):
-    """Somebody else listens on the port; the message names it."""
+    """Another process listens on the port; the message names it."""
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address, bound here so that a taken port is told plainly.
+    """Return a socket that listens on an address, bound here so that a taken port is reported plainly.
 
     Raises
     ------
@@ -63,7 +63,8 @@ def main() -> int:
         log_level=server_level(settings.log_level),
         access_log=False,
         ws="websockets-sansio",
-        ws_per_message_deflate=False,  # frames are dense already; compressing them for each viewer would cost more than everything else
+        # Frames are dense already; compressing them for each viewer would cost more than everything else.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )

@@ -1,4 +1,6 @@
-"""Where the API is and what it talks to. Read from the environment once, by an entry point, and passed down.
+"""Where the API is and what it talks to.
+
+Read from the environment once, by an entry point, and passed down.
 
 API_HOST            address to serve on; another than a loopback one needs API_KEY                     127.0.0.1
 PORT                port to serve on                                                                   8000
@@ -14,10 +16,10 @@ KAFKA_SASL_PASSWORD      our password, for the protocols with sasl              
 KAFKA_SSL_CA             PEM file of the authorities that may have signed the brokers' certificates    the system's
 KAFKA_SSL_CERTIFICATE    PEM file of our own certificate, for brokers that ask for one                 none
 KAFKA_SSL_KEY            PEM file of our certificate's private key                                     none
-MONGODB_URL         MongoDB that keeps the state, mongodb:// or mongodb+srv://                         none: a file in DATA_DIR
+MONGODB_URL         MongoDB that keeps the state, mongodb:// or mongodb+srv://                  none: a file in DATA_DIR
 MONGODB_DATABASE    name of the database there                                                         code_delivery
 MONGODB_POSITIONS   newest: one position of each delivery; all: also every one, in a collection        newest
-ELASTICSEARCH_URL   Elasticsearch 9 that keeps the history, http(s)://host:port, comma-separated       none: a file in DATA_DIR
+ELASTICSEARCH_URL   Elasticsearch 9 with the history, http(s)://host:port, comma-separated      none: a file in DATA_DIR
 ELASTICSEARCH_API_KEY         key for it, as Elasticsearch gives it out                                none
 ELASTICSEARCH_PREFIX          begins the name of everything that is kept there                         delivery
 ELASTICSEARCH_INDEX_PERIOD    hour, day or month: how much time one index holds                        day
@@ -134,7 +136,8 @@ class Settings(BaseSettings):
             )  # and is not shown: it may hold a password
         if value is not None and not _MONGODB.fullmatch(value.get_secret_value()):
             raise ValueError(
-                f"MONGODB_URL must be mongodb://name:password@host:port/database?options, the first and the last parts as needed; {HOW_TO_ENCODE}"
+                "MONGODB_URL must be mongodb://name:password@host:port/database?options, "
+                f"the first and the last parts as needed; {HOW_TO_ENCODE}"
             )
         return value
 
@@ -144,7 +147,8 @@ class Settings(BaseSettings):
         for url in [] if value is None else value.get_secret_value().split(","):
             if not _HTTP.fullmatch(url.strip()):
                 raise ValueError(
-                    f"ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; {HOW_TO_ENCODE}"
+                    "ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; "
+                    f"{HOW_TO_ENCODE}"
                 )  # and is not shown
         return value
 

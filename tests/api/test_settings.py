@@ -57,7 +57,8 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(
     monkeypatch.setenv("API_KEY", key)
     assert main() == 1
     assert capsys.readouterr().err == (
-        "API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends\n"
+        "API_KEY: an API key must have 8 or more characters, all of them printable ASCII, "
+        "and no blank or newline at its ends\n"
     )
 
 
@@ -121,7 +122,7 @@ PASSWORDS = st.text(st.one_of(st.sampled_from("/?#@:%[]+&= ,."), st.characters(c
 
 
 def shows_a_part(text: str, secret: str, plain: str) -> bool:
-    """Whether a text has three characters in a row of a secret, and not because they are in the plain one as well."""
+    """Whether a text has three characters in a row of a secret that the plain text has not."""
     return any(part in text and part not in plain for part in (secret[at : at + 3] for at in range(len(secret) - 2)))
 
 

@@ -59,7 +59,7 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
     assert producer.flush(60) == 0
     for delivery_id in ("asked-by-post", "asked-on-kafka"):
         moving = until(
-            lambda wanted=delivery_id: (found := up.delivery(wanted)) and found["distanceM"] > 5 and found,
+            lambda wanted=delivery_id: (found := up.delivery(wanted)) and (found["distanceM"] or 0) > 5 and found,
             f"{delivery_id} on the road",
         )
         assert moving["state"] == "moving"

@@ -11,7 +11,7 @@ import { ConnectionChip } from '../connection/ConnectionChip'
 import { useText } from '../i18n/language'
 import { RunClock } from '../run/RunClock'
 import { StateCounters } from '../run/StateCounters'
-import { AddIcon, ListIcon } from './icons'
+import { AddIcon, ListIcon } from '../common/icons'
 import { MoreMenu } from './MoreMenu'
 
 interface BarProps {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react'
 
-/** Render again every so many ms. The answer is `performance.now()`. */
+/** Render again at an interval, ms. The answer is `performance.now()`. */
 export function useNow(everyMs: number): number {
   const [now, setNow] = useState(() => performance.now())
   useEffect(() => {

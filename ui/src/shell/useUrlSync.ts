@@ -2,7 +2,7 @@ import { useEffect } from 'react'
 import { useFilter } from '../deliveries/filter'
 import { useSelection } from '../live/liveStatus'
 import { readUrl, updateUrl } from '../url/urlState'
-import { useSession } from './context'
+import { useSession } from '../common/context'
 
 /** Selection and filter from the address when the page opens, and into it when they change. The map keeps its own part. */
 export function useUrlSync(): void {

@@ -12,7 +12,7 @@ import { Notices } from '../notices/Notices'
 import { StateCounters } from '../run/StateCounters'
 import { PHONE_QUERY } from '../theme/theme'
 import { VehicleCard } from '../vehicle/VehicleCard'
-import { MapContext, useSession } from './context'
+import { MapContext, useSession } from '../common/context'
 import { TopBar } from './TopBar'
 import { useUrlSync } from './useUrlSync'
 

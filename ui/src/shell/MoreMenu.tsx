@@ -12,7 +12,7 @@ import { useState, type JSX } from 'react'
 import type { Locale } from '../format/format'
 import { LANGUAGES, useLanguage, useText } from '../i18n/language'
 import { useWantedNotices, type Wanted } from '../notices/mine'
-import { BookmarkIcon, CheckIcon, MoreIcon, UploadIcon } from './icons'
+import { BookmarkIcon, CheckIcon, MoreIcon, UploadIcon } from '../common/icons'
 
 const MODES = ['light', 'dark', 'system'] as const
 
