@@ -73,9 +73,11 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	@cd ui && npm run build
 	@touch $@
 
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 lock:
-	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/run.txt
-	uv pip compile pyproject.toml --extra build --extra dev -c requirements/run.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/dev.txt
+	$(LOCK) --extra build --extra all -o requirements/run.txt
+	$(LOCK) --extra build --extra all --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 
 clean:
 	rm -rf $(VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out

@@ -1,5 +1,11 @@
-"""``python -m cli``: the same as the command ``code-delivery``."""
+"""The command ``code-delivery``, and ``python -m cli``."""
 
-from cli.main import main
+from engine.extras import needing
 
-main()
+with needing("cli"):
+    from cli.main import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    main()
