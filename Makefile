@@ -3,6 +3,7 @@
 #   make test   [ARGS="-m 'not ray' -k codec"]                    every test
 #   make check                                                    lint, types, imports, generated files
 #   make bench  [ONLY=engine_move]                                measurements beside their rivals
+#   make docs                                                     the documentation as pages, in .site
 #   make lock                                                     resolve the hashed lock files again
 #   make clean
 SHELL := /bin/sh
@@ -16,7 +17,7 @@ UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -pru
 
 export PORT DRIVERS SCENARIO PROFILE
 
-.PHONY: run test test-connect check bench lock clean setup setup-dev
+.PHONY: run test test-connect check bench docs lock clean setup setup-dev
 
 run: setup
 	@exec $(BIN)/code-delivery up
@@ -37,6 +38,7 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/words.py
 	$(BIN)/python -m engine.contract.json_schema --check connect/schemas
+	$(BIN)/python docs/generate.py --check
 	cd ui && npm run check
 
 bench: setup-dev
@@ -62,6 +64,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.dev
+	@echo "==> Python packages for the documentation (hashed)"
+	@$(PIP) install --require-hashes -r requirements/docs.txt
+	@touch $@
+
 ui/node_modules/.package-lock.json: ui/package-lock.json ui/package.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the map."; exit 1; }
 	@echo "==> Web packages"
@@ -73,6 +80,10 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	@cd ui && npm run build
 	@touch $@
 
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "==> .site/index.html"
+
 LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 lock:
 	$(LOCK) --extra build --extra all -o requirements/run.txt
@@ -80,4 +91,4 @@ lock:
 	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 
 clean:
-	rm -rf $(VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
+	rm -rf $(VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
