@@ -1,4 +1,4 @@
-"""Pages of the documentation that are made from the code: settings, scenario files, messages.
+"""The documentation's pages that are made from the code: settings, scenario files, messages.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit code 1 if a page differs from what would be written
@@ -29,7 +29,7 @@ from cli.local.stack_settings import faults_of_stack
 from engine.contract.json_schema import schemas
 from engine.contract.topics import TOPICS
 from engine.messages import Topic
-from engine.scenario.schema import schema as scenario_schema
+from engine.scenario.schema import scenario_schema as made_schema
 
 DOCS = Path(__file__).resolve().parent
 REPOSITORY = DOCS.parent
@@ -94,7 +94,7 @@ def pages() -> dict[str, str]:
 
 def settings_page() -> str:
     """Return the page of every setting: its name, who reads it, its type, its default, what it says."""
-    rows = {name: row for name, row in _settings()}
+    rows = dict(_settings())
     head = f"""{MADE}
 # Settings
 
@@ -189,7 +189,7 @@ def _default(field: FieldInfo) -> str:
 
 def scenario_page() -> str:
     """Return the page of everything that a scenario file may say, from its JSON Schema."""
-    schema = scenario_schema()
+    schema = made_schema()
     parts = [
         f"""{MADE}
 # Scenario files

@@ -1,4 +1,7 @@
-"""Hooks of mkdocs: the papers at the root become pages, and links to files that are no page become their paths."""
+"""Hooks of mkdocs: what lies outside docs/.
+
+The papers at the root become pages, and a link to a file that is no page becomes the file's path.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,13 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Any) -> st
 
 
 def _resolved(text: str, source: str, folder: str) -> str:
-    """Return a text whose links point within the site; `source` is its path in the repository, `folder` the page's below docs/."""
+    """Return a text whose links point within the site.
+
+    Parameters
+    ----------
+    source : path of the text in the repository.
+    folder : folder of its page below docs/.
+    """
 
     def replaced(match: re.Match[str]) -> str:
         image, label, target, anchor = match.group(1), match.group(2), match.group(3), match.group(4) or ""
