@@ -40,7 +40,7 @@ READERS: dict[str, type[BaseSettings]] = {
     "`python -m api`": ApiSettings,
     "`python -m actors`": ActorsSettings,
 }
-"""Programs, and the class of the settings that each reads; the first that has a setting describes it."""
+"""Programs, and the class of the settings that each reads; of two descriptions of a setting the longer one is shown."""
 
 OTHERS = (
     (
@@ -119,7 +119,8 @@ def _settings() -> Iterator[tuple[str, str]]:
     for reader, kind in READERS.items():
         for field_name, field in kind.model_fields.items():
             name = field_name.upper()
-            known.setdefault(name, field)
+            if name not in known or len(field.description or "") > len(known[name].description or ""):
+                known[name] = field
             readers.setdefault(name, []).append(reader)
     for name, field in known.items():
         if not field.description:
@@ -272,7 +273,7 @@ def _kind(schema: dict[str, Any]) -> str:
         return f"table of {', '.join(f'`{name}`' for name in inner)}" if inner else "table"
     named = {"integer": "whole number", "string": "text", "boolean": "`true`, `false`"}.get(str(kind), str(kind))
     low, high = schema.get("minimum"), schema.get("maximum")
-    bounds = "".join(f" {word} {value:,.10g}" for word, value in (("from", low), ("to", high)) if value is not None)
+    bounds = "".join(f" {word} {f'{value:,}' if isinstance(value, int) else f'{value:,.10g}'}" for word, value in (("from", low), ("to", high)) if value is not None)
     pattern = " (an id)" if schema.get("pattern", "").startswith("^[A-Za-z0-9._:") else ""
     return f"{named}{bounds}{pattern}".strip()
 
