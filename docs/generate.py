@@ -273,7 +273,11 @@ def _kind(schema: dict[str, Any]) -> str:
         return f"table of {', '.join(f'`{name}`' for name in inner)}" if inner else "table"
     named = {"integer": "whole number", "string": "text", "boolean": "`true`, `false`"}.get(str(kind), str(kind))
     low, high = schema.get("minimum"), schema.get("maximum")
-    bounds = "".join(f" {word} {f'{value:,}' if isinstance(value, int) else f'{value:,.10g}'}" for word, value in (("from", low), ("to", high)) if value is not None)
+    bounds = "".join(
+        f" {word} {f'{value:,}' if isinstance(value, int) else f'{value:,.10g}'}"
+        for word, value in (("from", low), ("to", high))
+        if value is not None
+    )
     pattern = " (an id)" if schema.get("pattern", "").startswith("^[A-Za-z0-9._:") else ""
     return f"{named}{bounds}{pattern}".strip()
 
