@@ -40,7 +40,7 @@ READERS: dict[str, type[BaseSettings]] = {
     "`python -m api`": ApiSettings,
     "`python -m actors`": ActorsSettings,
 }
-"""Programs, and the class of the settings that each reads; of two descriptions of a setting the longer one is shown."""
+"""Programs, and the settings that each reads; of two descriptions of a setting the longer is shown."""
 
 OTHERS = (
     (
@@ -226,7 +226,7 @@ def _keys(properties: dict[str, Any], required: list[str]) -> str:
 
 
 def messages_page() -> str:
-    """Return the page of the topics: keys, fields and samples, from the JSON Schemas and the golden messages."""
+    """Return the page of the topics: keys, fields, samples; from JSON Schemas and golden messages."""
     known = schemas()
     parts = [
         f"""{MADE}

@@ -1,4 +1,4 @@
-"""Print the answers of every statement beside this file: ``python examples/queries/duckdb_queries.py HISTORY``."""
+"""Print what every statement beside this file answers: ``duckdb_queries.py HISTORY``."""
 
 import sys
 from pathlib import Path
