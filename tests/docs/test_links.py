@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from papers import anchors, links, pages
@@ -37,5 +38,15 @@ def test_links_to_other_places_are_known(repository: Path) -> None:
 def test_every_page_is_in_the_sites_navigation_or_a_decision(repository: Path) -> None:
     navigation = (repository / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     docs = repository / "docs"
-    left = {str(page.relative_to(docs)) for page in docs.rglob("*.md") if not page.name[:4].isdecimal()}
-    assert {page for page in left if page not in navigation} <= {"decisions.md"}
+    pages_below = {str(page.relative_to(docs)) for page in docs.rglob("*.md") if not page.name[:4].isdecimal()}
+    assert sorted(page for page in pages_below if page not in navigation) == []
+
+
+def test_decisions_are_numbered_without_a_gap_and_all_in_the_index(repository: Path) -> None:
+    folder = repository / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("0*.md"))
+    assert [int(name[:4]) for name in files] == list(range(1, len(files) + 1))
+    rows = re.findall(r"^\| (\d+) \| \[(.+)\]\((.+)\) \|$", (folder / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert [name for _, _, name in rows] == files
+    for number, title, name in rows:
+        assert (folder / name).read_text(encoding="utf-8").startswith(f"# {number}. {title}\n")

@@ -23,6 +23,8 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns(
         ".git",
         ".venv",
+        ".venv-docs",
+        ".site",
         "node_modules",
         "__pycache__",
         ".data",
