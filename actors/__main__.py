@@ -12,7 +12,8 @@ import threading
 
 from engine.errors import EngineError
 from engine.extras import needing
-from engine.scenario.scenario import check_memory, load_scenario
+from engine.scenario.files import load_scenario
+from engine.scenario.memory import check_memory
 
 with needing("actors"):
     import psutil

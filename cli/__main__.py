@@ -2,10 +2,14 @@
 
 from engine.extras import needing
 
-with needing("cli"):
-    from cli.main import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run the command line; its commands are imported when they are asked for."""
+    with needing("cli"):
+        from cli.main import main as run
+
+        run()
+
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,7 @@
-"""Packages that a floor needs and the plain installation leaves out: an entry point imports them under `needing`."""
+"""Packages that a floor needs and the plain installation leaves out.
+
+An entry point imports them under `needing`.
+"""
 
 from __future__ import annotations
 

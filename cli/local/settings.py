@@ -1,4 +1,7 @@
-"""Where the stack runs: ports, folders, profile. What happens in the world is a scenario, a file."""
+"""Settings of a stack on this machine: ports, folders, profile.
+
+What happens in the world is a scenario, which is a file.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from engine.errors import InvalidInput
 
 
 class Profile(StrEnum):
-    """What stands behind the chain: the embedded broker and files, or real services as processes of this machine."""
+    """The broker and the stores: embedded ones, or real services as processes of this machine."""
 
     EMBEDDED = "embedded"
     SERVICES = "services"
@@ -78,24 +81,24 @@ class UpSettings(BaseSettings):
 
     @property
     def key(self) -> str | None:
-        """The API key as a text; None if none is asked for."""
+        """The API key as a text; None if there is none."""
         return None if self.api_key is None else self.api_key.get_secret_value()
 
 
 def settings_from(**options: Any) -> UpSettings:
-    """Return the settings of the environment, options that were given winning over it.
+    """Return the settings of the environment; options that were given win over it.
 
     Raises
     ------
-    InvalidInput : a setting that is none; the message names the variable, and the value if that is no secret.
+    InvalidInput : a setting that does not fit; the message names the variable, and the value if that is no secret.
     """
     try:
         return UpSettings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        raise InvalidInput("; ".join(map(_told, error.errors()))) from None
+        raise InvalidInput("; ".join(map(_sentence, error.errors()))) from None
 
 
-def _told(fault: ErrorDetails) -> str:
+def _sentence(fault: ErrorDetails) -> str:
     name = ".".join(map(str, fault["loc"])).upper()
     found = "" if name == "API_KEY" else f", found {fault['input']!r}"
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}{found}"

@@ -21,7 +21,8 @@ from cli.local.services import Services
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, EventKind
 from engine.roads.files import load_routes
-from engine.scenario.scenario import Scenario, load_scenario
+from engine.scenario.files import load_scenario
+from engine.scenario.scenario import Scenario
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 T0 = 1_700_000_000_000

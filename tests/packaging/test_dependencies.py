@@ -22,7 +22,7 @@ LOADED_BY_NAME = {
 """Packages that another package imports, and which one."""
 
 PRIVATE_LAYOUTS = ("confluent-kafka", "motor", "ray", "uvicorn", "websockets")
-"""Packages of which something beyond the public interface is relied on: their next major version may differ."""
+"""Packages of which more than the public interface is relied on: their next major version may differ."""
 
 _owners = lru_cache(packages_distributions)
 
@@ -125,7 +125,12 @@ def _without(packages: set[str], code: str) -> subprocess.CompletedProcess[str]:
         ("actors", "pydantic", "import actors.__main__"),
         ("actors", "ray", "from actors.__main__ import main; main(['--scenario', 'liechtenstein'])"),
         ("api", "uvicorn", "import api.__main__"),
-        ("cli", "typer", "import cli.__main__"),
+        ("cli", "typer", "import cli.__main__; cli.__main__.main()"),
+        (
+            "cli",
+            "httpx",
+            "import sys, cli.__main__; sys.argv = ['code-delivery', 'control', '--help']; cli.__main__.main()",
+        ),
     ],
 )
 def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
