@@ -8,14 +8,17 @@ import signal
 import socket
 import sys
 
-import uvicorn
-from pydantic import ValidationError
+from engine.extras import needing
 
-from api.app import create_app
-from api.bounds import GRACE_S
-from api.log import server_level, set_up
-from api.measuring.tuning import tune_process
-from api.settings import Settings
+with needing("api"):
+    import uvicorn
+    from pydantic import ValidationError
+
+    from api.app import create_app
+    from api.bounds import GRACE_S
+    from api.log import server_level, set_up
+    from api.measuring.tuning import tune_process
+    from api.settings import Settings
 
 
 class PortTaken(RuntimeError):

@@ -1,4 +1,4 @@
-"""The query that the README shows is one that Elasticsearch answers."""
+"""The query that the guide shows is one that Elasticsearch answers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def stored(address: str, prefix: str) -> None:
 def test_the_query_shown_counts_and_measures_what_is_near(services: Services, repository: Path) -> None:
     shown = re.search(
         r"```\nGET delivery-positions/_search\n(\{.*?\})\n```",
-        (repository / "README.md").read_text(encoding="utf-8"),
+        (repository / "docs/how-to/query.md").read_text(encoding="utf-8"),
         flags=re.DOTALL,
     )
     assert shown is not None
