@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from api.stores.base import HistoryStore, StateStore
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.accounting.ledger import Account, Gap, SeqLedger
 from engine.delivery.faults import Label, missing_on_purpose
 from engine.messages import RunState

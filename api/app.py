@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
+from api.basemap import Basemap
 from api.bus import Bus, KafkaBus
 from api.catalogue import Catalogue
 from api.deps import Services, Stores
@@ -19,7 +20,6 @@ from api.measuring.metering import Station
 from api.measuring.metrics import Metrics, RequestMetrics
 from api.measuring.metrics_publisher import Telling
 from api.rest import config, deliveries, health, openapi, problems, routes, runs, views
-from api.rest.basemap import Basemap
 from api.rest.body_limit import BodyLimit
 from api.rest.security import SecureOrigin
 from api.rest.site import Site
@@ -32,7 +32,7 @@ from api.stream.live_loop import LiveLoop
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.errors import EngineError
 from engine.latency.meter import Segment
 from engine.messages import Worker
