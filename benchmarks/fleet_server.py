@@ -27,9 +27,9 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import FileResponse
 
+from api.basemap import Basemap
 from api.live import Hub, live_router
 from api.measuring.tuning import tune_process
-from api.rest.basemap import Basemap
 from engine.codec import decode_positions
 from engine.delivery.simulation import FleetSimulation
 from engine.demand.demand import PlanDurations, deliveries

@@ -12,8 +12,9 @@ from pydantic import Field
 from api.deps import HistoryDep, Services, StateDep, services
 from api.errors import Refused
 from api.rest.problems import problems
-from api.rest.schemas import Id, Schema
+from api.rest.schemas import Id
 from api.rest.security import keyed_router
+from api.shapes import Schema
 from api.stories import Stories
 from engine.messages import (
     FINAL_KINDS,

@@ -1,4 +1,7 @@
-"""The wheel is whole: it works outside the checkout, and its four package names are its alone."""
+"""The wheel carries everything.
+
+It works outside the checkout, and its four package names belong to it alone.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns(
         ".git",
         ".venv",
+        ".venv-docs",
+        ".site",
         "node_modules",
         "__pycache__",
         ".data",
