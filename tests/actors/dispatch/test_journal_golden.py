@@ -1,4 +1,4 @@
-"""The journal's entries stay as they are: what an earlier version wrote is read, and written again the same."""
+"""The journal's entries stay as they are: those of an earlier version are read and written the same."""
 
 from __future__ import annotations
 
