@@ -1,6 +1,9 @@
 # Two commands: `make run` and `make test`. Each does all its own set-up.
 #   make run    [PORT=8000] [DRIVERS=300] [SCENARIO=file.toml] [PROFILE=services]    everything on loopback; Ctrl-C ends it and prints the ledger
-#   make test   [ARGS="-m 'not ray' -k codec"]                    every test
+#   make test   [SEED=1] [COVERAGE=1]                              every test, in lanes beside each other, and their sum
+#   make test   ARGS="-m 'not ray' -k codec"                      the tests that pytest's options select, in one process
+#   make test-fast                                                the tests that need no service, no Ray and no browser
+#   make coverage                                                 lines and branches that the fast tests reach
 #   make check                                                    lint, types, imports, generated files
 #   make bench  [ONLY=engine_move]                                measurements beside their rivals
 #   make docs                                                     the documentation as pages, in .site
@@ -16,17 +19,24 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
 
+FAST := not (ray or services or browser or packaging or slow)
+
 export PORT DRIVERS SCENARIO PROFILE
 
-.PHONY: run test test-connect check bench docs lock clean setup setup-dev
+.PHONY: run test test-fast test-connect coverage check bench docs lock clean setup setup-dev
 
 run: setup
 	@exec $(BIN)/code-delivery up
 
+# Lanes are those of tests/house/lanes.py. A seed (SEED=N) repeats the order of the tests and hypothesis' examples.
 test: setup-dev
-	@status=0; (cd ui && npm test) || status=$$?; \
-	$(MAKE) --no-print-directory test-connect || status=$$?; \
-	$(BIN)/python -m pytest $(ARGS) || status=$$?; exit $$status
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python tests/house/lanes.py $(if $(SEED),--seed $(SEED)) $(if $(COVERAGE),--coverage))
+
+test-fast: setup-dev
+	@$(BIN)/python -m pytest -m "$(FAST)" -n auto --dist worksteal -q $(ARGS)
+
+coverage: setup-dev
+	@$(BIN)/python -m pytest -m "$(FAST)" -n auto --dist worksteal -q --cov --cov-report=term $(ARGS)
 
 test-connect:
 	@if command -v mvn >/dev/null; then echo "==> The sink of Kafka Connect"; mvn -q -B -f connect/elasticsearch-sink package; \
@@ -94,4 +104,4 @@ lock:
 	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 
 clean:
-	rm -rf $(VENV) $(DOCS_VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
+	rm -rf $(VENV) $(DOCS_VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .site .mypy_cache .ruff_cache .pytest_cache .test-results .coverage .hypothesis .import_linter_cache benchmarks/out

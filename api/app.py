@@ -19,7 +19,7 @@ from api.live import Hub, live_router
 from api.measuring.metering import Station
 from api.measuring.metrics import Metrics, RequestMetrics
 from api.measuring.metrics_publisher import Telling
-from api.rest import config, deliveries, health, openapi, problems, routes, runs, views
+from api.rest import config, deliveries, health, openapi, problems, routes, runs, stories, views
 from api.rest.body_limit import BodyLimit
 from api.rest.security import SecureOrigin
 from api.rest.site import Site
@@ -28,6 +28,7 @@ from api.stores.base import HistoryStore, StateStore
 from api.stores.elastic import ElasticHistory, ElasticOptions, Period
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
+from api.stories import KafkaStories, NoStories, Stories
 from api.stream.live_loop import LiveLoop
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sink_loop import SinkLoop
@@ -111,12 +112,16 @@ def _version() -> str:
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
     stores = stores or stores_of(settings)
-    bus = bus or KafkaBus(settings.kafka)
+    story_source: Stories = NoStories()
+    if bus is None:
+        bus = KafkaBus(settings.kafka)
+        story_source = KafkaStories(settings.kafka, bus)
     telling = Telling(bus, settings.port)
     return Services(
         settings,
         stores,
         bus,
+        story_source,
         metrics,
         Tally(),
         telling,
@@ -184,7 +189,7 @@ def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
     app.include_router(health.probes, responses=problems.problems(403))
     app.include_router(health.router, responses=problems.problems(401, 403))
     if settings.has(Role.REST):
-        for router in (routes.router, deliveries.router, runs.router, views.router):
+        for router in (routes.router, deliveries.router, runs.router, stories.router, views.router):
             app.include_router(router, responses=problems.problems(401, 403, 422, 503))
         app.include_router(config.router, responses=problems.problems(403))
         app.router.default = Site(settings)

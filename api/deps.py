@@ -15,6 +15,7 @@ from api.measuring.metrics import Metrics
 from api.measuring.metrics_publisher import Telling
 from api.settings import Settings
 from api.stores.base import HistoryStore, StateStore
+from api.stories import Stories
 from api.tally import Tally
 
 
@@ -58,6 +59,7 @@ class Services:
     settings: Settings
     stores: Stores
     bus: Bus
+    stories: Stories
     metrics: Metrics
     tally: Tally
     telling: Telling

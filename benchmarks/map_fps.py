@@ -15,11 +15,12 @@ from typing import Any
 
 import httpx
 
+from benchmarks.size import sized
 from cli.local.port import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-DRIVERS = 10_000
-SECONDS = 15
+DRIVERS = sized(10_000, toy=50)
+SECONDS = sized(15, toy=2)
 
 
 def _measure(drivers: int) -> dict[str, Any]:

@@ -52,15 +52,33 @@ _STOP_S = 30.0
 _SAMPLE_S = 1.0
 
 
+_LENT: list[Services] = []
+
+
+@contextmanager
+def lent(services: Services) -> Iterator[None]:
+    """Let benchmarks use services that run already, for as long as the context lasts: for toys alone."""
+    _LENT.append(services)
+    try:
+        yield
+    finally:
+        _LENT.remove(services)
+
+
 @contextmanager
 def services(*names: str, mongodb_in_memory: bool = False) -> Iterator[Services]:
-    """Give some services with the contract's topics, in a folder and on ports of their own."""
+    """Give some services, Kafka with the contract's topics, in a folder and on ports of their own; or those that are lent."""
+    if _LENT:
+        _LENT[-1].start(names)
+        yield _LENT[-1]
+        return
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
         Path(folder).chmod(0o755)
         found = Services(Path(folder), free_ports=True, mongodb_in_memory=mongodb_in_memory)
         try:
             found.start(names)
-            create_topics(found.kafka.address, {})
+            if "kafka" in names:
+                create_topics(found.kafka.address, {})
             yield found
         finally:
             found.stop()

@@ -76,7 +76,7 @@ def test_idempotence_needs_every_acknowledgement() -> None:
 def test_every_client_is_let_in_by_the_same_settings() -> None:
     settings = Settings(
         kafka_security_protocol="sasl_plaintext", kafka_sasl_username="fleet", kafka_sasl_password="correct horse"
-    )  # type: ignore[arg-type]
+    )
     for options in (connection_options(settings), producer_options(settings), consumer_options(settings, "group")):
         assert {name: options[name] for name in settings.kafka.options()} == settings.kafka.options()
     assert "horse" not in f"{settings!r} {settings}"

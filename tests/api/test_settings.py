@@ -110,7 +110,7 @@ def test_a_mongodb_that_is_none_is_refused_without_its_password(bad: dict[str, o
 
 
 def test_a_password_in_an_address_is_not_shown_by_accident() -> None:
-    found = Settings(mongodb_url="mongodb://somebody:secret@host/")  # type: ignore[arg-type]
+    found = Settings(mongodb_url="mongodb://somebody:secret@host/")
     assert "secret" not in repr(found)
     assert found.mongodb_url is not None
     assert found.mongodb_url.get_secret_value().endswith("@host/")

@@ -36,7 +36,7 @@ def test_the_three_paths_of_the_tutorial(tmp_path: Path, repository: Path, monke
     try:
         # 1. Positions from Kafka, by the consumer of the examples.
         until(lambda: up.client.get("/deliveries").json()["total"] >= 30, "thirty couriers on the road")
-        lines = _run(repository, "examples/consumer.py", up.told["kafka"], "50").splitlines()
+        lines = _run(repository, "examples/consumer.py", up.reported["kafka"], "50").splitlines()
         assert len(lines) == 50
         assert all(line.endswith(" m/s") for line in lines)
         # 2. Routes, a request and a change of the fleet, from a second terminal.
@@ -48,14 +48,14 @@ def test_the_three_paths_of_the_tutorial(tmp_path: Path, repository: Path, monke
             "import",
             "examples/routes/two-routes.csv",
             "--url",
-            up.told["url"],
+            up.reported["url"],
             "--json",
         )
         assert len(json.loads(imported)["routes"]) == 2
         assert up.client.post("/deliveries", json={"routeId": "2", "deliveryId": "asked"}).status_code == 202
         until(lambda: up.delivery("asked"), "the delivery that was asked for")
         [run] = up.client.get("/runs").json()
-        _run(repository, "-m", "cli", "control", run["runId"], "scale", "5", "--url", up.told["url"])
+        _run(repository, "-m", "cli", "control", run["runId"], "scale", "5", "--url", up.reported["url"])
         ledger_url = f"/runs/{run['runId']}/ledger"
         until(
             lambda: up.client.get(ledger_url).json()["lostOnPurpose"] > 0, "positions that an injected fault left out"

@@ -62,7 +62,7 @@ def shown(hub: Hub, now_ms: float = NOW) -> Frame:
 
 
 def states(hub: Hub, now_ms: float = NOW) -> list[int]:
-    return (shown(hub, now_ms).vehicles.state & 0x0F).tolist()
+    return list((shown(hub, now_ms).vehicles.state & 0x0F).tolist())
 
 
 def stats(hub: Hub, now_ms: float) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -233,15 +234,7 @@ async def test_a_route_left_by_an_earlier_run_is_made_known_before_it_is_driven(
     client: AsyncClient, stores: Stores, bus: MemoryBus
 ) -> None:
     stored = (await stores.state.routes()).items[0]
-    await stores.state.put_routes(
-        [
-            type(stored)(
-                "old",
-                *[getattr(stored, n) for n in ("title", "source", "length_m", "points", "start", "end")],
-                stored.definition,
-            )
-        ]
-    )
+    await stores.state.put_routes([replace(stored, id="old", kept=False)])
     bus.records.clear()
     await client.post("/deliveries", json={"routeId": "old"})
     await client.post("/deliveries", json={"routeId": "old"})

@@ -7,6 +7,7 @@ import pickle
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,10 +84,12 @@ class Heard:
 
     def labels(self, delivery_id: str) -> list[Label]:
         return [
-            Label(FaultKind(event.fault), event.from_seq, event.to_seq) for event in self.of(delivery_id) if event.fault
+            Label(FaultKind(event.fault), event.from_seq, event.to_seq)
+            for event in self.of(delivery_id)
+            if event.fault and event.from_seq is not None and event.to_seq is not None
         ]
 
-    def readable(self, delivery_id: str) -> dict[int, dict[str, object]]:
+    def readable(self, delivery_id: str) -> dict[int, dict[str, Any]]:
         found = {}
         for seq, value in self.records[delivery_id]:
             try:
@@ -367,7 +370,14 @@ def test_a_fault_that_cannot_be_is_refused(text: str, fault: str) -> None:
 
 
 def test_a_label_travels_as_an_event() -> None:
-    ids = {"delivery_id": "d", "run_id": "r", "route_id": "a", "client_id": "c", "driver_id": "v", "vehicle": "car"}
+    ids: dict[str, Any] = {
+        "delivery_id": "d",
+        "run_id": "r",
+        "route_id": "a",
+        "client_id": "c",
+        "driver_id": "v",
+        "vehicle": "car",
+    }
     event = DeliveryEvent(**ids, kind="fault", seq=3, event_time=1, fault="tunnel", from_seq=4, to_seq=9)
     assert json.loads(event.to_json())["fromSeq"] == 4
     assert DeliveryEvent.from_json(event.to_json()) == event

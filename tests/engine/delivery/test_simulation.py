@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,7 +67,7 @@ class Told:
         for event in events:
             assert self.events.setdefault((event.delivery_id, event.seq), event) == event
 
-    def of(self, delivery_id: str) -> list[dict[str, object]]:
+    def of(self, delivery_id: str) -> list[dict[str, Any]]:
         return [json.loads(value) for (found, _), value in sorted(self.positions.items()) if found == delivery_id]
 
     def kinds(self, delivery_id: str) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Parts die or stop while at least 2,000 positions a second flow, and in the end every position is where it belongs, once.
+"""Parts die or stop while at least 2,000 positions a second flow; in the end each is stored once.
 
 ``code-delivery verify`` is the judge: the topic, Elasticsearch and the MongoDB-wire server must hold the same
 positions, without a gap, and none twice.
@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from chain import MIN_RATE, Chain, Watcher
 from running_stack import until
-from services import running_services
+from services import empty_the_topics, mongodb_in_memory
 from typer.testing import CliRunner
 
-from cli.local.services import NAMES, Services
+from cli.local.services import Services
 from cli.main import app
 
 pytestmark = [pytest.mark.services, pytest.mark.ray, pytest.mark.timeout(600)]
@@ -26,10 +26,9 @@ AWAY_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """Services of these tests' own: a live run serves every request on its topics, those too that other tests have left there."""
-    with running_services() as services:
-        yield services
+def services(clean_services: Services) -> Services:
+    """Services whose topics hold nothing of other tests: a live run serves every request on them."""
+    return clean_services
 
 
 @pytest.fixture
@@ -54,11 +53,7 @@ def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed
     chain.start_simulation()
     chain.until_it_flows()
     for title in ("TickingDriver", "Dispatching"):
-        victim, *_ = chain.workers(title)
-        victim.kill()
-        until(
-            lambda title=title, gone=victim.pid: [p for p in chain.workers(title) if p.pid != gone], f"another {title}"
-        )
+        chain.kill_worker(title)
         chain.until_it_flows()
     chain.kill_simulation()
     time.sleep(3)
@@ -142,12 +137,15 @@ def _partitions_read(log: Path, role: str) -> int:
 
 
 @pytest.fixture
-def connected(tmp_path: Path) -> Iterator[Chain]:
-    """A chain on services of its own: a connector reads the topics from their beginning, and would have every other test's positions to store."""
-    with running_services(NAMES, mongodb_in_memory=True) as services:
-        chain = Chain(services, tmp_path, f"connected-{int(time.time())}")
+def connected(services: Services, tmp_path: Path) -> Iterator[Chain]:
+    """A chain with Kafka Connect, on empty topics: a connector reads them from the beginning."""
+    empty_the_topics(services.kafka.address)
+    services.start(["connect"])
+    with mongodb_in_memory() as mongodb:
+        chain = Chain(services, tmp_path, f"connected-{int(time.time())}", MONGODB_URL=mongodb.address)
         yield chain
         chain.end()
+        services.stop(["connect"])
 
 
 def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(connected: Chain) -> None:
@@ -170,5 +168,5 @@ def test_a_connect_worker_is_killed_while_the_apis_sinks_are_on_too(connected: C
     told = chain.verify(wait_s=120)
     assert is_whole(told, 10 * MIN_RATE)
     assert {place["positions"] for place in told["places"].values()} == {told["places"]["topic"]["distinct"]}, (
-        "whoever wrote them, each is there once"
+        "each is there once, written by Connect or by the API"
     )

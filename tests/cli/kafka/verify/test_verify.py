@@ -12,8 +12,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from api.deps import Stores
 from api.stores.embedded import DuckDbHistory, SqliteState
@@ -39,7 +38,7 @@ def positions(delivery: str, seqs: range) -> PositionBatch:
         np.full(n, delivery.encode()),
         driver,
         np.full(n, RUN.encode()),
-        47 + seq * 1e-4,
+        zeros + 47 + seq * 1e-4,
         zeros + 9.5,
         zeros > 0,
         seq,
