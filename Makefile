@@ -6,6 +6,7 @@
 #   make coverage                                                 lines and branches that the fast tests reach
 #   make check                                                    lint, types, imports, generated files
 #   make bench  [ONLY=engine_move]                                measurements beside their rivals
+#   make docs                                                     the documentation as pages, in .site
 #   make lock                                                     resolve the hashed lock files again
 #   make clean
 SHELL := /bin/sh
@@ -13,6 +14,7 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+DOCS_VENV := .venv-docs
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
@@ -21,7 +23,7 @@ FAST := not (ray or services or browser or packaging or slow)
 
 export PORT DRIVERS SCENARIO PROFILE
 
-.PHONY: run test test-fast test-connect coverage check bench lock clean setup setup-dev
+.PHONY: run test test-fast test-connect coverage check bench docs lock clean setup setup-dev
 
 run: setup
 	@exec $(BIN)/code-delivery up
@@ -47,6 +49,8 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/words.py
 	$(BIN)/python -m engine.contract.json_schema --check connect/schemas
+	$(BIN)/python -m api.openapi --check ui/src/api/openapi.json
+	$(BIN)/python docs/generate.py --check
 	cd ui && npm run check
 
 bench: setup-dev
@@ -72,6 +76,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(DOCS_VENV)/.docs: requirements/docs.txt
+	@echo "==> Python packages for the documentation (hashed)"
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
 ui/node_modules/.package-lock.json: ui/package-lock.json ui/package.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the map."; exit 1; }
 	@echo "==> Web packages"
@@ -83,9 +93,15 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	@cd ui && npm run build
 	@touch $@
 
+docs: $(DOCS_VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --quiet
+	@echo "==> .site/index.html"
+
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 lock:
-	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/run.txt
-	uv pip compile pyproject.toml --extra build --extra dev -c requirements/run.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/dev.txt
+	$(LOCK) --extra build --extra all -o requirements/run.txt
+	$(LOCK) --extra build --extra all --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 
 clean:
-	rm -rf $(VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .test-results .coverage .hypothesis .import_linter_cache benchmarks/out
+	rm -rf $(VENV) $(DOCS_VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .site .mypy_cache .ruff_cache .pytest_cache .test-results .coverage .hypothesis .import_linter_cache benchmarks/out

@@ -10,14 +10,17 @@ import signal
 import sys
 import threading
 
-import psutil
-from pydantic import ValidationError
-
-from actors.on_ray.environment import prepare
-from actors.settings import Settings, faults_of
 from engine.errors import EngineError
+from engine.extras import needing
 from engine.scenario.files import load_scenario
 from engine.scenario.memory import check_memory
+
+with needing("actors"):
+    import psutil
+    from pydantic import ValidationError
+
+    from actors.on_ray.environment import prepare
+    from actors.settings import Settings, faults_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if not settings.ray_address:
         prepare(os.environ)
-    from actors.on_ray.run import run  # now, because Ray reads the environment when it is imported
+    with needing("actors"):
+        from actors.on_ray.run import run  # now, because Ray reads the environment when it is imported
 
     try:
         scenario = load_scenario(found.scenario)

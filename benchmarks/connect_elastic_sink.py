@@ -23,7 +23,7 @@ from api.stores.elastic.bulk import MAX_BODY_BYTES, MAX_DOCUMENTS, MAX_REQUESTS
 from api.stream.client import GROUP
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, HistorySink
-from api.stream.tally import Tally
+from api.tally import Tally
 from benchmarks.elastic_sides import POSITIONS, Work, prepared
 from benchmarks.simulation import services
 from benchmarks.size import sized

@@ -26,7 +26,7 @@ async def _first_vehicle_moves(url: str) -> None:
                 found = (
                     await client.get("/deliveries", params={"limit": 1, "state": "moving", "sort": "-distanceM"})
                 ).json()
-                if any(delivery["distanceM"] > 1 for delivery in found["items"]):
+                if any((delivery["distanceM"] or 0) > 1 for delivery in found["items"]):
                     return
             except (httpx.TransportError, KeyError, json.JSONDecodeError):
                 pass

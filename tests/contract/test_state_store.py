@@ -355,7 +355,10 @@ async def test_a_deleted_view_is_gone(state: StateStore) -> None:
 
 
 async def facts_for_questions(stores: list[StateStore]) -> None:
-    """Tell stores the same facts: deliveries of every kind, on routes known and unknown, of runs heard of and silent."""
+    """Give stores the same facts.
+
+    They are deliveries of every kind, on routes known and unknown, of runs heard of and silent.
+    """
     chance = random.Random(3)
     kinds = ["started", "stopped", "resumed", "delivered", "cancelled", "suspended", "rejected"]
     events, rows = [], []

@@ -62,7 +62,7 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
 
         def on_the_road(wanted: str = delivery_id) -> dict[str, Any] | None:
             found = up.delivery(wanted)
-            return found if found and found["distanceM"] > 5 else None
+            return found if found and (found["distanceM"] or 0) > 5 else None
 
         moving = until(on_the_road, f"{delivery_id} on the road")
         assert moving["state"] == "moving"
@@ -123,9 +123,11 @@ def test_a_scenario_runs_to_its_end_with_a_clean_ledger(
     assert 6 * 38 <= ledger["produced"] <= 6 * 41
 
     (query,) = re.findall(
-        r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+        r"```python\n(.*?)```",
+        (repository / "docs" / "how-to" / "query.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
     )
-    exec(query.replace(".data", str(tmp_path / "data")))  # the README's own words must work on what a run leaves behind
+    exec(query.replace(".data", str(tmp_path / "data")))  # the guide's own words must work on what a run leaves behind
     printed = capsys.readouterr().out
     assert "kmh" in printed
     assert "│ 1 " in printed

@@ -1,4 +1,4 @@
-"""Who is let in by what stands in the headers alone: no byte of a body is read for a caller who is not."""
+"""Callers are let in by their headers alone: no byte of a refused caller's body is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ OPEN = {"/health/live", "/health/ready", "/config.json", "/basemap/streets.geojs
 
 
 class Caller:
-    """A client that is at the start of a long body; a server that asks for it before it has answered fails the test."""
+    """A client that is at the start of a long body.
+
+    A server that asks for it before it has answered fails the test.
+    """
 
     def __init__(self, **headers: str) -> None:
         self._headers = [

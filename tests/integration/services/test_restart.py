@@ -25,7 +25,7 @@ from actors.settings import Settings
 from api.accounting import account_of
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import read_messages
-from api.stream.tally import Tally
+from api.tally import Tally
 from cli.local.ledger_table import LedgerSummary
 from cli.local.services import Services
 from engine.contract.topics import TOPICS

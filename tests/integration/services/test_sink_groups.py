@@ -29,7 +29,7 @@ from api.stores.memory import MemoryHistory
 from api.stream.client import GROUP
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink
-from api.stream.tally import Tally
+from api.tally import Tally
 from cli.local.port import free_port
 from cli.local.services import Services
 from engine.codec import PositionBatch
