@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -83,7 +84,7 @@ def _parse(arguments: list[str]) -> None:
     """Walk down the groups and parse what is left; raises what the command line would print."""
     command = typer.main.get_command(app)
     with contextlib.ExitStack() as stack:
-        context = None
+        context: Any = None  # the commands look at none
         while isinstance(command, TyperGroup):
             name, *arguments = arguments
             found = command.get_command(context, name)

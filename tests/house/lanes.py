@@ -128,7 +128,7 @@ def lanes(*, coverage: bool = False) -> list[Lane]:
     return [
         pytest_lane("units", f"not ({MARKED})", "-n", "{cores}", "--dist", "worksteal", *measured, cores=2),
         pytest_lane("services", "services"),
-        pytest_lane("chain", f"({MARKED}) and not services"),
+        pytest_lane("chain", f"({MARKED}) and not services", "-n", "2", "--dist", "loadscope"),  # they wait a lot
         Lane(
             "connect",
             ["make", "--no-print-directory", "test-connect"],

@@ -57,7 +57,7 @@ def _imported(repository: Path, floor: str) -> dict[str, str]:
             for top in {module.partition(".")[0] for module in modules} - sys.stdlib_module_names - set(FLOORS):
                 distributions = {_name(owner) for owner in owners[top]}
                 assert len(distributions) == 1, f"{top} belongs to {distributions}"
-                found[distributions.pop()] = f"{file.relative_to(repository)}:{node.lineno}"
+                found[distributions.pop()] = f"{file.relative_to(repository)}:{getattr(node, 'lineno', 0)}"
     return found
 
 

@@ -83,8 +83,10 @@ def test_the_wheel_holds_the_four_packages_the_data_and_the_map(wheel: Path, rep
 
 
 def test_the_four_names_belong_to_this_distribution_alone(installed: Path, tmp_path: Path) -> None:
-    code = "import importlib.metadata as m, json; d = m.packages_distributions(); "
-    code += "print(json.dumps({n: d.get(n) for n in ('engine', 'actors', 'api', 'cli')}))"
+    code = (
+        "import importlib.metadata as m, json; d = m.packages_distributions(); "
+        "print(json.dumps({n: d.get(n) for n in ('engine', 'actors', 'api', 'cli')}))"
+    )
     owners = json.loads(_run(installed, "-c", code, cwd=tmp_path))
     assert owners == {name: ["code-delivery"] for name in ("engine", "actors", "api", "cli")}
 

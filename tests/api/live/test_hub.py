@@ -335,7 +335,9 @@ def test_a_delivery_is_told_with_all_its_fields(hub: Hub) -> None:
     hub.on_route(route.to_message())
     hub.on_event(event("started", 0, route_length=100.0, planned_arrival=NOW + 99_000))
     hub.on_positions(positions(("a", 5)))
-    assert hub.delivery(0).model_dump(by_alias=True) == {
+    found = hub.delivery(0)
+    assert found is not None
+    assert found.model_dump(by_alias=True) == {
         "deliveryId": "a", "runId": "run", "routeId": "route", "routeTitle": "To the lake", "clientId": "client", "driverId": "driver", "vehicle": "van",
         "state": "moving", "reason": None, "startedAt": NOW, "plannedArrival": NOW + 99_000, "endedAt": None, "routeLengthM": 100.0, "distanceM": 50.0,
         "progress": 0.5, "speedMps": 10.0, "bearingDeg": 90.0, "position": {"lat": 47.105, "lng": 9.5}, "seq": 5, "eventTime": NOW + 5000,

@@ -25,11 +25,11 @@ OVERSIZED = b'{"routeId":"r1","clientId":"c","position":[47,9],"finished":false,
 
 
 @pytest.fixture
-def chain(services: Services, tmp_path: Path) -> Iterator[Chain]:
+def chain(clean_services: Services, tmp_path: Path) -> Iterator[Chain]:
     """A chain whose MongoDB-wire server keeps positions, under ids that are objects, in memory."""
     with mongodb_in_memory() as mongodb:
         run_id = f"bad-records-{int(time.time())}"
-        chain = Chain(services, tmp_path, run_id, mongodb_positions="all", MONGODB_URL=mongodb.address)
+        chain = Chain(clean_services, tmp_path, run_id, mongodb_positions="all", MONGODB_URL=mongodb.address)
         yield chain
         chain.end()
 

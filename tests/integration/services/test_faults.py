@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chain import MIN_RATE, Chain, Watcher
+from chain import MIN_RATE, Api, Chain, Watcher
 from running_stack import until
 from services import empty_the_topics, mongodb_in_memory
 from typer.testing import CliRunner
@@ -48,8 +48,8 @@ def is_whole(told: dict[str, Any], at_least: int) -> bool:
     )
 
 
-def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed(chain: Chain) -> None:
-    chain.start_api()
+def test_a_driver_actor_the_dispatcher_the_whole_ray_cluster_and_then_an_api_are_killed(chain: Chain) -> None:
+    first = chain.start_api()
     chain.start_simulation()
     chain.until_it_flows()
     for title in ("TickingDriver", "Dispatching"):
@@ -59,8 +59,24 @@ def test_a_driver_actor_the_dispatcher_and_then_the_whole_ray_cluster_are_killed
     time.sleep(3)
     chain.start_simulation()
     chain.until_it_flows()
+    kill_and_replace(chain, first)
+    chain.until_it_flows()
     chain.end_simulation()
     assert is_whole(chain.verify(), 20 * MIN_RATE)
+
+
+def kill_and_replace(chain: Chain, first: Api) -> None:
+    """Kill an API in mid-batch, start a second and a third, and let the second leave."""
+    first.kill()
+    second = chain.start_api()
+    chain.until_it_flows()
+    before = chain.committed("history")
+    until(lambda: chain.committed("history") > before + MIN_RATE, "the second API stores what the first had read", 180)
+    third = chain.start_api()
+    until(lambda: _partitions_read(third.log, "history") > 0, "a share of the partitions for the third API", 120)
+    second.end()
+    whole = _partitions_read(first.log, "history")
+    until(lambda: _partitions_read(third.log, "history") == whole, "all partitions for the API that is left", 120)
 
 
 def test_the_broker_is_away_for_twenty_seconds(chain: Chain, services: Services) -> None:
@@ -109,25 +125,6 @@ def test_the_stores_are_away_for_twenty_seconds_and_are_then_killed(chain: Chain
     watcher.end()
     chain.end_simulation()
     assert is_whole(chain.verify(wait_s=150), 30 * MIN_RATE)
-
-
-def test_an_api_is_killed_in_mid_batch_and_of_two_one_leaves(chain: Chain) -> None:
-    first = chain.start_api()
-    chain.start_simulation()
-    chain.until_it_flows()
-    first.kill()
-    second = chain.start_api()
-    chain.until_it_flows()
-    before = chain.committed("history")
-    until(lambda: chain.committed("history") > before + MIN_RATE, "the second API stores what the first had read", 180)
-    third = chain.start_api()
-    until(lambda: _partitions_read(third.log, "history") > 0, "a share of the partitions for the third API", 120)
-    second.end()
-    whole = _partitions_read(first.log, "history")
-    until(lambda: _partitions_read(third.log, "history") == whole, "all partitions for the API that is left", 120)
-    chain.until_it_flows()
-    chain.end_simulation()
-    assert is_whole(chain.verify(), 20 * MIN_RATE)
 
 
 def _partitions_read(log: Path, role: str) -> int:
