@@ -1,4 +1,6 @@
-"""The live map without Kafka, Ray and stores: an engine fleet behind the real live socket, and the built UI.
+"""The live map without Kafka, Ray and stores: an engine fleet behind the real live socket.
+
+The built UI is served beside it.
 
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --ui ui/dist
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --copies 4 3    # a city of 42 x 67 km: the roads four times across and three times down

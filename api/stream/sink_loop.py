@@ -127,7 +127,7 @@ class SinkLoop:
         self._thread.join(timeout_s + REVOKE_S)
 
     # -- in the thread
-    # ---------------------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
@@ -322,7 +322,7 @@ class SinkLoop:
         self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 
     # -- the end
-    # ---------------------------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _settle(self, deadline: float) -> None:
         """Store what was read, as long as there is time."""

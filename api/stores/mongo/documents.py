@@ -3,7 +3,7 @@
 Places are GeoJSON: longitude before latitude. This module knows no driver.
 
 routes      _id routeId      title source lengthM points start end definition kept
-deliveries  _id deliveryId   owners; what its events say, with a revision; position: its newest one, seq first, the place as location
+deliveries  _id deliveryId   owners; what its events say, with a revision; position: its newest one
 runs        _id runId        eventTime seq state silent event
 views       _id view's id    title query createdAtMs
 positions   _id {deliveryId, seq}   the record's fields as on the wire, and location (if every position is kept)
@@ -66,7 +66,7 @@ def point(lat_deg: float, lng_deg: float) -> Document:
 
 
 # -- deliveries
-# ----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def delivery_of(document: Document, route: Document | None = None, *, run_is_silent: bool = False) -> DeliveryRecord:
@@ -181,7 +181,7 @@ def _pair(coordinates: object) -> tuple[float, float]:
 
 
 # -- routes, runs, views
-# -------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def route_write(route: StoredRoute, *, kept: bool) -> UpdateOne:
