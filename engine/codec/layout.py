@@ -147,9 +147,11 @@ def layout_of(widths: Widths, blanks: int = 0) -> Layout:
         "seq": ("u8", seq),
         "time_high": ("u8", time - 3),  # 'e":17000'
         "time_low": ("u8", time + 5),
-        "speed": ("u8", speed - 3),  # 'd":12.34'
-        "bearing": ("u8", bearing - 3),  # 'g":123.4'
-        "distance_whole": ("u8", distance - 1),  # ":1234567"
+        "speed": ("u8", speed - 4),  # 'ed":12.3'
+        "speed_parts": ("u2", speed + 3),
+        "bearing": ("u8", bearing - 4),  # 'ng":123.'
+        "bearing_tenth": ("u1", bearing + 4),
+        "distance": ("u8", distance),  # "1234567."
         "distance_tenth": ("u1", distance + 8),
     }
     fixed = np.full(len(text), 0xFF, np.uint8)
