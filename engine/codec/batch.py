@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from engine.codec.digits import FixedPoint, fixed_point_of
+from engine.codec.digits import FIXED_POINT, UNITS, FixedPoint, fixed_point_of
 
 Column = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
@@ -101,8 +101,17 @@ class PositionBatch:
         return PositionBatch(count, {}, lambda name: getattr(self, name)[rows])
 
     def with_columns(self, **given: Column) -> PositionBatch:
-        """Return the same records with some columns replaced."""
-        return PositionBatch(self._count, given, lambda name: getattr(self, name))
+        """Return the same records with some of `COLUMNS` replaced."""
+        decimals_change = not given.keys().isdisjoint(UNITS)
+
+        def make(name: str) -> Column:
+            derived: Column = (
+                fixed_point_of(name, changed) if decimals_change and name in FIXED_POINT else getattr(self, name)
+            )
+            return derived
+
+        changed = PositionBatch(self._count, given, make)
+        return changed
 
     def fixed_point(self) -> FixedPoint:
         """Return the records' numbers as whole ones."""
@@ -141,7 +150,8 @@ class PositionBatch:
         columns: Sequence[Sequence[object]] = list(zip(*records, strict=True)) if records else [()] * len(kinds)
         arrays = (np.array(column, kind) for column, kind in zip(columns, kinds, strict=True))
         given = dict(zip(PositionBatch.COLUMNS, arrays, strict=True))
-        return PositionBatch(len(records), given, lambda name: fixed_point_of(name, given))
+        batch = PositionBatch(len(records), given, lambda name: fixed_point_of(name, batch))
+        return batch
 
 
 PositionRecord = tuple[bytes, bytes, bytes, bytes, bytes, float, float, bool, int, int, float, float, float]

@@ -184,8 +184,8 @@ def _decode_rows(values: _Values, left: Ints, width: int) -> tuple[list[tuple[Po
 
 def _first_layout(values: _Values, rows: Ints) -> tuple[int, Layout | None]:
     """Return how many rows come before the first that seems to have a layout, and that layout."""
-    for skipped, row in enumerate(rows.tolist()):
-        if layout := probe(values.value(row)):
+    for skipped, row in enumerate(rows):
+        if layout := probe(values.value(int(row))):
             return skipped, layout
     return len(rows), None
 
@@ -201,7 +201,8 @@ def _batch_of(read: ReadRows) -> PositionBatch:
             return np.ones(n, np.bool_)
         whole, unit = UNITS[name]
         # a whole number divided by a power of ten is rounded once, so it is the double that JSON's text stands for
-        return np.divide(getattr(numbers, whole), unit)
+        floats: Column = np.divide(getattr(numbers, whole), unit)
+        return floats
 
     return PositionBatch(n, {name: getattr(numbers, name) for name in numbers.__slots__}, make)
 

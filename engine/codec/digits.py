@@ -7,7 +7,6 @@ to zero is written without a minus. Leading zeros are blanks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,14 +75,24 @@ _BOUND_OF: Final = dict(zip(UNITS, ("lat", "lng", "speed", "bearing", "distance"
 _FLOAT_OF: Final = {whole: name for name, (whole, _) in UNITS.items()}
 
 
-def fixed_point_of(name: str, floats: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return a column of whole numbers made of floats, 0 for one outside `BOUNDS`; or "exact": where all five say the same as the floats."""
+FIXED_POINT: Final = frozenset({*_FLOAT_OF, "exact"})
+"""The columns that `fixed_point_of` makes."""
+
+
+def fixed_point_of(name: str, floats: Any) -> npt.NDArray[Any]:
+    """Return a column of whole numbers, or "exact", from the columns of floats that an object has.
+
+    A whole number is 0 where the float is outside `BOUNDS`; "exact" is true where all five whole numbers are the very
+    floats.
+    """
     if name != "exact":
-        return _whole(_FLOAT_OF[name], floats[_FLOAT_OF[name]])
-    exact = np.ones(len(floats["seq"]), np.bool_)
+        column = _FLOAT_OF[name]
+        return _whole(column, getattr(floats, column))
+    exact = np.ones(len(floats.lat_deg), np.bool_)
     for column, (_, unit) in UNITS.items():
-        whole = _whole(column, floats[column])
-        exact &= whole / unit == floats[column]
+        value = getattr(floats, column)
+        whole = _whole(column, value)
+        exact &= whole / unit == value
         if column == "bearing_deg":
             exact &= whole < 3600
     return exact

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from engine.codec.layout import probe
 from engine.codec.record import decode_record
 from engine.codec.rows import RowReader
 from engine.errors import MessageError
+
+WHOLE_NUMBERS = ("lat_e7", "lng_e7", "speed_cmps", "bearing_ddeg", "distance_dm")
 
 
 def valid_records(n: int, seed: int = 1) -> list[bytes]:
@@ -221,3 +225,42 @@ def test_a_buffer_with_offsets_is_read_as_its_records_are() -> None:
     lengths = np.array([len(value) for value in values])
     for buffer in (b"".join(pieces), np.frombuffer(b"".join(pieces), np.uint8)):
         assert_decoded_alike(decode_buffer(buffer, ends[1::2] - lengths, lengths), values)
+
+
+def test_columns_are_the_same_in_whatever_order_they_are_asked_for() -> None:
+    values = valid_records(200)
+    values[50] = values[50].replace(b" ", b"")
+    values[51] = values[51].replace(b'"speed":', b'"speed":1.0001,"x":')
+    whole = decode_positions(values).batch
+    rows = np.array([3, 50, 51, 199, 0])
+    expected = PositionBatch.of([decode_record(values[row]) for row in rows.tolist()])
+    names = [*PositionBatch.COLUMNS, *WHOLE_NUMBERS, "exact"]
+    for order in (names, names[::-1]):
+        parts = decode_positions(values).batch
+        apart = PositionBatch.concat([parts.take(slice(0, 60)), parts.take(slice(60, None)).take(np.arange(140))])
+        for batch in (whole.take(rows), apart.take(rows)):
+            for name in order:
+                np.testing.assert_array_equal(getattr(batch, name), getattr(expected, name), err_msg=name)
+
+
+def test_whole_numbers_are_those_of_the_record() -> None:
+    values = valid_records(300)
+    values[7] = values[7].replace(b" ", b"")
+    values[8] = values[8].replace(b'"distance":', b'"distance":1.23,"x":')
+    batch = decode_positions(values).batch
+    assert np.flatnonzero(~batch.exact).tolist() == [8]
+    for row in np.flatnonzero(batch.exact).tolist():
+        record = json.loads(values[row], parse_float=Decimal)
+        lat, lng = record["position"]
+        numbers = [lat * 10**7, lng * 10**7, record["speed"] * 100, record["bearing"] * 10, record["distance"] * 10]
+        assert [getattr(batch, name)[row] for name in WHOLE_NUMBERS] == numbers
+
+
+def test_replaced_floats_change_the_whole_numbers() -> None:
+    batch = decode_positions(valid_records(40)).batch
+    assert batch.exact.all()
+    changed = batch.with_columns(lat_deg=np.where(np.arange(40) == 3, 1 / 3, 2.5), seq=np.zeros(40, np.int64))
+    assert np.flatnonzero(~changed.exact).tolist() == [3]
+    assert changed.lat_e7[0] == 25_000_000
+    assert changed.seq.tolist() == [0] * 40
+    np.testing.assert_array_equal(changed.lng_e7, batch.lng_e7)
