@@ -19,7 +19,7 @@ from elasticsearch.helpers import async_bulk, bulk
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.bulk import MAX_REQUESTS, portions
 from api.stores.elastic.lines import lines_bytes, position_lines
-from engine.codec import PositionBatch, PositionEncoder, decode_positions
+from engine.codec import PositionBatch, PositionEncoder, Positions, decode_positions
 
 DRIVERS = 10_000
 SECONDS = 20
@@ -86,14 +86,16 @@ def prepared() -> Work:
         due = BEGAN_MS + seq * 1000 + np.arange(n) % 1000
         encoded += encoder.encode(
             rows,
-            lat,
-            lng,
-            np.zeros(n, np.bool_),
-            np.full(n, seq),
-            due,
-            speed,
-            chance.uniform(0, 360, n),
-            np.full(n, seq * 10.0),
+            Positions(
+                lat,
+                lng,
+                np.zeros(n, np.bool_),
+                np.full(n, seq),
+                due,
+                speed,
+                chance.uniform(0, 360, n),
+                np.full(n, seq * 10.0),
+            ),
         )
     values = [encoded[first : first + BATCH] for first in range(0, POSITIONS, BATCH)]
     batches = [decode_positions(some).batch for some in values]

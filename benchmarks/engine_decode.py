@@ -12,13 +12,13 @@ import orjson
 
 from benchmarks.engine_encode import best_rates, compared, fleet
 from engine.accounting.interner import Interner
-from engine.codec import decode_positions
+from engine.codec import Positions, decode_positions
 
 
 def run() -> list[dict[str, Any]]:
     """Return the decoder's rate and its rivals'."""
     encoder, ticks = fleet()
-    batches = [encoder.encode(tick.rows, **tick.columns) for tick in ticks]
+    batches = [encoder.encode(tick.rows, Positions(**tick.columns)) for tick in ticks]
     rate = best_rates({"decode": decode_positions, "orjson": _with_orjson}, batches)
 
     ids = [decode_positions(batch).batch.delivery_id for batch in batches]

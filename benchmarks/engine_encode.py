@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from engine.codec import PositionEncoder
+from engine.codec import PositionEncoder, Positions
 
 DRIVERS = 100_000
 TICKS = 10
@@ -94,8 +94,8 @@ def run() -> list[dict[str, Any]]:
     encoder, ticks = fleet()
     rate = best_rates(
         {
-            "columns": lambda tick: encoder.encode(tick.rows, **tick.columns),
-            "matrix": lambda tick: encoder.encode_matrix(tick.rows, **tick.columns),
+            "columns": lambda tick: encoder.encode(tick.rows, Positions(**tick.columns)),
+            "matrix": lambda tick: encoder.encode_matrix(tick.rows, Positions(**tick.columns)),
             "orjson": _with_orjson,
             "percent": _with_percent,
         },

@@ -93,7 +93,7 @@ def _as_json(hub: Hub) -> bytes:
         slots.lat_deg[rows],
         slots.bearing_deg[rows],
         slots.state[rows],
-        slots.event_ms[rows],
+        slots.event_time_ms[rows],
     )
     lists = (column.tolist() for column in columns)
     return orjson.dumps(

@@ -24,7 +24,7 @@ from api.live import Hub
 from api.measuring.tuning import tune_process
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages
-from engine.codec import PositionEncoder, decode_positions
+from engine.codec import PositionEncoder, Positions, decode_positions
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
@@ -94,7 +94,7 @@ def _produce(bootstrap: str, positions: int) -> None:
         "live",
     )
     for seq in range(positions // DRIVERS):
-        values = encoder.encode(rows, *_seconds(seq, chance))
+        values = encoder.encode(rows, Positions(*_seconds(seq, chance)))
         for partition in range(PARTITIONS):
             mine = range(partition, DRIVERS, PARTITIONS)
             _put(producer, partition, [{"value": values[i], "key": names[i]} for i in mine])

@@ -104,16 +104,16 @@ class Hub:
         """Return what the map shows at a wall instant."""
         self.world.settle(now_ms)
         slots, runs, rows = self.world.slots, self.world.runs, self.world.visible()
-        run, event_ms, state = slots.run[rows], slots.event_ms[rows], ON_THE_WIRE[self.world.states(rows)]
+        run, event_time_ms, state = slots.run[rows], slots.event_time_ms[rows], ON_THE_WIRE[self.world.states(rows)]
         self._measure(rows, now_ms)
         if now_ms >= self._stats_due_ms:
             self._stats_due_ms = now_ms + 1000 - PERIOD_MS / 2
-            self._stats = self._stats_text(state, runs.age_ms(run, event_ms, now_ms))
+            self._stats = self._stats_text(state, runs.age_ms(run, event_time_ms, now_ms))
         vehicles = Vehicles(
             id=rows.astype(np.uint32),
             world_x=slots.world_x[rows],
             world_y=slots.world_y[rows],
-            age_ms=np.clip(runs.shown_age_ms(run, event_ms, now_ms), 0, MAX_AGE_MS).astype(np.uint16),
+            age_ms=np.clip(runs.shown_age_ms(run, event_time_ms, now_ms), 0, MAX_AGE_MS).astype(np.uint16),
             heading=(np.rint(slots.bearing_deg[rows] * (256 / 360)).astype(np.int64) & 0xFF).astype(np.uint8),
             state=(state | (slots.vehicle[rows] << 4)).astype(np.uint8),
         )
@@ -146,9 +146,9 @@ class Hub:
         if self.station is None or not len(self._fresh):
             return
         slots = self.world.slots
-        run, event_ms = slots.run[self._fresh], slots.event_ms[self._fresh]
+        run, event_time_ms = slots.run[self._fresh], slots.event_time_ms[self._fresh]
         for index in np.unique(run).tolist():
-            self.station.measure(self.world.runs.id_of(index), Segment.PUSHED, event_ms[run == index], now_ms)
+            self.station.measure(self.world.runs.id_of(index), Segment.PUSHED, event_time_ms[run == index], now_ms)
         self._fresh = self._fresh[:0]
 
     def find(self, delivery_id: str) -> int | None:
@@ -188,7 +188,7 @@ class Hub:
             "bearingDeg": float(slots.bearing_deg[slot]),
             "position": {"lat": float(slots.lat_deg[slot]), "lng": float(slots.lng_deg[slot])} if placed else None,
             "seq": int(slots.seq[slot]) if placed else None,
-            "eventTime": int(slots.event_ms[slot]) if placed else None,
+            "eventTime": int(slots.event_time_ms[slot]) if placed else None,
         }
 
     def route_line(self, route_id: str) -> dict[str, object] | None:
@@ -220,7 +220,7 @@ class Hub:
         """Note how old the positions that came since the last tick are now that they can be sent first."""
         self._take_fresh(rows)
         slots, fresh = self.world.slots, self._fresh
-        self._delays.append(self.world.runs.age_ms(slots.run[fresh], slots.event_ms[fresh], now_ms))
+        self._delays.append(self.world.runs.age_ms(slots.run[fresh], slots.event_time_ms[fresh], now_ms))
 
     def _take_fresh(self, rows: NDArray[np.intp]) -> None:
         """Set aside which of some rows have positions that came since the last tick."""

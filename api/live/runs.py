@@ -85,20 +85,22 @@ class Runs:
         self._shown = max(heard, key=lambda run: (run.state not in ENDED, run.began_ms, run.run_id))
         return run
 
-    def age_ms(self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float) -> NDArray[np.float64]:
+    def age_ms(
+        self, index: NDArray[np.integer], event_time_ms: NDArray[np.integer], now_ms: float
+    ) -> NDArray[np.float64]:
         """Return wall ms since positions were due; NaN in a run that stands still."""
         scale = self.scale[index]
-        virtual = self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * scale - event_ms
+        virtual = self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * scale - event_time_ms
         with np.errstate(divide="ignore", invalid="ignore"):
             age: NDArray[np.float64] = np.where(scale > 0, virtual / scale, np.nan)
         return age
 
     def shown_age_ms(
-        self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float
+        self, index: NDArray[np.integer], event_time_ms: NDArray[np.integer], now_ms: float
     ) -> NDArray[np.float64]:
         """Return ms of the shown run's virtual time since positions were due; a vehicle of another run keeps its age on the wall."""
         own: NDArray[np.float64] = (
-            self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * self.scale[index] - event_ms
+            self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * self.scale[index] - event_time_ms
         )
         if self._shown is None or len(self._by_id) == 1:
             return own

@@ -32,7 +32,7 @@ _COLUMNS: dict[str, tuple[type[np.generic], float]] = {
     "distance_m": (np.float64, 0),
     "run": (np.int32, -1),
     "seq": (np.int64, -1),
-    "event_ms": (np.int64, UNKNOWN_MS),
+    "event_time_ms": (np.int64, UNKNOWN_MS),
     "state": (np.uint8, 0),
     "vehicle": (np.uint8, 0),
     "changed_ms": (np.int64, UNKNOWN_MS),
@@ -70,7 +70,7 @@ class Slots:
     lat_deg, lng_deg, speed_mps, bearing_deg, distance_m : of the newest position.
     world_x, world_y : its place, 28-bit world coordinates.
     run : index of the run.
-    seq, event_ms : identity and due time (virtual epoch ms) of the newest position.
+    seq, event_time_ms : identity and due time (virtual epoch ms) of the newest position.
     state, vehicle : indices into the words of ``sim.v1``.
     changed_ms : virtual epoch ms of the newest event that changed the state.
     positions : how many positions a delivery that ended has in all.
@@ -92,7 +92,7 @@ class Slots:
     distance_m: NDArray[np.float64]
     run: NDArray[np.int32]
     seq: NDArray[np.int64]
-    event_ms: NDArray[np.int64]
+    event_time_ms: NDArray[np.int64]
     state: NDArray[np.uint8]
     vehicle: NDArray[np.uint8]
     changed_ms: NDArray[np.int64]

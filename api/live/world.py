@@ -63,7 +63,7 @@ class World:
         """Take what happened to a delivery; return False, with nothing changed, if it is late or repeated."""
         key, run = event.delivery_id.encode(), self.runs.index_of(event.run_id.encode(), self.now_ms)
         slot = self.slots.find(key)
-        if slot is not None and self.slots.run[slot] != run and event.event_time <= self.slots.event_ms[slot]:
+        if slot is not None and self.slots.run[slot] != run and event.event_time <= self.slots.event_time_ms[slot]:
             return False
         if slot is None or self.slots.run[slot] != run:
             if event.kind in FINAL_KINDS:
@@ -121,8 +121,8 @@ class World:
     def _take(self, batch: PositionBatch) -> int:
         """Take the positions of one run; return how many were late or repeated."""
         slots, run = self.slots, self.runs.index_of(bytes(batch.run_id[0]), self.now_ms)
-        event_ms = np.where(batch.event_time_ms < 0, self._virtual_now(run), batch.event_time_ms)
-        at = self._slots_of(batch, run, event_ms)
+        event_time_ms = np.where(batch.event_time_ms < 0, self._virtual_now(run), batch.event_time_ms)
+        at = self._slots_of(batch, run, event_time_ms)
         # A record without a number counts as the next one: the order of arrival is all there is.
         unnumbered = batch.seq < 0
         seq = np.where(unnumbered, slots.seq[at] + 1 + np.arange(len(at)), batch.seq)
@@ -132,14 +132,14 @@ class World:
         rows = np.flatnonzero(candidates & (seq > known) & (seq == slots.seq[at]))
         stale = len(at) - len(rows)
         if stale:
-            at, batch, seq, event_ms, unnumbered = (
+            at, batch, seq, event_time_ms, unnumbered = (
                 at[rows],
                 batch.take(rows),
                 seq[rows],
-                event_ms[rows],
+                event_time_ms[rows],
                 unnumbered[rows],
             )
-        self._place(at, batch, seq, event_ms, unnumbered, bool(self.runs.ended[run]))
+        self._place(at, batch, seq, event_time_ms, unnumbered, bool(self.runs.ended[run]))
         return stale
 
     def _place(
@@ -147,7 +147,7 @@ class World:
         at: NDArray[np.int64],
         batch: PositionBatch,
         seq: NDArray[np.int64],
-        event_ms: NDArray[np.int64],
+        event_time_ms: NDArray[np.int64],
         unnumbered: NDArray[np.bool_],
         run_ended: bool,
     ) -> None:
@@ -160,12 +160,12 @@ class World:
             batch.bearing_deg,
             batch.distance_m,
         )
-        slots.event_ms[at], slots.heard_ms[at] = event_ms, self.now_ms
+        slots.event_time_ms[at], slots.heard_ms[at] = event_time_ms, self.now_ms
         slots.placed[at] = slots.fresh[at] = True
 
         was = slots.state[at]
         drives = unnumbered | (batch.speed_mps > STANDING_MPS)
-        paused = (was == PAUSED) & ~(drives & (event_ms > slots.changed_ms[at]))
+        paused = (was == PAUSED) & ~(drives & (event_time_ms > slots.changed_ms[at]))
         goes_on = (was == SUSPENDED) & (seq >= slots.positions[at]) & (not run_ended) | (
             unnumbered & (was >= DELIVERED)
         )
@@ -176,12 +176,12 @@ class World:
         slots.leaves_ms[at[(state >= DELIVERED) & (was != state)]] = self.now_ms + LEAVE_MS
         slots.phase[at[(state < DELIVERED) | (was != state)]] = ALIVE
 
-    def _slots_of(self, batch: PositionBatch, run: int, event_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _slots_of(self, batch: PositionBatch, run: int, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of every record; a delivery gets one if it is not known yet, or known from an older run."""
         slots = self.slots
         at = slots.find_all(batch.delivery_id)
         known = np.flatnonzero(at >= 0)
-        newer = known[(slots.run[at[known]] != run) & (event_ms[known] > slots.event_ms[at[known]])]
+        newer = known[(slots.run[at[known]] != run) & (event_time_ms[known] > slots.event_time_ms[at[known]])]
         for row in np.concatenate((np.flatnonzero(at < 0), newer)).tolist():
             key, route, client, driver = (
                 bytes(column[row]) for column in (batch.delivery_id, batch.route_id, batch.client_id, batch.driver_id)

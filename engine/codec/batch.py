@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final, Generic, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.codec.digits import FIXED_POINT, UNITS, FixedPoint, fixed_point_of
+from engine.codec.positions import Positions
 
 Column = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
@@ -59,7 +61,7 @@ class PositionBatch:
 
     COLUMNS: Final = (
         *("route_id", "client_id", "delivery_id", "driver_id", "run_id"),
-        *("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m"),
+        *(field.name for field in fields(Positions)),
     )
     """What a record says, in the order of the record."""
 

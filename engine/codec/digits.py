@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.codec.layout import BOUNDS, DEGREE
+from engine.codec.positions import WIRE_NAMES, Positions
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -57,6 +58,16 @@ class FixedPoint:
     bearing_ddeg: Ints
     distance_dm: Ints
 
+    @staticmethod
+    def of(positions: Positions) -> FixedPoint:
+        """Return valid positions as whole numbers; a bearing that rounds to 360 degrees becomes 0."""
+        whole = {name: scaled(getattr(positions, column), unit) for column, (name, unit) in UNITS.items()}
+        bearing = whole["bearing_ddeg"]
+        np.subtract(bearing, 3600, out=bearing, where=bearing == 3600)
+        return FixedPoint(
+            finished=positions.finished, seq=positions.seq, event_time_ms=positions.event_time_ms, **whole
+        )
+
     def take(self, rows: slice | Ints) -> FixedPoint:
         """Return some of the records; a slice makes no copy."""
         return FixedPoint(
@@ -71,7 +82,6 @@ class FixedPoint:
         )
 
 
-_BOUND_OF: Final = dict(zip(UNITS, ("lat", "lng", "speed", "bearing", "distance"), strict=True))
 _FLOAT_OF: Final = {whole: name for name, (whole, _) in UNITS.items()}
 
 
@@ -99,7 +109,7 @@ def fixed_point_of(name: str, floats: Any) -> npt.NDArray[Any]:
 
 
 def _whole(name: str, value: Floats) -> Ints:
-    low, high = BOUNDS[_BOUND_OF[name]]
+    low, high = BOUNDS[WIRE_NAMES[name]]
     return scaled(np.where((value >= low) & (value <= high), value, 0.0), UNITS[name][1])
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.codec import EncodedRows
+from engine.codec import EncodedRows, Positions
 from engine.delivery.fault_stage import Outgoing
 from engine.delivery.faults import Bools
-from engine.delivery.fleet import Fleet, Positions
+from engine.delivery.fleet import Fleet
 from engine.earth.geodesy import wrap_longitude
 
 _M_PER_DEGREE = 111_320.0

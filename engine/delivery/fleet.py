@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.codec import Positions
 from engine.delivery.spec import DeliverySpec
 from engine.earth.geodesy import Floats, wrap_longitude
 from engine.errors import InvalidInstant
@@ -24,27 +24,6 @@ _BLOCK_ROWS = 8192
 
 _PIECE = ("t0_s", "d0_m", "lat0", "lng0", "speed_mps", "lat_rate", "lng_rate", "bearing_deg")
 _FLOATS = ("depart_ms", "rate", "pace", "t_end_s", *_PIECE)
-
-
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """Where drivers are; arrays of shape (n,).
-
-    Attributes
-    ----------
-    lat_deg, lng_deg : degrees on WGS84, longitude in [-180, 180].
-    speed_mps : m/s; 0 before the departure, while paused and at the end.
-    bearing_deg : degrees clockwise from north, [0, 360).
-    distance_m : metres driven; never falls as time goes on.
-    finished : the driver stands at its route's last point for ever.
-    """
-
-    lat_deg: Floats
-    lng_deg: Floats
-    speed_mps: Floats
-    bearing_deg: Floats
-    distance_m: Floats
-    finished: npt.NDArray[np.bool_]
 
 
 class Fleet:
@@ -154,7 +133,8 @@ class Fleet:
             speed[block][stands] = 0.0
             bearing[block] = self._rows["bearing_deg"][block]
             np.isinf(self._rows["t_end_s"][block], out=finished[block])
-        return Positions(lat, wrap_longitude(lng) if self._wraps else lng, speed, bearing, distance, finished)
+        lng = wrap_longitude(lng) if self._wraps else lng
+        return Positions.of_drivers(lat, lng, finished, speed, bearing, distance)
 
     def positions_of(self, rows: Indices, t_ms: float | Floats | Indices) -> Positions:
         """Return where some drivers are, each at its own instant; a driver may come more than once. As `positions_at` otherwise."""
@@ -168,7 +148,7 @@ class Fleet:
         lng = piece[:, LNG_RATE] * s + piece[:, LNG0]
         speed = piece[:, SPEED] * self._rows["pace"][rows]
         speed[stands] = 0.0
-        return Positions(
+        return Positions.of_drivers(
             lat_deg=piece[:, LAT_RATE] * s + piece[:, LAT0],
             lng_deg=wrap_longitude(lng) if self._wraps else lng,
             speed_mps=speed,

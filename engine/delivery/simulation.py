@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder
+from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder, Positions
 from engine.delivery.fault_stage import FaultStage, label_entry
 from engine.delivery.faults import FaultKind, Label
 from engine.delivery.faulty import damaged, observed
-from engine.delivery.fleet import Fleet, Positions
+from engine.delivery.fleet import Fleet
 from engine.delivery.running import RunningDelivery
 from engine.delivery.schedule import SampleSchedule
 from engine.delivery.spec import DeliverySpec
@@ -241,23 +241,20 @@ class FleetSimulation:
             hits = self._faults.take(rows, seq, due)
             events, ended = self._events_until(horizon)
             out = self._faults.outgoing(rows, seq, due, hits, horizon, ended)
-            records = EncodedRecords(
-                damaged(self._encoded(out.row, out.seq, out.due_ms, observed(self._fleet, out)), out.is_damaged)
-            )
+            positions = observed(self._fleet, out).sampled(out.seq, out.due_ms)
+            records = EncodedRecords(damaged(self._encoded(out.row, positions), out.is_damaged))
             seq, due = out.seq, out.send_ms
         else:
-            records = EncodedRecords(self._encoded(rows, seq, due, self._fleet.positions_of(rows, due)))
+            positions = self._fleet.positions_of(rows, due).sampled(seq, due)
+            records = EncodedRecords(self._encoded(rows, positions))
             events, _ = self._events_until(horizon)
         self._now_ms, self._advances = horizon, self._advances + 1
         tick = Tick(records, seq, due, events, more=horizon < until_ms, taken=taken)
         self._compact()
         return tick
 
-    def _encoded(self, rows: Indices, seq: Indices, due: Indices, p: Positions) -> list[EncodedRows]:
-        handles = self._rows["handle"][rows]
-        return self._encoder.encode_matrix(
-            handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m
-        )
+    def _encoded(self, rows: Indices, positions: Positions) -> list[EncodedRows]:
+        return self._encoder.encode_matrix(self._rows["handle"][rows], positions)
 
     def suspend(self) -> list[DeliveryEvent]:
         """End the run for every delivery on the road; return their last events. Nothing is left then."""

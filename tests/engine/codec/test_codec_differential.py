@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.codec import Decoded, PositionBatch, PositionEncoder, decode_buffer, decode_positions
+from engine.codec import Decoded, PositionBatch, PositionEncoder, Positions, decode_buffer, decode_positions
 from engine.codec.decoder import MIN_ROWS
 from engine.codec.layout import probe
 from engine.codec.record import decode_record
@@ -32,14 +32,16 @@ def valid_records(n: int, seed: int = 1) -> list[bytes]:
     )
     return encoder.encode(
         rows,
-        rng.uniform(-90, 90, n) * rng.choice([1, 0.1, 1e-6], n),
-        rng.uniform(-180, 180, n) * rng.choice([1, 0.1, 1e-6], n),
-        rng.random(n) < 0.2,
-        rng.integers(0, 10 ** rng.integers(1, 9, n)),
-        rng.integers(0, 10 ** rng.integers(1, 14, n)),
-        rng.uniform(0, 99.99, n),
-        rng.uniform(0, 360, n),
-        rng.uniform(0, 10.0 ** rng.integers(0, 7, n)),
+        Positions(
+            rng.uniform(-90, 90, n) * rng.choice([1, 0.1, 1e-6], n),
+            rng.uniform(-180, 180, n) * rng.choice([1, 0.1, 1e-6], n),
+            rng.random(n) < 0.2,
+            rng.integers(0, 10 ** rng.integers(1, 9, n)),
+            rng.integers(0, 10 ** rng.integers(1, 14, n)),
+            rng.uniform(0, 99.99, n),
+            rng.uniform(0, 360, n),
+            rng.uniform(0, 10.0 ** rng.integers(0, 7, n)),
+        ),
     )
 
 
@@ -179,14 +181,16 @@ def test_hand_made_near_misses(right: bytes, nearly: bytes) -> None:
     n = len(rows)
     (value, *others) = encoder.encode(
         rows,
-        np.full(n, -15.5),
-        np.full(n, -100.25),
-        np.zeros(n, bool),
-        np.full(n, 5),
-        np.full(n, 1_700_000_000_000),
-        np.full(n, 12.34),
-        np.full(n, 359.9),
-        np.full(n, 1.5),
+        Positions(
+            np.full(n, -15.5),
+            np.full(n, -100.25),
+            np.zeros(n, bool),
+            np.full(n, 5),
+            np.full(n, 1_700_000_000_000),
+            np.full(n, 12.34),
+            np.full(n, 359.9),
+            np.full(n, 1.5),
+        ),
     )
     assert right in value
     near = value.replace(right, nearly.ljust(len(right)), 1)
@@ -202,14 +206,16 @@ def test_records_of_many_layouts_and_ways_of_writing_come_back_in_order() -> Non
     n = len(rows)
     values = encoder.encode(
         rows,
-        np.full(n, 1.0),
-        np.full(n, 2.0),
-        np.zeros(n, bool),
-        np.arange(n),
-        np.full(n, 5),
-        np.full(n, 6.0),
-        np.full(n, 7.0),
-        np.full(n, 8.0),
+        Positions(
+            np.full(n, 1.0),
+            np.full(n, 2.0),
+            np.zeros(n, bool),
+            np.arange(n),
+            np.full(n, 5),
+            np.full(n, 6.0),
+            np.full(n, 7.0),
+            np.full(n, 8.0),
+        ),
     )
     values[100] = b"alien"
     values[200] = values[200].replace(b" ", b"")
