@@ -1,6 +1,7 @@
-"""Decoding positions into columns, and their ids into numbers: records per second of one core's time, against a JSON library and a dict, record by record.
+"""Decoding positions into columns and their ids into numbers, against a JSON library and a dict.
 
-Batches of 10,000 records, as a consumer hands them out.
+Records per second of one core's time, in batches of 10,000 as a consumer hands them out; the rivals go record by
+record.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The live hub on one core: positions in, and a tick's cells out, beside one JSON object per vehicle (orjson) for the same vehicles."""
+"""The live hub on one core: positions in, a tick's cells out, beside JSON per vehicle (orjson)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDS = 20
 
 
 def run() -> list[dict[str, Any]]:
-    """Return vehicles encoded per second at 100,000, and milliseconds per tick and per batch of positions at 10,000 and 100,000."""
+    """Return vehicles encoded per second at 100,000, and ms per tick and per batch at 10,000 and 100,000."""
     large, small = _measure(100_000), _measure(10_000)
     rival = "JSON per vehicle (orjson)"
     rows = [
@@ -59,7 +59,7 @@ def run() -> list[dict[str, Any]]:
 
 
 def _measure(vehicles: int) -> dict[str, float]:
-    """Return the median times of one second's work with so many vehicles, and the sizes of what is sent."""
+    """Return the median times of one second's work with N vehicles, and the sizes of what is sent."""
     hub, chance = Hub(BEGAN_MS), np.random.default_rng(1)
     hub.on_run(RunEvent(run_id="run", state=RunState.RUNNING, clock=[BEGAN_MS, BEGAN_MS, 1.0]))
     batches = [_positions(vehicles, seq, chance) for seq in range(ROUNDS)]

@@ -1,4 +1,6 @@
-"""Reading positions from a real broker in one process: consume, decode, bring the live map's hub up to date; beside a JSON library and a dict, one by one.
+"""Reading positions from a real broker in one process, beside a JSON library and a dict, one by one.
+
+Consume, decode, bring the live map's hub up to date.
 
 Each reader is a process of its own that reads the same topic from its beginning; the two take turns, and the best of
 some rounds counts. Then the same work once more, a step at a time, to say where its time goes.
@@ -57,8 +59,8 @@ def measure(bootstrap: str, positions: int = POSITIONS) -> list[dict[str, Any]]:
     rates = dict.fromkeys(READERS, 0.0)
     for _ in range(ROUNDS):
         for name in READERS:
-            told = _in_a_process(name, bootstrap)
-            rates[name] = max(rates[name], told["positions"] / told["seconds"])
+            found = _in_a_process(name, bootstrap)
+            rates[name] = max(rates[name], found["positions"] / found["seconds"])
     steps = _in_a_process("steps", bootstrap)
     ours, rival = rates["ours"], rates["rival"]
     rows: list[dict[str, Any]] = [
@@ -131,7 +133,7 @@ def _in_a_process(name: str, bootstrap: str) -> dict[str, Any]:
 
 
 class _Polls:
-    """Polls of the whole topic by a consumer as the live map has it; `seconds` are counted from the first record on."""
+    """Polls of the whole topic by a consumer like the live map's; `seconds` count from the first record."""
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = lone_consumer(KafkaConnection(bootstrap), "benchmark")
@@ -177,7 +179,10 @@ def _rival(bootstrap: str) -> dict[str, Any]:
 
 
 def _steps(bootstrap: str) -> dict[str, Any]:
-    """Read as the live map does, and count the processor's seconds of this thread for each step; the decoder's are a part of the intake's."""
+    """Read as the live map does, and count this thread's seconds of processor for each step.
+
+    The decoder's are a part of the intake's.
+    """
     hub, polls = Hub(BEGAN_MS), _Polls(bootstrap)
     spent = dict.fromkeys(("consume", "intake", "hub", "intake.decode"), 0.0)
     clock = time.thread_time

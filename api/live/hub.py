@@ -1,7 +1,7 @@
 """The hub of the live map: records in, and once per tick one snapshot for all viewers.
 
 A plain class: no socket, no event loop. Consumers call `on_positions`, `on_event`, `on_run` and `on_route` in one
-thread; whoever paces the map calls `tick`, or `rest` while nobody watches.
+thread; the map's ticker calls `tick`, or `rest` while there is no viewer.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EVENTS_KEPT = 64
 
 
 class Tap(Protocol):
-    """Somebody who wants every record as it comes, in the thread of the consumers; he must be quick."""
+    """A reader of every record as it comes, called in the thread of the consumers; it must be quick."""
 
     def on_positions(self, batch: PositionBatch) -> None:
         """Take a batch the hub has taken."""
@@ -76,7 +76,7 @@ class Hub:
             tap.on_positions(batch)
 
     def on_event(self, event: DeliveryEvent) -> None:
-        """Take what happened to a delivery; a late or repeated event changes nothing and is told to nobody."""
+        """Take what happened to a delivery; a late or repeated event changes nothing and reaches no viewer."""
         if not self.world.take_event(event):
             return
         if self.world.is_news(event):
@@ -121,7 +121,7 @@ class Hub:
         sim_time_ms, speed = (shown.clock.virtual(now_ms), shown.clock.scale) if shown else (now_ms, 1.0)
         self._seq = (self._seq + 1) & 0xFFFFFFFF
         header = FrameHeader(self._seq, sim_time_ms, PERIOD_MS, len(rows), speed)
-        events = tuple(_open_json(self._told(event)) for event in self._events)
+        events = tuple(_open_json(self._described(event)) for event in self._events)
         snapshot = Snapshot(
             now_ms, header, encode_cells(vehicles), self._hello_text(), self._stats, events, self._events_left_out
         )
@@ -130,7 +130,7 @@ class Hub:
         return snapshot
 
     def rest(self, now_ms: float) -> None:
-        """Do what a tick does for the world, and show it to nobody."""
+        """Do what a tick does for the world, without a snapshot of it."""
         self.world.settle(now_ms)
         rows = self.world.visible()
         self._take_fresh(rows)
@@ -138,7 +138,9 @@ class Hub:
         self._forget_events()
 
     def pushed(self, now_ms: float) -> None:
-        """Measure the positions that came before the last tick, called when its snapshot is ready to be sent, or could be: at rest nobody watches.
+        """Measure the positions that came before the last tick.
+
+        Called when its snapshot is ready to be sent, or could be: at rest there is no viewer.
 
         Of several new positions of a delivery the map shows the newest, so that one alone counts. One that never is on
         the map, late or repeated or of a delivery that has left, does not.
@@ -162,25 +164,25 @@ class Hub:
     def delivery(self, slot: int) -> dict[str, object] | None:
         """Return a delivery as REST shows it, None if the slot is free; times are virtual epoch ms."""
         slots = self.world.slots
-        papers = slots.papers[slot] if 0 <= slot < slots.capacity else None
-        if papers is None:
+        details = slots.details[slot] if 0 <= slot < slots.capacity else None
+        if details is None:
             return None
         placed = bool(slots.placed[slot])
-        distance_m, length_m = float(slots.distance_m[slot]), papers.route_length_m
-        route = self._routes.get(papers.route_id)
+        distance_m, length_m = float(slots.distance_m[slot]), details.route_length_m
+        route = self._routes.get(details.route_id)
         return {
-            "deliveryId": papers.delivery_id,
+            "deliveryId": details.delivery_id,
             "runId": self.world.runs.id_of(int(slots.run[slot])),
-            "routeId": papers.route_id,
+            "routeId": details.route_id,
             "routeTitle": route.title if route else "",
-            "clientId": papers.client_id,
-            "driverId": papers.driver_id,
+            "clientId": details.client_id,
+            "driverId": details.driver_id,
             "vehicle": VEHICLES[slots.vehicle[slot]],
             "state": STATE_NAMES[self.world.states(np.array([slot]))[0]],
-            "reason": papers.reason,
-            "startedAt": papers.started_ms,
-            "plannedArrival": papers.planned_arrival_ms,
-            "endedAt": papers.ended_ms,
+            "reason": details.reason,
+            "startedAt": details.started_ms,
+            "plannedArrival": details.planned_arrival_ms,
+            "endedAt": details.ended_ms,
             "routeLengthM": length_m,
             "distanceM": distance_m,
             "progress": min(1.0, distance_m / length_m) if length_m else None,
@@ -199,9 +201,9 @@ class Hub:
         route = Route.from_message(found)
         return {"type": "LineString", "coordinates": np.column_stack((route.lng_deg, route.lat_deg)).tolist()}
 
-    def _told(self, event: DeliveryEvent) -> dict[str, object]:
+    def _described(self, event: DeliveryEvent) -> dict[str, object]:
         route = self._routes.get(event.route_id)
-        told: dict[str, object] = {
+        described: dict[str, object] = {
             "t": "event",
             "kind": event.kind,
             "deliveryId": event.delivery_id,
@@ -210,7 +212,7 @@ class Hub:
             "id": self.find(event.delivery_id),
             "eventTime": event.event_time,
         }
-        return told if event.reason is None else {**told, "reason": event.reason}
+        return described if event.reason is None else {**described, "reason": event.reason}
 
     def _forget_events(self) -> None:
         self._events.clear()
@@ -229,7 +231,7 @@ class Hub:
         slots.fresh[:] = False
 
     def _stats_text(self, state: NDArray[np.uint8], ages_ms: NDArray[np.float64]) -> str:
-        """Return the world-wide figures; ages are those of the last second's new positions, or of all if nothing came."""
+        """Return the world-wide figures; ages are of the last second's new positions, or of all if none came."""
         delays = np.concatenate(self._delays)
         self._delays = []
         delays = delays if len(delays) else ages_ms[state < DELIVERED]

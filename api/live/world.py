@@ -1,4 +1,4 @@
-"""The world of the live map: the newest state of every delivery, kept from positions, events and the news of runs.
+"""The world of the live map: the newest state of every delivery, from positions, events and runs.
 
 The newest seq of a delivery wins, so late and repeated records never move a vehicle back; in another run the same
 delivery begins again. A vehicle that ended leaves after `LEAVE_MS`. It refuses to know viewers and frames.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from api.live.cells import world_xy
 from api.live.runs import ENDED, Runs
-from api.live.slots import ALIVE, FREE, Papers, Slots
+from api.live.slots import ALIVE, FREE, Details, Slots
 from api.live.words import CANCELLED, CAR, DELIVERED, MOVING, PAUSED, STOPPED, SUSPENDED, VEHICLES
 from engine.codec import PositionBatch
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, RunState
@@ -23,7 +23,7 @@ SILENT_MS = 600_000
 """A vehicle of a run that is not paused leaves the map after so long a silence, wall ms."""
 
 NEWS_MS = 60_000
-"""An event older than this is not told to viewers, wall ms."""
+"""An event older than this is not sent to viewers, wall ms."""
 
 STANDING_MPS = 0.1
 """Below this speed a vehicle is shown as stopped."""
@@ -68,7 +68,9 @@ class World:
         if slot is None or self.slots.run[slot] != run:
             if event.kind in FINAL_KINDS:
                 return True
-            slot = self._new_slot(key, Papers(event.delivery_id, event.route_id, event.client_id, event.driver_id), run)
+            slot = self._new_slot(
+                key, Details(event.delivery_id, event.route_id, event.client_id, event.driver_id), run
+            )
         if event.seq <= self.slots.event_seq[slot]:
             return False
         self._note(slot, event)
@@ -88,7 +90,10 @@ class World:
         slots.leaves_ms[left] = self.now_ms + LEAVE_MS
 
     def is_news(self, event: DeliveryEvent) -> bool:
-        """Whether an event is told to everybody: no label of a fault, and young enough; the past is read again after a restart."""
+        """Whether an event is sent to every viewer: no label of a fault, and young enough.
+
+        The past is read again after a restart.
+        """
         if event.kind == EventKind.FAULT:
             return False
         clock = self.runs.clock_of(event.run_id.encode(), self.now_ms)
@@ -177,7 +182,7 @@ class World:
         slots.phase[at[(state < DELIVERED) | (was != state)]] = ALIVE
 
     def _slots_of(self, batch: PositionBatch, run: int, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the slot of every record; a delivery gets one if it is not known yet, or known from an older run."""
+        """Return the slot of every record; a delivery new in its run gets a fresh one."""
         slots = self.slots
         at = slots.find_all(batch.delivery_id)
         known = np.flatnonzero(at >= 0)
@@ -188,29 +193,29 @@ class World:
             )
             slot = slots.find(key)
             if slot is None or slots.run[slot] != run:
-                slot = self._new_slot(key, Papers(key.decode(), route.decode(), client.decode(), driver.decode()), run)
+                slot = self._new_slot(key, Details(key.decode(), route.decode(), client.decode(), driver.decode()), run)
             at[row] = slot
         return at
 
-    def _new_slot(self, key: bytes, papers: Papers, run: int) -> int:
+    def _new_slot(self, key: bytes, details: Details, run: int) -> int:
         """Return a fresh slot; the one a delivery had in an older run leaves the map."""
         old = self.slots.find(key)
         if old is not None and self.slots.phase[old] == ALIVE:
             self.slots.retire(np.array([old]), self.now_ms)
-        slot = self.slots.take(key, papers, self.now_ms)
+        slot = self.slots.take(key, details, self.now_ms)
         self.slots.run[slot], self.slots.vehicle[slot] = run, CAR
         return slot
 
     def _note(self, slot: int, event: DeliveryEvent) -> None:
         """Write what an event says into its delivery's slot."""
-        slots, papers = self.slots, self.slots.papers[slot]
-        assert papers is not None
+        slots, details = self.slots, self.slots.details[slot]
+        assert details is not None
         slots.event_seq[slot], slots.heard_ms[slot] = event.seq, self.now_ms
         slots.vehicle[slot] = _VEHICLE_INDEX.get(event.vehicle, CAR)
         if event.kind == EventKind.STARTED:
-            papers.started_ms, papers.route_length_m = event.event_time, event.route_length
-        papers.planned_arrival_ms = event.planned_arrival or papers.planned_arrival_ms
-        papers.reason = event.reason or papers.reason
+            details.started_ms, details.route_length_m = event.event_time, event.route_length
+        details.planned_arrival_ms = event.planned_arrival or details.planned_arrival_ms
+        details.reason = event.reason or details.reason
         state = _STATE_AFTER.get(EventKind(event.kind))
         if state is None:
             return
@@ -219,7 +224,7 @@ class World:
             return
         slots.state[slot] = state
         if state >= DELIVERED:
-            papers.ended_ms, slots.positions[slot] = event.event_time, event.positions or 0
+            details.ended_ms, slots.positions[slot] = event.event_time, event.positions or 0
             slots.leaves_ms[slot] = min(slots.leaves_ms[slot], self.now_ms + LEAVE_MS)
         else:
             slots.phase[slot], slots.leaves_ms[slot] = ALIVE, np.inf

@@ -90,7 +90,7 @@ class SecureOrigin:
             await WebSocketClose()(scope, receive, send)
             return
         if scope["type"] != "http":
-            await self._app(scope, receive, send)  # a live socket's own door looks at its Origin
+            await self._app(scope, receive, send)  # a live socket's access looks at its Origin itself
             return
 
         async def send_secured(message: Message) -> None:

@@ -1,6 +1,7 @@
-"""The decoder of `route.new-position`: values of one length are read as a byte matrix, any other as JSON, one by one.
+"""The decoder of `route.new-position`.
 
-Both ways read the same bytes alike; the matrix is only faster.
+Values of one length are read as a byte matrix, any other as JSON, one by one. Both ways read the same bytes alike; the
+matrix is only faster.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MIN_ROWS = 16
 """Fewer records of one length than this are read faster as JSON."""
 
 MAX_LAYOUTS = 16
-"""Layouts tried for the records of one length; so a flood of strange records costs no more than JSON does."""
+"""Layouts tried for the records of one length, so that a flood of strange ones costs what JSON costs."""
 
 _NARROWEST = layout_of((8, 8, 8, 8, 8)).width
 
@@ -48,7 +49,7 @@ class Decoded:
 
 
 def decode_positions(values: Sequence[bytes]) -> Decoded:
-    """Return the positions in the values of Kafka records; a bad value raises nothing, it is listed in `rejected`."""
+    """Return the positions in the values of Kafka records; a bad one is listed in `rejected`."""
     return _decode(_Listed(values))
 
 
@@ -191,7 +192,7 @@ def _first_layout(values: _Values, rows: Ints) -> tuple[int, Layout | None]:
 
 
 def _batch_of(read: ReadRows) -> PositionBatch:
-    """Return rows as a batch: its whole numbers are there, its ids and floats are made when they are asked for."""
+    """Return rows as a batch with whole numbers, whose ids and floats are made when they are asked for."""
     numbers, n = read.numbers, len(read.good)
 
     def make(name: str) -> Column:

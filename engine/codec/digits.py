@@ -143,7 +143,7 @@ BEARING = _words([f'{i / 10:5.1f},"d' for i in range(3600)])
 
 
 def write_numbers(rows: npt.NDArray[np.void], numbers: FixedPoint) -> None:
-    """Write the numbers of records into rows viewed as `Layout.writes`; the literals must be there already."""
+    """Write the numbers of records into rows viewed as `Layout.writes`, which have the literals already."""
     _write_degrees(rows, numbers)
     high = numbers.seq // 10_000
     rows["seq_high"] = FOUR_MIDDLE.take(high)

@@ -56,7 +56,9 @@ class PositionEncoder:
         run_ids: Sequence[str] | str,
         payload_bytes: Sequence[int] = (),
     ) -> Ints:
-        """Add one row per delivery; a single run id stands for all of them. With `payload_bytes`, blanks make each record at least so large.
+        """Add one row per delivery; a single run id stands for all of them.
+
+        With `payload_bytes`, blanks make each record at least that large.
 
         Returns
         -------

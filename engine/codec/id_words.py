@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,7 +31,7 @@ def read_ids(found: npt.NDArray[np.void], widths: Widths) -> tuple[Words, Words]
     0 where one of a record's ids is not characters of an id, a quote, and blanks.
     """
     n, starts = len(found), np.cumsum([0, *widths]) // ID_STEP
-    ids = [(i, int(first), int(end)) for i, (first, end) in enumerate(zip(starts, starts[1:], strict=False))]
+    ids = [(i, int(first), int(end)) for i, (first, end) in enumerate(pairwise(starts))]
     words = np.empty((int(starts[-1]), n), np.uint64)
     for i, first, end in ids:
         for k in range(first, end):
@@ -55,7 +57,7 @@ def read_ids(found: npt.NDArray[np.void], widths: Widths) -> tuple[Words, Words]
 
 
 def _edge_faults(found: npt.NDArray[np.void], outside: Bytes, ids: list[tuple[int, int, int]]) -> Bytes:
-    """Return what is not 0 where an id has no character, or is not closed by a quote; `outside` is (k, n, 8)."""
+    """Return what is not 0 where an id is empty or not closed by a quote; `outside` is (k, n, 8)."""
     faults = np.zeros(len(found), np.uint8)
     for i, first, end in ids:
         faults |= outside[first, :, 0]

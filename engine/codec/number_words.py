@@ -27,7 +27,7 @@ def _u8(value: int) -> np.uint64:
 
 @lru_cache(maxsize=32)
 def _masks(column: tuple[int, ...], shape: tuple[int, int]) -> Words:
-    """Return a word's mask for all its records: numpy's loop over all of them costs half of one loop for each word."""
+    """Return the words' masks for all records: one loop of numpy over all costs half of a loop per word."""
     return np.repeat(np.array(column[: shape[0]], np.uint64), shape[1]).reshape(shape)
 
 
@@ -64,7 +64,7 @@ _ABOVE_NINE = _u8(0x7676767676767676)
 
 
 def read_numbers(found: npt.NDArray[np.void], out: npt.NDArray[np.int64], finished: Mask) -> Words:
-    """Read the numbers of n records; return what is not 0 where one of a record's is not written as the encoder would.
+    """Read the numbers of n records; return what is not 0 where one of a record's is not canonical.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _same_time(words: Words) -> int:
 
 
 def _words_of(found: npt.NDArray[np.void], count: int) -> Words:
-    """Return the characters of each number as a word that ends with its last digit; a coordinate's are two words."""
+    """Return each number as a word that ends with its last digit; a coordinate is two words."""
     words = np.empty((count, len(found)), np.uint64)
     for row, name in enumerate(_FIELDS[:count]):
         words[row] = found[name]
@@ -132,9 +132,10 @@ def _take_minuses(wholes: Words) -> Words | None:
 
 
 def _faults_of(words: Words, digits: Words, minus: Words | None, blankable: int) -> Words:
-    """Return what is not 0 where a record's numbers are not canonical; from the word `blankable` on blanks may stand.
+    """Return what is not 0 where a record's numbers are not canonical.
 
-    Every character is known to be from 0x20 to 0x3F. It is right if it is a digit, or the blank that it must be.
+    Blanks may stand from the word `blankable` on. Every character is known to be from 0x20 to 0x3F. It is right if it
+    is a digit, or the blank that it must be.
     """
     shape = digits.shape
     blanks = digits[blankable:] | _masks(_UNITS, shape)[blankable:]

@@ -1,4 +1,4 @@
-"""A fleet's positions as arrays: the one spelling of each number, from the fleet over the wire to the stores."""
+"""A fleet's positions as arrays: one spelling of each number, from the fleet to the stores."""
 
 from __future__ import annotations
 

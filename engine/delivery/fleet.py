@@ -1,4 +1,6 @@
-"""A fleet: where every driver is at any instant, by one vectorised expression. It knows plans and clocks, and no ids.
+"""A fleet: where every driver is at any instant, by one vectorised expression.
+
+It knows plans and clocks, and no ids.
 
 A driver is a pure function of time. What the fleet remembers of the last instant (the piece each driver is in) only
 makes the next answer faster; the answer is the same, bit for bit, whatever was asked before.
@@ -51,11 +53,17 @@ class Fleet:
 
     @property
     def trip_ms(self) -> Indices:
-        """How long each trip lasts without pauses, whole milliseconds: after so many, and not before, the driver is at the end, (n,)."""
+        """How long each trip lasts without pauses, in whole milliseconds, (n,).
+
+        The driver is at the end after that time, and not before.
+        """
         return self._rows["trip_ms"]
 
     def add(self, specs: Sequence[DeliverySpec], plans: PlanTable, plan_of: Sequence[int] | Indices) -> None:
-        """Add drivers. `plans` takes the place of the fleet's table and begins with the same plans; `plan_of` names the plan of each new driver."""
+        """Add drivers, each on the plan that `plan_of` names.
+
+        `plans` takes the place of the fleet's table and begins with the same plans.
+        """
         self._plans = plans
         plan = np.asarray(plan_of, dtype=np.int64)
         pace = np.array([spec.pace for spec in specs], dtype=np.float64)
@@ -96,7 +104,10 @@ class Fleet:
         return bool(self._rows["pauses"][row] >= 0)
 
     def set_pauses(self, row: int, intervals: Iterable[tuple[int, int | None]]) -> None:
-        """Set the pauses of a driver: ``[from_ms, to_ms)`` in which its time stands still, in order and disjoint; None is for ever, as far as known."""
+        """Set the pauses of a driver: ``[from_ms, to_ms)`` in which its time stands still.
+
+        They are in order and disjoint; None is for ever, as far as known.
+        """
         self._rows["pauses"][row] = self._pauses.put(int(self._rows["pauses"][row]), intervals)
 
     def positions_at(self, t_ms: float | Floats) -> Positions:
@@ -137,7 +148,10 @@ class Fleet:
         return Positions.of_drivers(lat, lng, finished, speed, bearing, distance)
 
     def positions_of(self, rows: Indices, t_ms: float | Floats | Indices) -> Positions:
-        """Return where some drivers are, each at its own instant; a driver may come more than once. As `positions_at` otherwise."""
+        """Return where some drivers are, each at its own instant, as `positions_at` does.
+
+        A driver may come more than once.
+        """
         elapsed, stands = self._elapsed_ms(rows, _checked_instants(t_ms))
         s = np.maximum(elapsed, 0.0)
         s *= self._rows["rate"][rows]
@@ -158,7 +172,7 @@ class Fleet:
         )
 
     def _elapsed_ms(self, rows: slice | Indices, t: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return the time lived by drivers since their departure, negative before it, and who stands still for want of time."""
+        """Return drivers' time since departure, negative before it, and which of them stand still therefore."""
         elapsed: Floats = t - self._rows["depart_ms"][rows]
         stands = elapsed < 0
         if self._pauses:
@@ -233,7 +247,7 @@ def _checked_instants(t_ms: float | Floats | Indices) -> Floats:
 
 
 def whole_trip_ms(duration_s: Floats, rate: Floats) -> Indices:
-    """Return the first whole millisecond at which ``ms * rate >= duration_s``, in the very arithmetic that positions use."""
+    """Return the first whole ms with ``ms * rate >= duration_s``, in the arithmetic that positions use."""
     trip = np.ceil(duration_s / rate)
     trip += trip * rate < duration_s
     trip -= (trip - 1.0) * rate >= duration_s

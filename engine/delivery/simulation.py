@@ -1,4 +1,6 @@
-"""The simulation of a fleet's deliveries: what is due becomes records and events. What a driver actor does, without its clock, its network and its journal.
+"""The simulation of a fleet's deliveries: what is due becomes records and events.
+
+It is what a driver actor does, without its clock, its network and its journal.
 
 Everything it sends follows from specs and histories alone. So deliveries may be spread over any number of simulations,
 added again after a restart, and caught up in any number of steps: a position (delivery, seq) and an event (delivery,
@@ -33,7 +35,10 @@ MAX_RECORDS = 50_000
 """How many positions one `advance` makes at most, unless more are due in one millisecond."""
 
 REMEMBERED = 100_000
-"""How many ended deliveries are remembered at most, so that a late repetition of their specs starts nothing; `forget` ends it earlier."""
+"""How many ended deliveries are remembered at most; `forget` ends it earlier.
+
+A late repetition of their specs starts nothing.
+"""
 
 MAX_DWELL_S = 30 * 86_400.0
 """Longest stay at all stops of a route together."""
@@ -44,15 +49,17 @@ _MIN_ENDED = 256
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What one `advance` made: n positions, ordered by seq within a delivery but for faults on purpose, and events, ordered by seq within a delivery.
+    """What one `advance` made: n positions and some events, both ordered by seq within a delivery.
+
+    Injected faults break the order of positions.
 
     Attributes
     ----------
     records : the positions as they go to Kafka.
-    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what was held back on
-        purpose.
+    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what an injected fault
+        held back.
     more : not everything up to the instant asked for was made; advance again.
-    taken : samples that came about: as many as positions, but for faults on purpose, which leave some out, send some
+    taken : samples that came about: as many as positions, but for injected faults, which leave some out, send some
         twice and hold some back.
     """
 
@@ -127,7 +134,7 @@ class FleetSimulation:
     def add(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None) -> list[DeliverySpec]:
         """Add deliveries; those known already, by id, change nothing.
 
-        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all
+        A delivery that is added late is caught up. After a restart it resumes at position `resume_seq` and makes all
         its events again. What was done to it before is done again, with the instants that counted, before the next
         `advance`.
 
@@ -172,7 +179,7 @@ class FleetSimulation:
                     self.run_id,
                     [spec.payload_bytes for spec in new],
                 ),
-                "next_event_ms": [spec.depart_ms for spec in new],  # which is told first of all
+                "next_event_ms": [spec.depart_ms for spec in new],  # which is the first event of all
             },
             len(new),
         )
@@ -198,7 +205,7 @@ class FleetSimulation:
 
         Returns
         -------
-        The instant it counts from, never one already told and never before the departure; None if nothing changes:
+        The instant it counts from, never one already published and never before the departure; None if nothing changes:
         unknown, paused, or ended by then.
         """
         return self._steer(delivery_id, at_ms, RunningDelivery.pause)
@@ -208,15 +215,21 @@ class FleetSimulation:
         return self._steer(delivery_id, at_ms, RunningDelivery.resume)
 
     def cancel(self, delivery_id: str, at_ms: int) -> int | None:
-        """Take a delivery off the road; return the instant it counts from, None if nothing changes: unknown, cancelled, or ended by then."""
+        """Take a delivery off the road; return the instant it counts from.
+
+        None if nothing changes: it is unknown, cancelled, or ended by then.
+        """
         return self._steer(delivery_id, at_ms, RunningDelivery.cancel)
 
     def leave(self, delivery_id: str, at_ms: int) -> int | None:
-        """Take a delivery's driver off the road, as if its spec's `until_ms` had been that; return the instant it counts from, None if nothing changes."""
+        """Take a delivery's driver off the road, as if its spec's `until_ms` had been that.
+
+        Returns the instant it counts from, None if nothing changes.
+        """
         return self._steer(delivery_id, at_ms, RunningDelivery.leave)
 
     def forget(self, delivery_ids: Iterable[str]) -> None:
-        """Remember some ended deliveries no longer: whoever adds deliveries knows that they have ended."""
+        """Remember some ended deliveries no longer: their caller knows that they have ended."""
         for delivery_id in delivery_ids:
             self._ended.pop(delivery_id, None)
 
@@ -261,10 +274,10 @@ class FleetSimulation:
         now_ms, sequence = max(self._now_ms, 0), self._schedule.next_seq.tolist()
         alive = sorted(self._row_of.values())
         # What is held back is never sent: it is lost, and said to be.
-        events = self._told(
+        events = self._events_of(
             [(row, label_entry(Label(FaultKind.LOST, seq, seq), now_ms)) for row, seq in self._faults.left_back()]
         )
-        events += self._told(
+        events += self._events_of(
             [(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive]
         )
         for row in alive:
@@ -276,8 +289,8 @@ class FleetSimulation:
         if row is None:
             return None
         delivery = self._running(row)
-        # What is sent stays true: an instant already told is too late, but of a delivery just added nothing has been
-        # told here.
+        # What is sent stays true: an instant already published is too late, but of a delivery just added nothing has
+        # been published here.
         counted = action(delivery, at_ms if delivery.added_at == self._advances else max(at_ms, self._now_ms + 1))
         if counted is not None:
             self._reschedule(row)
@@ -298,7 +311,7 @@ class FleetSimulation:
         self._rows["next_event_ms"][row] = ahead[0].due_ms if ahead else NEVER_MS
 
     def _events_until(self, until_ms: int) -> tuple[list[DeliveryEvent], dict[int, int]]:
-        """Return the events told up to an instant, and which rows have ended with them, when."""
+        """Return the events published up to an instant, and which rows have ended with them, when."""
         told = self._faults.labels_until(until_ms)
         labels = len(told)
         for row in np.flatnonzero(self._rows["next_event_ms"] <= until_ms).tolist():
@@ -310,13 +323,13 @@ class FleetSimulation:
             told.sort(
                 key=lambda one: (one[0], one[1].due_ms, one[1].kind in FINAL_KINDS, one[1].kind is EventKind.FAULT)
             )
-        events = self._told(told)
+        events = self._events_of(told)
         ended = {row: entry.due_ms for row, entry in told if entry.kind in FINAL_KINDS}
         for row in ended:
             self._end(row)
         return events, ended
 
-    def _told(self, entries: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
+    def _events_of(self, entries: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
         """Return the events of some occurrences; their distances are one look at the fleet."""
         if not entries:
             return []

@@ -224,8 +224,20 @@ def test_the_ancestors_record_is_read_and_its_seq_is_unknown() -> None:
     decoded = decode_positions([b'{"routeId":"1","clientId":"abc","position":[-15.82594,-47.92923],"finished":true}'])
     assert decoded.rejected == []
     assert [getattr(decoded.batch, name).tolist() for name in PositionBatch.COLUMNS] == [
-        [b"1"], [b"abc"], [b"1:abc"], [b"1:abc"], [b"external"], [-15.82594], [-47.92923], [True], [-1], [-1], [0.0], [0.0], [0.0],
-    ]  # fmt: skip
+        [b"1"],
+        [b"abc"],
+        [b"1:abc"],
+        [b"1:abc"],
+        [b"external"],
+        [-15.82594],
+        [-47.92923],
+        [True],
+        [-1],
+        [-1],
+        [0.0],
+        [0.0],
+        [0.0],
+    ]
 
 
 def changed(**fields: Any) -> bytes:

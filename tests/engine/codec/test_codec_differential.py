@@ -1,4 +1,4 @@
-"""The matrix reads what JSON reads, and never anything else: valid, damaged and nearly right records, read both ways."""
+"""The matrix reads what JSON reads, never anything else: records right, damaged or nearly right."""
 
 from __future__ import annotations
 

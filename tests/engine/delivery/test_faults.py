@@ -1,4 +1,4 @@
-"""Faults on purpose: the same for any worker, step and restart, in the share asked for, and labelled to the last one."""
+"""Injected faults: the same for any worker, step and restart, in the share asked for, each labelled."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def specs(plan: FaultPlan | None = EVERY, count: int = 14) -> list[DeliverySpec]
 
 
 class Heard:
-    """Everything that simulations told; a repetition must be equal."""
+    """Everything that simulations published; a repetition must be equal."""
 
     def __init__(self) -> None:
         self.records: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
@@ -340,12 +340,19 @@ def test_faults_do_not_depend_on_the_name_of_the_run_and_are_in_every_spec_of_a_
     ("text", "fault"),
     [
         ('kind = "lost"\nrate = 2', "faults[0].rate must be a number from 0 to 1, found 2"),
-        ('kind = "lots"\nrate = 0', 'faults[0].kind must be one of tunnel, lost, malformed, late, out_of_order, duplicated, stuck, gps_drift, found \'lots\''),
+        (
+            'kind = "lots"\nrate = 0',
+            "faults[0].kind must be one of tunnel, lost, malformed, late, out_of_order, duplicated, stuck, gps_drift, "
+            "found 'lots'",
+        ),
         ('kind = "lost"\nrate = 0\ndepth = 2', "faults[0].depth goes with out_of_order and not with lost"),
-        ('kind = "late"\nrate = 0\nduration_s = 2', "faults[0].duration_s goes with gps_drift or stuck or tunnel and not with late"),
+        (
+            'kind = "late"\nrate = 0\nduration_s = 2',
+            "faults[0].duration_s goes with gps_drift or stuck or tunnel and not with late",
+        ),
         ('kind = "late"', "faults[0].rate is missing: expected share of the samples that are hit"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_that_cannot_be_is_refused(text: str, fault: str) -> None:
     with pytest.raises(ScenarioError) as refused:
         Scenario.from_toml(f"[routes]\nancestor = true\n[fleet]\nsize = 1\n[[faults]]\n{text}", "x.toml")

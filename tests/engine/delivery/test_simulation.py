@@ -1,4 +1,4 @@
-"""The same deliveries give the same bytes, however they are spread, stepped, interrupted and started again."""
+"""The same deliveries give the same bytes, however they are spread, stepped, stopped and restarted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SPECS = [spec(number) for number in range(12)]
 
 
 class Told:
-    """Everything that simulations told, by identity; a repetition must be equal."""
+    """Everything that simulations published, by identity; a repetition must be equal."""
 
     def __init__(self) -> None:
         self.positions: dict[tuple[str, int], bytes] = {}
