@@ -113,7 +113,7 @@ class Streams:
                 while (text := stream.take()) is not None:
                     await websocket.send_text(text)
 
-        self._enter(stream)  # before the handshake is answered, so that nothing is missed after it
+        self.enter(stream)  # before the handshake is answered, so that nothing is missed after it
         try:
             await websocket.accept()
             await converse(websocket, asyncio.create_task(send()), take)
@@ -138,7 +138,8 @@ class Streams:
             if key in stream.deliveries:
                 stream.offer({"t": "event", **orjson.loads(event.to_json())})
 
-    def _enter(self, stream: Stream) -> None:
+    def enter(self, stream: Stream) -> None:
+        """Add a script, which gets its deliveries' records from now on."""
         if not self._streams:
             self._hub.taps.append(self)
         self._streams.add(stream)

@@ -43,7 +43,7 @@ A late repetition of their specs starts nothing.
 MAX_DWELL_S = 30 * 86_400.0
 """Longest stay at all stops of a route together."""
 
-_MIN_ENDED = 256
+MIN_ENDED = 256
 """Fewer ended deliveries than this stay in the arrays."""
 
 
@@ -84,11 +84,22 @@ class Tick:
 class FleetSimulation:
     """Deliveries in virtual time, which only ever advances. What chance decides is in their specs.
 
-    `key` says whose id is the Kafka key of a position.
+    Parameters
+    ----------
+    key : whose id is the Kafka key of a position.
+    max_remembered, min_ended : ended deliveries that are remembered at most, and that stay in the arrays at least.
     """
 
-    def __init__(self, run_id: str, *, key: KeyField = "delivery") -> None:
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        key: KeyField = "delivery",
+        max_remembered: int = REMEMBERED,
+        min_ended: int = MIN_ENDED,
+    ) -> None:
         self.run_id = run_id
+        self._max_remembered, self._min_ended = max_remembered, min_ended
         self._now_ms, self._advances = -1, 0
         self._routes: dict[str, Route] = {}
         self._book = PlanBook()
@@ -105,6 +116,16 @@ class FleetSimulation:
     def active(self) -> int:
         """How many deliveries have not ended, those included that have not departed."""
         return len(self._row_of)
+
+    @property
+    def rows(self) -> int:
+        """How many deliveries are in the arrays, those included that have ended lately."""
+        return len(self._deliveries)
+
+    @property
+    def remembered(self) -> int:
+        """How many ended deliveries are remembered."""
+        return len(self._ended)
 
     @property
     def now_ms(self) -> int:
@@ -346,13 +367,13 @@ class FleetSimulation:
         self._schedule.set_count(row, 0)
         self._rows["next_event_ms"][row] = NEVER_MS
         self._ended[delivery_id] = None
-        if len(self._ended) > REMEMBERED:
+        if len(self._ended) > self._max_remembered:
             del self._ended[next(iter(self._ended))]
 
     def _compact(self) -> None:
         """Free the rows of ended deliveries once they are many, so that each costs little and none stays."""
         ended = len(self._deliveries) - len(self._row_of)
-        if ended <= max(_MIN_ENDED, len(self._row_of) // 4):
+        if ended <= max(self._min_ended, len(self._row_of) // 4):
             return
         alive = [delivery is not None for delivery in self._deliveries]
         rows = np.flatnonzero(alive)

@@ -308,7 +308,7 @@ async def test_a_malformed_choice_in_the_address_closes_as_well(app: FastAPI) ->
 def test_a_slow_script_loses_the_oldest_and_is_told_how_many(hub: Hub) -> None:
     streams, stream = Streams(hub), Stream()
     stream.choose(["a"])
-    streams._enter(stream)
+    streams.enter(stream)
     hub.on_positions(positions(*(("a", seq) for seq in range(QUEUE + 7))))
     first = json.loads(stream.take() or "")
     assert (first["seq"], first["skipped"]) == (7, 7)
@@ -322,7 +322,7 @@ def test_a_slow_script_loses_the_oldest_and_is_told_how_many(hub: Hub) -> None:
 def test_a_late_position_is_not_streamed_but_a_newer_run_begins_again(hub: Hub) -> None:
     streams, stream = Streams(hub), Stream()
     stream.choose(["a"])
-    streams._enter(stream)
+    streams.enter(stream)
     hub.on_positions(positions(("a", 5)))
     hub.on_positions(positions(("a", 4), ("a", 5)))
     hub.on_positions(positions(("a", 0), run=b"next"))

@@ -7,11 +7,11 @@ import pickle
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-import engine.delivery.simulation
 from engine.accounting.ledger import SeqLedger
 from engine.delivery.faults import Fault, FaultKind, FaultPlan, Label, hits_of, missing_on_purpose
 from engine.delivery.simulation import FleetSimulation, Tick
@@ -95,8 +95,10 @@ class Heard:
         return found
 
 
-def simulation(added: Iterable[DeliverySpec], resume_seq: dict[str, int] | None = None) -> FleetSimulation:
-    made = FleetSimulation("run")
+def simulation(
+    added: Iterable[DeliverySpec], resume_seq: dict[str, int] | None = None, **options: Any
+) -> FleetSimulation:
+    made = FleetSimulation("run", **options)
     made.define_routes(ROUTES)
     made.add(added, resume_seq)
     return made
@@ -163,9 +165,8 @@ def test_a_restart_loses_nothing_that_was_held_back_and_tells_the_same_labels(
         assert set(heard.records[delivery_id]) == set(records)
 
 
-def test_ended_deliveries_take_their_faults_with_them(reference: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.delivery.simulation, "_MIN_ENDED", 0)
-    heard = run(simulation(specs()), Heard())
+def test_ended_deliveries_take_their_faults_with_them(reference: Heard) -> None:
+    heard = run(simulation(specs(), min_ended=0), Heard())
     assert heard.records == reference.records
     assert heard.events == reference.events
 
