@@ -18,12 +18,13 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_END, TopicPartition
 
-from actors.dispatch.actor_layout import place
+from actors.dispatch.actor_layout import lay_out
 from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer
 from benchmarks.produce_fleet import START_MS, routes
+from benchmarks.size import sized
 from cli.local.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker
 from engine.contract.kafka_connection import KafkaConnection
 from engine.delivery.simulation import FleetSimulation
@@ -31,8 +32,8 @@ from engine.delivery.spec import make_spec
 from engine.messages import Topic
 from engine.roads.route import Route
 
-COURIERS, CPUS = 300, 2
-FILLED_S, SETTLE_S, MEASURED_S = 300, 2, 20
+COURIERS, CPUS = sized((300, 2), toy=(20, 2))
+FILLED_S, SETTLE_S, MEASURED_S = sized((300, 2, 20), toy=(5, 1, 2))
 FLUSH_S = 10.0
 READERS = ("state", "history", "live")
 
@@ -123,7 +124,7 @@ def _cost(positions_per_s: float, actors: int) -> float:
 def run() -> list[dict[str, Any]]:
     """Return what the broker costs beside its rival."""
     ours, rival = (
-        _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors),
+        _cost(COURIERS, lay_out(COURIERS, CPUS, COURIERS).actors),
         _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS),
     )
     return [

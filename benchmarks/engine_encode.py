@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from benchmarks.size import sized
 from engine.codec import PositionEncoder, Positions
 
-DRIVERS = 100_000
+DRIVERS = sized(100_000, toy=500)
 TICKS = 10
-ROUNDS = 15
+ROUNDS = sized(15, toy=1)
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -37,13 +38,13 @@ class Tick:
 def fleet() -> tuple[PositionEncoder, list[Tick]]:
     """Return an encoder with all drivers, and the ticks of one second."""
     rng = np.random.default_rng(1)
-    ids = [
+    ids = (
         [f"liechtenstein-{i % 400:04d}" for i in range(DRIVERS)],
         [f"client-{i}" for i in range(DRIVERS)],
         [f"live-car-{i:05d}-3" for i in range(DRIVERS)],
         [f"car-{i:05d}" for i in range(DRIVERS)],
         ["live"] * DRIVERS,
-    ]
+    )
     encoder = PositionEncoder()
     rows = encoder.add_rows(*ids)
     ticks = [

@@ -16,10 +16,11 @@ from typing import Any
 
 from benchmarks.chain import latencies
 from benchmarks.simulation import DISPATCHER, DRIVER, Simulation, account_of, environment_of, fleet_scenario, services
+from benchmarks.size import sized
 from engine.latency.histogram import Histogram
 
-DRIVERS, FEW = 100_000, 10_000
-RAMP_S, HOLD_S, SHORT_S = 20, 60, 5
+DRIVERS, FEW = sized((100_000, 10_000), toy=(100, 50))
+RAMP_S, HOLD_S, SHORT_S = sized((20, 60, 5), toy=(1, 2, 1))
 LIMIT_S = 180.0
 
 

@@ -27,9 +27,10 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import FileResponse
 
+from api.basemap import Basemap
+from api.delivery import Delivery
 from api.live import Hub, live_router
 from api.measuring.tuning import tune_process
-from api.rest.basemap import Basemap
 from engine.codec import decode_positions
 from engine.delivery.simulation import FleetSimulation
 from engine.demand.demand import PlanDurations, deliveries
@@ -198,7 +199,7 @@ def create_app(drivers: int, ui: Path | None = None, copies: tuple[int, int] = (
         return {"items": [hub.delivery(slot) for slot in slots[offset : offset + min(limit, 100)]], "total": len(slots)}
 
     @app.get("/deliveries/{delivery_id}")
-    async def delivery(delivery_id: str) -> dict[str, Any]:
+    async def delivery(delivery_id: str) -> Delivery:
         slot = hub.find(delivery_id)
         found = hub.delivery(slot) if slot is not None else None
         if found is None:

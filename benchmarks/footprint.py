@@ -13,10 +13,8 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -27,20 +25,22 @@ from api.live import Hub
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from benchmarks.elastic_sides import own_elasticsearch
 from benchmarks.produce_fleet import START_MS, routes
+from benchmarks.simulation import services
+from benchmarks.size import sized
 from engine.codec import PositionBatch, decode_positions
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import make_spec
 
-FEW, MANY = 20_000, 120_000
+FEW, MANY = sized((20_000, 120_000), toy=(1_000, 6_000))
 """Memory a driver is the difference between fleets of these sizes, each in a process of its own."""
 
 CHUNK = 5_000
 
-DRIVERS, SECONDS = 10_000, 38
-FULL = 50_000
+DRIVERS, SECONDS = sized((10_000, 38), toy=(100, 3))
+FULL = sized(50_000, toy=200)
 """Drivers with which one process is well filled."""
 
-SETTLE_S = 8
+SETTLE_S = sized(8, toy=1)
 """Routes are planned and the process warms up meanwhile; it is not in the processor's figures."""
 
 TICK_MS = 50
@@ -141,19 +141,10 @@ class Paced:
 
 def _kafka() -> list[dict[str, Any]]:
     """Send a fleet's positions as a driver actor does, and look at the broker's folder; then a larger fleet's, for the processor."""
-    from cli.kafka.topics import create_topics
-    from cli.local.services import Services
-
-    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
-        services = Services(Path(folder), free_ports=True)
-        services.start(["kafka"])
-        try:
-            create_topics(services.kafka.address, {})
-            small = _paced(services.kafka.address, DRIVERS)
-            on_disk = sum(file.stat().st_size for file in Path(folder).rglob("route.new-position-*/*.log"))
-            large = _paced(services.kafka.address, FULL)
-        finally:
-            services.stop()
+    with services("kafka") as found:
+        small = _paced(found.kafka.address, DRIVERS)
+        on_disk = sum(file.stat().st_size for file in found.folder.rglob("route.new-position-*/*.log"))
+        large = _paced(found.kafka.address, FULL)
     rows = [
         {
             "name": "footprint.kafka",

@@ -19,13 +19,14 @@ from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from benchmarks.rivals.counting import CountingSink
+from benchmarks.size import sized
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import make_spec
 from engine.roads import shipped_network
 from engine.roads.route import Route
 
-DRIVERS = 10_000
-ROUTES = 200
+DRIVERS = sized(10_000, toy=100)
+ROUTES = sized(200, toy=10)
 START_MS = 1_700_000_000_000
 STEP_MS = 1_000
 

@@ -27,7 +27,7 @@ from cli.local.services import tools
 from cli.local.services.fetch import jars
 from cli.local.services.folders import default_cache
 from cli.local.services.pins import KAFKA
-from cli.local.services.service import silent
+from cli.progress import silent
 from engine.messages import Topic
 
 PROPERTIES = ["compression.type=lz4", "linger.ms=5", "batch.size=262144", "acks=all"]

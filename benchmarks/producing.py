@@ -13,19 +13,17 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from cli.kafka.topics import create_topics
-from cli.local.services import Services
+from benchmarks.simulation import services
+from benchmarks.size import sized
 
-ROUNDS = 5
-RECORDS = 2_000_000
-WARMUP = 400_000
+ROUNDS = sized(5, toy=1)
+RECORDS = sized(2_000_000, toy=20_000)
+WARMUP = sized(400_000, toy=10_000)
 
 
 @dataclass(frozen=True)
@@ -43,14 +41,8 @@ Side = Callable[[str], Round]
 @contextmanager
 def broker() -> Iterator[str]:
     """Give the address of a real broker with the contract's topics, in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
-        services = Services(Path(folder), free_ports=True)
-        services.start(["kafka"])
-        try:
-            create_topics(services.kafka.address, {})
-            yield services.kafka.address
-        finally:
-            services.stop()
+    with services("kafka") as found:
+        yield found.kafka.address
 
 
 def ours(bootstrap: str) -> Round:

@@ -26,14 +26,15 @@ from api.live import Hub
 from api.measuring.tuning import tune_process
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages
+from benchmarks.size import sized
 from engine.codec import PositionEncoder, Positions, decode_positions
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
-POSITIONS = 3_000_000
-DRIVERS = 50_000
+POSITIONS = sized(3_000_000, toy=4_000)
+DRIVERS = sized(50_000, toy=1_000)
 PARTITIONS = 12
-ROUNDS = 3
+ROUNDS = sized(3, toy=1)
 BEGAN_MS = 1_767_225_600_000
 
 TOPIC = Topic.NEW_POSITION.value
@@ -169,7 +170,7 @@ def _rival(bootstrap: str) -> dict[str, Any]:
     polls = _Polls(bootstrap)
     for messages in polls:
         for message in messages:
-            record = orjson.loads(message.value())
+            record = orjson.loads(message.value() or b"")
             known = newest.get(record["deliveryId"])
             if known is None or record["seq"] > known["seq"]:
                 newest[record["deliveryId"]] = record
@@ -193,7 +194,7 @@ def _steps(bootstrap: str) -> dict[str, Any]:
         marks.append(clock())
         hub.on_positions(positions)
         marks.append(clock())
-        decode_positions([message.value() for message in messages])  # once more
+        decode_positions([message.value() or b"" for message in messages])  # once more
         marks.append(clock())
         for name, seconds in zip(spent, np.diff(marks).tolist(), strict=True):
             spent[name] += seconds

@@ -7,11 +7,12 @@ import time
 
 import numpy as np
 
+from benchmarks.size import sized
 from engine.roads import RoadNetwork, shipped_network
 from engine.roads.route import Route
 
-ROUTES = 10_000
-SAMPLE = 20
+ROUTES = sized(10_000, toy=40)
+SAMPLE = sized(20, toy=2)
 
 
 def _by_the_book(ways: list[list[tuple[int, float]]], source: int, end: int) -> list[int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import statistics
 import tempfile
 import time
@@ -43,9 +42,9 @@ _NAMES = (
     (r"kafka\.Kafka", "kafka"),
     (r"elasticsearch", "elasticsearch"),
     (r"/java ", "mongodb"),
-    (r"-m cli\.broker", "broker"),
-    (r"cli\.leash \d+ actors|-m actors", "simulation_main"),
-    (r"cli\.leash \d+ api|-m api", "api"),
+    (r"cli\.local\.broker", "broker"),
+    (r"cli\.local\.parent_death \d+ actors|-m actors", "simulation_main"),
+    (r"cli\.local\.parent_death \d+ api|-m api", "api"),
 )
 """What a process is called in the rows, by what stands in its title."""
 
@@ -53,15 +52,33 @@ _STOP_S = 30.0
 _SAMPLE_S = 1.0
 
 
+_LENT: list[Services] = []
+
+
+@contextmanager
+def lent(services: Services) -> Iterator[None]:
+    """Let benchmarks use services that run already, for as long as the context lasts: for toys alone."""
+    _LENT.append(services)
+    try:
+        yield
+    finally:
+        _LENT.remove(services)
+
+
 @contextmanager
 def services(*names: str, mongodb_in_memory: bool = False) -> Iterator[Services]:
-    """Give some services with the contract's topics, in a folder and on ports of their own."""
+    """Give some services, Kafka with the contract's topics, in a folder and on ports of their own; or those that are lent."""
+    if _LENT:
+        _LENT[-1].start(names)
+        yield _LENT[-1]
+        return
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
         Path(folder).chmod(0o755)
         found = Services(Path(folder), free_ports=True, mongodb_in_memory=mongodb_in_memory)
         try:
             found.start(names)
-            create_topics(found.kafka.address, {})
+            if "kafka" in names:
+                create_topics(found.kafka.address, {})
             yield found
         finally:
             found.stop()
@@ -293,10 +310,3 @@ def account_of(bootstrap: str, run_id: str) -> Account:
 def environment_of(found: Services) -> dict[str, str]:
     """Return the settings by which a simulation finds its broker."""
     return {"KAFKA_BOOTSTRAP": found.kafka.address, "JOURNAL": "topic"}
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,14 +19,15 @@ from typing import Any
 
 from benchmarks.chain import chain
 from benchmarks.simulation import Sample, Simulation, environment_of, name_of, sample_of
+from benchmarks.size import sized
 
-DRIVERS = 3_000
-MINUTES = 20.0
+DRIVERS = sized(3_000, toy=50)
+MINUTES = sized(20.0, toy=0.05)
 WARM_UP = 0.25
 EDGE = 0.2
 """Shares of the time: the warm-up of the whole, and each edge of what comes after it."""
 
-SAMPLE_S = 2.0
+SAMPLE_S = sized(2.0, toy=0.1)
 START_S = 120.0
 SETTLE_S = 60.0
 

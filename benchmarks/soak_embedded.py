@@ -24,11 +24,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.simulation import Sample, cores, free_port, name_of, sample_of
+from benchmarks.simulation import Sample, cores, name_of, sample_of
+from benchmarks.size import sized
 from benchmarks.viewer import Report, watch
+from cli.local.port import free_port
 
-MINUTES = 60.0
-FLEETS = ((300, 1.0), (5_000, 1 / 3))
+MINUTES = sized(60.0, toy=0.2)
+FLEETS: tuple[tuple[int, float], ...] = sized(((300, 1.0), (5_000, 1 / 3)), toy=((20, 1.0),))
 """Couriers, and for what share of the minutes they drive."""
 
 STRETCH_MIN = 5.0
@@ -37,7 +39,7 @@ STRETCH_MIN = 5.0
 FLAT_SHARE, FLAT_EDGE = 1 / 3, 0.1
 """Memory is flat if it does not grow in the last part of a run, from the median of that part's first tenth to the median of its last."""
 
-SAMPLE_S = 10.0
+SAMPLE_S = sized(10.0, toy=0.5)
 STOP_S = 120.0
 
 

@@ -17,12 +17,13 @@ from confluent_kafka import Producer, TopicPartition
 
 from api.stream.client import MAX_POLL, lone_consumer, without_errors
 from benchmarks.simulation import Simulation, account_of, environment_of, services
+from benchmarks.size import sized
 from engine.accounting.interner import Interner
 from engine.codec import decode_positions
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import StartDelivery, Topic
 
-DELIVERIES, ROUTES, RUNNING = 10_000, 400, 100
+DELIVERIES, ROUTES, RUNNING = sized((10_000, 400, 100), toy=(50, 10, 10))
 START_S, LIMIT_S = 150.0, 60.0
 
 SCENARIO = f"""\

@@ -21,15 +21,17 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.map_fps import ROOT, _free_port, _wait_for
+from benchmarks.map_fps import ROOT, _wait_for
+from benchmarks.size import sized
 from cli.load.viewers.options import Options
 from cli.load.viewers.plan import READ_S, Manner
 from cli.load.viewers.tally import Totals
+from cli.local.port import free_port
 
-VIEWERS, DRIVERS = 1000, 10_000
+VIEWERS, DRIVERS = sized((1000, 10_000), toy=(10, 100))
 COME_PER_S = 250.0
-SECONDS = 10.0
-ROUNDS = 3
+SECONDS = sized(10.0, toy=3.0)
+ROUNDS = sized(3, toy=1)
 STALLED = 0.1
 ROUND_TIMEOUT_S = 120.0
 BYTES_PER_VEHICLE = 12
@@ -70,7 +72,7 @@ def _round(url: str, server: psutil.Process, stalled: float, seed: int) -> Round
 
 def _rounds() -> tuple[list[Round], list[Round]]:
     """Return the rounds without and with a stalled tenth."""
-    port = _free_port()
+    port = free_port()
     command = [
         sys.executable,
         str(ROOT / "benchmarks" / "fleet_server.py"),

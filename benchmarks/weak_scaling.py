@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulation import DRIVER, Simulation, account_of, environment_of, fleet_scenario, services
+from benchmarks.size import sized
 
-DRIVERS_PER_ACTOR = 20_000
-ACTORS = (1, 2, 4)
-RAMP_S, HOLD_S = 8, 20
+DRIVERS_PER_ACTOR = sized(20_000, toy=50)
+ACTORS: tuple[int, ...] = sized((1, 2, 4), toy=(2,))
+RAMP_S, HOLD_S = sized((8, 20), toy=(1, 2))
 LIMIT_S = 90.0
 
 

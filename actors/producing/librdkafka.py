@@ -1,7 +1,9 @@
-"""librdkafka's C interface, as far as a producer of batches needs it: the library inside the confluent-kafka wheel, by ctypes.
+"""librdkafka's C interface by ctypes, as far as a producer of batches needs it.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a
-client closes it.
+The library is the one inside the confluent-kafka wheel.
+
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller
+that opens a client closes it.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ PURGE_ALL: Final = 0x3  # RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
 EVENT_REPORTS, EVENT_ERROR, EVENT_STATISTICS = 0x1, 0x8, 0x40
 
 _POINTER, _INT, _SIZE, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
-_SIGNATURES: Final = {
+SIGNATURES: Final = {
     "rd_kafka_version": (_INT, []),
     "rd_kafka_version_str": (_TEXT, []),
     "rd_kafka_conf_new": (_POINTER, []),
@@ -77,7 +79,7 @@ def load() -> Any:
         raise LibraryUnusable(f"pointers must have 8 bytes, found {ctypes.sizeof(_POINTER)}")
     try:
         library = ctypes.CDLL(str(library_path()))
-        for name, (result, arguments) in _SIGNATURES.items():
+        for name, (result, arguments) in SIGNATURES.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
@@ -90,11 +92,13 @@ def load() -> Any:
 
 
 def open_client(options: dict[str, object], events: int) -> int:
-    """Return a producer's handle; options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
+    """Return a producer's handle.
+
+    Options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
 
     Raises
     ------
-    LibraryUnusable : an option is refused. Its value is not told, for it may be a password.
+    LibraryUnusable : an option is refused. The message leaves its value out, for it may be a password.
     """
     library, reason = load(), ctypes.create_string_buffer(512)
     conf = library.rd_kafka_conf_new()
@@ -120,11 +124,14 @@ class _Window:
 
 
 def gather(messages: npt.NDArray[np.uint64], field: str) -> npt.NDArray[np.uint64]:
-    """Return the 64-bit word at which a field stands, of each message of an array of their addresses; without a Python call per message."""
+    """Return a field's 64-bit word of each message, given an array of their addresses.
+
+    It costs no Python call per message.
+    """
     first = messages.min()
     window = np.asarray(_Window(int(first), (int(messages.max() - first) + MESSAGE.itemsize) // 8))
-    found: npt.NDArray[np.uint64] = window[((messages - first) >> np.uint64(3)) + np.uint64(_OFFSET[field] // 8)]
+    found: npt.NDArray[np.uint64] = window[((messages - first) >> np.uint64(3)) + np.uint64(OFFSET[field] // 8)]
     return found
 
 
-_OFFSET: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}
+OFFSET: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}

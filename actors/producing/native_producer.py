@@ -1,4 +1,6 @@
-"""A producer of librdkafka that takes arrays of messages and gives arrays of reports: nothing here costs a Python call per record.
+"""A producer of librdkafka that takes arrays of messages and gives arrays of reports.
+
+Nothing here costs a Python call per record.
 
 What it relies on, and how that is kept:
 
@@ -160,7 +162,7 @@ def _close(library: Any, client: int, queue: int, topics: dict[str, int]) -> Non
 
 
 def _reports(messages: npt.NDArray[np.uint64]) -> Reports:
-    """Return what stands in messages, given their addresses, which are valid until their event is destroyed."""
+    """Return the reports in messages, given their addresses, valid until their event is destroyed."""
     tags, codes = gather(messages, "tag"), gather(messages, "err").astype(np.uint32).view(np.int32)
     partition = int(gather(messages[:1], "partition").astype(np.uint32).view(np.int32)[0])
     return Reports(tags, tuple(_refused(int(messages[i])) for i in np.flatnonzero(codes)), partition)
@@ -171,7 +173,7 @@ def _refused(address: int) -> Refused:
 
 
 def refused_of(message: np.void) -> Refused:
-    """Return a message that `produce` did not take, or that was reported, with copies of its key and value."""
+    """Return an undelivered message, with copies of its key and value."""
     key, value = (
         ctypes.string_at(int(message[name]), int(message[size]))
         for name, size in (("key", "key_bytes"), ("payload", "bytes"))
@@ -180,7 +182,10 @@ def refused_of(message: np.void) -> Refused:
 
 
 def messages_of(facts: Sequence[tuple[bytes, bytes]]) -> tuple[Messages, bytes]:
-    """Return messages with some keys and values, and the buffer that these stand in, to be kept until the messages are handed over."""
+    """Return messages with some keys and values, and the buffer that these stand in.
+
+    The buffer is to be kept until the messages are handed over.
+    """
     buffer = b"".join(text for fact in facts for text in fact)
     sizes = np.array([len(text) for fact in facts for text in fact], np.uint64)
     addresses = np.frombuffer(buffer, np.uint8).ctypes.data + np.cumsum(sizes) - sizes
@@ -192,7 +197,9 @@ def messages_of(facts: Sequence[tuple[bytes, bytes]]) -> tuple[Messages, bytes]:
 
 @lru_cache(maxsize=1)
 def check_layout() -> None:
-    """Try the struct's layout on a client without a broker: messages go in, are purged, and must come back as they were. Nothing is sent.
+    """Try the struct's layout on a client without a broker; nothing is sent.
+
+    Messages go in, are purged, and must come back as they were.
 
     Raises
     ------

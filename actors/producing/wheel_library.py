@@ -1,4 +1,7 @@
-"""Where librdkafka is: inside the confluent-kafka wheel. Light to import, because the embedded broker's process waits for it."""
+"""The place of librdkafka inside the confluent-kafka wheel.
+
+Light to import, because the embedded broker's process waits for it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import confluent_kafka
 
 
 class LibraryUnusable(RuntimeError):
-    """This installation's librdkafka cannot be driven through its C interface; the message says why."""
+    """The librdkafka of this installation cannot be driven through its C interface; the message says why."""
 
 
 def library_path() -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from api.delivery import Delivery, Newest, facts_of, rounded
 from api.live.counters import LiveCounters
 from api.live.frames import MAX_AGE_MS, FrameHeader, Vehicles, encode_cells
 from api.live.slots import ALIVE
@@ -21,7 +22,9 @@ from api.live.snapshot import Snapshot
 from api.live.words import DELIVERED, ON_THE_WIRE, PERIOD_MS, PROTOCOL, STATE_NAMES, STATES, VEHICLES
 from api.live.world import World
 from api.measuring.metering import Station
+from api.stores.model import DeliveryPhase, progress_of
 from engine.codec import PositionBatch
+from engine.errors import EngineError
 from engine.latency.meter import Segment
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent
 from engine.roads.route import Route
@@ -58,6 +61,7 @@ class Hub:
         self.taps: list[Tap] = []
         self.station: Station | None = None
         self._routes: dict[str, RouteDefined] = {}
+        self._lengths: dict[str, float | None] = {}
         self._events: deque[DeliveryEvent] = deque()
         self._events_left_out = 0
         self._delays: list[NDArray[np.float64]] = []
@@ -95,6 +99,7 @@ class Hub:
 
     def on_route(self, route: RouteDefined) -> None:
         """Take a route's geometry, or that it is gone."""
+        self._lengths.pop(route.route_id, None)
         if route.deleted:
             self._routes.pop(route.route_id, None)
         else:
@@ -161,37 +166,35 @@ class Hub:
         """Whether a delivery has not left the map."""
         return bool(self.world.slots.phase[slot] == ALIVE)
 
-    def delivery(self, slot: int) -> dict[str, object] | None:
-        """Return a delivery as REST shows it, None if the slot is free; times are virtual epoch ms."""
+    def delivery(self, slot: int) -> Delivery | None:
+        """Return a delivery in the shape that REST has too, None if the slot is free."""
         slots = self.world.slots
         details = slots.details[slot] if 0 <= slot < slots.capacity else None
         if details is None:
             return None
-        placed = bool(slots.placed[slot])
-        distance_m, length_m = float(slots.distance_m[slot]), details.route_length_m
+        state = STATE_NAMES[self.world.states(np.array([slot]))[0]]
+        length_m = details.route_length_m or self._route_length(details.route_id)
+        newest = self._newest(slot)
+        is_delivered = state == DeliveryPhase.DELIVERED
+        progress = None if newest is None else progress_of(newest.distance_m, length_m, is_delivered)
         route = self._routes.get(details.route_id)
-        return {
-            "deliveryId": details.delivery_id,
-            "runId": self.world.runs.id_of(int(slots.run[slot])),
-            "routeId": details.route_id,
-            "routeTitle": route.title if route else "",
-            "clientId": details.client_id,
-            "driverId": details.driver_id,
-            "vehicle": VEHICLES[slots.vehicle[slot]],
-            "state": STATE_NAMES[self.world.states(np.array([slot]))[0]],
-            "reason": details.reason,
-            "startedAt": details.started_ms,
-            "plannedArrival": details.planned_arrival_ms,
-            "endedAt": details.ended_ms,
-            "routeLengthM": length_m,
-            "distanceM": distance_m,
-            "progress": min(1.0, distance_m / length_m) if length_m else None,
-            "speedMps": float(slots.speed_mps[slot]),
-            "bearingDeg": float(slots.bearing_deg[slot]),
-            "position": {"lat": float(slots.lat_deg[slot]), "lng": float(slots.lng_deg[slot])} if placed else None,
-            "seq": int(slots.seq[slot]) if placed else None,
-            "eventTime": int(slots.event_time_ms[slot]) if placed else None,
-        }
+        return Delivery(
+            delivery_id=details.delivery_id,
+            run_id=self.world.runs.id_of(int(slots.run[slot])),
+            route_id=details.route_id,
+            route_title=route.title if route else "",
+            client_id=details.client_id,
+            driver_id=details.driver_id,
+            vehicle=VEHICLES[slots.vehicle[slot]],
+            state=DeliveryPhase(state),
+            reason=details.reason,
+            started_at=details.started_ms,
+            planned_arrival=details.planned_arrival_ms,
+            ended_at=details.ended_ms,
+            route_length_m=length_m,
+            progress=rounded(progress),
+            **facts_of(newest),
+        )
 
     def route_line(self, route_id: str) -> dict[str, object] | None:
         """Return a route's GeoJSON LineString, None if the route is unknown."""
@@ -200,6 +203,24 @@ class Hub:
             return None
         route = Route.from_message(found)
         return {"type": "LineString", "coordinates": np.column_stack((route.lng_deg, route.lat_deg)).tolist()}
+
+    def _newest(self, slot: int) -> Newest | None:
+        slots = self.world.slots
+        if not slots.placed[slot]:
+            return None
+        place = float(slots.lat_deg[slot]), float(slots.lng_deg[slot])
+        motion = float(slots.speed_mps[slot]), float(slots.bearing_deg[slot]), float(slots.distance_m[slot])
+        return Newest(int(slots.seq[slot]), int(slots.event_time_ms[slot]), *place, *motion)
+
+    def _route_length(self, route_id: str) -> float | None:
+        """Return a route's length in metres, None if the route is unknown or cannot be driven."""
+        if route_id not in self._lengths:
+            found = self._routes.get(route_id)
+            try:
+                self._lengths[route_id] = None if found is None else Route.from_message(found).length_m
+            except EngineError:
+                self._lengths[route_id] = None
+        return self._lengths[route_id]
 
     def _described(self, event: DeliveryEvent) -> dict[str, object]:
         route = self._routes.get(event.route_id)

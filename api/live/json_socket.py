@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from starlette.websockets import WebSocket
 
+from api.delivery import Newest, PositionNews, facts_of
 from api.live.control import ControlError, parse_control, shown
 from api.live.conversation import converse
 from api.live.hub import Hub
@@ -153,21 +154,18 @@ class Streams:
 
 
 def _position(batch: PositionBatch, row: int) -> dict[str, object]:
-    return {
-        "t": "position",
-        "deliveryId": _text(batch.delivery_id[row]),
-        "runId": _text(batch.run_id[row]),
-        "routeId": _text(batch.route_id[row]),
-        "clientId": _text(batch.client_id[row]),
-        "driverId": _text(batch.driver_id[row]),
-        "seq": int(batch.seq[row]),
-        "eventTime": int(batch.event_time_ms[row]),
-        "position": {"lat": float(batch.lat_deg[row]), "lng": float(batch.lng_deg[row])},
-        "speedMps": float(batch.speed_mps[row]),
-        "bearingDeg": float(batch.bearing_deg[row]),
-        "distanceM": float(batch.distance_m[row]),
-        "finished": bool(batch.finished[row]),
-    }
+    place = float(batch.lat_deg[row]), float(batch.lng_deg[row])
+    motion = float(batch.speed_mps[row]), float(batch.bearing_deg[row]), float(batch.distance_m[row])
+    news = PositionNews(
+        delivery_id=_text(batch.delivery_id[row]),
+        run_id=_text(batch.run_id[row]),
+        route_id=_text(batch.route_id[row]),
+        client_id=_text(batch.client_id[row]),
+        driver_id=_text(batch.driver_id[row]),
+        finished=bool(batch.finished[row]),
+        **facts_of(Newest(int(batch.seq[row]), int(batch.event_time_ms[row]), *place, *motion)),
+    )
+    return news.model_dump(by_alias=True)
 
 
 def _text(word: np.bytes_) -> str:

@@ -191,7 +191,7 @@ class Viewer:
                 _text({"t": "untracked", "id": number, "deliveryId": name, "reason": "not on the live map"})
             )
             return
-        self._tracked = slot, str(delivery["deliveryId"])
+        self._tracked = slot, delivery.delivery_id
         self._replies.append(self._track_reply(now_ms, with_route=True))
 
     def _track_reply(self, now_ms: float, *, with_route: bool) -> str:
@@ -199,16 +199,20 @@ class Viewer:
         assert self._tracked is not None
         slot, name = self._tracked
         delivery = self._hub.delivery(slot)
-        if delivery is None or delivery["deliveryId"] != name:
+        if delivery is None or delivery.delivery_id != name:
             self._tracked = None
             return _text({"t": "untracked", "id": slot, "deliveryId": name, "reason": "left the live map"})
         if not self._hub.is_shown(slot):
             self._tracked = None
         self._track_due_ms = now_ms + TRACK_PERIOD_MS - PERIOD_MS / 2
-        reply: dict[str, object] = {"t": "track", "id": slot if self._tracked else None, **delivery}
+        reply: dict[str, object] = {
+            "t": "track",
+            "id": slot if self._tracked else None,
+            **delivery.model_dump(by_alias=True),
+        }
         if with_route:
             try:
-                reply["route"] = self._hub.route_line(str(delivery["routeId"]))
+                reply["route"] = self._hub.route_line(delivery.route_id)
             except EngineError:
                 reply["route"] = None
         return _text(reply)

@@ -13,6 +13,7 @@ from api.live.cells import world_xy
 from api.live.runs import ENDED, Runs
 from api.live.slots import ALIVE, FREE, Details, Slots
 from api.live.words import CANCELLED, CAR, DELIVERED, MOVING, PAUSED, STOPPED, SUSPENDED, VEHICLES
+from api.stores.model import STANDING_MPS
 from engine.codec import PositionBatch
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, RunState
 
@@ -24,9 +25,6 @@ SILENT_MS = 600_000
 
 NEWS_MS = 60_000
 """An event older than this is not sent to viewers, wall ms."""
-
-STANDING_MPS = 0.1
-"""Below this speed a vehicle is shown as stopped."""
 
 _STATE_AFTER = {
     EventKind.STARTED: MOVING,
@@ -169,13 +167,15 @@ class World:
         slots.placed[at] = slots.fresh[at] = True
 
         was = slots.state[at]
-        drives = unnumbered | (batch.speed_mps > STANDING_MPS)
+        drives = unnumbered | (batch.speed_mps >= STANDING_MPS)
         paused = (was == PAUSED) & ~(drives & (event_time_ms > slots.changed_ms[at]))
         goes_on = (was == SUSPENDED) & (seq >= slots.positions[at]) & (not run_ended) | (
             unnumbered & (was >= DELIVERED)
         )
         keeps = paused | ((was >= DELIVERED) & ~goes_on)
-        state = np.where(batch.finished, DELIVERED, np.where(keeps, was, np.where(drives, MOVING, STOPPED)))
+        state = np.where(
+            batch.finished, DELIVERED, np.where(keeps, was, np.where(drives | (seq == 0), MOVING, STOPPED))
+        )
         slots.state[at] = state
         slots.leaves_ms[at[state < DELIVERED]] = np.inf
         slots.leaves_ms[at[(state >= DELIVERED) & (was != state)]] = self.now_ms + LEAVE_MS
@@ -213,9 +213,13 @@ class World:
         slots.event_seq[slot], slots.heard_ms[slot] = event.seq, self.now_ms
         slots.vehicle[slot] = _VEHICLE_INDEX.get(event.vehicle, CAR)
         if event.kind == EventKind.STARTED:
-            details.started_ms, details.route_length_m = event.event_time, event.route_length
+            details.started_ms = event.event_time
+        details.route_length_m = event.route_length or details.route_length_m
         details.planned_arrival_ms = event.planned_arrival or details.planned_arrival_ms
-        details.reason = event.reason or details.reason
+        if event.kind != EventKind.FAULT:
+            # As the stores have it: a later event takes back the reason and the end of an earlier one.
+            details.reason = event.reason
+            details.ended_ms = event.event_time if event.kind in FINAL_KINDS else None
         state = _STATE_AFTER.get(EventKind(event.kind))
         if state is None:
             return
@@ -224,7 +228,7 @@ class World:
             return
         slots.state[slot] = state
         if state >= DELIVERED:
-            details.ended_ms, slots.positions[slot] = event.event_time, event.positions or 0
+            slots.positions[slot] = event.positions or 0
             slots.leaves_ms[slot] = min(slots.leaves_ms[slot], self.now_ms + LEAVE_MS)
         else:
             slots.phase[slot], slots.leaves_ms[slot] = ALIVE, np.inf

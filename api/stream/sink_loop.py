@@ -93,6 +93,16 @@ class SinkLoop:
         return bool(self._offsets.owned) and self._thread.is_alive()
 
     @property
+    def partitions(self) -> int:
+        """Number of partitions that this loop reads now."""
+        return len(self._offsets.owned)
+
+    @property
+    def refusals(self) -> int:
+        """Number of attempts that the store has refused since it last took something."""
+        return self._refusals
+
+    @property
     def refusal(self) -> str | None:
         """Why the store takes nothing, attempt after attempt; None if it does."""
         return self._why if self._refusals >= REFUSALS else None

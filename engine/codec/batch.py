@@ -150,9 +150,13 @@ class PositionBatch:
         """Return the batch of single records."""
         kinds = ["S"] * 5 + ["f8", "f8", "?", "i8", "i8", "f8", "f8", "f8"]
         columns: Sequence[Sequence[object]] = list(zip(*records, strict=True)) if records else [()] * len(kinds)
-        arrays = (np.array(column, kind) for column, kind in zip(columns, kinds, strict=True))
-        given = dict(zip(PositionBatch.COLUMNS, arrays, strict=True))
-        batch = PositionBatch(len(records), given, lambda name: fixed_point_of(name, batch))
+        return PositionBatch.of_columns(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
+
+    @staticmethod
+    def of_columns(*columns: Column) -> PositionBatch:
+        """Return the batch of arrays of one length, in the order of `COLUMNS`."""
+        given = dict(zip(PositionBatch.COLUMNS, columns, strict=True))
+        batch = PositionBatch(len(columns[0]), given, lambda name: fixed_point_of(name, batch))
         return batch
 
 

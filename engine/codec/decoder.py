@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Ints
 from engine.codec.batch import Column, PositionBatch, PositionRecord
 from engine.codec.digits import UNITS
 from engine.codec.layout import ID_STEP, MAX_RECORD_BYTES, Layout, layout_of, probe
@@ -28,7 +29,6 @@ MAX_LAYOUTS = 16
 
 _NARROWEST = layout_of((8, 8, 8, 8, 8)).width
 
-Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 

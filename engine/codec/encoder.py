@@ -13,7 +13,8 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from engine.codec.digits import FixedPoint, Ints
+from engine.arrays import Ints
+from engine.codec.digits import FixedPoint
 from engine.codec.layout import ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
 from engine.codec.partition_hash import murmur2
 from engine.codec.positions import Positions

@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Words
 from engine.codec.layout import ID_STEP, Widths
 
-Words = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
 
 _QUOTE, _BLANK = ord('"'), ord(" ")

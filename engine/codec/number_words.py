@@ -12,10 +12,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Bools, Words
 from engine.codec.layout import BOUNDS, DEGREE
-
-Words = npt.NDArray[np.uint64]
-Mask = npt.NDArray[np.bool_]
 
 COLUMNS = ("event_time_ms", "seq", "distance_dm", "lat_e7", "lng_e7", "speed_cmps", "bearing_ddeg")
 """What `read_numbers` reads besides `finished`, in its order."""
@@ -63,7 +61,7 @@ _ABOVE_NINE = _u8(0x7676767676767676)
 """Added to digits sets the highest bit where one is above 9; bit 4 is set where none is."""
 
 
-def read_numbers(found: npt.NDArray[np.void], out: npt.NDArray[np.int64], finished: Mask) -> Words:
+def read_numbers(found: npt.NDArray[np.void], out: npt.NDArray[np.int64], finished: Bools) -> Words:
     """Read the numbers of n records; return what is not 0 where one of a record's is not canonical.
 
     Parameters

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.arrays import Bools, Floats, Ints
 from engine.codec.layout import BOUNDS
 from engine.errors import MessageError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 WIRE_NAMES: Final = {
     "lat_deg": "lat",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Bools, Words
 from engine.codec.digits import FixedPoint
 from engine.codec.id_words import read_ids
 from engine.codec.layout import ID_STEP, Layout, Widths
@@ -26,8 +27,6 @@ BLOCK_ROWS = 2048
 _TILE_ROWS = 256
 """Rows that one step compares with the mask of the literals."""
 
-Words = npt.NDArray[np.uint64]
-Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -45,7 +44,7 @@ class ReadRows:
     ids: list[Words]
     widths: Widths
     numbers: FixedPoint
-    good: Mask
+    good: Bools
 
     def id_column(self, i: int) -> npt.NDArray[np.bytes_]:
         """Return the i-th id of every record."""
@@ -85,7 +84,7 @@ class RowReader:
             np.equal(faults, 0, out=good)
         self._compare_literals(matrix.view(np.uint64), good)
 
-    def _compare_literals(self, words: Words, good: Mask) -> None:
+    def _compare_literals(self, words: Words, good: Bools) -> None:
         """Make `good` false where a bit differs that is the same in every record."""
         width = words.shape[1]
         for start in range(0, len(words), _TILE_ROWS):

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.arrays import Bools
 from engine.codec import EncodedRows, Positions
 from engine.delivery.fault_stage import Outgoing
-from engine.delivery.faults import Bools
 from engine.delivery.fleet import Fleet
 from engine.earth.geodesy import wrap_longitude
 

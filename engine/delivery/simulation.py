@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Ints
 from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder, Positions
 from engine.delivery.fault_stage import FaultStage, label_entry
 from engine.delivery.faults import FaultKind, Label
@@ -28,7 +29,6 @@ from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind
 from engine.motion.columns import Columns
 from engine.motion.planbook import PlanBook
-from engine.motion.plans import Indices
 from engine.roads.route import Route
 
 MAX_RECORDS = 50_000
@@ -64,8 +64,8 @@ class Tick:
     """
 
     records: EncodedRecords
-    seq: Indices
-    due_ms: Indices
+    seq: Ints
+    due_ms: Ints
     events: list[DeliveryEvent]
     more: bool = False
     taken: int = 0
@@ -287,7 +287,7 @@ class FleetSimulation:
         self._compact()
         return tick
 
-    def _encoded(self, rows: Indices, positions: Positions) -> list[EncodedRows]:
+    def _encoded(self, rows: Ints, positions: Positions) -> list[EncodedRows]:
         return self._encoder.encode_matrix(self._rows["handle"][rows], positions)
 
     def suspend(self) -> list[DeliveryEvent]:

@@ -48,6 +48,7 @@ class StartDelivery(Message):
 
     @property
     def key(self) -> bytes:
+        """The route's id."""
         return self.route_id.encode()
 
 
@@ -59,6 +60,7 @@ class ControlAction(StrEnum):
     CANCEL = "cancel"
     SCALE = "scale"
     FLEET = "fleet"
+    STORY = "story"
 
 
 _ACTIONS = frozenset(kind.value for kind in ControlAction)
@@ -66,16 +68,17 @@ _ACTIONS = frozenset(kind.value for kind in ControlAction)
 
 @dataclass(frozen=True, slots=True)
 class ControlRun(Message):
-    """Request: pause, resume or cancel one delivery, or a whole run, or change the run's time scale, or its fleet.
+    """Request: pause, resume or cancel one delivery or a whole run, or change its time scale or fleet.
 
     A fleet that was changed keeps its size to the run's end, whatever stages its scenario has.
 
     Attributes
     ----------
-    delivery_id : the delivery meant; the whole run if absent.
+    delivery_id : the delivery meant; the whole run if absent. Needed for ``story``, which asks the dispatcher for a
+        `engine.messages.story.DeliveryStory`.
     time_scale : for ``scale``: virtual seconds per wall second, 0.01 to 1000.
     drivers : for ``fleet``: how many drivers there are to be.
-    rate : for ``fleet``, instead of drivers: positions a virtual second; so many drivers as make them.
+    rate : for ``fleet``, instead of drivers: positions a virtual second; as many drivers as make them.
     stage : for ``fleet``: what reports call the stage that begins then.
     """
 
@@ -100,6 +103,8 @@ class ControlRun(Message):
             )
         if self.action == ControlAction.SCALE and self.delivery_id is not None:
             raise MessageError("the time scale belongs to a run, not to a delivery")
+        if self.action == ControlAction.STORY and self.delivery_id is None:
+            raise MessageError('action "story" needs deliveryId')
         self._check_fleet()
 
     def _check_fleet(self) -> None:
@@ -125,4 +130,5 @@ class ControlRun(Message):
 
     @property
     def key(self) -> bytes:
+        """The run's id."""
         return self.run_id.encode()

@@ -1,4 +1,4 @@
-"""A person changes a run's fleet while it goes on: by the command, through REST, Kafka and Ray. The number on the road follows, and nothing is missing."""
+"""A run's fleet is changed by the command, through REST, Kafka and Ray; nothing is missing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_stack import free_port, own_environment
+from running_stack import own_environment
 from typer.testing import CliRunner
 
 from cli.local.api_client import ApiClient, ApiError
+from cli.local.port import free_port
 from cli.main import app
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]
@@ -77,7 +78,7 @@ def test_a_fleet_grows_and_shrinks_by_the_command_and_the_ledger_is_clean(tmp_pa
     client = ApiClient(url)
 
     def wait_for_size(drivers: int, after: int = 0) -> int:
-        """Wait until so many drivers are on the road and positions were made since; return how many were made."""
+        """Wait until N drivers are on the road and have made positions since; return how many were made."""
         run = wait_for(
             lambda: client.run(run_id),
             lambda run: run and (run["drivers"], run["active"]) == (drivers, drivers) and run["produced"] > after,

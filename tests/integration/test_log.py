@@ -1,4 +1,4 @@
-"""The log of the real server at its most talkative: no key that a caller shows is written, right or wrong."""
+"""The real server's log at its most verbose: no key that a caller shows is written, right or wrong."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running_stack import free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from cli.local.port import free_port
 
 KEY, WRONG, BASIC = "supersecretkey123", "nearlythesecretkey", "dXNlcjpwYXNzd29yZA=="
 

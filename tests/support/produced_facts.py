@@ -1,4 +1,4 @@
-"""The facts of a run without its drivers: what the actors would produce, one by one, for tests of those who read."""
+"""The facts of a run without its drivers: what actors would produce, for tests of readers."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Session:
                 (name.encode(), value.encode()) for name, value in ({"host": "127.0.0.1:8000"} | headers).items()
             ],
         }
-        self._task = asyncio.create_task(app(scope, self._in.get, self._out.put))  # type: ignore[arg-type]
+        self._task = asyncio.create_task(app(scope, self._in.get, self._out.put))
 
     def send(self, frame: str | bytes) -> None:
         self._in.put_nowait({"type": "websocket.receive", "text" if isinstance(frame, str) else "bytes": frame})
@@ -163,7 +163,7 @@ async def test_with_a_viewer_each_new_position_is_measured_once_as_pushed(hub: H
     ]
 
 
-MALFORMED = {
+MALFORMED: dict[str, tuple[str | bytes, str]] = {
     "json": ("{", "not JSON"),
     "word": ('{"t":"fly"}', "t must be"),
     "bytes": (b"\0\1", "binary"),

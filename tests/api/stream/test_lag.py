@@ -13,7 +13,7 @@ from api.measuring.metrics import Metrics
 from api.stores.memory import MemoryState
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import DeadLetters, StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.contract.kafka_connection import KafkaConnection
 
 TOPIC = "delivery.event"

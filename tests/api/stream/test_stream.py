@@ -18,7 +18,7 @@ from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake, next_portion, read_messages
 from api.stream.offsets import Offsets
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLetters, HistorySink, StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.codec import PositionBatch
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 from engine.roads.route import Route

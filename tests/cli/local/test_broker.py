@@ -1,10 +1,10 @@
-"""How many partitions the embedded broker has: few enough for large batches, enough for a minute of positions."""
+"""The embedded broker has partitions for a minute of positions, and few enough for large batches."""
 
 from __future__ import annotations
 
 import pytest
 
-from actors.dispatch.actor_layout import place
+from actors.dispatch.actor_layout import lay_out
 from actors.settings import Settings
 from cli.local.broker import MAX_PARTITIONS, partitions_for
 from engine.messages import Topic
@@ -21,8 +21,12 @@ READERS = 3
 
 
 def batches_walked_per_s(drivers: int, cpus: int) -> float:
-    """Return how many record batches the broker walks each second once every partition is full: for each batch and reader those that its partition holds."""
-    partitions, actors = partitions_for(float(drivers))[Topic.NEW_POSITION], place(drivers, cpus, float(drivers)).actors
+    """Return how many record batches the broker walks each second once every partition is full.
+
+    For each batch and reader it walks those that the partition holds.
+    """
+    partitions = partitions_for(float(drivers))[Topic.NEW_POSITION]
+    actors = lay_out(drivers, cpus, float(drivers)).actors
     batches_per_s = min(drivers, actors * partitions * 1000 / Settings().tick_ms)
     held = PARTITION_BYTES / (drivers * RECORD_BYTES / batches_per_s)
     return READERS * batches_per_s * held

@@ -66,7 +66,7 @@ class Told:
         for event in events:
             assert self.events.setdefault((event.delivery_id, event.seq), event) == event
 
-    def of(self, delivery_id: str) -> list[dict[str, object]]:
+    def of(self, delivery_id: str) -> list[dict[str, Any]]:
         return [json.loads(value) for (found, _), value in sorted(self.positions.items()) if found == delivery_id]
 
     def kinds(self, delivery_id: str) -> list[tuple[str, int]]:
@@ -339,7 +339,7 @@ def test_a_late_delivery_is_caught_up(reference: Told) -> None:
 
 
 def test_ended_deliveries_leave_no_trace_but_a_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.motion.planbook._KEPT_PIECES", 0)
+    monkeypatch.setattr("engine.motion.planbook.KEPT_PIECES", 0)
     told, alone, made = Told(), Told(), simulation(max_remembered=30, min_ended=4)
     specs = [spec(number) for number in range(120)]
     for one in specs:

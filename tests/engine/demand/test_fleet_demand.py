@@ -1,10 +1,11 @@
-"""A fleet whose size is changed on the way: who is on the road is counted in what is really sent, second by second."""
+"""A fleet whose size is changed during the run: the drivers on the road are counted in what is sent."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,13 +37,13 @@ Changes = Sequence[tuple[int, int]]
 """(s after the start from which it counts, drivers)."""
 
 
-def plain(size: int = 20, duration_s: float | None = None, **pattern: object) -> Scenario:
+def plain(size: int = 20, duration_s: float | None = None, **pattern: Any) -> Scenario:
     return Scenario(
         routes=RouteFiles(ancestor=True),
         fleet=FleetMix(size),
         duration_s=duration_s,
         deliveries=DeliveryPattern(**pattern),
-    )  # type: ignore[arg-type]
+    )
 
 
 def staged() -> Scenario:
@@ -61,7 +62,7 @@ def made(scenario: Scenario) -> Demand:
 
 
 class Run:
-    """A run in small: deliveries are handed out some time before they depart, and changes are asked for a little before they count."""
+    """A run in small: deliveries are handed out, and changes are asked for, some time before they count."""
 
     def __init__(
         self, scenario: Scenario, changes: Changes = (), *, end_s: int = 80, ahead_s: float = 5.0, lead_s: float = 0.15
@@ -108,7 +109,7 @@ class Run:
                 self.ends[event.delivery_id] = (event.kind, event.positions)
 
     def sizes(self, from_s: int, to_s: int) -> set[int]:
-        """How many drivers told a position, in each second."""
+        """Return how many drivers reported a position, in each second."""
         return {len(self.seconds[second]) for second in range(from_s, to_s)}
 
     def replayed(self, scenario: Scenario, changes: Changes) -> list[DeliverySpec]:
