@@ -19,7 +19,7 @@ from api.stores.elastic.bulk import MAX_REQUESTS, portions
 from api.stores.elastic.lines import lines_bytes, position_lines
 from benchmarks.simulation import services
 from benchmarks.size import sized
-from engine.codec import PositionBatch, PositionEncoder, decode_positions
+from engine.codec import PositionBatch, PositionEncoder, Positions, decode_positions
 
 DRIVERS = sized(10_000, toy=100)
 SECONDS = sized(20, toy=2)
@@ -78,14 +78,16 @@ def prepared() -> Work:
         due = BEGAN_MS + seq * 1000 + np.arange(n) % 1000
         encoded += encoder.encode(
             rows,
-            lat,
-            lng,
-            np.zeros(n, np.bool_),
-            np.full(n, seq),
-            due,
-            speed,
-            chance.uniform(0, 360, n),
-            np.full(n, seq * 10.0),
+            Positions(
+                lat,
+                lng,
+                np.zeros(n, np.bool_),
+                np.full(n, seq),
+                due,
+                speed,
+                chance.uniform(0, 360, n),
+                np.full(n, seq * 10.0),
+            ),
         )
     values = [encoded[first : first + BATCH] for first in range(0, POSITIONS, BATCH)]
     batches = [decode_positions(some).batch for some in values]

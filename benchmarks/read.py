@@ -1,4 +1,6 @@
-"""Reading positions from a real broker in one process: consume, decode, bring the live map's hub up to date; beside a JSON library and a dict, one by one.
+"""Reading positions from a real broker in one process, beside a JSON library and a dict, one by one.
+
+Consume, decode, bring the live map's hub up to date.
 
 Each reader is a process of its own that reads the same topic from its beginning; the two take turns, and the best of
 some rounds counts. Then the same work once more, a step at a time, to say where its time goes.
@@ -25,7 +27,7 @@ from api.measuring.tuning import tune_process
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages
 from benchmarks.size import sized
-from engine.codec import PositionEncoder, decode_positions
+from engine.codec import PositionEncoder, Positions, decode_positions
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
@@ -58,8 +60,8 @@ def measure(bootstrap: str, positions: int = POSITIONS) -> list[dict[str, Any]]:
     rates = dict.fromkeys(READERS, 0.0)
     for _ in range(ROUNDS):
         for name in READERS:
-            told = _in_a_process(name, bootstrap)
-            rates[name] = max(rates[name], told["positions"] / told["seconds"])
+            found = _in_a_process(name, bootstrap)
+            rates[name] = max(rates[name], found["positions"] / found["seconds"])
     steps = _in_a_process("steps", bootstrap)
     ours, rival = rates["ours"], rates["rival"]
     rows: list[dict[str, Any]] = [
@@ -95,7 +97,7 @@ def _produce(bootstrap: str, positions: int) -> None:
         "live",
     )
     for seq in range(positions // DRIVERS):
-        values = encoder.encode(rows, *_seconds(seq, chance))
+        values = encoder.encode(rows, Positions(*_seconds(seq, chance)))
         for partition in range(PARTITIONS):
             mine = range(partition, DRIVERS, PARTITIONS)
             _put(producer, partition, [{"value": values[i], "key": names[i]} for i in mine])
@@ -132,7 +134,7 @@ def _in_a_process(name: str, bootstrap: str) -> dict[str, Any]:
 
 
 class _Polls:
-    """Polls of the whole topic by a consumer as the live map has it; `seconds` are counted from the first record on."""
+    """Polls of the whole topic by a consumer like the live map's; `seconds` count from the first record."""
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = lone_consumer(KafkaConnection(bootstrap), "benchmark")
@@ -178,7 +180,10 @@ def _rival(bootstrap: str) -> dict[str, Any]:
 
 
 def _steps(bootstrap: str) -> dict[str, Any]:
-    """Read as the live map does, and count the processor's seconds of this thread for each step; the decoder's are a part of the intake's."""
+    """Read as the live map does, and count this thread's seconds of processor for each step.
+
+    The decoder's are a part of the intake's.
+    """
     hub, polls = Hub(BEGAN_MS), _Polls(bootstrap)
     spent = dict.fromkeys(("consume", "intake", "hub", "intake.decode"), 0.0)
     clock = time.thread_time

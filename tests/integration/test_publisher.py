@@ -18,7 +18,7 @@ from actors.producing.publisher import Counts, MemoryPublisher, ProducerFailed, 
 from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.local.broker import BrokerCluster
-from engine.codec import EncodedRecords, PositionEncoder
+from engine.codec import EncodedRecords, PositionEncoder, Positions
 from engine.latency.histogram import Histogram
 from engine.messages import DeliveryEvent, RunMetrics, Topic
 
@@ -70,14 +70,16 @@ class Encoded:
         return EncodedRecords(
             self._encoder.encode_matrix(
                 self._rows[rows],
-                zeros + 47.1,
-                zeros + 9.5,
-                np.zeros(n, np.bool_),
-                seq,
-                seq + 1,
-                zeros,
-                zeros,
-                zeros + 5.0,
+                Positions(
+                    zeros + 47.1,
+                    zeros + 9.5,
+                    np.zeros(n, np.bool_),
+                    seq,
+                    seq + 1,
+                    zeros,
+                    zeros,
+                    zeros + 5.0,
+                ),
             )
         )
 

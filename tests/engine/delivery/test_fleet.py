@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.delivery.fleet import Fleet, Positions
+from engine.codec import Positions
+from engine.delivery.fleet import Fleet
 from engine.delivery.spec import DeliverySpec
 from engine.errors import InvalidInstant
 from engine.motion.building import PlanTable, VehicleClass, build_plans

@@ -29,7 +29,7 @@ from api.stream.client import group_consumer
 from cli.kafka.topics import create_topics
 from cli.local.services import Kafka, Services
 from cli.local.services.tools import java
-from engine.codec import EncodedRecords, PositionEncoder
+from engine.codec import EncodedRecords, PositionEncoder, Positions
 from engine.contract.kafka_connection import KafkaConnection, SaslMechanism
 from engine.messages import RouteDefined, StartDelivery, Topic
 
@@ -74,7 +74,8 @@ def positions(run_id: str, count: int) -> EncodedRecords:
     rows = encoder.add_rows(["1"], ["c"], [f"{run_id}-0"], ["car"], run_id)[np.zeros(count, int)]
     return EncodedRecords(
         encoder.encode_matrix(
-            rows, zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros
+            rows,
+            Positions(zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros),
         )
     )
 

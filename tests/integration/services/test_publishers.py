@@ -19,7 +19,7 @@ from actors.producing.publisher import Counts, Publisher
 from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.local.services import Kafka, Services
-from engine.codec import EncodedRecords, KeyField, PositionEncoder
+from engine.codec import EncodedRecords, KeyField, PositionEncoder, Positions
 from engine.codec.partition_hash import murmur2, partitions_of
 from engine.messages import DeliveryEvent, Topic
 
@@ -64,7 +64,7 @@ class Source:
         rows = np.tile(self._rows, rounds)
         return EncodedRecords(
             self._encoder.encode_matrix(
-                rows, zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros
+                rows, Positions(zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros)
             )
         )
 
