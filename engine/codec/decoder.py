@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.arrays import Ints
 from engine.codec.batch import PositionBatch, PositionRecord
 from engine.codec.layout import MAX_RECORD_BYTES, Layout, layout_of, probe
 from engine.codec.record import decode_record
@@ -24,8 +24,6 @@ MAX_LAYOUTS = 16
 """Layouts tried for the records of one length; so a flood of strange records costs no more than JSON does."""
 
 _NARROWEST = layout_of((8, 8, 8, 8, 8)).width
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats, Ints
 from engine.codec.layout import BOUNDS, DEGREE
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
 
 TRUE = np.frombuffer(b"true ", "V5")[0]
 FALSE = np.frombuffer(b"false", "V5")[0]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Bools, Words
 from engine.codec.batch import PositionBatch
 from engine.codec.digits import Numbers, write_numbers
 from engine.codec.layout import BOUNDS, DEGREE, ID_STEP, Layout
@@ -20,8 +21,6 @@ from engine.codec.layout import BOUNDS, DEGREE, ID_STEP, Layout
 BLOCK_ROWS = 4096
 """Rows read at a time, so that they stay in the processor's cache."""
 
-Words = npt.NDArray[np.uint64]
-Mask = npt.NDArray[np.bool_]
 
 _ONES = np.uint64(0x0101010101010101)
 _BLANKS = np.uint64(0x2020202020202020)
@@ -51,7 +50,7 @@ class RowReader:
         self._finished = np.empty(n, np.bool_)
         self._good = np.empty(n, np.bool_)
 
-    def read(self, values: Sequence[bytes]) -> tuple[PositionBatch, Mask]:
+    def read(self, values: Sequence[bytes]) -> tuple[PositionBatch, Bools]:
         """Return the positions that could be read, and a mask over `values` that says which; every value has the layout's length."""
         for start in range(0, len(values), BLOCK_ROWS):
             chosen = values[start : start + BLOCK_ROWS]
@@ -79,7 +78,7 @@ class RowReader:
         )
         return (batch if self._good.all() else batch.take(self._good)), self._good
 
-    def _read_block(self, matrix: npt.NDArray[np.uint8], rows: slice) -> Mask:
+    def _read_block(self, matrix: npt.NDArray[np.uint8], rows: slice) -> Bools:
         found = matrix.view(self._layout.reads).ravel()
         expected = self._expected[: len(matrix)]
         written = expected.view(self._layout.writes).ravel()
@@ -107,7 +106,7 @@ class RowReader:
         self._finished[rows] = numbers.finished
         return good
 
-    def _read_ids(self, found: npt.NDArray[np.void], written: npt.NDArray[np.void], rows: slice) -> Mask:
+    def _read_ids(self, found: npt.NDArray[np.void], written: npt.NDArray[np.void], rows: slice) -> Bools:
         """Keep the ids without their quotes and blanks; return which rows have well-formed ids."""
         words = np.empty((len(self._id_words), len(found)), np.uint64)
         for row, (i, k) in enumerate(self._id_words):
@@ -186,7 +185,7 @@ def _parse(words: Words) -> npt.NDArray[np.int64]:
     return x.view(np.int64)
 
 
-def _has_minus(characters: npt.NDArray[np.uint32], where: np.uint32) -> Mask:
+def _has_minus(characters: npt.NDArray[np.uint32], where: np.uint32) -> Bools:
     """Tell where four characters of digits, blanks and minuses hold a minus; `where` has a bit for each that counts."""
-    found: Mask = ((characters >> np.uint32(2)) & ~(characters >> np.uint32(4)) & where) != 0
+    found: Bools = ((characters >> np.uint32(2)) & ~(characters >> np.uint32(4)) & where) != 0
     return found

@@ -1,4 +1,6 @@
-"""Plans: time-distance curves in straight pieces, many as one table. It knows how to keep them and to find a piece, not how they come about.
+"""Plans: time-distance curves in straight pieces, many as one table.
+
+The table keeps plans and finds pieces; `engine.motion.building` makes them.
 
 A plan is the trip along one route by one class of vehicle at pace 1. In a piece latitude, longitude and distance are
 affine in time, so that the place at any instant is ``A + B·t``.
@@ -12,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.earth.geodesy import Floats
-
-Indices = npt.NDArray[np.int64]
+from engine.arrays import Floats, Ints
 
 T0, D0, LAT0, LNG0, SPEED, LAT_RATE, LNG_RATE, BEARING = range(8)
 """Columns of a piece: eight float64, one cache line, so that a piece costs one look into memory."""
@@ -24,7 +24,7 @@ _LINEAR_STEPS = 4
 
 @dataclass(frozen=True, slots=True)
 class StopTimes:
-    """When a plan reaches its route's stops: `arrival_s` seconds of the plan and `distance_m`, one of each per stop."""
+    """When a plan reaches its route's stops, in seconds of the plan, and where, in metres."""
 
     arrival_s: tuple[float, ...] = ()
     distance_m: tuple[float, ...] = ()
@@ -32,7 +32,9 @@ class StopTimes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanTable:
-    """P plans of N pieces in all: plan p has the pieces ``offsets[p]:offsets[p+1]``, the last of which stands at the end for ever.
+    """P plans of N pieces in all.
+
+    Plan p has the pieces ``offsets[p]:offsets[p+1]``; its last piece stands at the end for ever.
 
     Attributes
     ----------
@@ -45,7 +47,7 @@ class PlanTable:
     stops : one per plan.
     """
 
-    offsets: Indices
+    offsets: Ints
     pieces: Floats
     t_end_s: Floats
     duration_s: Floats
@@ -75,7 +77,7 @@ class PlanTable:
             stops=tuple(stop for table in rows for stop in table.stops),
         )
 
-    def take(self, plans: Indices) -> PlanTable:
+    def take(self, plans: Ints) -> PlanTable:
         """Return a table of some of the plans, in the order asked for."""
         counts = np.diff(self.offsets)[plans]
         offsets = np.concatenate(([0], np.cumsum(counts)))
@@ -90,7 +92,7 @@ class PlanTable:
             stops=tuple(self.stops[p] for p in plans.tolist()),
         )
 
-    def locate(self, plan: Indices, t_s: Floats, hint: Indices) -> Indices:
+    def locate(self, plan: Ints, t_s: Floats, hint: Ints) -> Ints:
         """Return the piece that each instant lies in: the one that begins at or before it and ends after it.
 
         Parameters
@@ -111,7 +113,7 @@ class PlanTable:
             found[wrong] = self._bisect(plan[wrong], t_s[wrong])
         return found
 
-    def _bisect(self, plan: Indices, t_s: Floats) -> Indices:
+    def _bisect(self, plan: Ints, t_s: Floats) -> Ints:
         low, high = self.offsets[plan], self.offsets[plan + 1] - 1
         while (low < high).any():
             middle = (low + high) >> 1

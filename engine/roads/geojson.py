@@ -1,4 +1,7 @@
-"""GeoJSON (RFC 7946): LineString and MultiLineString, alone, in a Feature, in collections. Each line is one route."""
+"""GeoJSON (RFC 7946): each LineString, alone or inside a collection, is one route.
+
+MultiLineString, Feature, FeatureCollection and GeometryCollection are read as well.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from engine.roads.imported import Collector, shown
+from engine.errors import shown_text
+from engine.roads.imported import Collector
 
 _MAX_DEPTH = 20
 
@@ -75,7 +79,8 @@ def _lines(geometry: Any, place: str, into: Collector, depth: int = 0) -> Iterat
     else:
         into.damaged(
             place,
-            f"expected a LineString or MultiLineString, found {_brief(kind if isinstance(geometry, dict) else geometry)}",
+            "expected a LineString or MultiLineString, "
+            f"found {_brief(kind if isinstance(geometry, dict) else geometry)}",
         )
 
 
@@ -128,4 +133,4 @@ def _brief(value: Any) -> str:
     """Return a value as an error shows it, without writing out a whole document."""
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
-    return shown(value) if isinstance(value, str) else shown(f"{value}"[:100])
+    return shown_text(value) if isinstance(value, str) else shown_text(f"{value}"[:100])

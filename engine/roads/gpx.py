@@ -1,4 +1,7 @@
-"""GPX 1.0 and 1.1, with gpxpy: each route and each segment of a track is one route. Times and waypoints are left unread."""
+"""GPX 1.0 and 1.1, with gpxpy: each route and each segment of a track is one route.
+
+Times and waypoints are ignored.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any
 import gpxpy
 from gpxpy.gpx import GPXException, GPXXMLSyntaxException
 
-from engine.roads.imported import Collector, shown
+from engine.errors import shown_text
+from engine.roads.imported import Collector
 
 _POINT = re.compile(r"<(?:\w+:)?(trkpt|rtept)\b([^>]*)>")
 _ATTRIBUTE = re.compile(r"""\b(lat|lon)\s*=\s*["']([^"']*)["']""")
@@ -42,7 +46,10 @@ def _add(points: Sequence[Any], place: str, title: str, into: Collector) -> None
 
 
 def _unreadable_point(text: str) -> tuple[str, str] | None:
-    """Return place and reason of the first point without readable coordinates: gpxpy does not say which it is."""
+    """Return place and reason of the first point without readable coordinates.
+
+    gpxpy's own error does not name the point.
+    """
     for found in _POINT.finditer(text):
         attributes = dict(_ATTRIBUTE.findall(found[2]))
         for key in ("lat", "lon"):
@@ -50,5 +57,8 @@ def _unreadable_point(text: str) -> tuple[str, str] | None:
                 float(attributes.get(key, ""))
             except ValueError:
                 line = text.count("\n", 0, found.start()) + 1
-                return f"line {line}", f'<{found[1]}> needs a number "{key}", found {shown(attributes.get(key, ""))}'
+                return (
+                    f"line {line}",
+                    f'<{found[1]}> needs a number "{key}", found {shown_text(attributes.get(key, ""))}',
+                )
     return None

@@ -1,4 +1,7 @@
-"""Random shortest-time paths through a graph, many at once and seeded. It knows arrays of a graph, not what they are the roads of."""
+"""Random shortest-time paths through a graph, many at once and seeded.
+
+It knows the arrays of a graph, not what they are the roads of.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,9 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from engine.earth.geodesy import Floats
+from engine.arrays import Floats, Ints
+from engine.chance import seeded_generator
 from engine.errors import InvalidInput, NoPath
-
-Ints = npt.NDArray[np.int64]
 
 _PATHS_PER_SOURCE = (
     2  # a tree of shortest paths costs far more than walking it; a fleet should still not start in few places
@@ -59,7 +61,7 @@ def random_paths(graph: PathGraph, n: int, seed: int, min_length_m: float, max_l
         raise InvalidInput(f"number of routes and seed must be >= 0, found {n} and {seed}")
     if not 0 <= min_length_m < max_length_m:
         raise InvalidInput(f"lengths of routes must be 0 <= min < max, found {min_length_m:g} to {max_length_m:g} m")
-    rng = np.random.default_rng(seed)
+    rng = seeded_generator(seed)
     paths: list[Ints] = []
     tried = 0
     enough = 200 + 20 * n
@@ -111,7 +113,7 @@ def _draw_ends(
     min_length_m: float,
     max_length_m: float,
 ) -> Ints:
-    """Return different nodes that can be reached from a source and are about as far as wanted, in random order."""
+    """Return different nodes, in random order, about as far from a source as wanted."""
     crow_m = _EARTH_RADIUS_M * np.arccos(np.clip(graph.vectors @ graph.vectors[source], -1.0, 1.0))
     candidates = np.flatnonzero(
         graph.may_end & (before >= 0) & (crow_m <= max_length_m * 1.01) & (crow_m >= min_length_m / _GREATEST_DETOUR)
@@ -123,7 +125,10 @@ def _draw_ends(
 
 
 def _walk_back(before: npt.NDArray[np.int32], rows: Ints, ends: Ints) -> Ints:
-    """Return the nodes of many paths, int64 (steps, paths), from their ends to their beginnings; shorter paths repeat their beginning."""
+    """Return the nodes of many paths, int64 (steps, paths), from their ends to their beginnings.
+
+    Shorter paths repeat their beginning.
+    """
     steps = [ends]
     while True:
         previous = before[rows, steps[-1]].astype(np.int64)

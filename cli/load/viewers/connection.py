@@ -1,4 +1,4 @@
-"""One WebSocket of a simulated viewer, on the `websockets` package's own protocol without its tasks and queues.
+"""One WebSocket of a simulated viewer, on the protocol of the `websockets` package alone.
 
 A thousand of the package's ready-made connections, each with tasks of its own, cost several times as much as this; what
 is read and written is the same. Not reading is done at the socket: the kernel's buffers fill, as with a real reader
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -20,7 +19,8 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
-from cli.local.http_address import checked_address
+from cli.http_address import checked_address
+from engine.wall_clock import wall_ms
 
 GOING_AWAY = 1001
 NO_CLOSE_FRAME = 1006
@@ -28,36 +28,41 @@ LIVE_PATH = "/ws/live"
 
 
 class Listener(Protocol):
-    """Whoever is told what happens on a connection."""
+    """A listener of a connection's events."""
 
     def on_open(self) -> None:
-        """The handshake is done."""
+        """Take note that the handshake is done."""
 
     def on_bytes(self, count: int) -> None:
-        """So many bytes were read from the socket."""
+        """Take the number of bytes read from the socket."""
 
     def on_frame(self, frame: bytes | bytearray, now_ms: float) -> None:
-        """A binary message was read at a wall instant, epoch ms."""
+        """Take a binary message, read at a wall instant, epoch ms."""
 
     def on_text(self, text: str) -> None:
-        """A text message was read."""
+        """Take a text message."""
 
     def on_lost(self, reason: str) -> None:
-        """The connection ended, or was refused; the reason is a few words of a bounded number."""
+        """Take note that the connection ended or was refused, for one of a bounded number of reasons."""
 
 
-class Nobody:
-    """Listens to nothing."""
+class NullListener:
+    """A listener that ignores every event."""
 
-    def on_open(self) -> None: ...
+    def on_open(self) -> None:
+        """Ignore the handshake."""
 
-    def on_bytes(self, count: int) -> None: ...
+    def on_bytes(self, count: int) -> None:
+        """Ignore the bytes."""
 
-    def on_frame(self, frame: bytes | bytearray, now_ms: float) -> None: ...
+    def on_frame(self, frame: bytes | bytearray, now_ms: float) -> None:
+        """Ignore the message."""
 
-    def on_text(self, text: str) -> None: ...
+    def on_text(self, text: str) -> None:
+        """Ignore the message."""
 
-    def on_lost(self, reason: str) -> None: ...
+    def on_lost(self, reason: str) -> None:
+        """Ignore the end."""
 
 
 def live_address(url: str) -> WebSocketURI:
@@ -70,10 +75,6 @@ def live_address(url: str) -> WebSocketURI:
     return parse_uri(f"ws{checked_address(url).removeprefix('http')}{LIVE_PATH}")
 
 
-def _wall_ms() -> float:
-    return time.time() * 1000
-
-
 class LiveConnection(asyncio.Protocol):
     """A client's side of ``/ws/live``."""
 
@@ -82,7 +83,7 @@ class LiveConnection(asyncio.Protocol):
         address: WebSocketURI,
         listener: Listener,
         api_key: str | None = None,
-        wall_ms: Callable[[], float] = _wall_ms,
+        wall_ms: Callable[[], float] = wall_ms,
     ) -> None:
         self._websocket = ClientProtocol(address, max_size=None)
         self._listener: Listener = listener
@@ -94,11 +95,11 @@ class LiveConnection(asyncio.Protocol):
         self._reason = ""
 
     async def connect(self) -> None:
-        """Connect; the listener hears when the handshake is done, or that it failed.
+        """Connect; the listener is called when the handshake is done or has failed.
 
         Raises
         ------
-        OSError : nobody listens there.
+        OSError : no server listens there.
         """
         address = self._websocket.uri
         secure = ssl.create_default_context() if address.secure else None
@@ -124,7 +125,7 @@ class LiveConnection(asyncio.Protocol):
 
     def leave(self) -> None:
         """Close the connection as a page does that is left; the listener hears nothing more."""
-        self._listener = Nobody()
+        self._listener = NullListener()
         if self._websocket.state is State.OPEN:
             self._websocket.send_close(GOING_AWAY)
             self._flush()
@@ -133,7 +134,7 @@ class LiveConnection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Drop the connection as a network does that fails; the listener hears nothing more."""
-        self._listener = Nobody()
+        self._listener = NullListener()
         if self._transport is not None:
             self._transport.abort()
 
@@ -163,8 +164,8 @@ class LiveConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Let the transport close."""
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - why is told by the closing frame
-        """Tell why."""
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the closing frame says why
+        """Report why the connection ended."""
         self._transport = None
         refusal = self._websocket.handshake_exc
         if refusal is not None:
