@@ -26,8 +26,9 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.recording import Recording
-from benchmarks.simulation import Simulation, environment_of, fleet_scenario, free_port, name_of, sample_of, services
+from benchmarks.simulation import Simulation, environment_of, fleet_scenario, name_of, sample_of, services
 from cli.local.api_client import ApiClient
+from cli.local.port import free_port
 from cli.local.services import Services
 from engine.messages import Topic
 
