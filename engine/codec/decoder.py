@@ -64,6 +64,18 @@ def decode_positions(values: Sequence[bytes]) -> Decoded:
     return _joined(parts, rejected)
 
 
+def decode_buffer(buffer: bytes | bytearray | memoryview | npt.NDArray[np.uint8], offsets: Ints, lengths: Ints) -> Decoded:
+    """Return the positions in records that stand in one buffer, as `decode_positions` does.
+
+    Parameters
+    ----------
+    buffer : bytes-like or uint8 (m,); nothing but the records' own bytes is read, and none of it is kept.
+    offsets, lengths : int64 (n,): where each record begins in the buffer, and how many bytes it has.
+    """
+    view = memoryview(buffer)
+    return decode_positions([bytes(view[i : i + k]) for i, k in zip(offsets.tolist(), lengths.tolist(), strict=True)])
+
+
 def _joined(parts: list[tuple[PositionBatch, Ints]], rejected: list[tuple[int, str]]) -> Decoded:
     batch = PositionBatch.concat(batch for batch, _ in parts)
     rows = np.concatenate([rows for _, rows in parts]) if parts else np.empty(0, np.int64)
