@@ -70,5 +70,5 @@ def loadtest(
         else session.run(planned, repeat)
     )
     if as_json:
-        print(json.dumps(session.told))  # noqa: T201 - the command's output
+        print(json.dumps(session.output))  # noqa: T201 - the command's output
     raise typer.Exit(code)

@@ -1,1 +1,1 @@
-"""``code-delivery loadtest``: a scenario as a load test, watched while it runs, judged by its thresholds, and told in a report."""
+"""Runs, judges and reports a load test."""

@@ -1,4 +1,4 @@
-"""Does to the system on purpose what a scenario says, when its time has come."""
+"""Carries out a scenario's disturbances of the system when their time has come."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _WORKERS = {DisturbanceKind.KILL_DRIVER: "TickingDriver", DisturbanceKind.KILL_D
 
 _WAKER = 'sleep "$1"; kill -CONT "$2"'
 WAKE_AFTER_S = 5.0
-"""So long after the end of a pause the API is let go on by another process, should this one have been killed meanwhile."""
+"""Seconds after the end of a pause at which another process resumes the API.
+
+It matters only if this process was killed meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)

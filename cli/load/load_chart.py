@@ -1,4 +1,7 @@
-"""Draws the load to come in a terminal: columns of blocks over time, an axis on either side, the stages beneath. It knows series, and no scenario file."""
+"""Draws the load to come in a terminal: columns over time, axes, and the stages beneath.
+
+It knows series, and no scenario file.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ def stage_table(plan: LoadPlan) -> Table:
 
 
 def nice_top(peak: float) -> float:
-    """Return a round number at or above the highest value: 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten."""
+    """Return a round number at or above the highest value.
+
+    It is 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6 or 8 times a power of ten.
+    """
     if peak <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(peak))
@@ -123,7 +129,10 @@ def _base(columns: int) -> Text:
 
 
 def _time_axis(plan: LoadPlan, from_s: float | None = None) -> Text:
-    """Return the times under the columns: as many round ones as fit; times of day if the run begins at such a one."""
+    """Return the times under the columns: as many round ones as fit.
+
+    They are times of day if the run begins at a round one.
+    """
     columns = len(plan.drivers)
     steps = (
         1,

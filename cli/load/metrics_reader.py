@@ -1,4 +1,4 @@
-"""What a run's workers tell, read from Kafka while it goes on."""
+"""Reads what a run's workers publish on Kafka while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 MOST = 5_000
 QUIET_S = 1.5
-"""When nothing has come for so long, all has been told."""
+"""Seconds without a message after which everything has been published."""
 
 _ROLE = "loadtest"
 _TOPICS = (Topic.RUN_EVENT, Topic.RUN_METRICS, Topic.DELIVERY_EVENT)
@@ -25,7 +25,7 @@ _ANSWER_S = 10.0
 
 
 class Listener(Protocol):
-    """Who wants to know what the workers tell."""
+    """A listener of what the workers publish."""
 
     def on_run(self, event: RunEvent) -> None:
         """Take how the run stands."""
@@ -35,11 +35,13 @@ class Listener(Protocol):
 
 
 class MetricsReader:
-    """Reads what is told of one run, from the topics' beginning on, by a consumer that leaves no trace in Kafka.
+    """Reads what the workers of one run publish, from the topics' beginning on.
+
+    Its consumer leaves no trace in Kafka.
 
     Attributes
     ----------
-    faults : how often each fault on purpose has been told of, by its name.
+    faults : how many times each injected fault was reported, by its name.
     """
 
     def __init__(self, kafka: KafkaConnection, run_id: str, listener: Listener) -> None:
@@ -67,12 +69,15 @@ class MetricsReader:
         )
 
     def read(self, wait_s: float) -> int:
-        """Give the listener what has come, waiting a while if there is nothing; return how many records there were."""
+        """Pass the messages that have come to the listener; return how many there were.
+
+        Waits a while if there is none.
+        """
         messages = without_errors(self._consumer.consume(MOST, wait_s), _ROLE)
         for message in messages:
             try:
                 self._take(message.topic() or "", message.value() or b"")
-            except MessageError as error:  # a sink tells the dead letters
+            except MessageError as error:  # a sink sends it to the dead letters
                 logger.info("%s offset %s is passed over: %s", message.topic(), message.offset(), error)
         return len(messages)
 
@@ -87,9 +92,9 @@ class MetricsReader:
                 if metrics.run_id == self._run_id:
                     self._listener.on_metrics(metrics)
             case Topic.DELIVERY_EVENT if self._run_id.encode() in value and b'"fault"' in value:
-                told = DeliveryEvent.from_json(value)
-                if told.run_id == self._run_id and told.kind == EventKind.FAULT and told.fault is not None:
-                    self.faults[told.fault] += 1
+                fault = DeliveryEvent.from_json(value)
+                if fault.run_id == self._run_id and fault.kind == EventKind.FAULT and fault.fault is not None:
+                    self.faults[fault.fault] += 1
 
     def read_the_rest(self) -> None:
         """Read until nothing comes any more."""

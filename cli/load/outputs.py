@@ -1,4 +1,7 @@
-"""Where the reports of one call of ``code-delivery loadtest`` go: looked at before the first run, for after a long one it is too late."""
+"""Where the reports of one ``code-delivery loadtest`` go, checked before the first run.
+
+A path that cannot be written is refused before a long run instead of after it.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ class Outputs:
         return self._data_dir / "reports" / run_id if self._out is None else self._numbered(self._out, number, runs)
 
     def write(self, report: LoadReport, folder: Path) -> tuple[list[Path], list[str]]:
-        """Write a report, and the checks of all that were written; return the report's files, none if one is missing, and what could not be written."""
+        """Write a report and the checks of all reports so far.
+
+        Return the report's files, none if one is missing, and what could not be written.
+        """
         self._reports.append(report)
         paths: list[Path] = []
         faults = []

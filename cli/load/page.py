@@ -1,4 +1,7 @@
-"""The page that a terminal shows while a load test runs, and the one at its end: figures in, renderables out."""
+"""The pages that a terminal shows during and after a load test.
+
+Figures in, renderables out.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from engine.judging.verdict import Check, Outcome, Verdict
 from engine.latency.meter import Segment
 
 RECENT_S = 10
-"""So many seconds are "now"; the newest ones, of which not all is told yet, are left out."""
+"""Seconds that count as "now"; newer ones, still incomplete, are left out."""
 
 UNSETTLED_S = 3
 SPARKS = 60
 GONE_MS = 5_000
-"""Who has told nothing for so long is not there any more."""
+"""Seconds without a message after which a worker counts as gone."""
 
 MOST_WORKERS = 12
 
@@ -52,7 +55,8 @@ def page(
     parts += [Text(), _workers(load), *_disturbed(done)]
     parts.append(
         Text(
-            f"\nmap {url} · code-delivery control {load.run_id} fleet N | rate X | pause | resume · Ctrl-C ends it without a verdict",
+            f"\nmap {url} · code-delivery control {load.run_id} fleet N | rate X | pause | resume "
+            "· Ctrl-C ends it without a verdict",
             "bright_black",
         )
     )
@@ -60,7 +64,7 @@ def page(
 
 
 def closing(load: MeasuredLoad, verdict: Verdict, done: Sequence[Done] = ()) -> RenderableType:
-    """Return what is told of a load test that has ended."""
+    """Return the page of a load test that has ended."""
     parts: list[RenderableType] = [verdict_line(verdict), Text()]
     for stage in load.stages:
         parts += [_stage_table(stage), Text()]
@@ -170,7 +174,8 @@ def _waterfall(load: MeasuredLoad) -> Table:
 def _stage_table(stage: StageLoad) -> Table:
     produced = stage.counts.get(Segment.PRODUCED, 0)
     share = f", {produced / stage.planned:.1%} of the plan" if stage.planned else ""
-    title = f"[bold]{stage.name}[/]: {stage.seconds} s, {produced:,} positions{share}{'' if stage.judged else ' (not judged)'}"
+    judged = "" if stage.judged else " (not judged)"
+    title = f"[bold]{stage.name}[/]: {stage.seconds} s, {produced:,} positions{share}{judged}"
     table = Table(
         title=title, title_justify="left", title_style="default", box=None, pad_edge=False, padding=(0, 2, 0, 2)
     )
@@ -216,7 +221,7 @@ def _disturbed(done: Sequence[Done]) -> list[RenderableType]:
 
 
 def _settled(load: MeasuredLoad) -> list[SecondLoad]:
-    """Return the seconds of which everything may have been told, oldest first."""
+    """Return the seconds that may be complete, oldest first."""
     newest = load.now_ms / 1000 - UNSETTLED_S if load.is_running else float("inf")
     return [second for second in load.seconds if second.due_s < newest]
 

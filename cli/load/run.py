@@ -1,4 +1,4 @@
-"""One load test: the stack is started, watched through what its workers tell, disturbed, ended in order, and judged."""
+"""One load test: the stack is started, watched, disturbed, ended in order, and judged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ VIEWERS_STOP_S = 5.0
 
 
 class Ended(StrEnum):
-    """How a load test came to its end. aborted: by a threshold that ends the run; interrupted: by Ctrl-C or SIGTERM; cancelled: by a request to the run."""
+    """How a load test came to its end.
+
+    aborted: by a threshold that ends the run; interrupted: by Ctrl-C or SIGTERM; cancelled: by a request to the run.
+    """
 
     FINISHED = "finished"
     ABORTED = "aborted at the first failure"
@@ -42,7 +45,7 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is known while a load test runs, for whoever watches it.
+    """What is known while a load test runs.
 
     Attributes
     ----------
@@ -67,7 +70,7 @@ class LoadResult:
     ending : what became of its positions.
     broker : what stood behind the chain, in words.
     summary : what the simulation said at its end.
-    faults : how many faults on purpose were told, by kind.
+    faults : number of injected faults that were reported, by kind.
     """
 
     run_id: str
@@ -114,7 +117,7 @@ class LoadRun:
         StackError, ChildDied, BrokerError, ServicesError : it could not run, or a part of it died.
         """
         try:
-            self._stack.start(self._tell, asked, self._start_viewers)
+            self._stack.start(self._show, asked, self._start_viewers)
             self._reader = MetricsReader(KafkaConnection(self._stack.bootstrap), self.run_id, self._collector)
             self._go_on(asked)
         finally:
@@ -122,16 +125,16 @@ class LoadRun:
             if self._viewers is not None:
                 self._viewers.stop(VIEWERS_STOP_S)
             try:
-                ending = self._stack.end_parts(self._tell)
+                ending = self._stack.end_parts(self._show)
                 if self._reader is not None:
-                    self._tell("reading what was measured last")
+                    self._show("reading what was measured last")
                     self._reader.read_the_rest()
                     self._reader.close()
             finally:
-                self._stack.backing.stop(self._tell)
+                self._stack.backing.stop(self._show)
         return self._result(ending)
 
-    def _tell(self, step: str) -> None:
+    def _show(self, step: str) -> None:
         self._watch(View(step, self.run_id, self._settings.url, done=self._disturber.done))
 
     def _start_viewers(self) -> None:

@@ -1,4 +1,4 @@
-"""What one call of ``code-delivery loadtest`` does: one run or several, or a search for the greatest fleet; the page meanwhile, the reports after."""
+"""One call of ``code-delivery loadtest``: its runs or its search, its pages, its reports."""
 
 from __future__ import annotations
 
@@ -57,16 +57,16 @@ class Session:
 
     Attributes
     ----------
-    told : what ``--json`` prints.
+    output : what ``--json`` prints.
     """
 
     def __init__(self, settings: UpSettings, console: Console, out: Path | None, junit: Path | None) -> None:
         self._settings, self._console = settings, console
         self._outputs = Outputs(settings.data_dir, out, junit)
-        self.told: dict[str, Any] = {}
+        self.output: dict[str, Any] = {}
 
     def run(self, scenario: Scenario, repeat: int) -> int:
-        """Run a scenario so many times, and return the worst exit code.
+        """Run a scenario `repeat` times, and return the worst exit code.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class Session:
         with ended_by_signals() as asked:
             for number in range(repeat):
                 result = self._run_once(scenario, asked)
-                self._tell_end(result)
+                self._show_end(result)
                 runs.append(
                     self._write(result, self._outputs.folder(result.run_id, number, repeat), exit_code(result.verdict))
                 )
@@ -90,11 +90,13 @@ class Session:
         if len(runs) < repeat:
             self._console.print(Text(f"INTERRUPTED after {len(runs)} of {repeat} runs", "bold yellow"))
             codes.append(NO_VERDICT)
-        self.told = runs[0] if repeat == 1 else {"runs": runs}
+        self.output = runs[0] if repeat == 1 else {"runs": runs}
         return max(codes)
 
     def find_capacity(self, scenario: Scenario, options: SearchOptions) -> int:
-        """Find the greatest fleet that keeps the thresholds; return 0 if there is one, 1 if nothing held, 3 if no probe had a verdict or it was interrupted.
+        """Find the greatest fleet that keeps the thresholds.
+
+        Return 0 if there is one, 1 if nothing held, 3 if no probe had a verdict or it was interrupted.
 
         Raises
         ------
@@ -125,7 +127,7 @@ class Session:
                     shape=shape,
                     cool_down_s=options.cool_down_s,
                     sleep=asked.wait,
-                    tell=self._tell_progress,
+                    report=self._show_progress,
                     is_stopped=asked.is_set,
                     passing=(StackError, ChildDied, BrokerError, ServicesError),
                 )
@@ -148,8 +150,8 @@ class Session:
             not found.highest and all(probe.outcome is Outcome.NO_VERDICT for probe in found.probes)
         )
         code = NO_VERDICT if has_none else 0 if found.highest else 1
-        self.told = self._write(best, self._outputs.folder(best.run_id), code, found)
-        return int(self.told["exitCode"])
+        self.output = self._write(best, self._outputs.folder(best.run_id), code, found)
+        return int(self.output["exitCode"])
 
     def _run_once(self, scenario: Scenario, asked: threading.Event) -> LoadResult:
         with Live(console=self._console, auto_refresh=False, transient=True, screen=False) as live:
@@ -171,27 +173,27 @@ class Session:
             Console(stderr=True).print(Text.assemble(("error: ", "bold red"), fault), soft_wrap=True)
         verdict = report.verdict
         code = max(code, COULD_NOT_WRITE) if faults else code
-        told = {
+        record = {
             "runId": report.run.id,
             "outcome": verdict.outcome,
             "interrupted": verdict.interrupted,
             "exitCode": code,
         }
-        return told | {
+        return record | {
             "why": verdict.why,
             "bound": verdict.bound,
             "report": str(folder),
             "files": sorted(path.name for path in paths),
         }
 
-    def _tell_end(self, result: LoadResult) -> None:
+    def _show_end(self, result: LoadResult) -> None:
         self._console.print(closing(result.load, result.verdict, result.done))
         if result.ledger is not None:
             self._console.print(ledger_table(result.run_id, result.ledger))
         for sentence in result.ending.sentences():
             self._console.print(Text(sentence, "bold red"))
 
-    def _tell_progress(self, progress: Progress) -> None:
+    def _show_progress(self, progress: Progress) -> None:
         known = f"held {progress.highest:,}" + (
             f", not held {progress.lowest_failed:,}" if progress.lowest_failed else ""
         )

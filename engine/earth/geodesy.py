@@ -27,7 +27,9 @@ _POLAR_DEG = 87.0  # nearer to the equator, 1 km pieces stray less than _MAX_OFF
 def inverse(
     lat1_deg: npt.ArrayLike, lng1_deg: npt.ArrayLike, lat2_deg: npt.ArrayLike, lng2_deg: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Return the length of geodesics in metres, and their bearing at the first point in degrees clockwise from north, [0, 360).
+    """Return the length of geodesics in metres and their bearing at the first point.
+
+    Bearings are degrees clockwise from north, in [0, 360).
 
     The four arguments broadcast against each other; longitudes may be unwrapped. The bearing between equal points is 0.
     """
@@ -44,7 +46,10 @@ def inverse(
 def direct(
     lat_deg: npt.ArrayLike, lng_deg: npt.ArrayLike, bearing_deg: npt.ArrayLike, distance_m: npt.ArrayLike
 ) -> tuple[Floats, Floats]:
-    """Return latitude and longitude, [-180, 180], reached from a point along a geodesic; the arguments broadcast."""
+    """Return the latitude and longitude reached from a point along a geodesic.
+
+    The four arguments broadcast against each other; longitudes are in [-180, 180].
+    """
     lat, lng, bearing, distance = np.broadcast_arrays(
         *(np.asarray(a, dtype=np.float64) for a in (lat_deg, lng_deg, bearing_deg, distance_m))
     )
@@ -61,14 +66,17 @@ def wrap_longitude(lng_deg: npt.ArrayLike) -> Floats:
 
 
 def unwrap_longitude(lng_deg: npt.ArrayLike) -> Floats:
-    """Return longitudes without jumps: each is less than half a turn from the one before, so values may leave [-180, 180]."""
+    """Return longitudes without jumps.
+
+    Each is less than half a turn from the one before, so values may leave [-180, 180].
+    """
     lng = np.asarray(lng_deg, dtype=np.float64)
     turns = np.concatenate(([0.0], np.cumsum(np.rint(np.diff(lng) / 360.0))))
     return lng - 360.0 * turns
 
 
 def densified(lat_deg: Floats, lng_deg: Floats, most: int) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """Return a polyline with points put in along its geodesics, so that straight pieces in latitude and longitude follow them.
+    """Return a polyline with points added so that its straight pieces follow geodesics.
 
     A straight piece of length L strays from its geodesic by about L² tan(latitude) / 8R. So pieces are at most 1 km
     long, and near the poles shorter, which keeps the offset near half a metre until they are 10 m long.

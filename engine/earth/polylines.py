@@ -1,4 +1,6 @@
-"""Encoded polylines: points as a short text, each number the difference from the one before, five bits a character.
+"""Encoded polylines: points as a short text.
+
+Each number is the difference from the one before, five bits a character.
 
 The format is Google's (developers.google.com/maps/documentation/utilities/polylinealgorithm). Written with numpy
 because every route of a fleet crosses Kafka in this form: about ten times as fast as a loop over characters.

@@ -34,7 +34,7 @@ CHORD_S = 1.5
 
 _TICKS_PER_S = 2.0**20
 _SNAP_M = 1e-3
-"""A phase shorter than this is left to its neighbour; a stop this near to a point of the road is at that point."""
+"""Phases shorter than this are merged with a neighbour; a stop this near to a point is at it."""
 
 _TURN_TANGENT_M = 12.0
 """A corner is rounded by an arc that leaves the road at most this far before it."""
@@ -45,25 +45,31 @@ _CRAWL_MPS = 1.5
 _SLOWER = 1.0 - 1e-15
 """Makes up for rounding, so that the end of a piece never lies beyond the beginning of the next."""
 
-_POINTS_AT_ONCE = 100_000
+POINTS_AT_ONCE = 100_000
+"""Most points of roads that are built at once, which bounds the memory it takes."""
 
 _HALF_TURN_TAN = np.array([max(math.tan(math.radians(hundredth / 200)), 1e-12) for hundredth in range(18_001)])
-"""tan(turn / 2) by hundredths of a degree: a table, because vectorised tangents may differ in the last bit with their place in an array."""
+"""tan(turn / 2) by hundredths of a degree.
+
+A table, because the last bit of a vectorised tangent may depend on its place in an array.
+"""
 
 
-def build_plans(routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]]) -> PlanTable:
+def build_plans(
+    routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]], *, points_at_once: int = POINTS_AT_ONCE
+) -> PlanTable:
     """Return the plans of some (row of the route table, vehicle class), in their order."""
-    return PlanTable.concat(_build(_Road.of(routes, chunk)) for chunk in _chunks(routes, pairs))
+    return PlanTable.concat(_build(_Road.of(routes, chunk)) for chunk in _chunks(routes, pairs, points_at_once))
 
 
 def _chunks(
-    routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]]
+    routes: RouteTable, pairs: Sequence[tuple[int, VehicleClass]], most_points: int
 ) -> Iterator[Sequence[tuple[int, VehicleClass]]]:
     sizes = np.diff(routes.offsets)
     begin, points = 0, 0
     for end, (route, _) in enumerate(pairs):
         points += int(sizes[route])
-        if points > _POINTS_AT_ONCE and end > begin:
+        if points > most_points and end > begin:
             yield pairs[begin:end]
             begin, points = end, int(sizes[route])
     if begin < len(pairs):
@@ -128,7 +134,10 @@ class _Road:
 
 
 def _points_of(routes: RouteTable, i: int) -> tuple[Floats, Indices]:
-    """Return the points of a route, (6, n): latitude, longitude, metres, limit, bearing, dwell; and which point each stop is at."""
+    """Return the points of a route and which point each stop is at.
+
+    The points are (6, n): latitude, longitude, metres, limit, bearing, dwell.
+    """
     of = slice(int(routes.offsets[i]), int(routes.offsets[i + 1]))
     at = routes.cumulative_m[of]
     points = np.array(

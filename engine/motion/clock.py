@@ -1,7 +1,8 @@
 """The run's clock: which virtual instant belongs to which wall instant.
 
-Pure arithmetic. It never looks at a clock: whoever paces a run passes the wall time in. A run at scale 1 has virtual
-time equal to wall time plus a constant; at scale 60 a virtual minute lasts a wall second; at scale 0 the run is paused.
+Pure arithmetic. It never looks at a clock: the caller that paces a run passes the wall time in. A run at scale 1 has
+virtual time equal to wall time plus a constant; at scale 60 a virtual minute lasts a wall second; at scale 0 the run is
+paused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Columns that grow: a struct of arrays whose rows are added at the end and dropped together, each at a cost that is constant on average."""
+"""Columns that grow: a struct of arrays whose rows are appended and dropped together.
+
+Each row costs a constant amount of time on average.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ Array = npt.NDArray[Any]
 
 
 class Columns:
-    """Arrays of one common length n; ``columns["name"]`` is a view of shape (n, ...) that is good until the next `append` or `keep`."""
+    """Arrays of one common length n.
+
+    ``columns["name"]`` is a view of shape (n, ...), valid until the next `append` or `keep`.
+    """
 
     def __init__(self, dtypes: Mapping[str, npt.DTypeLike | tuple[npt.DTypeLike, tuple[int, ...]]]) -> None:
         """Make n = 0 rows; a dtype may be given with the shape of one row, as in ``("f8", (8,))``."""

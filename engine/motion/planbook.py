@@ -1,4 +1,7 @@
-"""The plan book: the plans that running deliveries need, made when first asked for, kept while in use, and no longer than pays."""
+"""The plan book: the plans that running deliveries need.
+
+A plan is made when it is first asked for, kept while it is in use, and for some time after.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from engine.motion.traces import Trace, trace_plan
 from engine.motion.vehicle import VehicleClass
 from engine.roads.route import Route, RouteTable
 
-_KEPT_PIECES = 200_000
-"""Up to this many unused pieces (72 bytes each) are kept, so that a small fleet never makes a plan twice."""
+KEPT_PIECES = 200_000
+"""Most unused pieces (72 bytes each) that are kept, so that a small fleet makes no plan twice."""
 
 
 class PlanBook:
@@ -30,7 +33,10 @@ class PlanBook:
         return self._table
 
     def require(self, wanted: Sequence[tuple[Route, VehicleClass]]) -> Indices:
-        """Return the number of the plan of each (route, vehicle class); those that are missing are made, all at once."""
+        """Return the numbers of the plans of some (route, vehicle class).
+
+        Plans that are missing are made, all at once.
+        """
         missing = {(route.id, vehicle): route for route, vehicle in wanted if (route.id, vehicle) not in self._current}
         if missing:
             driven = {key: route for key, route in missing.items() if not isinstance(route, Trace)}
@@ -43,7 +49,7 @@ class PlanBook:
         return np.array([self._current[route.id, vehicle] for route, vehicle in wanted], dtype=np.int64)
 
     def forget(self, route_id: str) -> None:
-        """Make new plans for a route from now on; the old ones stay with whoever follows them."""
+        """Make new plans for a route from now on; a delivery under way keeps its old plan."""
         for vehicle in VehicleClass:
             self._current.pop((route_id, vehicle), None)
 
@@ -57,7 +63,7 @@ class PlanBook:
         used = np.unique(in_use)
         pieces = np.diff(self._table.offsets)
         kept = int(pieces[used].sum())
-        if len(self._table.pieces) - kept <= max(kept, _KEPT_PIECES):
+        if len(self._table.pieces) - kept <= max(kept, KEPT_PIECES):
             return None
         new_of_old = np.full(len(self._table), -1, dtype=np.int64)
         new_of_old[used] = np.arange(used.size)

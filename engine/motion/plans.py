@@ -1,4 +1,6 @@
-"""Plans: time-distance curves in straight pieces, many as one table. It knows how to keep them and to find a piece, not how they come about.
+"""Plans: time-distance curves in straight pieces, many as one table.
+
+The table keeps plans and finds pieces; `engine.motion.building` makes them.
 
 A plan is the trip along one route by one class of vehicle at pace 1. In a piece latitude, longitude and distance are
 affine in time, so that the place at any instant is ``A + B·t``.
@@ -24,7 +26,7 @@ _LINEAR_STEPS = 4
 
 @dataclass(frozen=True, slots=True)
 class StopTimes:
-    """When a plan reaches its route's stops: `arrival_s` seconds of the plan and `distance_m`, one of each per stop."""
+    """When a plan reaches its route's stops, in seconds of the plan, and where, in metres."""
 
     arrival_s: tuple[float, ...] = ()
     distance_m: tuple[float, ...] = ()
@@ -32,7 +34,9 @@ class StopTimes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanTable:
-    """P plans of N pieces in all: plan p has the pieces ``offsets[p]:offsets[p+1]``, the last of which stands at the end for ever.
+    """P plans of N pieces in all.
+
+    Plan p has the pieces ``offsets[p]:offsets[p+1]``; its last piece stands at the end for ever.
 
     Attributes
     ----------

@@ -1,4 +1,6 @@
-"""Traces: recorded drives as load. A trace is a road with the instants at which it was driven, so its plan is the recording, linear between two fixes.
+"""Traces: recorded drives as load.
+
+A trace is a road with the instants at which it was driven, so its plan is the recording, linear between two fixes.
 
 A clone is a drive that is statistically like a trace: the same turns, stops and speeds in another place, another
 direction, mirrored or not, at a slightly other pace. No files here (`engine.demand.trace_files`).
@@ -79,7 +81,8 @@ class Trace(Route):
         if speed.max() > BOUNDS["speed"][1]:
             bad = int(speed.argmax())
             raise InvalidRoute(
-                f"trace {id} fix {bad + 1}: {speed[bad]:.1f} m/s from the fix before, a record tells at most {BOUNDS['speed'][1]} m/s"
+                f"trace {id} fix {bad + 1}: {speed[bad]:.1f} m/s from the fix before, "
+                f"a record holds at most {BOUNDS['speed'][1]} m/s"
             )
         words = (
             road.id,
@@ -116,9 +119,8 @@ class Trace(Route):
 
 def trace_plan(trace: Trace) -> PlanTable:
     """Return the plan that drives a trace as it was recorded: linear in time from fix to fix."""
-    between = trace.cumulative_m[
-        ~trace.given
-    ]  # points of the road that are no fixes: the way bends there, the speed does not change
+    # Points of the road that are no fixes: the way bends there, the speed does not change.
+    between = trace.cumulative_m[~trace.given]
     t = np.concatenate((trace.fix_s, np.interp(between, trace.fix_m, trace.fix_s)))
     d = np.concatenate((trace.fix_m, between))
     order = np.lexsort((d, t))
@@ -133,7 +135,7 @@ def trace_plan(trace: Trace) -> PlanTable:
         pieces[:, column] = np.append(np.diff(values), 0.0) / lasts * _SLOWER
     segment = np.clip(np.searchsorted(trace.cumulative_m, d, side="right") - 1, 0, trace.bearing_deg.size - 1)
     stands = pieces[:, SPEED] == 0
-    # Who stands looks where it came from, and before it ever moved where it will go.
+    # A vehicle that stands keeps the bearing of its last move, and before its first move has that one's.
     at = np.maximum.accumulate(np.where(stands, -1, np.arange(t.size)))
     pieces[:, BEARING] = trace.bearing_deg[segment[np.where(at < 0, np.argmin(stands), at)]]
     return PlanTable(
@@ -148,12 +150,15 @@ def trace_plan(trace: Trace) -> PlanTable:
 
 
 def clone(trace: Trace, number: int, seed: int, *, offset_m: float, retime: float) -> Trace:
-    """Return clone `number` of a trace: turned by any angle, mirrored or not, shifted, and re-timed; all drawn from the seed.
+    """Return clone `number` of a trace: turned, mirrored or not, shifted and re-timed.
+
+    Every choice is drawn from the seed.
 
     Parameters
     ----------
-    offset_m : its first point lies within so much of the trace's; evenly over that disc.
-    retime : its times are stretched by a factor from 1 - retime to 1 + retime, but it stays slow enough to be told.
+    offset_m : greatest distance of its first point from the trace's; drawn evenly over that disc.
+    retime : its times are stretched by a factor from 1 - retime to 1 + retime, within the speeds that a record can
+        hold.
     """
     angle, mirror, radius, bearing, factor = (
         seeded_unit(seed, "clone", trace.id, str(number), word) for word in ("turn", "mirror", "far", "where", "time")
@@ -182,7 +187,7 @@ def clone(trace: Trace, number: int, seed: int, *, offset_m: float, retime: floa
 
 
 def with_clones(traces: Sequence[Trace], clones: int, seed: int, *, offset_m: float, retime: float) -> list[Trace]:
-    """Return traces and so many clones of each, in this order: all traces, then all first clones, and so on."""
+    """Return all traces, then the first clone of each, and so on, `clones` times."""
     return [
         *traces,
         *(clone(trace, number, seed, offset_m=offset_m, retime=retime) for number in range(clones) for trace in traces),

@@ -1,4 +1,7 @@
-"""Named arrays in a compressed ``.npz`` file whose bytes depend on the arrays alone, and not on the time of writing as numpy's own do."""
+"""Named arrays in a compressed ``.npz`` file whose bytes depend on the arrays alone.
+
+numpy's own files hold the time of writing as well.
+"""
 
 from __future__ import annotations
 

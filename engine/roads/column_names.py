@@ -1,4 +1,6 @@
-"""Names that the columns of a table go by, for routes and traces alike, and which column of a header is what. It knows headers and cells, no file.
+"""Column names of route and trace tables, and which column of a header is which.
+
+It reads headers and cells, and opens no file.
 
 Names are compared without regard to case, blanks, underscores and hyphens: ``TrackID``, ``track_id`` and ``Track Id``
 are one.
@@ -82,7 +84,7 @@ _ID = ("id",)
 _MOST_SHOWN = 20
 
 TrackKey = tuple[str, ...]
-"""The cells that the rows of one track share, the mover's before the drive's; empty if no column tells tracks apart."""
+"""Cells shared by the rows of one track, the mover's first; empty if the table is one track."""
 
 
 def plain(name: str) -> str:
@@ -116,7 +118,7 @@ class Header:
         return column
 
     def find_track(self, rows: Callable[[], Iterable[Sequence[str]]]) -> list[int]:
-        """Return the columns whose values tell tracks apart, mover before drive; none if all rows are of one track.
+        """Return the columns whose values separate tracks, mover before drive; none for one track.
 
         Parameters
         ----------
@@ -137,7 +139,10 @@ class Header:
 
 
 def track_names(keys: Sequence[TrackKey]) -> list[str]:
-    """Return names for tracks by their cells: that of the drive, with the mover's before it if several movers have drives of one name."""
+    """Return names for tracks by their cells.
+
+    A name is the drive's, with the mover's before it if several movers have drives of that name.
+    """
     alone = [key[-1] if key else "" for key in keys]
     return alone if len(set(alone)) == len(alone) else ["-".join(filter(None, key)) for key in keys]
 

@@ -1,4 +1,7 @@
-"""Tables of points: CSV with a header in any usual delimiter, and the shapes of GTFS. Rows of one route may stand anywhere."""
+"""Tables of points: CSV with any usual delimiter, and the shapes of GTFS.
+
+Rows of one route may stand anywhere in the file.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ class _Columns:
 
 
 def read_csv(text: str, into: Collector) -> None:
-    """Read the routes of a table with a header; the points of GTFS are put in the order of their ``shape_pt_sequence``.
+    """Read the routes of a table with a header.
+
+    The points of GTFS are put in the order of their ``shape_pt_sequence``.
 
     Columns are found by name (`engine.roads.column_names`): latitude and longitude, and if there are such the ids that
     tell routes apart, a title, and a speed limit from that point on (``limit_mps``, or ``speed_limit``, ``maxspeed`` in

@@ -1,7 +1,9 @@
-"""Derives the files in ``engine/data`` from their sources: ``python -m engine.roads.derive EXTRACT.osm.pbf [ROUTES_FOLDER]``.
+"""Derives the files in ``engine/data`` from their sources.
+
+``python -m engine.roads.derive EXTRACT.osm.pbf [ROUTES_FOLDER]``
 
 The extract gives its network's largest strongly connected part; the folder holds the ancestor's ``1.txt``, ``2.txt``
-and ``3.txt``, of which damaged lines are left out.
+and ``3.txt``, without their damaged lines.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ ANCESTOR_SOURCE = "github.com/vitor9/fs-fc-code_delivery, simulator/destinations
 
 
 def derive_network(extract: Path, folder: Path = DATA) -> Path:
-    """Write the network of an OpenStreetMap extract into a folder, named after the extract; return the file."""
+    """Write the network of an OpenStreetMap extract, named after it, into a folder.
+
+    Return the path of the file.
+    """
     network = read_osm(extract).largest_component()
     target = folder / f"{network.name}.npz"
     network.save(target)
@@ -30,7 +35,10 @@ def derive_network(extract: Path, folder: Path = DATA) -> Path:
 
 
 def derive_ancestor(routes: Path, folder: Path = DATA) -> tuple[Path, list[str]]:
-    """Write the ancestor's routes as route messages into ``ancestor.json``; return the file, and what was left out."""
+    """Write the ancestor's routes as route messages into ``ancestor.json``.
+
+    Return the path of the file and what was left out.
+    """
     records, skipped = [], []
     for route_id, title in ANCESTOR_TITLES.items():
         imported = load_routes(routes / f"{route_id}.txt", skip_invalid=True)

@@ -1,4 +1,7 @@
-"""Encoded polylines, one a line, of precision 5 (Google) or 6 (Valhalla, OSRM); a file is of one precision."""
+"""Encoded polylines, one a line, of precision 5 (Google) or 6 (Valhalla, OSRM).
+
+A file is of one precision.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def read_polylines(text: str, into: Collector, precision: int | None = None) -> 
     Parameters
     ----------
     precision : 5 or 6; if None, 6 if a line would leave the Earth with 5, and else 5. Within 9 degrees of latitude and
-        18 of longitude from zero the two cannot be told apart; which one was taken is noted.
+        18 of longitude from zero the two look alike; a note says which one was taken.
     """
     if precision is None:
         precision = _found_precision(text, into)
@@ -43,7 +46,8 @@ def _found_precision(text: str, into: Collector) -> int:
         if is_on_earth == [False, True]:
             into.note(
                 "file",
-                f"read with precision 6, because line {number} leaves the Earth with 5; the formats polyline5 and polyline6 say which it is",
+                f"read with precision 6, because line {number} leaves the Earth with 5; "
+                "the formats polyline5 and polyline6 say which it is",
             )
             return 6
     into.note(

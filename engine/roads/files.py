@@ -1,4 +1,4 @@
-"""Reads routes out of a file of any known format, told by its name or else by how it begins."""
+"""Reads routes from a file of any known format, recognised by its name or by its first bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ _READERS: Mapping[str, Callable[[str, Collector], None]] = {
 }
 
 FORMATS = tuple(_READERS)
-"""Names of the formats; ``polyline`` finds out its precision, ``gtfs`` is a folder, a zip or its ``shapes.txt``."""
+"""Names of the formats.
+
+``polyline`` finds out its precision; ``gtfs`` is a folder, a zip or its ``shapes.txt``.
+"""
 
 _FORMAT_OF_SUFFIX = {
     ".geojson": "geojson",
@@ -46,8 +49,11 @@ _SHAPES = "shapes.txt"
 
 
 def load_routes(
-    path: str | Path | tuple[bytes, str], *, skip_invalid: bool = False, format: str | None = None
-) -> Imported:  # noqa: A002 - what users call it
+    path: str | Path | tuple[bytes, str],
+    *,
+    skip_invalid: bool = False,
+    format: str | None = None,  # noqa: A002 - what users call it
+) -> Imported:
     """Return the routes in a file.
 
     Parameters

@@ -1,4 +1,7 @@
-"""GeoJSON (RFC 7946): LineString and MultiLineString, alone, in a Feature, in collections. Each line is one route."""
+"""GeoJSON (RFC 7946): each LineString, alone or inside a collection, is one route.
+
+MultiLineString, Feature, FeatureCollection and GeometryCollection are read as well.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,8 @@ def _lines(geometry: Any, place: str, into: Collector, depth: int = 0) -> Iterat
     else:
         into.damaged(
             place,
-            f"expected a LineString or MultiLineString, found {_brief(kind if isinstance(geometry, dict) else geometry)}",
+            "expected a LineString or MultiLineString, "
+            f"found {_brief(kind if isinstance(geometry, dict) else geometry)}",
         )
 
 

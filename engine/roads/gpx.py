@@ -1,4 +1,7 @@
-"""GPX 1.0 and 1.1, with gpxpy: each route and each segment of a track is one route. Times and waypoints are left unread."""
+"""GPX 1.0 and 1.1, with gpxpy: each route and each segment of a track is one route.
+
+Times and waypoints are ignored.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def _add(points: Sequence[Any], place: str, title: str, into: Collector) -> None
 
 
 def _unreadable_point(text: str) -> tuple[str, str] | None:
-    """Return place and reason of the first point without readable coordinates: gpxpy does not say which it is."""
+    """Return place and reason of the first point without readable coordinates.
+
+    gpxpy's own error does not name the point.
+    """
     for found in _POINT.finditer(text):
         attributes = dict(_ATTRIBUTE.findall(found[2]))
         for key in ("lat", "lon"):

@@ -157,12 +157,18 @@ class Collector:
 
 
 def leap_of(route: Route) -> str:
-    """Return what to say of a leg so much longer than the others that it may lead from one track to another; empty if there is none."""
+    """Return a warning about a leg that is far longer than the others, or an empty text.
+
+    Such a leg may lead from one track to another.
+    """
     legs_m = np.diff(route.cumulative_m[route.given])
     longest_m = float(legs_m.max())
     if longest_m < _LEAP_M or longest_m < _LEAP * (median_m := float(np.median(legs_m))):
         return ""
-    return f"has a leg of {longest_m / 1000:,.1f} km, {longest_m / median_m:,.0f} times its median leg: are these several tracks?"
+    return (
+        f"has a leg of {longest_m / 1000:,.1f} km, {longest_m / median_m:,.0f} times its median leg: "
+        "are these several tracks?"
+    )
 
 
 def shown(text: str) -> str:

@@ -1,4 +1,7 @@
-"""Joins the edges of a graph into long lines, for drawing. It knows nodes and labels, not what they mean."""
+"""Joins the edges of a graph into long lines, for drawing.
+
+It knows nodes and labels, not what they mean.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import numpy.typing as npt
 def merged_lines(
     edge_from: npt.NDArray[np.int64], edge_to: npt.NDArray[np.int64], label: npt.NDArray[np.int64]
 ) -> list[tuple[int, list[int]]]:
-    """Return lines of nodes that together cover every edge once, whatever its direction; each goes on while its label does.
+    """Return lines of nodes that together cover every edge once, in either direction.
+
+    A line continues as long as its label does.
 
     A line ends where its label has no further edge that is not in a line already. Of an edge and its reverse the
     smaller label counts.

@@ -1,4 +1,7 @@
-"""A road network: places joined by directed edges that take time. It knows nothing of OpenStreetMap, of files or of fleets."""
+"""A road network: nodes joined by directed edges that take time.
+
+It knows nothing of OpenStreetMap, of files or of fleets.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ _FAST_CLASSES = [ROAD_CLASSES.index(name) for name in ("motorway", "motorway_lin
 
 @dataclass(frozen=True, eq=False)
 class RoadNetwork:
-    """V nodes on a grid of 1e-6 degrees, and E directed edges sorted by (from, to), no two between the same nodes. Made by `from_edges`.
+    """V nodes on a grid of 1e-6 degrees, and E directed edges; made by `from_edges`.
+
+    Edges are sorted by (from, to), and there is at most one between two nodes in each direction.
 
     Attributes
     ----------
@@ -68,7 +73,9 @@ class RoadNetwork:
         street_names: tuple[str, ...] = ("",),
         attribution: str = "",
     ) -> RoadNetwork:
-        """Return the network of some edges: sorted, of several between the same nodes the fastest, loops left out.
+        """Return the network of some edges, sorted.
+
+        Of several edges between the same nodes the fastest stays; loops are left out.
 
         Raises
         ------
@@ -226,7 +233,10 @@ class RoadNetwork:
         return [self.route_of(path, f"{self.name}-{seed}-{number}") for number, path in enumerate(paths)]
 
     def streets_geojson(self) -> dict[str, Any]:
-        """Return the streets as a GeoJSON FeatureCollection of LineStrings with the properties ``class`` and, where there is one, ``name``."""
+        """Return the streets as a GeoJSON FeatureCollection of LineStrings.
+
+        Properties are ``class`` and, where the street has one, ``name``.
+        """
         kind_and_name = self.road_class * len(self.street_names) + self.street
         lines = merged_lines(self.edge_from, self.edge_to, kind_and_name)
         return {
@@ -305,7 +315,8 @@ def _check_edges(
     place = f"network {name}"
     if not start.shape == end.shape == speed.shape == kind.shape == street.shape or start.ndim != 1 or start.size == 0:
         raise InvalidInput(
-            f"{place} needs arrays of one length >= 1, found {start.shape}, {end.shape}, {speed.shape}, {kind.shape}, {street.shape}"
+            f"{place} needs arrays of one length >= 1, "
+            f"found {start.shape}, {end.shape}, {speed.shape}, {kind.shape}, {street.shape}"
         )
     for label, array, bound in (
         ("node", start, n_nodes),

@@ -1,4 +1,6 @@
-"""Reads a road network out of an OpenStreetMap extract (PBF or XML), with pyosmium. What tags mean is said in `engine.roads.rules`.
+"""Reads a road network from an OpenStreetMap extract (PBF or XML), with pyosmium.
+
+`engine.roads.rules` says what tags mean.
 
 Files differ in where they keep the locations of road points: in nodes before or after the ways, sorted or not, with
 negative ids where an editor has not yet uploaded them, or on the ways themselves. All are read. Points without any are
@@ -56,7 +58,10 @@ class Extract:
 
 @dataclass(slots=True)
 class _Roads:
-    """Roads as they are met, in columns: some have one entry for each road, `ref`, `lat_units` and `lng_units` one for each point of a road."""
+    """Roads in columns, in the order in which they are read.
+
+    `ref`, `lat_units` and `lng_units` have one entry for each point of a road, the others one for each road.
+    """
 
     forward_mps: array[float] = field(default_factory=_speeds)
     backward_mps: array[float] = field(default_factory=_speeds)
@@ -93,7 +98,10 @@ class _Roads:
         return located
 
     def locate(self, path: Path) -> None:
-        """Give points a location that pyosmium's index has none for: that of a node with a negative id, which it does not take, or the way's own."""
+        """Locate the points that pyosmium's index has no location for.
+
+        The location is that of a node with a negative id, which the index does not take, or the way's own.
+        """
         without = np.flatnonzero(~self.located()).tolist()
         places = _other_places(path, {self.ref[point] for point in without}) if without else {}
         for point in without:
@@ -101,7 +109,10 @@ class _Roads:
                 self.lat_units[point], self.lng_units[point] = place
 
     def network(self, name: str, blocked: Collection[int]) -> RoadNetwork | None:
-        """Return the network of the roads; None if nothing can be driven. It is cut where a point has no location or is blocked."""
+        """Return the network of the roads; None if nothing can be driven.
+
+        A road is cut where a point has no location or is blocked.
+        """
         ref, placed = np.array(self.ref), self.located()
         placed &= ~np.isin(ref, np.array([*blocked], dtype=np.int64))
         first, number = _in_order_met(ref[placed])
@@ -129,7 +140,10 @@ class _Roads:
 
 
 def read_osm(path: str | Path, *, name: str | None = None) -> RoadNetwork:
-    """Return the roads of an extract that the public may drive on, and log what was left out; `read_extract` returns both."""
+    """Return the roads of an extract that the public may drive on, and log what was left out.
+
+    `read_extract` returns both.
+    """
     extract = read_extract(path, name=name)
     for line in extract.skipped:
         logger.warning("%s", line)
@@ -161,18 +175,24 @@ def read_extract(path: str | Path, *, name: str | None = None, skip_invalid: boo
     n_points, n_lost = len(roads.ref), int(np.count_nonzero(~roads.located()))
     network = roads.network(id_of(name or path.name.split(".")[0], "network", _MAX_NAME), blocked)
     if n_lost and (network is None or (n_lost > max(_LOST_POINTS, _LOST_SHARE * n_points) and not skip_invalid)):
-        found = f"{100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost:,} of {n_points:,}, at most {100 * _LOST_SHARE:.0f} % may"
+        found = (
+            f"{100 * n_lost / n_points:.0f} % of the road points have no location: "
+            f"{n_lost:,} of {n_points:,}, at most {100 * _LOST_SHARE:.0f} % may"
+        )
         raise RouteFileError(
             str(path), "ways", f"{found}; {_REMEDY}" + (", or import with --skip-invalid" if network else "")
         )
     if network is None:
         raise RouteFileError(str(path), "ways", "none of them is a road that the public may drive on")
-    lost = f"{path} ways: {n_lost:,} of {n_points:,} road points ({100 * n_lost / n_points:.1f} %) are left out: they have no location"
+    lost = (
+        f"{path} ways: {n_lost:,} of {n_points:,} road points ({100 * n_lost / n_points:.1f} %) are left out: "
+        "they have no location"
+    )
     return Extract(network, [lost] if n_lost else [])
 
 
 def _in_order_met(refs: Ints) -> tuple[Ints, Ints]:
-    """Return where each distinct node is met first, in that order, and the number in that order of every node."""
+    """Return where each distinct node occurs first, in that order, and every node's number in it."""
     _, first, index = np.unique(refs, return_index=True, return_inverse=True)
     order = np.argsort(first)
     return first[order], np.argsort(order)[index]
@@ -183,7 +203,10 @@ def _on_grid(units: Ints) -> Floats:
 
 
 def _read(path: Path, roads: _Roads) -> frozenset[int]:
-    """Read the roads of a file, and return the nodes that stop vehicles. Nodes are read first, wherever they are."""
+    """Read the roads of a file, and return the nodes that stop vehicles.
+
+    Nodes are read first, wherever they are in the file.
+    """
     locations = osmium.NodeLocationsForWays(osmium.index.create_map("flex_mem"))
     locations.ignore_errors()
     barriers = _objects(path, osmium.osm.NODE, locations, osmium.filter.KeyFilter("barrier"))
@@ -195,7 +218,10 @@ def _read(path: Path, roads: _Roads) -> frozenset[int]:
 
 
 def _other_places(path: Path, refs: set[int]) -> dict[int, tuple[int, int]]:
-    """Return the latitude and longitude of nodes by the ways' own locations, and of negative ids by the nodes."""
+    """Return the latitude and longitude of nodes.
+
+    They come from the ways' own locations, and for negative ids from the nodes.
+    """
     places = {}
     for way in _objects(path, osmium.osm.WAY, osmium.filter.KeyFilter("highway")):
         places.update(

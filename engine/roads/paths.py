@@ -1,4 +1,7 @@
-"""Random shortest-time paths through a graph, many at once and seeded. It knows arrays of a graph, not what they are the roads of."""
+"""Random shortest-time paths through a graph, many at once and seeded.
+
+It knows the arrays of a graph, not what they are the roads of.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,7 @@ def _draw_ends(
     min_length_m: float,
     max_length_m: float,
 ) -> Ints:
-    """Return different nodes that can be reached from a source and are about as far as wanted, in random order."""
+    """Return different nodes, in random order, about as far from a source as wanted."""
     crow_m = _EARTH_RADIUS_M * np.arccos(np.clip(graph.vectors @ graph.vectors[source], -1.0, 1.0))
     candidates = np.flatnonzero(
         graph.may_end & (before >= 0) & (crow_m <= max_length_m * 1.01) & (crow_m >= min_length_m / _GREATEST_DETOUR)
@@ -123,7 +126,10 @@ def _draw_ends(
 
 
 def _walk_back(before: npt.NDArray[np.int32], rows: Ints, ends: Ints) -> Ints:
-    """Return the nodes of many paths, int64 (steps, paths), from their ends to their beginnings; shorter paths repeat their beginning."""
+    """Return the nodes of many paths, int64 (steps, paths), from their ends to their beginnings.
+
+    Shorter paths repeat their beginning.
+    """
     steps = [ends]
     while True:
         previous = before[rows, steps[-1]].astype(np.int64)

@@ -1,4 +1,7 @@
-"""Roads to drive: one `Route`, and many of them as one `RouteTable`. They know nothing of vehicles, files or networks."""
+"""Roads to drive: one `Route`, and many of them as one `RouteTable`.
+
+They know nothing of vehicles, files or networks.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from engine.errors import InvalidRoute, MessageError
 from engine.messages import RouteDefined, checked_id
 
 MAX_POINTS = 100_000
-"""A route with more points is refused: it would not fit a message, and it is longer than the Earth is round."""
+"""Most points of a route: more do not fit a message, and would span more than the Earth."""
 
 _PRECISION = 6
 _STOP_SLACK_M = 1.0
@@ -46,7 +49,9 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """A polyline on Earth with cumulative geodesic distance; made by `from_points`. n points, arrays are read-only.
+    """A polyline on Earth with cumulative geodesic distance; made by `from_points`.
+
+    n points; arrays are read-only.
 
     Attributes
     ----------
@@ -147,7 +152,9 @@ class Route:
         return float(self.cumulative_m[-1])
 
     def to_message(self) -> RouteDefined:
-        """Return the route as a message; coordinates are rounded to 1e-6 degrees and the names of stops are left out.
+        """Return the route as a message.
+
+        Coordinates are rounded to 1e-6 degrees and the names of stops are left out.
 
         Only given points are sent: the reader puts the others in again, at the same places.
         """
@@ -242,7 +249,8 @@ def _checked_stops(stops: tuple[Stop, ...], length_m: float, place: str) -> tupl
     for number, (before, after) in enumerate(pairwise(checked)):
         if after.distance_m < before.distance_m:
             raise InvalidRoute(
-                f"{place} stop {number + 1}: at {after.distance_m:g} m, before the stop ahead of it at {before.distance_m:g} m"
+                f"{place} stop {number + 1}: at {after.distance_m:g} m, "
+                f"before the stop ahead of it at {before.distance_m:g} m"
             )
     return tuple(checked)
 
@@ -267,7 +275,9 @@ def _from_run_lengths(runs: Sequence[Sequence[float]], segments: int, place: str
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteTable:
-    """Many routes as one table of points: route i has the points ``offsets[i]:offsets[i+1]``. R routes, N points in all.
+    """Many routes as one table of points: R routes, N points in all.
+
+    Route i has the points ``offsets[i]:offsets[i+1]``.
 
     Attributes
     ----------

@@ -1,4 +1,6 @@
-"""Ids that routes get by their names: the same name the same id, another name another one, whatever its script. An id follows `engine.messages.checked_id`.
+"""Ids of routes, made from their names: one id for each name, whatever its script.
+
+An id follows `engine.messages.checked_id`.
 
 Ids are ASCII, because they stand in URL paths, Kafka keys and document ids. A name that cannot be an id becomes what of
 it can, for people, and eight hexadecimal digits of its SHA-256: ``Depot A/1`` is ``Depot-A-1-26ff40ea``, ``北京`` is
@@ -34,7 +36,10 @@ def id_of(name: str, otherwise: str = "route", most: int = _MOST) -> str:
 
 
 def free_id(wanted: str, taken: Container[str], counts: Counter[str]) -> str:
-    """Return an id that is not taken: the wanted one, or it with a number from 2 on; `counts` remembers how far the numbers of each have come."""
+    """Return an id that is not taken: the wanted one, or that with a number from 2 on.
+
+    `counts` remembers the last number used for each wanted id.
+    """
     route_id = wanted
     while route_id in taken:
         counts[wanted] += 1

@@ -1,4 +1,6 @@
-"""What the tags of an OpenStreetMap way mean for a vehicle: class, access, direction and speed. It reads no file.
+"""What the tags of an OpenStreetMap way mean for a vehicle: class, access, direction, speed.
+
+It reads no file.
 
 Sources: wiki.openstreetmap.org/wiki/Key:highway, Key:access, Key:oneway, Key:maxspeed.
 """
@@ -30,7 +32,10 @@ DEFAULT_SPEED_KMH: Mapping[str, float] = {
     "service": 20,
     "living_street": 15,
 }
-"""Road classes that are driven on, the greatest first, and their speed where a way has no usable ``maxspeed``."""
+"""Road classes for vehicles, the greatest first, and their speed without a ``maxspeed`` tag.
+
+The speed also stands in for a value that cannot be used.
+"""
 
 ROAD_CLASSES = tuple(DEFAULT_SPEED_KMH)
 
@@ -108,14 +113,19 @@ def is_closed(tags: Mapping[str, str]) -> bool:
 
 
 def is_barrier(tags: Mapping[str, str]) -> bool:
-    """Tell whether a point with these tags stops vehicles: a bollard does, a gate only when it is closed to the public."""
+    """Tell whether a point with these tags stops vehicles.
+
+    A bollard does; a gate does when it is closed to the public.
+    """
     if any(key in tags for key in _ACCESS_KEYS):
         return is_closed(tags)
     return tags.get("barrier") in _BARRIERS
 
 
 def speed_mps(maxspeed: str) -> float | None:
-    """Return the speed in m/s that a ``maxspeed`` value means, the lowest of several; None if it says nothing usable.
+    """Return the speed in m/s of a ``maxspeed`` value, the lowest of several.
+
+    None if the value says nothing usable.
 
     Examples: ``50``, ``30 mph``, ``walk``, ``none``, ``CH:urban``, ``DE:zone:30``, ``signals`` (None).
     """

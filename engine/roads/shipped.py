@@ -1,4 +1,7 @@
-"""The roads that come with the project, so that a first run downloads nothing: one country's network and the ancestor's three routes."""
+"""Roads that ship with the project, so that a first run downloads nothing.
+
+They are one country's network and the ancestor's three routes.
+"""
 
 from __future__ import annotations
 

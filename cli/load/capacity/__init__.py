@@ -1,4 +1,7 @@
-"""How much a system holds: the search for the greatest fleet that keeps the thresholds, and the sizing model that follows from what was measured."""
+"""How much a system holds: the search for the greatest fleet, and the sizing model.
+
+The search finds the greatest fleet that keeps a scenario's thresholds; the model computes from what was measured.
+"""
 
 from cli.load.capacity.curve import CurveRow, capacity_json, curve_rows
 from cli.load.capacity.runner import ProbeResult, ProbeShape, Progress, find_capacity, greatest_fleet, probe_scenario

@@ -1,4 +1,7 @@
-"""The curve of a capacity search, as plain rows: what each fleet that was probed cost and how it went. Reports draw it; nothing is drawn here."""
+"""The curve of a capacity search, as plain rows: the cost and outcome of each probed fleet.
+
+Reports draw it; nothing is drawn here.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from typing import Any
 from cli.load.capacity.search import Capacity, Probe
 
 POSITIONS_PER_S, E2E_P99_MS, LATENESS_P99_MS, CPU_SHARE = "positionsPerS", "e2eP99Ms", "latenessP99Ms", "cpuShare"
-"""Names of a probe's figures; one that was not measured is absent. `cpuShare` is the share of the machine's cores in use, 0 to 1."""
+"""Names of a probe's figures; one that was not measured is absent.
+
+`cpuShare` is the share of the machine's cores in use, 0 to 1.
+"""
 
 
 @dataclass(frozen=True, slots=True)

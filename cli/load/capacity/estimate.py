@@ -1,4 +1,7 @@
-"""An estimate of the sizing model: a value, the range in which it should lie, and why. The further from what was measured, the wider the range."""
+"""An estimate of the sizing model: a value, the range in which it should lie, and why.
+
+The further it is from what was measured, the wider the range.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from typing import Any
 from cli.load.capacity.profile import Figure
 
 PER_DECADE = 1.5
-"""A range grows by so much for each factor of ten between the load asked for and the load measured. A rule of thumb: no second machine was measured."""
+"""Growth of a range for each factor of ten between the load asked for and the load measured.
+
+A rule of thumb: no second machine was measured.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class Estimate:
 
     @property
     def basis(self) -> str:
-        """How sure it is, in a few words: what it was measured by, how far it is extrapolated, what is assumed."""
+        """How sure it is: what measured it, how far it is extrapolated, what is assumed."""
         assumed = [figure.name for figure in self.figures if figure.is_assumed]
         measured = list(dict.fromkeys(str(figure.benchmark) for figure in self.figures if not figure.is_assumed))
         is_near = self.factor is not None and 0.5 <= self.factor <= 2
@@ -52,8 +58,8 @@ class Estimate:
             if is_near
             else f"extrapolated {factor_text(self.factor)}"
         )
-        told = [f"{how}: {', '.join(measured)}"] if measured else []
-        return "; ".join(told + ([f"assumed: {', '.join(assumed)}"] if assumed else []))
+        parts = [f"{how}: {', '.join(measured)}"] if measured else []
+        return "; ".join(parts + ([f"assumed: {', '.join(assumed)}"] if assumed else []))
 
     def to_json(self) -> dict[str, Any]:
         """Return the estimate as JSON has it."""
@@ -137,7 +143,10 @@ def _distance(factor: float) -> float:
 
 
 def whole_number(value: float) -> int:
-    """Return the least whole number that is not below a value, and at least 1; what is above one by an error of rounding only is not above it."""
+    """Return the least whole number that is at least a value, and at least 1.
+
+    A value that exceeds a whole number by a rounding error only counts as that number.
+    """
     return max(1, math.ceil(value * (1 - 1e-12)))
 
 

@@ -1,7 +1,7 @@
-"""Figures for the sizing model out of a load test's report: the processor time that its own workers needed for a position.
+"""Figures for the sizing model from a load test's report: processor time per position.
 
-Parts of the API that shared a process share its processor time, which nothing can tell apart: their figures stay as
-they are, and that is told.
+Parts of the API that shared a process share its processor time, which cannot be divided between them: their figures
+stay as they are, and a note says so.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from cli.load.report.model import LoadReport, WorkerRow
 from engine.latency.meter import Segment
 
 SPREAD = 1.3
-"""Figures of one run of one machine differ by so much from the next run's."""
+"""Factor by which the figures of one run of a machine differ from the next run's."""
 
 LEAST_S = 5.0
-"""What was measured for less time tells nothing."""
+"""Least seconds of a measurement that figures are taken from."""
 
 LEAST_SHARE = 0.2
-"""A process that used less of a core spent most of it on waiting, and nothing follows from that for a busy one."""
+"""Least share of a core that a process must use.
+
+A process that uses less spends most of its time waiting, and says nothing about a busy one.
+"""
 
 _ROLES = {"history": Segment.INDEXED, "state": Segment.STORED, "live": Segment.PUSHED}
 """Roles of the API, as workers are named for them, and what each has done with a position."""
@@ -41,7 +44,7 @@ class Taken:
 
 
 def figures_of(report: LoadReport, profile: Profile) -> Taken:
-    """Return the figures in a report; one of a run that tells nothing of use has none, and says so.
+    """Return the figures in a report; a run without usable figures has none, and says so.
 
     Parameters
     ----------
@@ -61,7 +64,7 @@ def _drivers(report: LoadReport, idle: float) -> Figure | str:
     """Return what a position adds to what a driver actor needs anyway, or why that is not known."""
     use = _Use.of((row for row in report.workers if row.part == "driver"), Segment.PRODUCED)
     if use is None:
-        return "no driver actor told its processor time"
+        return "no driver actor reported its processor time"
     if use.share < 2 * idle:
         return f"driver actors used {use.share:.0%} of a core each, most of it for their ticks alone"
     cpu_us = (use.cpu_s - idle * use.wall_s) / use.positions * 1e6
@@ -75,16 +78,22 @@ def _role(report: LoadReport, roles: Sequence[str], use: _Use | None) -> Figure 
     if len(roles) > 1:
         return f"{names} of the API shared a process"
     if use is None:
-        return f"{names} of the API told no processor time"
+        return f"{names} of the API reported no processor time"
     if use.share < LEAST_SHARE:
-        return f"{names} of the API used {use.share:.0%} of a core, too little to tell what a position needs"
-    what = f"role {names} of the API, for each second of processor time, at {use.per_s:,.0f} positions/s of {use.processes} processes"
+        return f"{names} of the API used {use.share:.0%} of a core, too little to say what a position needs"
+    what = (
+        f"role {names} of the API, for each second of processor time, "
+        f"at {use.per_s:,.0f} positions/s of {use.processes} processes"
+    )
     return _figure(report, f"{names}_per_s", use.positions / use.cpu_s, "positions/s", what, use.per_s)
 
 
 @dataclass(frozen=True, slots=True)
 class _Use:
-    """What some processes have done together: positions, processor seconds, wall seconds of each added up, and positions/s."""
+    """What some processes have done together.
+
+    Positions, processor seconds and wall seconds are sums over the processes.
+    """
 
     positions: int
     cpu_s: float
@@ -99,17 +108,20 @@ class _Use:
 
     @classmethod
     def of(cls, rows: Iterable[WorkerRow], segment: Segment) -> _Use | None:
-        """Return it, None if the rows do not tell it."""
-        told = [row for row in rows if row.cpu_s and row.wall_s >= LEAST_S and row.counts.get(segment)]
-        if not told:
+        """Return it, None if the rows do not hold it."""
+        usable = [row for row in rows if row.cpu_s and row.wall_s >= LEAST_S and row.counts.get(segment)]
+        if not usable:
             return None
-        per_s = sum(row.counts[segment] / row.wall_s for row in told)
-        cpu_s, wall_s = sum(row.cpu_s or 0.0 for row in told), sum(row.wall_s for row in told)
-        return cls(sum(row.counts[segment] for row in told), cpu_s, wall_s, per_s, len(told))
+        per_s = sum(row.counts[segment] / row.wall_s for row in usable)
+        cpu_s, wall_s = sum(row.cpu_s or 0.0 for row in usable), sum(row.wall_s for row in usable)
+        return cls(sum(row.counts[segment] for row in usable), cpu_s, wall_s, per_s, len(usable))
 
 
 def _api(report: LoadReport) -> Iterator[tuple[list[str], _Use | None]]:
-    """Give the roles of the API by how they shared processes: workers of one process have names with the same end."""
+    """Group the roles of the API by how they shared processes.
+
+    Workers of one process have names with the same end.
+    """
     processes: dict[str, list[WorkerRow]] = defaultdict(list)
     for row in report.workers:
         if row.part in ("sink", "live") and _role_of(row) in _ROLES:
@@ -122,7 +134,10 @@ def _api(report: LoadReport) -> Iterator[tuple[list[str], _Use | None]]:
 
 
 def _role_of(row: WorkerRow) -> str:
-    """Return the part of the API that a worker is: the beginning of its name, ``history-node3-8000:5f1c9e07``."""
+    """Return the part of the API that a worker is: the beginning of its name.
+
+    A name is ``history-node3-8000:5f1c9e07``.
+    """
     return row.worker.partition(":")[0].partition("-")[0]
 
 

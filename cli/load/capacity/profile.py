@@ -1,4 +1,7 @@
-"""The profile: what the sizing model counts with. Each figure says where it comes from: a benchmark, a load test, or nowhere but an assumption."""
+"""The profile: the figures that the sizing model uses.
+
+Each figure says where it comes from: a benchmark, a load test, or an assumption.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class Figure:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figure as JSON has it."""
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             "name": self.name,
             "value": self.value,
             "unit": self.unit,
@@ -46,8 +49,8 @@ class Figure:
             "assumed": self.is_assumed,
         }
         if self.is_assumed:
-            return told | {"why": self.what}
-        return told | {
+            return record | {"why": self.what}
+        return record | {
             "what": self.what,
             "benchmark": self.benchmark,
             "machine": self.machine,

@@ -1,4 +1,7 @@
-"""Runs a capacity search: makes each probe's scenario, has it run, waits between two, tells how it goes. What a run is, the caller says."""
+"""Runs a capacity search: makes each probe's scenario, has it run, and reports progress.
+
+The caller says how a scenario is run.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the caller is told before and after a probe.
+    """What is reported before and after a probe.
 
     Attributes
     ----------
@@ -80,7 +83,7 @@ def find_capacity(
     shape: ProbeShape | None = None,
     cool_down_s: float,
     sleep: Callable[[float], object],
-    tell: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[Progress], None] = lambda _: None,
     is_stopped: Callable[[], bool] = lambda: False,
     passing: tuple[type[Exception], ...] = (),
 ) -> Capacity:
@@ -89,22 +92,22 @@ def find_capacity(
     Parameters
     ----------
     run_probe : runs a scenario to its end and judges it.
-    passing : errors of `run_probe` after which the same probe is tried once more, for a search is long and a machine
-        stumbles. If that fails too, what is known by then is the answer; where nothing is, and with any other error,
-        the error is passed on.
+    passing : errors of `run_probe` after which the same probe is tried once more: a search is long, and a machine
+        may fail for a moment. If that fails too, what is known by then is the answer; if nothing is known, and after
+        any other error, the error is raised.
     shape : of the probes, where the scenario has no stages of its own.
     cool_down_s : wait between two probes, s, so that one does not pay for what the last one left behind.
-    sleep : waits so many seconds.
-    tell : called before and after each probe.
-    is_stopped : whether somebody has ended the search; the probe that was cut short by it counts for nothing, and what
-        is known by then is the answer.
+    sleep : waits for some seconds.
+    report : called before and after each probe.
+    is_stopped : whether the search was ended from outside; the probe that this cut short does not count, and what is
+        known by then is the answer.
     """
     shape = shape or ProbeShape()
     while not is_stopped() and (drivers := search.next_drivers) is not None and (phase := search.phase) is not None:
         coming = Progress(
             len(search.probes) + 1, search.most_probes, drivers, phase, None, search.highest, search.lowest_failed, 0.0
         )
-        tell(coming)
+        report(coming)
         try:
             found = _run(
                 run_probe, probe_scenario(scenario, drivers, shape), passing, is_stopped, lambda: sleep(cool_down_s)
@@ -118,7 +121,7 @@ def find_capacity(
         probe = Probe(drivers, found.outcome, found.bound, found.figures)
         search.take(probe)
         wait_s = cool_down_s if search.next_drivers is not None else 0.0
-        tell(
+        report(
             replace(coming, probe=probe, highest=search.highest, lowest_failed=search.lowest_failed, cool_down_s=wait_s)
         )
         if wait_s:
@@ -171,6 +174,9 @@ def probe_scenario(scenario: Scenario, drivers: int, shape: ProbeShape) -> Scena
 
 
 def greatest_fleet(scenario: Scenario, available_bytes: int) -> int:
-    """Return the greatest fleet of a scenario for which some memory suffices: a search's ceiling. At least 1."""
+    """Return the greatest fleet of a scenario that some memory suffices for, at least 1.
+
+    It is a search's ceiling.
+    """
     beside = needed_bytes(scenario) - scenario.fleet.size * BYTES_PER_DRIVER
     return min(max(1, (available_bytes - beside) // BYTES_PER_DRIVER), MAX_FLEET)

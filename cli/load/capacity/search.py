@@ -1,11 +1,13 @@
-"""The search for the greatest fleet that keeps the thresholds: what to probe next, from what the probes before it told. It runs nothing itself.
+"""The search for the greatest fleet that keeps the thresholds: what to probe next.
+
+It follows from the outcomes of the probes before; nothing is run here.
 
 1. Bracket: from the start doubled until a size does not hold, or halved until one does.
 2. Bisect between the greatest that holds and the least that does not, until they are within the precision.
-3. Confirm: both are probed once more. Where two probes of a size disagree a third decides, the size is told as noisy,
-   and the search goes on from there.
+3. Confirm: both are probed once more. Where two probes of a size disagree a third decides, the size is reported as
+   noisy, and the search continues from there.
 
-A probe without a verdict, because the generator was too slow, does not hold either; the answer tells it apart.
+A probe without a verdict, because the generator was too slow, does not hold either; the answer says which it was.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ _NO_FIGURES: Mapping[str, float] = MappingProxyType({})
 
 
 class Limit(StrEnum):
-    """What ended the search: thresholds that failed, a generator that was too slow, the greatest size allowed, or the greatest number of probes."""
+    """What ended the search.
+
+    Thresholds that failed, a generator that was too slow, the greatest size allowed, or the greatest number of probes.
+    """
 
     THRESHOLDS = "thresholds"
     GENERATOR = "generator"
@@ -84,7 +89,7 @@ class Capacity:
 
 
 class Search:
-    """A search: ask `next_drivers`, probe, tell the outcome to `take`, until there is none; then `result`.
+    """A search: probe `next_drivers`, pass the outcome to `take`, until it is None; then `result`.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ class Search:
     floor, ceiling : least and greatest size that is probed.
     precision : the answer is final once the least size that does not hold is at most this share above the greatest that
         does, in (0, 1].
-    most_probes : so many probes at most.
+    most_probes : the greatest number of probes.
 
     Raises
     ------
@@ -104,7 +109,8 @@ class Search:
     ) -> None:
         if not 1 <= floor <= start <= ceiling:
             raise InvalidInput(
-                f"capacity search: 1 <= floor <= start <= ceiling must hold, found floor {floor:,}, start {start:,}, ceiling {ceiling:,}"
+                "capacity search: 1 <= floor <= start <= ceiling must hold, "
+                f"found floor {floor:,}, start {start:,}, ceiling {ceiling:,}"
             )
         if not 0 < precision <= 1:
             raise InvalidInput(f"capacity search: precision must be above 0 and at most 1, found {precision:g}")
@@ -116,7 +122,7 @@ class Search:
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """What was told so far, in order."""
+        """The outcomes so far, in order."""
         return tuple(self._probes)
 
     @property
@@ -130,7 +136,10 @@ class Search:
 
     @property
     def lowest_failed(self) -> int | None:
-        """The least size that does not hold, None if there is none. A size that was probed as often with as without success does not."""
+        """The least size that does not hold, None if there is none.
+
+        A size with as many failures as successes does not hold.
+        """
         return min((size for size, margin in self._margins().items() if margin <= 0), default=None)
 
     @property
@@ -167,7 +176,7 @@ class Search:
         )
 
     # -- the next step
-    # ---------------------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _step(self) -> tuple[int, Phase] | None:
         if len(self._probes) >= self.most_probes:
@@ -198,8 +207,8 @@ class Search:
             return max(lowest // 2, self._floor), Phase.BRACKET
         return (highest + lowest) // 2, Phase.BISECT
 
-    # -- what was told
-    # ---------------------------------------------------------------------------------------------------------------------------------
+    # -- outcomes
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _margins(self) -> dict[int, int]:
         """Return, by size, how many more of its probes held than did not."""

@@ -1,4 +1,6 @@
-"""The sizing model: what a fleet needs of processors, processes, memory, network and disk, computed from a profile of measured figures. Pure arithmetic.
+"""The sizing model: what a fleet needs of processors, processes, memory, network and disk.
+
+Pure arithmetic on a profile of measured figures.
 
 It extrapolates from one machine to a cluster, and says by how far. `docs/sizing.md` has its formulas, its assumptions,
 and what was not tested.
@@ -27,7 +29,7 @@ MODEL = (
     "cores are as fast as the ones measured, and have nothing else to do",
     "machines are in one zone, without latency between them and without TLS; networks and disks keep up",
     "keys are spread evenly over partitions, and partitions over brokers and processes",
-    "no cluster of several machines was measured: what is told for one is a model",
+    "no cluster of several machines was measured: figures for one are a model",
 )
 
 
@@ -82,7 +84,7 @@ class _Model:
         self.found[name] = estimate(name, what, value, unit, how, known, self._demand.per_s, least=least, step=step)
 
     def _cores(self, per_s: float, figure: str, copies: int = 1) -> float:
-        """Return the cores for so much processor time a position and copy, with room to spare."""
+        """Return the cores for some processor time per position and copy, with room to spare."""
         times = 1.0 + (copies - 1) * self._of("replica_cost")
         return per_s * self._of(figure) / 1e6 * times / self._demand.busy
 
@@ -94,7 +96,7 @@ class _Model:
             at_work / max(demand.busy - idle, demand.busy / 2),
             demand.drivers / self._of("drivers_per_actor"),
         )
-        # What decides is told: its range is the answer's.
+        # The answer's range is that of the part that decides.
         decides = "driver_cpu_us" if busy > filled else "drivers_per_actor"
         how = "as many as are busy with the positions, and none with too many drivers"
         self._add("drivers.actors", "driver actors", max(busy, filled), "actors", how, decides, least=1)
@@ -323,14 +325,19 @@ def _warnings(demand: Demand, profile: Profile, found: dict[str, Estimate]) -> I
     live = profile["live_per_s"].value
     if demand.per_s > live * demand.busy:
         yield (
-            f"live map: each live process reads every position and keeps up with {live:,.0f}/s, {live * demand.busy:,.0f}/s with room to spare; at "
-            f"{demand.per_s:,.0f}/s its picture falls behind, however many processes there are. Several runs on topics of their own, or a lower hz, would fit"
+            f"live map: each live process reads every position and keeps up with {live:,.0f}/s, "
+            f"{live * demand.busy:,.0f}/s with room to spare; at {demand.per_s:,.0f}/s its picture falls behind, "
+            "however many processes there are. Several runs on topics of their own, or a lower hz, would fit"
         )
     made, needed = TOPICS[Topic.NEW_POSITION].partitions, found["kafka.partitions"].value
     if needed > made:
-        yield f"Kafka: {Topic.NEW_POSITION} is made with {made} partitions where {needed:,.0f} are needed: give it more before the first run"
+        yield (
+            f"Kafka: {Topic.NEW_POSITION} is made with {made} partitions where {needed:,.0f} are needed: "
+            "give it more before the first run"
+        )
     if demand.drivers > MAX_FLEET:
-        yield f"drivers: one scenario has at most {MAX_FLEET:,}; {demand.drivers:,} need {math.ceil(demand.drivers / MAX_FLEET)} runs"
+        runs = math.ceil(demand.drivers / MAX_FLEET)
+        yield f"drivers: one scenario has at most {MAX_FLEET:,}; {demand.drivers:,} need {runs} runs"
     far = max(found.values(), key=lambda one: one.factor or 0.0)
     if far.factor and far.factor >= 10:
         yield f"this load is far from what was measured: {far.part}, {far.what}, is extrapolated ×{far.factor:,.0f}"

@@ -1,1 +1,1 @@
-"""The report of a load test: a page, JSON, CSV, JUnit; shown in the terminal, and compared with other reports."""
+"""The report of a load test: a page, JSON, CSV, JUnit, a terminal view, a comparison."""

@@ -1,4 +1,7 @@
-"""Makes the report of a measured load: instants become seconds after the run's beginning, histograms become figures. Pure."""
+"""Makes the report of a measured load.
+
+Instants become seconds after the run's beginning, histograms become figures. Pure.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ def report_of(
     ----------
     created : now, ISO 8601 with a zone.
     ended : how the run ended.
-    clean : whether the ledger is, as who asked for it tells; follows from its totals if None.
+    clean : whether the ledger is, as the caller knows it; follows from its totals if None.
     gaps : the first missing positions, ``{"deliveryId", "from", "to"}``, as the ledger's answer has them.
     faults : labelled faults of the data by kind.
     """
@@ -154,7 +157,10 @@ def _worker(worker: WorkerLoad) -> WorkerRow:
 
 
 def without_host(text: str) -> str:
-    """Return a text in which parts of processes are named without their machine's name: ``history-host-8000:5f1c9e`` is history-8000:5f1c9e."""
+    """Return a text with the names of workers, but without their machine's name.
+
+    ``history-host-8000:5f1c9e`` becomes ``history-8000:5f1c9e``.
+    """
     return _ON_A_HOST.sub(r"\1-\2", text)
 
 

@@ -1,4 +1,7 @@
-"""Drawings of lines over an axis, as SVG. They know numbers, names and colours by number (`page.css` has them for light and dark), and no report."""
+"""Drawings of lines over an axis, as SVG.
+
+They know numbers, names and numbered colours (`page.css` has them for light and dark), and no report.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ LETTER = 6.4
 """Width of a letter, about."""
 
 _LOG_FROM = 15.0
-"""A greatest value of more than so many times the middle one makes an axis logarithmic, where it may be."""
+"""An axis may be logarithmic if its greatest value is more than this many times the middle one."""
 
 _HEADROOM = 1.06
 """The greatest value does not touch the names above the chart."""
@@ -149,7 +152,10 @@ def x_scale(places: Iterable[float], *, log: bool = False) -> Scale:
 
 
 def y_scale(values: Sequence[float], *, may_log: bool = False) -> Scale:
-    """Return the scale of a vertical axis: from zero, or logarithmic where the greatest value would hide most of the others."""
+    """Return the scale of a vertical axis: linear from zero, or logarithmic.
+
+    Logarithmic where the greatest value would hide most of the others.
+    """
     ordered = sorted(value for value in values if value > 0) or [1.0]
     top, middle = ordered[-1], ordered[len(ordered) // 2]
     if may_log and top > _LOG_FROM * middle:
@@ -196,18 +202,18 @@ def _x_axis(picture: Picture, scale: Scale) -> list[Markup]:
 
 def _path(line: Line, x: Scale, y: Scale) -> Markup:
     """Return a line, broken where it has no value."""
-    told, pen = "", "M"
+    drawn, pen = "", "M"
     for at, value in line.points:
         if value is None:
             pen = "M"
             continue
-        told += f"{pen}{x(at):.1f} {y(value):.1f}"
+        drawn += f"{pen}{x(at):.1f} {y(value):.1f}"
         pen = "L"
-    if line.is_area and told.count("M") == 1:
+    if line.is_area and drawn.count("M") == 1:
         known = [at for at, value in line.points if value is not None]
-        told += f"L{x(known[-1]):.1f} {y.begin:.1f}L{x(known[0]):.1f} {y.begin:.1f}Z"
-        return el("path", d=told, class_=f"a{line.colour}")
-    return el("path", d=told, class_=f"l{line.colour}")
+        drawn += f"L{x(known[-1]):.1f} {y.begin:.1f}L{x(known[0]):.1f} {y.begin:.1f}Z"
+        return el("path", d=drawn, class_=f"a{line.colour}")
+    return el("path", d=drawn, class_=f"l{line.colour}")
 
 
 def _dots(line: Line, x: Scale, y: Scale) -> list[Markup]:
@@ -240,22 +246,22 @@ def _bands(bands: Sequence[Band], scale: Scale) -> list[Markup]:
 def _limit(limit: Limit, x: Scale, y: Scale) -> list[Markup]:
     begin, end, at = x(limit.begin), x(limit.end), y(limit.value)
     is_near_end = begin + 4 + LETTER * len(limit.text) > WIDTH - RIGHT
-    told = el(
+    drawn = el(
         "text",
         limit.text,
         x=end if is_near_end else begin + 4,
         y=at - 4,
         class_="end limit-text" if is_near_end else "limit-text",
     )
-    return [el("line", x1=begin, x2=end, y1=at, y2=at, class_="limit"), told]
+    return [el("line", x1=begin, x2=end, y1=at, y2=at, class_="limit"), drawn]
 
 
 def _mark(at: float, text: str) -> list[Markup]:
     near_end = at + LETTER * len(text) + 6 > WIDTH
-    told = el(
+    drawn = el(
         "text", text, x=at - 4 if near_end else at + 4, y=TOP + 10, class_="end mark-text" if near_end else "mark-text"
     )
-    return [el("line", x1=at, x2=at, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"), told]
+    return [el("line", x1=at, x2=at, y1=TOP, y2=HEIGHT - BOTTOM, class_="mark"), drawn]
 
 
 def _step(least: float) -> float:

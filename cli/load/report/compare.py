@@ -1,8 +1,10 @@
-"""What got better or worse from some runs to others, and whether that is more than noise. Pure: reports in, comparison out.
+"""What got better or worse from some runs to others, and whether that is more than noise.
 
-With several runs a side the noise is what runs of one side differ by. With one run each nobody knows it: then a
-percentile's noise is taken to be the chance of its sample, of its positions or of its seconds, which is the least that
-it can be, and of other figures nothing is known. A change below `least` counts as none in either case.
+Pure: reports in, comparison out.
+
+With several runs a side the noise is the difference between runs of one side. With one run each it is unknown: then a
+percentile's noise is its sampling error, by positions or by seconds, which is a lower bound, and for other figures
+there is no estimate. A change below `least` counts as none in either case.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ CONFIDENCE = 0.99
 """There are tens of figures: at 95 % one or two of them would seem to have changed by chance alone."""
 
 LEAST = 0.02
-"""Changes below this share are none: clocks, buckets of histograms and the warmth of a machine make as much."""
+"""Changes below this share are none: clocks, buckets and a warm machine cause as much."""
 
 
 class Change(StrEnum):
-    """What became of a figure. unclear: it changed, and nobody knows by how much it does by chance. missing: one side does not have it."""
+    """What became of a figure.
+
+    unclear: it changed, and how much of that is chance is unknown. missing: one side does not have it.
+    """
 
     BETTER = "better"
     WORSE = "worse"
@@ -39,7 +44,10 @@ class Change(StrEnum):
 
 
 class Noise(StrEnum):
-    """What is known of the noise. between runs: measured. of the sample: the least that it can be. unknown: nothing."""
+    """What is known of the noise.
+
+    between runs: measured. of the sample: a lower bound. unknown: nothing.
+    """
 
     BETWEEN_RUNS = "between runs"
     OF_THE_SAMPLE = "of the sample"
@@ -184,7 +192,7 @@ def _noise(before: list[Value], after: list[Value], confidence: float) -> tuple[
 
 
 def _differences(before: Sequence[LoadReport], after: Sequence[LoadReport]) -> Iterator[tuple[str, str, str]]:
-    """Yield what is not the same about what was run and on what, as the first reports of the sides tell."""
+    """Yield what differs between the first reports of the sides in what was run and on what."""
     old, new = (_described(side[0]) for side in (before, after))
     for name in dict.fromkeys([*old, *new]):
         if old.get(name) != new.get(name):
@@ -216,7 +224,8 @@ def _prefixed(settings: Mapping[str, str]) -> dict[str, str]:
 def _remarks(before: Sequence[LoadReport], after: Sequence[LoadReport], rows: Sequence[Row]) -> Iterator[str]:
     if any(row.known != Noise.BETWEEN_RUNS for row in rows if row.change != Change.MISSING):
         yield (
-            "Each side is one run, so the noise between runs is unknown: of a percentile the chance of its sample is taken, the least that it can be, "
+            "Each side is one run, so the noise between runs is unknown: of a percentile the chance of its sample "
+            "is taken, the least that it can be, "
             "of CPU and memory nothing. Give several runs a side to know it."
         )
     if before[0].scenario.toml != after[0].scenario.toml:

@@ -1,4 +1,4 @@
-"""What of a report is drawn as lines: load, lateness and latency over time, percentiles, the capacity search."""
+"""The line charts of a report: load, lateness and latency over time, percentiles, capacity."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from engine.latency.histogram import Histogram
 from engine.latency.meter import Segment
 
 MOST_COLUMNS = 400
-"""A longer series is drawn in so many columns; of the worst figures the worst of each column is kept."""
+"""Most columns of a series; of the worst figures each column keeps its worst."""
 
 _POINTS_PER_DECADE = 12
 
 _STAGE_COLOURS = (0, 3, 1, 4, 5, 7, 2)
-"""Of the curves by stage; so many stages are drawn, the tables have all."""
+"""Most stages with a curve; the tables have all of them."""
 
 _TIME_STEPS = (
     1.0,
@@ -58,7 +58,7 @@ def load_chart(report: LoadReport) -> Markup:
 
 
 def fleet_chart(report: LoadReport) -> Markup | None:
-    """Return drivers on the road; None if nobody told them."""
+    """Return drivers on the road; None if no driver actor reported them."""
     groups = _columns(report.series)
     drivers: list[Point] = [(_at(group), _mean(second.drivers for second in group)) for group in groups]
     if all(value is None for _, value in drivers):
@@ -68,7 +68,7 @@ def fleet_chart(report: LoadReport) -> Markup | None:
 
 
 def latency_chart(report: LoadReport, segment: Segment, key: str, title: str) -> Markup:
-    """Return the middle and the worst percent of a segment's latencies over time, with the limits that hold for it."""
+    """Return the p50 and p99 of a segment's latencies over time, with their limits."""
     groups = _columns(report.series)
     figures = [[second.segments[segment] for second in group if segment in second.segments] for group in groups]
     p50: list[Point] = [
@@ -91,7 +91,10 @@ def percentile_chart(report: LoadReport, segment: Segment, key: str, title: str)
     curves = [(name, _percentiles(histogram_of(latency, f"{name}.{segment}"))) for name, latency in found]
     lines = [Line(name, points, colour) for (name, points), colour in zip(curves, _STAGE_COLOURS, strict=False)]
     ticks = [(1.0, "0"), (2.0, "50 %"), *((10.0**n, f"{100 - 10 ** (2 - n):.{max(n - 2, 0)}f} %") for n in range(1, 8))]
-    desc = f"Latency from due to {segment} at every percentile, one line a stage; the axis stretches the highest percentiles."
+    desc = (
+        f"Latency from due to {segment} at every percentile, one line a stage; "
+        "the axis stretches the highest percentiles."
+    )
     return chart(Picture(key, title, desc, lines, "ms", _ms, shown.count, may_log=True, x_log=True, x_ticks=ticks))
 
 
@@ -184,7 +187,7 @@ def time_ticks(begin_s: float, end_s: float, most: int = 6) -> list[tuple[float,
 
 
 def stage_bands(report: LoadReport) -> list[Band]:
-    """Return where the stages lie in the run's wall time, as the seconds of the series tell."""
+    """Return where the stages lie in the run's wall time, by the seconds of the series."""
     judged = {stage.name: stage.judged for stage in report.stages}
     found: list[Band] = []
     for second in report.series:
@@ -196,7 +199,10 @@ def stage_bands(report: LoadReport) -> list[Band]:
 
 
 def _limits(report: LoadReport, names: set[str]) -> list[Limit]:
-    """Return the p99 limits of some figures, where their stages lie; neighbours with one limit are one line."""
+    """Return the p99 limits of some figures over the time of their stages.
+
+    Neighbouring stages with one limit share a line.
+    """
     checks = {
         check.stage: check for check in report.verdict.checks if check.threshold in {f"{name}_p99_ms" for name in names}
     }

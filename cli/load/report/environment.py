@@ -1,4 +1,7 @@
-"""What a load test runs on, as far as it matters to its figures. It asks for no name of a host, person or folder, and repeats no address or secret."""
+"""What a load test runs on, as far as it matters to its figures.
+
+It names no host, person or folder, and repeats no address or secret.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from cli.load.report.model import Environment
 
 _PACKAGES = ("ray", "confluent-kafka", "numpy", "uvloop", "fastapi", "duckdb")
 
-_NOT_TOLD = frozenset(
+_LEFT_OUT = frozenset(
     (
         "KEY",
         "PASSWORD",
@@ -54,7 +57,7 @@ def environment(
 
     Parameters
     ----------
-    settings : of every part, as read from the environment; only those that differ from their defaults are told.
+    settings : of every part, as read from the environment; only those that differ from their defaults are listed.
     broker, stores : what stood behind the chain, in words.
     more_versions : of services, by name.
     """
@@ -84,24 +87,27 @@ def versions() -> dict[str, str]:
 
 
 def differing(settings: BaseSettings) -> dict[str, str]:
-    """Return the settings that differ from their defaults, by their names in the environment; none that says where or who."""
+    """Return the settings that differ from their defaults, by their names in the environment.
+
+    Settings that hold an address or an identity are left out.
+    """
     found = {}
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
-        told = name.upper()
+        setting = name.upper()
         if (
             value != field.get_default(call_default_factory=True)
-            and not _NOT_TOLD & set(told.split("_"))
+            and not _LEFT_OUT & set(setting.split("_"))
             and not isinstance(value, Path)
         ):
-            found[told] = (
+            found[setting] = (
                 ", ".join(sorted(map(str, value))) if isinstance(value, (set, frozenset, tuple, list)) else str(value)
             )
     return found
 
 
 def cpu_model() -> str:
-    """Return the processor's name; its architecture where the system tells no more."""
+    """Return the processor's name; its architecture where the system has no name for it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,7 @@
-"""The figures by which runs are compared: of each stage the p50 and p99 of every segment and the rate produced; of the run CPU and memory. Pure."""
+"""The figures by which runs are compared.
+
+Of each stage the p50 and p99 of every segment and the rate produced; of the run CPU and memory. Pure.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ def plain_figures(report: LoadReport) -> dict[str, float]:
 
 
 def percentile_interval_us(counted: Histogram, percentile: float, confidence: float) -> tuple[int, int]:
-    """Return the interval that holds the true percentile, µs, were each position's latency independent of the others'.
+    """Return an interval that holds the true percentile, µs, if latencies are independent.
 
     By order statistics: how many of n positions lie below the true percentile p is binomial with mean n p and variance
     n p (1 - p), here as a normal one. Latencies of neighbours are alike, so the true interval is wider: this is the
@@ -95,7 +98,7 @@ def percentile_interval_us(counted: Histogram, percentile: float, confidence: fl
 
 
 def mean_half_width(values: Sequence[float], confidence: float) -> float:
-    """Return half of the interval that holds the true mean of what some values are samples of; infinite of fewer than two."""
+    """Return half the width of the confidence interval of a mean; infinite for fewer than two values."""
     if len(values) < 2:
         return math.inf
     return float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * stdev(values) / math.sqrt(len(values))
@@ -112,7 +115,10 @@ def _stage(stage: Stage, seconds: Sequence[Second], confidence: float) -> Iterat
 def _latency(
     stage: str, segment: Segment, latency: Latency, briefs: Sequence[Brief], confidence: float
 ) -> Iterator[tuple[Figure, Value]]:
-    """Yield a segment's percentiles; their chance is that of single positions or that of whole seconds, whichever is more."""
+    """Yield a segment's percentiles with their sampling error.
+
+    The error is that of single positions or that of whole seconds, whichever is larger.
+    """
     counted = histogram_of(latency, f"{stage}.segments.{segment}")
     per_second = {"p50": [brief.p50_ms for brief in briefs], "p99": [brief.p99_ms for brief in briefs]}
     for name, percentile in _PERCENTILES if latency.count else ():
@@ -123,7 +129,10 @@ def _latency(
 
 
 def _rate_half_width(stage: Stage, seconds: Sequence[Second], confidence: float) -> float | None:
-    """Return the chance of a stage's rate, by how its seconds differ in what share of their plan they produced; None without a plan."""
+    """Return the sampling error of a stage's rate; None without a plan.
+
+    It follows from how the share of the plan that was produced differs between seconds.
+    """
     shares = [second.produced / second.planned for second in seconds if second.planned]
     width = mean_half_width(shares, confidence)
     return None if stage.planned_per_s is None or not math.isfinite(width) else width * stage.planned_per_s

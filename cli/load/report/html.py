@@ -1,4 +1,7 @@
-"""The report as one page: no script, no network, readable by day and by night, on a phone and on paper. The verdict comes first."""
+"""The report as one page: no script, no network, readable in light and dark and in print.
+
+The verdict comes first.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +53,9 @@ def page(report: LoadReport) -> str:
     sections = [*_sections(report)]
     links = el("nav", *(el("a", heading, href=f"#{key}") for key, heading, _ in sections), aria_label="Sections")
     body = [el("section", el("h2", heading), *parts, id=key) for key, heading, parts in sections]
-    told = el("footer", el("p", _footer(report)))
-    return f"<!DOCTYPE html>\n{el('html', head, el('body', _header(report), el('main', _verdict(report), _tiles(report), links, *body), told), lang='en')}\n"
+    note = el("footer", el("p", _footer(report)))
+    main = el("main", _verdict(report), _tiles(report), links, *body)
+    return f"<!DOCTYPE html>\n{el('html', head, el('body', _header(report), main, note), lang='en')}\n"
 
 
 def _header(report: LoadReport) -> Markup:
@@ -117,7 +121,7 @@ def _tiles(report: LoadReport) -> Markup:
         tiles.append(("CPU per position", f"{cpu_s / produced * 1e6:,.0f} µs", "all processes together"))
     return el(
         "dl",
-        *(el("div", el("dt", name), el("dd", value, el("small", told))) for name, value, told in tiles),
+        *(el("div", el("dt", name), el("dd", value, el("small", note))) for name, value, note in tiles),
         class_="tiles",
     )
 
@@ -177,7 +181,8 @@ def _sections(report: LoadReport) -> list[tuple[str, str, list[Markup | None]]]:
 _TIME = "Every second counts the positions that were due in it, however late they came. Grey stretches are not judged."
 _WAY = (
     "Bars begin when a position was due. The full bar ends at the p50, the pale one at the p99. "
-    "From consumed on the ways part: to the viewers (pushed, viewed), to the state store (stored) and to the history store (indexed)."
+    "From consumed on the ways part: to the viewers (pushed, viewed), to the state store (stored) "
+    "and to the history store (indexed)."
 )
 _PERCENTILES = (
     "Each step to the right is ten times rarer: at 99.9 % one position in a thousand is slower than the curve."
@@ -212,11 +217,13 @@ def _footer(report: LoadReport) -> Markup:
     exact = (
         ""
         if report.is_plan_exact
-        else " What is planned is an upper or a lower bound here: drivers that rest or arrive by themselves are in no plan."
+        else " What is planned is an upper or a lower bound here: "
+        "drivers that rest or arrive by themselves are in no plan."
     )
     return joined(
         [
-            "All latencies are counted from the instant at which a position was due, and percentiles are of all positions of all workers.",
+            "All latencies are counted from the instant at which a position was due, "
+            "and percentiles are of all positions of all workers.",
             exact,
         ]
     )

@@ -1,4 +1,7 @@
-"""A verdict as JUnit XML, the form that CI systems show: a test case for each check, and one for each stage that says whether the load was made."""
+"""A verdict as JUnit XML, which CI systems show.
+
+A test case for each check, and one for each stage that says whether the load was made.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ _NOT_IN_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def junit(*reports: LoadReport) -> str:
-    """Return the verdicts of runs as JUnit XML, a suite for each; no verdict is an error, a threshold that failed is a failure.
+    """Return the verdicts of runs as JUnit XML, a suite for each run.
+
+    No verdict is an error, a threshold that failed is a failure.
 
     Of no verdict the checks are skipped; an error stands beside them, for a CI system calls a suite good in which tests
     are only skipped.
@@ -40,7 +45,7 @@ def _suite(report: LoadReport) -> Xml.Element:
         _check_case(suite, report, check)
     if verdict.interrupted or (verdict.outcome == Outcome.NO_VERDICT and suite.find("testcase/error") is None):
         case = Xml.SubElement(suite, "testcase", classname=_clean(report.scenario.name), name="verdict")
-        _told(case, "error", "no verdict", f"{verdict_sentence(report)} {bound_sentence(report)}".strip())
+        _result(case, "error", "no verdict", f"{verdict_sentence(report)} {bound_sentence(report)}".strip())
     for name, kind in (
         ("tests", "testcase"),
         ("failures", "testcase/failure"),
@@ -60,16 +65,19 @@ def _stage_case(suite: Xml.Element, report: LoadReport, stage: Stage) -> None:
         time=f"{stage.seconds:.3f}",
     )
     lateness = stage.segments.get(Segment.PRODUCED)
-    told = f"produced {shown.count(stage.produced)} of {shown.count(stage.planned)} planned positions, {shown.rate(stage.produced_per_s)}"
-    told += f", lateness p99 {shown.ms(lateness.p99_ms)}" if lateness else ""
+    line = (
+        f"produced {shown.count(stage.produced)} of {shown.count(stage.planned)} planned positions, "
+        f"{shown.rate(stage.produced_per_s)}"
+    )
+    line += f", lateness p99 {shown.ms(lateness.p99_ms)}" if lateness else ""
     if report.verdict.interrupted and stage.name in report.verdict.empty:
         Xml.SubElement(case, "skipped", message=f"{no_verdict_reason(report)}, and there was no position by then")
     elif stage.name in report.verdict.empty:
-        _told(case, "error", "no verdict", f"there was no position: {told}")
+        _result(case, "error", "no verdict", f"there was no position: {line}")
     elif stage.name in report.verdict.too_slow:
-        _told(case, "error", "no verdict", f"the generator did not keep up: {told}. {bound_sentence(report)}".strip())
+        _result(case, "error", "no verdict", f"the generator did not keep up: {line}. {bound_sentence(report)}".strip())
     else:
-        Xml.SubElement(case, "system-out").text = _clean(told)
+        Xml.SubElement(case, "system-out").text = _clean(line)
 
 
 def _check_case(suite: Xml.Element, report: LoadReport, check: CheckRow) -> None:
@@ -82,12 +90,12 @@ def _check_case(suite: Xml.Element, report: LoadReport, check: CheckRow) -> None
     elif check.stage in report.verdict.empty:
         Xml.SubElement(case, "skipped", message=_clean(f"there was no position in {check.stage}"))
     elif not check.holds:
-        _told(case, "failure", "threshold", f"{check_sentence(check)}. {bound_sentence(report)}".strip())
+        _result(case, "failure", "threshold", f"{check_sentence(check)}. {bound_sentence(report)}".strip())
     elif report.verdict.outcome == Outcome.NO_VERDICT:
         Xml.SubElement(case, "skipped", message="the load that was asked for was not made")
 
 
-def _told(case: Xml.Element, tag: str, kind: str, text: str) -> None:
+def _result(case: Xml.Element, tag: str, kind: str, text: str) -> None:
     Xml.SubElement(case, tag, type=kind, message=_clean(text)).text = _clean(text)
 
 

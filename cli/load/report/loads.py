@@ -1,27 +1,27 @@
-"""The measured parts of a report: stages, seconds, workers. All latencies are in ms, counted from the instant at which a position was due."""
+"""The measured parts of a report: stages, seconds, workers.
+
+All latencies are in ms, counted from the instant at which a position was due.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self
 
-from cli.load.report.form import ReportError
+from pydantic.dataclasses import dataclass
+
+from cli.load.report.form import FORM, ReportError
 from engine.errors import InvalidInput
 from engine.latency.histogram import Histogram
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class Latency:
-    """Latencies of some positions, from due.
-
-    Attributes
-    ----------
-    count : how many positions.
-    histogram : all of them, µs, as an encoded HdrHistogram (V2, base64), from which any other percentile can be taken.
-    """
+    """Latencies of some positions, from due."""
 
     count: int
+    """How many positions."""
     mean_ms: float | None
     p50_ms: float | None
     p90_ms: float | None
@@ -30,6 +30,7 @@ class Latency:
     p999_ms: float | None
     max_ms: float | None
     histogram: str
+    """All of them, µs, as an encoded HdrHistogram (V2, base64); any other percentile follows from it."""
 
     @classmethod
     def of(cls, counted: Histogram) -> Self:
@@ -38,7 +39,7 @@ class Latency:
         return cls(counted.total, _ms(counted.mean_us), p50, p90, p95, p99, p999, most, counted.encode())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class Brief:
     """Latencies of the positions of one second, from due."""
 
@@ -48,51 +49,43 @@ class Brief:
     max_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class Use:
-    """What one worker did with its time in a stage.
-
-    Attributes
-    ----------
-    shares : of the wall time, by what it was spent on: cpu, compute, send, wait, write.
-    paused : share of its messages in which it said that it was paused.
-    growth : by how much its queue and its lag were greater at the stage's end than at its beginning.
-    """
+    """What one worker did with its time in a stage."""
 
     worker: str
     part: str
     shares: dict[str, float]
+    """Of the wall time, by what it was spent on: cpu, compute, send, wait, write."""
     paused: float = 0.0
+    """Share of its messages in which it said that it was paused."""
     growth: dict[str, float] = field(default_factory=dict)
+    """By how much its queue and its lag were greater at the stage's end than at its beginning."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class Stage:
-    """One stage, as planned and as measured.
-
-    Attributes
-    ----------
-    judged : whether thresholds hold for it; a warm-up is not judged.
-    from_s, to_s : virtual seconds after the run's beginning; an endless one has no end.
-    seconds : for how many wall seconds it was run.
-    planned : positions that were to be produced in what was run of it.
-    produced : positions that were.
-    drivers : the most on the road.
-    segments : latencies by segment: produced, acked, consumed, pushed, stored, indexed, viewed; those that were
-        measured.
-    uses : what each worker did with its time.
-    """
+    """One stage, as planned and as measured."""
 
     name: str
     judged: bool
+    """Whether thresholds hold for it; a warm-up is not judged."""
     from_s: float
+    """Virtual seconds after the run's beginning; an endless one has no end."""
     to_s: float | None
+    """Virtual seconds after the run's beginning; an endless one has no end."""
     seconds: float
+    """For how many wall seconds it was run."""
     planned: float | None
+    """Positions that were to be produced in what was run of it."""
     produced: int
+    """Positions that were."""
     segments: dict[str, Latency]
+    """By segment, if measured: produced, acked, consumed, pushed, stored, indexed, viewed."""
     drivers: int | None = None
+    """The most on the road."""
     uses: tuple[Use, ...] = ()
+    """What each worker did with its time."""
 
     @property
     def planned_per_s(self) -> float | None:
@@ -105,49 +98,45 @@ class Stage:
         return self.produced / self.seconds if self.seconds else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class Second:
-    """The positions that were due in one wall second.
-
-    Attributes
-    ----------
-    at_s : seconds after the run's beginning.
-    stage : name of the stage that most of it belongs to.
-    planned, produced : positions.
-    drivers : on the road.
-    segments : latencies by segment.
-    """
+    """The positions that were due in one wall second."""
 
     at_s: float
+    """Seconds after the run's beginning."""
     stage: str
+    """Name of the stage that most of it belongs to."""
     planned: float | None
+    """Positions."""
     produced: int
+    """Positions."""
     segments: dict[str, Brief]
+    """Latencies by segment."""
     drivers: int | None = None
+    """On the road."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class WorkerRow:
-    """One part of a process in the run.
-
-    Attributes
-    ----------
-    worker : its name; what follows the colon is its process's, and workers of one process tell its CPU and memory each.
-    part : driver, sink, live or viewer.
-    counts : positions that it measured, by segment.
-    cpu_s : processor seconds between its first message and its last.
-    wall_s : wall seconds between them.
-    rss_bytes : memory, the last that was told.
-    gauges : what it told last, by name.
-    """
+    """One part of a process in the run."""
 
     worker: str
+    """Its name: role and process, separated by a colon.
+
+    Workers of one process report its CPU and memory each.
+    """
     part: str
+    """Driver, sink, live or viewer."""
     counts: dict[str, int]
+    """Positions that it measured, by segment."""
     wall_s: float
+    """Wall seconds between them."""
     cpu_s: float | None = None
+    """Processor seconds between its first message and its last."""
     rss_bytes: float | None = None
+    """Memory, the last value reported."""
     gauges: dict[str, float] = field(default_factory=dict)
+    """The last values reported, by name."""
 
     @property
     def process(self) -> str:
@@ -166,7 +155,7 @@ class WorkerRow:
 
 
 def cpu_seconds(workers: Iterable[WorkerRow]) -> float | None:
-    """Return the processor seconds of all processes; None if none told."""
+    """Return the processor seconds of all processes; None if none reported them."""
     by_process: dict[str, float] = {}
     for worker in workers:
         if worker.cpu_s is not None:

@@ -1,4 +1,7 @@
-"""Elements of HTML and SVG. Whatever is not markup already is escaped, so that no name or text of a scenario can become part of the page."""
+"""Elements of HTML and SVG.
+
+A value that is not markup is escaped, so that no name or text of a scenario can become part of the page.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,13 @@ def el(name: str, /, *children: str | int | float | None, **attributes: str | fl
     attributes : ``class_`` is class and ``stroke_width`` stroke-width; None is left out, lengths are rounded to a
         tenth.
     """
-    told = "".join(
+    inner = "".join(
         f' {key.strip("_").replace("_", "-")}="{escape(_length(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inside = joined(children)
-    return Markup(f"<{name}{told}/>" if name in _EMPTY and not inside else f"<{name}{told}>{inside}</{name}>")
+    return Markup(f"<{name}{inner}/>" if name in _EMPTY and not inside else f"<{name}{inner}>{inside}</{name}>")
 
 
 def joined(children: Iterable[str | int | float | None]) -> Markup:
@@ -46,11 +49,13 @@ def table(
     words: int = 1,
     kinds: Iterable[str | None] = (),
 ) -> Markup:
-    """Return a table that scrolls by itself where it has no room; the first cell of a row is its heading.
+    """Return a table that scrolls by itself where it has no room.
+
+    The first cell of a row is its heading.
 
     Parameters
     ----------
-    words : so many columns on the left hold words; the others hold numbers.
+    words : number of columns on the left that hold words; the others hold numbers.
     kinds : a class for each row.
     """
     kind = iter(kinds)
@@ -73,8 +78,8 @@ def svg(key: str, title: str, desc: str, width: float, height: float, *children:
     width, height : of the drawing, in its own units; on the page it is as wide as there is room.
     """
     names = {"aria_labelledby": f"{key}-t {key}-d"}
-    told = (el("title", title, id=f"{key}-t"), el("desc", desc, id=f"{key}-d"))
-    return el("svg", *told, *children, viewBox=f"0 0 {width:g} {height:g}", role="img", **names)
+    inner = (el("title", title, id=f"{key}-t"), el("desc", desc, id=f"{key}-d"))
+    return el("svg", *inner, *children, viewBox=f"0 0 {width:g} {height:g}", role="img", **names)
 
 
 def _length(value: str | float) -> str:

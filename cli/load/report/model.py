@@ -1,15 +1,20 @@
-"""The report of a load test: what was asked for, what was measured, what was judged. Plain values, the same in Python, in JSON and on paper.
+"""The report of a load test: what was asked for, what was measured, what was judged.
 
-All latencies are in ms and are counted from the instant at which a position was due, whatever the segment of its way.
+Plain values, the same in Python, in JSON and in the report's pages. All latencies are in ms and are counted from the
+instant at which a position was due, whatever the segment of its way.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import Literal
 
-from cli.load.report.form import ReportError, read, to_json
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from cli.load.report.form import FORM, ReportError, report_error
 from cli.load.report.loads import Brief, Latency, Second, Stage, Use, WorkerRow, histogram_of
 from cli.load.report.parts import (
     Capacity,
@@ -53,52 +58,53 @@ __all__ = [
     "Repeat",
 ]
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 """Number of the format; another one has fields that mean something else."""
 
 MAX_BYTES = 256 * 1024 * 1024
-"""No report is larger."""
+"""Most bytes of a report's file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=FORM)
 class LoadReport:
-    """The report of one load test.
+    """The report of one load test."""
 
-    Attributes
-    ----------
-    format : number of this format.
-    stages : in order, a warm-up among them.
-    series : one entry a wall second.
-    is_plan_exact : whether what is planned is all that is due: deliveries that arrive, and traces, are in no plan;
-        drivers that rest or end make fewer.
-    thresholds : as the scenario has them, a stage's own ones with its name before them: ``peak.e2e_p99_ms``; window_s
-        among them.
-    errors : what was told and could not be read, and what else went wrong.
-    faults : how many faults of the data were told in delivery.event, by kind.
-    disturbances : what was done to the system.
-    repeats : further runs of the same test.
-    """
-
-    format: int
+    format: Literal[1]
+    """Number of this format."""
     run: Run
     environment: Environment
     scenario: ScenarioText
     stages: tuple[Stage, ...]
+    """In order, a warm-up among them."""
     series: tuple[Second, ...]
+    """One entry a wall second."""
     workers: tuple[WorkerRow, ...]
     verdict: Judgement
     is_plan_exact: bool = True
+    """Whether what is planned is all that is due.
+
+    Deliveries that arrive, and traces, are in no plan; drivers that rest or end make fewer.
+    """
     thresholds: dict[str, float] = field(default_factory=dict)
+    """As the scenario has them, `window_s` among them.
+
+    A stage's own thresholds have its name before them: ``peak.e2e_p99_ms``.
+    """
     ledger: Ledger | None = None
     faults: dict[str, int] = field(default_factory=dict)
+    """How many faults of the data delivery.event reports, by kind."""
     disturbances: tuple[Disturbance, ...] = ()
+    """What was done to the system."""
     errors: tuple[str, ...] = ()
+    """What workers reported that could not be read, and what else went wrong."""
     capacity: Capacity | None = None
     repeats: tuple[Repeat, ...] = ()
+    """Further runs of the same test."""
 
     def to_json(self) -> str:
         """Return the report as a JSON text."""
-        return json.dumps(to_json(self), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+        record = REPORT.dump_python(self, mode="json", by_alias=True)
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, source: str = "report") -> LoadReport:
@@ -123,10 +129,12 @@ class LoadReport:
                 f"{source}: format must be {FORMAT}, found {record['format']!r}; read it with the release that wrote it"
             )
         try:
-            report = read(cls, record)
+            report = REPORT.validate_json(text, strict=True)
             for number, stage in enumerate(report.stages):
                 for segment, latency in stage.segments.items():
                     histogram_of(latency, f"stages[{number}].segments.{segment}")
+        except ValidationError as error:
+            raise ReportError(f"{source}: {report_error(error)}") from None
         except ReportError as error:
             raise ReportError(f"{source}: {error}") from None
         return report
@@ -140,6 +148,10 @@ class LoadReport:
     def judged(self) -> tuple[Stage, ...]:
         """The stages for which thresholds hold."""
         return tuple(stage for stage in self.stages if stage.judged)
+
+
+REPORT = TypeAdapter(LoadReport)
+"""Reads, writes and describes reports."""
 
 
 def load_report(path: Path) -> LoadReport:

@@ -9,7 +9,7 @@ from engine.judging.verdict import Outcome
 WORDS = {Outcome.PASSED: "Passed", Outcome.FAILED: "Failed", Outcome.NO_VERDICT: "No verdict"}
 
 _NAMED = 2
-"""So many failed checks are told in the sentence; the table has all."""
+"""Most failed checks in the sentence; the table has all of them."""
 
 
 def verdict_word(report: LoadReport) -> str:
@@ -30,12 +30,12 @@ def verdict_sentence(report: LoadReport) -> str:
         return f"{no_verdict_reason(report)}, so nothing can be said of the system under that load."
     failed = [check for check in verdict.checks if not check.holds and check.stage not in verdict.empty]
     if verdict.outcome == Outcome.FAILED:
-        told = "; ".join(check_sentence(check) for check in failed[:_NAMED])
+        failures = "; ".join(check_sentence(check) for check in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
         share = (
             f"{len(failed)} of {shown.plural(len(verdict.checks), 'check')} failed" if failed else "A threshold failed"
         )
-        return f"{share}: {told}{more}." if told else f"{share}."
+        return f"{share}: {failures}{more}." if failures else f"{share}."
     if not verdict.checks:
         return "The load was made. The scenario has no thresholds, so nothing was judged."
     return f"All {len(verdict.checks)} checks held." if len(verdict.checks) > 1 else "The one check held."
@@ -60,7 +60,8 @@ def check_sentence(check: CheckRow) -> str:
     if check.found is None:
         return f"{where}{name} was not measured ({limit})"
     window = f", in {shown.plural(len(check.windows_s), 'window')}" if check.windows_s else ""
-    return f"{where}{name} was {shown.figure_value(check.threshold, check.found)}, {'' if check.holds else 'not '}{limit}{window}"
+    found = shown.figure_value(check.threshold, check.found)
+    return f"{where}{name} was {found}, {'' if check.holds else 'not '}{limit}{window}"
 
 
 def bound_sentence(report: LoadReport) -> str:

@@ -27,7 +27,7 @@ def rate(value: float | None) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share as a percentage; what is not quite all of it is never told as 100 %."""
+    """Return a share as a percentage; only a share of exactly 1 is 100 %."""
     if value is None:
         return NOTHING
     text = f"{value * 100:.1f}" if value < 0.9995 or value >= 1 else f"{int(value * 10_000) / 100:.2f}"
@@ -77,7 +77,7 @@ def figure_value(figure: str, value: float | None) -> str:
 
 
 def limit_text(figure: str, limit: float) -> str:
-    """Return a threshold: at most, or at least, so much."""
+    """Return a threshold as a text: at most, or at least, a value."""
     return f"{'≥' if is_least(figure) else '≤'} {figure_value(figure, limit)}"
 
 

@@ -14,7 +14,7 @@ from cli.load.report.waterfall import WAY
 from engine.judging.verdict import Outcome
 
 MOST_WORKERS = 200
-"""So many workers are listed; report.json has all."""
+"""Most workers in the table; report.json has all of them."""
 
 _TAGS = {Outcome.PASSED: "yes", Outcome.FAILED: "no", Outcome.NO_VERDICT: "open"}
 
@@ -75,7 +75,7 @@ def latency_table(report: LoadReport) -> Markup:
 
 
 def use_table(report: LoadReport) -> Markup | None:
-    """Return what the workers did with their time, by stage and part; None if they did not tell."""
+    """Return what the workers did with their time, by stage and part; None if they did not report it."""
     names = [
         name
         for name in ("cpu", "compute", "send", "wait", "write")
@@ -94,24 +94,24 @@ def use_table(report: LoadReport) -> Markup | None:
 
 def worker_table(report: LoadReport) -> Markup:
     """Return one row a worker."""
-    head = ("worker", "part", "positions", "positions/s", "CPU", "memory", "what else it told last")
+    head = ("worker", "part", "positions", "positions/s", "CPU", "memory", "last reported")
     rows = []
     for worker in report.workers[:MOST_WORKERS]:
         rest = {name: value for name, value in worker.gauges.items() if name != "rssBytes" and not name.endswith("S")}
-        told = ", ".join(f"{name} {value:,.6g}" for name, value in rest.items())
+        text = ", ".join(f"{name} {value:,.6g}" for name, value in rest.items())
         positions = shown.count(max(worker.counts.values(), default=None))
         cpu = shown.NOTHING if worker.cpu_share is None else f"{worker.cpu_share:.2f} cores"
         rows.append(
-            (worker.worker, worker.part, positions, shown.rate(worker.per_s), cpu, shown.size(worker.rss_bytes), told)
+            (worker.worker, worker.part, positions, shown.rate(worker.per_s), cpu, shown.size(worker.rss_bytes), text)
         )
-    caption = "Parts of one process end with the same letters, and tell its CPU and memory each"
+    caption = "Parts of one process end with the same letters, and report its CPU and memory each"
     more = len(report.workers) - MOST_WORKERS
     return table(f"{caption}; {more:,} more are in report.json" if more > 0 else caption, head, rows, words=2)
 
 
 def ledger_table(ledger: Ledger) -> Markup:
     """Return where the run's positions are."""
-    told = "every position is accounted for" if ledger.clean else "not everything arrived"
+    text = "every position is accounted for" if ledger.clean else "not everything arrived"
     counts = {
         "produced": ledger.produced,
         "acknowledged": ledger.acked,
@@ -124,7 +124,7 @@ def ledger_table(ledger: Ledger) -> Markup:
         "dead-lettered": ledger.dead_lettered,
     }
     return table(
-        f"Positions of the whole run: {told}", ("", *counts), [("positions", *map(shown.count, counts.values()))]
+        f"Positions of the whole run: {text}", ("", *counts), [("positions", *map(shown.count, counts.values()))]
     )
 
 
@@ -137,7 +137,7 @@ def gap_table(ledger: Ledger) -> Markup | None:
 
 
 def fault_table(report: LoadReport) -> Markup:
-    """Return what was wrong on purpose, in the data and in the system."""
+    """Return the injected faults of the data and the disturbances of the system."""
     rows = [("data", kind, shown.plural(count, "fault"), "") for kind, count in sorted(report.faults.items())]
     rows += [
         ("system", done.kind, "" if done.at_s is None else f"at {clock(done.at_s)}", done.told)
@@ -187,13 +187,13 @@ def environment_table(found: Environment) -> Markup:
         ("system", found.os),
         ("Python", found.python),
         *(
-            (name, told)
-            for name, told in (
+            (name, text)
+            for name, text in (
                 ("profile", found.profile),
                 ("broker", found.broker),
                 ("stores", ", ".join(found.stores)),
             )
-            if told
+            if text
         ),
         *sorted(found.versions.items()),
     ]

@@ -20,7 +20,7 @@ from cli.local.ledger_table import LedgerSummary, ledger_table
 from engine.judging.verdict import Outcome
 
 WIDTH = 120
-"""Characters of a line where nobody says how many there are."""
+"""Characters of a line where the terminal does not say its width."""
 
 STYLES = {Outcome.PASSED: "bold green", Outcome.FAILED: "bold red", Outcome.NO_VERDICT: "bold yellow"}
 
@@ -48,7 +48,7 @@ def show_report(console: Console, report: LoadReport) -> None:
     if bound := bound_sentence(report):
         console.print(Text(bound, "bright_black"), soft_wrap=True)
     found = report.environment
-    told = [
+    parts = [
         report.scenario.name,
         report.run.id,
         report.run.created,
@@ -56,7 +56,7 @@ def show_report(console: Console, report: LoadReport) -> None:
         found.profile,
         f"{found.cpu} × {found.cpus}",
     ]
-    console.print(Text(" · ".join(part for part in told if part), "bright_black"), soft_wrap=True)
+    console.print(Text(" · ".join(part for part in parts if part), "bright_black"), soft_wrap=True)
     for part in _tables(report):
         console.print(part)
 
@@ -64,10 +64,10 @@ def show_report(console: Console, report: LoadReport) -> None:
 def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print what got better or worse, stage by stage, and what must be known before believing it."""
     console = wide(console)
-    told = [
+    parts = [
         change for change in Change if comparison.count(change) or change in (Change.BETTER, Change.WORSE, Change.SAME)
     ]
-    counts = [Text(f"{comparison.count(change)} {change}", _CHANGES[change]) for change in told]
+    counts = [Text(f"{comparison.count(change)} {change}", _CHANGES[change]) for change in parts]
     runs = " against ".join(shown.plural(number, "run") for number in comparison.runs)
     console.print(Text(f"{runs}: ").append(Text(", ").join(counts)))
     for remark in comparison.remarks:

@@ -1,4 +1,4 @@
-"""Draws how far positions have got how long after they were due: a bar a segment, from due to its p50, and on to its p99."""
+"""Draws a segment's latency from due as a bar to its p50, continued to its p99."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def waterfall(stage: Stage, number: int, top_ms: float) -> Markup:
     ]
     for row, segment in enumerate(found):
         parts += _bar(segment, stage, TOP + ROW * row, top_ms)
-    told = ", ".join(
+    latencies = ", ".join(
         f"{segment} {shown.ms(stage.segments[segment].p50_ms)} and {shown.ms(stage.segments[segment].p99_ms)}"
         for segment in found
     )
@@ -64,7 +64,7 @@ def waterfall(stage: Stage, number: int, top_ms: float) -> Markup:
     return svg(
         f"way{number}",
         f"Waterfall of {stage.name}",
-        f"Time after due, p50 and p99: {told}.",
+        f"Time after due, p50 and p99: {latencies}.",
         WIDTH,
         height,
         title,

@@ -17,7 +17,9 @@ Row = Iterable[object]
 
 
 def write_report(report: LoadReport, folder: Path) -> list[Path]:
-    """Write report.html, report.json, series.csv and stages.csv into a folder, which is made if it is not there, and return their paths.
+    """Write report.html, report.json, series.csv and stages.csv into a folder; return their paths.
+
+    The folder is made if it is missing.
 
     Raises
     ------

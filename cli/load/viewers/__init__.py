@@ -1,4 +1,4 @@
-"""Viewers as load: any number of simulated map viewers on the real protocol, and how old what they see is."""
+"""Viewers as load: simulated map viewers on the real protocol, and how old what they see is."""
 
 from cli.load.viewers.options import Options
 from cli.load.viewers.plan import CrowdPlan, Manner, Storm, ViewerPlan

@@ -1,4 +1,6 @@
-"""``python -m cli.load.viewers``: the viewers of one process until their time is over, SIGTERM or SIGINT; the last line of its output is one JSON object.
+"""``python -m cli.load.viewers``: the viewers of one process.
+
+They watch until their time is over, SIGTERM or SIGINT; the last line of the output is one JSON object.
 
 With ``--every-second`` there is such a line each second. SIGUSR1 is a storm at once.
 """
@@ -14,7 +16,7 @@ from collections.abc import Callable, Sequence
 from cli.kafka.api_settings import api_settings, kafka_of
 from cli.load.viewers.connection import live_address
 from cli.load.viewers.crowd import Crowd
-from cli.load.viewers.metrics_publisher import Teller
+from cli.load.viewers.metrics_publisher import MetricsPublisher
 from cli.load.viewers.options import Options, bounds_of
 from cli.load.viewers.plan import Storm
 from cli.load.viewers.tally import Totals
@@ -42,7 +44,7 @@ async def watch(options: Options, *, every_second: bool = False) -> Totals:
         options.storms,
         options.measured_from_s,
     )
-    teller = Teller(kafka_of(settings, options.kafka), options.index) if options.kafka else None
+    publisher = MetricsPublisher(kafka_of(settings, options.kafka), options.index) if options.kafka else None
     asked_to_end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,22 +54,22 @@ async def watch(options: Options, *, every_second: bool = False) -> Totals:
     def account(totals: Totals) -> None:
         measured, whole = crowd.meter.take(), totals.whole
         run_id = options.run or crowd.around.shown_run
-        if teller is not None and run_id is not None:
+        if publisher is not None and run_id is not None:
             counts = {
                 "viewers": whole.connected,
                 "frames": whole.frames,
                 "reconnects": whole.reconnects,
                 "stalled": crowd.stalled,
             }
-            teller.tell(run_id, measured, {name: float(count) for name, count in counts.items()})
+            publisher.publish(run_id, measured, {name: float(count) for name, count in counts.items()})
         if every_second:
             say(totals)
 
     try:
         return await crowd.run(options.duration or None, asked_to_end, account)
     finally:
-        if teller is not None:
-            await asyncio.to_thread(teller.close)
+        if publisher is not None:
+            await asyncio.to_thread(publisher.close)
 
 
 def say(totals: Totals) -> None:

@@ -1,4 +1,7 @@
-"""Where a scenario's vehicles drive, so that its viewers look there: the API's base map may be another place."""
+"""The area in which a scenario's vehicles drive, for its viewers to look at.
+
+The API's base map may be another place.
+"""
 
 from __future__ import annotations
 

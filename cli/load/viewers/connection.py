@@ -1,4 +1,4 @@
-"""One WebSocket of a simulated viewer, on the `websockets` package's own protocol without its tasks and queues.
+"""One WebSocket of a simulated viewer, on the protocol of the `websockets` package alone.
 
 A thousand of the package's ready-made connections, each with tasks of its own, cost several times as much as this; what
 is read and written is the same. Not reading is done at the socket: the kernel's buffers fill, as with a real reader
@@ -28,36 +28,41 @@ LIVE_PATH = "/ws/live"
 
 
 class Listener(Protocol):
-    """Whoever is told what happens on a connection."""
+    """A listener of a connection's events."""
 
     def on_open(self) -> None:
-        """The handshake is done."""
+        """Take note that the handshake is done."""
 
     def on_bytes(self, count: int) -> None:
-        """So many bytes were read from the socket."""
+        """Take the number of bytes read from the socket."""
 
     def on_frame(self, frame: bytes | bytearray, now_ms: float) -> None:
-        """A binary message was read at a wall instant, epoch ms."""
+        """Take a binary message, read at a wall instant, epoch ms."""
 
     def on_text(self, text: str) -> None:
-        """A text message was read."""
+        """Take a text message."""
 
     def on_lost(self, reason: str) -> None:
-        """The connection ended, or was refused; the reason is a few words of a bounded number."""
+        """Take note that the connection ended or was refused, for one of a bounded number of reasons."""
 
 
-class Nobody:
-    """Listens to nothing."""
+class NullListener:
+    """A listener that ignores every event."""
 
-    def on_open(self) -> None: ...
+    def on_open(self) -> None:
+        """Ignore the handshake."""
 
-    def on_bytes(self, count: int) -> None: ...
+    def on_bytes(self, count: int) -> None:
+        """Ignore the bytes."""
 
-    def on_frame(self, frame: bytes | bytearray, now_ms: float) -> None: ...
+    def on_frame(self, frame: bytes | bytearray, now_ms: float) -> None:
+        """Ignore the message."""
 
-    def on_text(self, text: str) -> None: ...
+    def on_text(self, text: str) -> None:
+        """Ignore the message."""
 
-    def on_lost(self, reason: str) -> None: ...
+    def on_lost(self, reason: str) -> None:
+        """Ignore the end."""
 
 
 def live_address(url: str) -> WebSocketURI:
@@ -94,11 +99,11 @@ class LiveConnection(asyncio.Protocol):
         self._reason = ""
 
     async def connect(self) -> None:
-        """Connect; the listener hears when the handshake is done, or that it failed.
+        """Connect; the listener is called when the handshake is done or has failed.
 
         Raises
         ------
-        OSError : nobody listens there.
+        OSError : no server listens there.
         """
         address = self._websocket.uri
         secure = ssl.create_default_context() if address.secure else None
@@ -124,7 +129,7 @@ class LiveConnection(asyncio.Protocol):
 
     def leave(self) -> None:
         """Close the connection as a page does that is left; the listener hears nothing more."""
-        self._listener = Nobody()
+        self._listener = NullListener()
         if self._websocket.state is State.OPEN:
             self._websocket.send_close(GOING_AWAY)
             self._flush()
@@ -133,7 +138,7 @@ class LiveConnection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Drop the connection as a network does that fails; the listener hears nothing more."""
-        self._listener = Nobody()
+        self._listener = NullListener()
         if self._transport is not None:
             self._transport.abort()
 
@@ -163,8 +168,8 @@ class LiveConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Let the transport close."""
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - why is told by the closing frame
-        """Tell why."""
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the closing frame says why
+        """Report why the connection ended."""
         self._transport = None
         refusal = self._websocket.handshake_exc
         if refusal is not None:

@@ -1,4 +1,4 @@
-"""The viewers of one process on one event loop: everybody's plan by timers, and once a second an account.
+"""The viewers of one process on one event loop: their plans by timers, totals once a second.
 
 The loop's own lateness is measured beside: a generator that is late makes every frame look late.
 """
@@ -29,7 +29,7 @@ class Crowd:
 
     Attributes
     ----------
-    meter : the ages of positions at those who read whatever comes, to be taken by whoever tells of them.
+    meter : ages of positions at viewers that read every frame; the publisher of measurements takes them.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class Crowd:
     async def run(
         self, duration_s: float | None, asked_to_end: asyncio.Event, account: Callable[[Totals], None] = lambda _: None
     ) -> Totals:
-        """Let everybody watch for a while, and return what they have seen.
+        """Let all viewers watch for a while, and return what they have seen.
 
         Parameters
         ----------
-        duration_s : from now; None for as long as nobody asks to end.
+        duration_s : from now; None until an end is requested.
         account : called once a second with the totals so far.
         """
         loop = asyncio.get_running_loop()

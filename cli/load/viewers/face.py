@@ -1,4 +1,7 @@
-"""How a load of viewers looks in a terminal: a line while it goes on, a table at the end. It knows figures, and no process."""
+"""How a load of viewers looks in a terminal: a line while it runs, a table at the end.
+
+It knows figures, and no process.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from rich.table import Table
 from cli.load.viewers.tally import Totals, percentiles_ms
 
 LATE_MS = 50.0
-"""When the viewers' own loops are so late (p99), the figures tell of them and no longer of the server."""
+"""Lateness (p99) of the viewers' loops beyond which figures measure them, not the server."""
 
 AGES = {"age p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p99.9", "max": "max"}
 
@@ -17,18 +20,18 @@ AGES = {"age p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p99.9", "max": "
 def live_line(totals: Totals, last: Totals | None) -> str:
     """Return how it goes now: the rates and ages since the account before."""
     whole = totals.whole
-    told = f"{whole.connected:,} viewers connected"
+    line = f"{whole.connected:,} viewers connected"
     if totals.seconds <= 0:
-        return f"{told}, the others are coming" if whole.viewers > whole.connected else told
+        return f"{line}, the others are coming" if whole.viewers > whole.connected else line
     seconds = totals.seconds - (last.seconds if last else 0.0)
     if seconds <= 0:
-        return told
+        return line
     now = whole.since(last.whole) if last else whole
     ages = percentiles_ms(totals.readers.ages.since(last.readers.ages) if last else totals.readers.ages)
     seen = "no new positions" if ages["p50"] is None else f"age p50 {ages['p50']:.0f} ms, p99 {ages['p99']:.0f} ms"
     faults = sum(whole.errors.values())
     rates = f"{now.frames / seconds:,.0f} frames/s, {now.bytes / seconds / 1e6:,.1f} MB/s"
-    return f"{told}, {rates}, {seen}" + (f", [red]{faults:,} errors[/]" if faults else "")
+    return f"{line}, {rates}, {seen}" + (f", [red]{faults:,} errors[/]" if faults else "")
 
 
 def table_of(figures: dict[str, Any]) -> Table:
@@ -62,7 +65,7 @@ def table_of(figures: dict[str, Any]) -> Table:
 
 
 def notes_on(figures: dict[str, Any]) -> list[str]:
-    """Return what a table cannot say: storms, errors by kind, and whether the viewers themselves were late."""
+    """Return what a table cannot say: storms, errors by kind, and whether the viewers were late."""
     notes = []
     for storm in figures["storms"]:
         back = storm["backMs"]
@@ -72,7 +75,8 @@ def notes_on(figures: dict[str, Any]) -> list[str]:
             else "none saw a frame again"
         )
         notes.append(
-            f"storm after {storm['atS']:.1f} s: {storm['viewers']:,} viewers came back at once, {storm['back']:,} of them saw a frame again; {took}"
+            f"storm after {storm['atS']:.1f} s: {storm['viewers']:,} viewers came back at once, "
+            f"{storm['back']:,} of them saw a frame again; {took}"
         )
     if figures["errors"]:
         notes.append("errors: " + ", ".join(f"{count:,} x {kind}" for kind, count in sorted(figures["errors"].items())))
@@ -81,7 +85,8 @@ def notes_on(figures: dict[str, Any]) -> list[str]:
     lag = figures["generator"]["lagMs"]["p99"]
     if lag is not None and lag > LATE_MS:
         notes.append(
-            f"[yellow]the viewers themselves were late by {lag:.0f} ms (p99): ages are upper bounds; use more --processes or a machine of their own[/]"
+            f"[yellow]the viewers themselves were late by {lag:.0f} ms (p99): ages are upper bounds; "
+            "use more --processes or a machine of their own[/]"
         )
     return notes
 

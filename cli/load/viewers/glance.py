@@ -1,4 +1,4 @@
-"""What a simulated viewer makes of a frame: its header, and of a sample of the frames which positions are new in it and when they were due.
+"""What a simulated viewer reads of a frame: its header, and the positions of a sample.
 
 A viewer that is a load must cost less than one that draws: of every frame the header is read, and only of a sample the
 ids and ages, as arrays. Pure.
@@ -27,7 +27,7 @@ class Glance:
     Attributes
     ----------
     sim_time_ms : virtual epoch ms that the frame shows.
-    is_density : it tells numbers of vehicles by square, and no ages.
+    is_density : it has numbers of vehicles by square, and no ages.
     """
 
     seq: int
@@ -48,34 +48,38 @@ def glance_at(frame: bytes | bytearray) -> Glance:
     magic, version, kind, _, seq, sim_time_ms, _, n_cells, _ = _HEAD.unpack_from(frame)
     if (magic, version) != (MAGIC, VERSION) or kind not in (POSITIONS, DENSITY):
         raise FrameError(
-            f"expected magic {MAGIC}, version {VERSION} and type {POSITIONS} or {DENSITY}, found {magic}, {version} and {kind}"
+            f"expected magic {MAGIC}, version {VERSION} and type {POSITIONS} or {DENSITY}, "
+            f"found {magic}, {version} and {kind}"
         )
     return Glance(seq, sim_time_ms, n_cells, kind == DENSITY)
 
 
 class News:
-    """Finds the positions that are new in a frame; one for all viewers of a process, because it keeps no more than a table to work in."""
+    """Finds the positions that are new in a frame.
+
+    It keeps no more than a table to work in, so all viewers of a process share one.
+    """
 
     def __init__(self) -> None:
         self._due_ms = np.full(1024, np.inf)
 
     def due_ms(self, before: bytes | bytearray, frame: bytes | bytearray) -> NDArray[np.float64]:
-        """Return when the positions were due, virtual epoch ms, that are newer in a frame than in another one of the same viewer.
+        """Return the due times, virtual epoch ms, of positions that are newer than in an earlier frame.
 
-        Vehicles that are in one of the two only are left out: after a pan nobody knows how long they were there. So are
-        ages beyond `MAX_AGE_MS`, which the wire does not tell.
+        Vehicles that are in one of the two only are left out: after a pan it is unknown how long they were there. So
+        are ages beyond `MAX_AGE_MS`, which the wire does not hold.
 
         Raises
         ------
         FrameError : a frame that is cut short.
         """
         old_ids, old_due, _ = _ages(before)
-        ids, due, told = _ages(frame)
+        ids, due, known = _ages(frame)
         if not len(ids) or not len(old_ids):
             return np.empty(0)
         self._make_room(int(max(ids.max(), old_ids.max())) + 1)
         self._due_ms[old_ids] = old_due
-        found: NDArray[np.float64] = due[told & (due > self._due_ms[ids] + _SAME_MS)]
+        found: NDArray[np.float64] = due[known & (due > self._due_ms[ids] + _SAME_MS)]
         self._due_ms[old_ids] = np.inf
         return found
 
@@ -85,7 +89,7 @@ class News:
 
 
 def _ages(frame: bytes | bytearray) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.bool_]]:
-    """Return of every vehicle of a frame its id, when its position was due (virtual epoch ms), and whether its age is told."""
+    """Return the id, the due time (virtual epoch ms) and whether the age is known, by vehicle."""
     head = glance_at(frame)
     ids: list[NDArray[np.uint32]] = []
     ages: list[NDArray[np.uint16]] = []

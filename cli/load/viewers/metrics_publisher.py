@@ -20,14 +20,17 @@ FLUSH_S = 5.0
 def reports(
     run_id: str, worker: str, seq: int, told_ms: int, measured: Sequence[Measured], gauges: Mapping[str, float]
 ) -> list[RunMetrics]:
-    """Return the messages of one telling, numbered from `seq` on: one for each second of due times, and the gauges with the last of them."""
+    """Return the messages of one publication, numbered from `seq` on.
+
+    There is one for each second of due times; the last has the gauges.
+    """
     mine = [one for one in measured if one.run_id == run_id]
-    told = [
+    published = [
         (one.due_s, {str(segment): histogram.encode() for segment, histogram in one.histograms.items()}) for one in mine
     ]
     messages = []
-    for number, (due_s, histograms) in enumerate(told or [(None, None)]):
-        is_last = number == max(len(told) - 1, 0)
+    for number, (due_s, histograms) in enumerate(published or [(None, None)]):
+        is_last = number == max(len(published) - 1, 0)
         messages.append(
             RunMetrics(
                 run_id,
@@ -43,7 +46,7 @@ def reports(
     return messages
 
 
-class Teller:
+class MetricsPublisher:
     """A producer for the messages of one process."""
 
     def __init__(self, kafka: KafkaConnection, index: int) -> None:
@@ -54,8 +57,8 @@ class Teller:
         self._seq = 0
         self._process = psutil.Process(os.getpid())
 
-    def tell(self, run_id: str, measured: Sequence[Measured], gauges: Mapping[str, float]) -> None:
-        """Send what was measured of a run; a Kafka that takes nothing is waited for by nobody."""
+    def publish(self, run_id: str, measured: Sequence[Measured], gauges: Mapping[str, float]) -> None:
+        """Publish what was measured of a run, without waiting for Kafka."""
         own = {"cpuS": time.process_time(), "rssBytes": float(self._process.memory_info().rss)}
         for message in reports(run_id, self._worker, self._seq, int(time.time() * 1000), measured, {**own, **gauges}):
             self._seq += 1

@@ -1,4 +1,4 @@
-"""What a load of viewers is told to do: one value for the command, for the processes it starts, and for whoever starts them himself."""
+"""Options of a load of viewers: one value for the command and for the processes it starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROCESS_VIEWERS = 1000
 """With more viewers than these in a process the load is late before most servers are."""
 
 SAMPLED_VIEWERS = 50
-"""As many frames are looked into as so many viewers get; of fewer viewers every frame."""
+"""Viewers whose every frame is looked into; of more viewers a share, so that the cost stays."""
 
 SETTLE_S = 2.0
 
@@ -38,7 +38,7 @@ class Options:
     storm_at : seconds after the beginning at which all viewers, or `storm_share` of them, lose their connections at
         once; none if absent.
     index, processes : which of how many processes this is.
-    kafka : brokers to which the measurements are told; nobody if absent.
+    kafka : brokers on which the measurements are published; they are not if absent.
     run : only this run is measured; the one that the map shows if absent.
     """
 
@@ -76,7 +76,7 @@ class Options:
 
     @property
     def measure_every(self) -> int:
-        """Of so many frames of a viewer one is looked into."""
+        """Frames of a viewer for each one that is looked into."""
         return (
             max(1, round(1 / self.sample)) if self.sample is not None else max(1, -(-self.viewers // SAMPLED_VIEWERS))
         )
@@ -109,8 +109,8 @@ class Options:
 
     def to_arguments(self) -> list[str]:
         """Return the arguments by which ``python -m cli.load.viewers`` gets these options."""
-        told = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return [f"--{name.replace('_', '-')}={value}" for name, value in told if value is not None]
+        given = ((one.name, getattr(self, one.name)) for one in fields(self))
+        return [f"--{name.replace('_', '-')}={value}" for name, value in given if value is not None]
 
     @classmethod
     def from_arguments(cls, arguments: Sequence[str]) -> Self:
@@ -151,7 +151,8 @@ def bounds_of(text: str | None, url: str, api_key: str | None = None) -> Bounds:
         found = answer.json().get("bounds")
     except (httpx.HTTPError, ValueError) as error:
         raise InvalidInput(
-            f"{shown} does not tell where its map is ({without_identities(str(error))}): give --bounds west,south,east,north"
+            f"{shown} does not say where its map is ({without_identities(str(error))}): "
+            "give --bounds west,south,east,north"
         ) from None
     if not found:
         raise InvalidInput(f"{shown} has no base map: give --bounds west,south,east,north")

@@ -1,4 +1,6 @@
-"""Which simulated viewer does what, and when: pure, and the same for the same seed however many processes share the viewers.
+"""Which simulated viewer does what, and when.
+
+Pure, and the same for the same seed however many processes share the viewers.
 
 A fast viewer reads whatever comes. A slow one rests after every frame, so that its acknowledgements come late. A
 stalled one stops reading for a long time, now and then. A reconnecting one leaves and comes back. All of them pan.
@@ -90,7 +92,9 @@ class ViewerPlan:
         return heapq.merge(*streams)
 
     def wait_s(self, attempt: int, connection: int) -> float:
-        """Return how long the viewer waits after a connection it lost or did not get, as the page does: doubling, with jitter over its upper half.
+        """Return how long the viewer waits before it connects again.
+
+        As the page does: doubling, with jitter over the upper half.
 
         Parameters
         ----------
@@ -172,12 +176,18 @@ class CrowdPlan:
         return ViewerPlan(number, manner, number / self.come_per_s, self.pan_s, rest_s, self.bounds, self.seed)
 
     def of_process(self, index: int, processes: int) -> list[ViewerPlan]:
-        """Return the viewers of one of some processes; together they have all, and each has its part of every second's arrivals."""
+        """Return the viewers of one process.
+
+        Together the processes have all viewers, and each has its part of every second's arrivals.
+        """
         return [self[number] for number in range(index, self.viewers, processes)]
 
     @cached_property
     def _manners(self) -> NDArray[np.int64]:
-        """Each viewer's manner as an index: the shares are kept to the nearest viewer, and who it is falls to chance."""
+        """Each viewer's manner as an index.
+
+        The shares are kept to the nearest viewer; which viewer gets which manner is random.
+        """
         edges = np.rint(np.cumsum([self.slow, self.stalled, self.reconnecting]) * self.viewers).astype(int)
         manners = np.zeros(self.viewers, np.int64)
         for index, (begin, end) in enumerate(zip((0, *edges[:-1]), edges, strict=True), 1):

@@ -1,4 +1,4 @@
-"""The viewers' processes: each tells its totals so far once a second, and this joins them.
+"""The viewers' processes: each prints its totals once a second, and this joins them.
 
 What shows them to a person is another process than those that watch, so that drawing a page never makes a frame late.
 """
@@ -25,7 +25,7 @@ class ViewersFailed(RuntimeError):
 
 
 class _Part:
-    """One process, and what it told last."""
+    """One process, and its last output."""
 
     def __init__(self, options: Options) -> None:
         command = [
@@ -77,7 +77,7 @@ class Processes:
 
     @property
     def totals(self) -> Totals:
-        """What all processes have told."""
+        """The totals of all processes."""
         return Totals.merged(part.newest for part in self._parts if part.newest is not None)
 
     @property

@@ -1,6 +1,6 @@
-"""What the viewers of a load have seen, by manner: counts, and how old positions and frames were when they were seen.
+"""What the viewers of a load have seen, by manner: counts, and ages of positions and frames.
 
-Ages count from the instant at which a position was due. Of viewers that do not read all the time the age tells of
+Ages count from the instant at which a position was due. For viewers that do not read all the time the age includes
 themselves, so they have groups of their own. The totals of several processes merge exactly, and go between them as
 JSON.
 """
@@ -20,7 +20,7 @@ from engine.latency.histogram import Histogram
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 READ_ALL = frozenset({Manner.FAST, Manner.RECONNECTING})
-"""Those whose ages tell of the server: what comes is read at once."""
+"""Manners whose ages measure the server: they read what comes at once."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Group:
     Attributes
     ----------
     viewers, connected : how many there are, and have a connection now.
-    frames, densities : frames read, and those among them that told numbers instead of vehicles.
+    frames, densities : frames read, and those among them with numbers instead of vehicles.
     bytes : read from the sockets, all messages.
     reconnects : connections after a viewer's first.
     given_up : connections that the server closed because nothing was acknowledged.
@@ -165,7 +165,10 @@ class Totals:
 
     @classmethod
     def merged(cls, several: Iterable[Totals]) -> Self:
-        """Return the totals of several processes together; storms are joined in the order in which each process saw them."""
+        """Return the totals of several processes together.
+
+        Storms are joined in the order in which each process saw them.
+        """
         parts = list(several)
         whole = cls(max((part.seconds for part in parts), default=0.0), processes=sum(part.processes for part in parts))
         whole.groups = {manner: Group.merged(part.groups[manner] for part in parts) for manner in Manner}

@@ -1,4 +1,4 @@
-"""What a map viewer looks at: a view of so many pixels somewhere in the world, and the cells of ``sim.v1`` that the page asks for with it.
+"""What a map viewer looks at: a view of some pixels in the world, and its cells of ``sim.v1``.
 
 All in the 28-bit world units of `api.live.cells`, y to the south. Pure; it knows no viewer and no socket.
 """
@@ -17,7 +17,7 @@ TILE_PX = 512
 """A map of zoom 0 is so wide, as MapLibre counts zooms."""
 
 MARGIN_CELLS = 1
-"""The page asks for so many cells around its view, that a small move needs no new subscription."""
+"""Cells around its view that the page subscribes to, so that a small move needs no message."""
 
 LEAST_ZOOM, MOST_ZOOM = 14.0, 17.0
 """Street level: at 47° N the view is 4.2 km wide at zoom 14 and 0.5 km at zoom 17."""
@@ -43,7 +43,8 @@ class Bounds:
         corners = (west, south, east, north)
         if not (all(map(np.isfinite, corners)) and -180 <= west < east <= 180 and -90 <= south < north <= 90):
             raise InvalidInput(
-                f"bounds must be west,south,east,north in degrees with west < east and south < north, found {','.join(f'{c:g}' for c in corners)}"
+                "bounds must be west,south,east,north in degrees with west < east and south < north, "
+                f"found {','.join(f'{c:g}' for c in corners)}"
             )
         x, y = world_xy(np.array([north, south]), np.array([west, min(east, np.nextafter(180.0, 0.0))]))
         return cls(int(x[0]), int(y[0]), int(x[1]), int(y[1]))

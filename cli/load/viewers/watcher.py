@@ -1,4 +1,4 @@
-"""One simulated viewer: does what its plan says on one connection after the other, and keeps account of what it sees.
+"""One simulated viewer: follows its plan over its connections, and counts what it sees.
 
 It subscribes, acknowledges and comes back as the page does. It knows no clock but the event loop's and the wall clock
 it is given.
@@ -28,7 +28,7 @@ from engine.motion.clock import RunClock
 FRAMES_HZ = 8
 MOST_VEHICLES = 50_000
 GIVEN_UP = "closed: 1013"
-"""How the server ends the connection of somebody who acknowledges nothing."""
+"""Close code of a connection whose viewer acknowledges nothing."""
 
 BROKEN_FRAME = "not a frame"
 
@@ -54,7 +54,7 @@ class Surroundings:
 
     Attributes
     ----------
-    measure_every : of so many frames of a viewer one is looked into.
+    measure_every : frames of a viewer for each one that is looked into.
     run_id : only frames that are shown while this run is are measured; None: of any run.
     """
 
@@ -68,7 +68,7 @@ class Surroundings:
 
     @property
     def can_measure(self) -> bool:
-        """Whether frames tell of the run that is meant, and its clock goes."""
+        """Whether frames are of the measured run, and its clock runs."""
         return self.clock is not None and self.clock.scale > 0 and self.run_id in (None, self.shown_run)
 
     def hear(self, hello: dict[str, Any]) -> None:
@@ -250,7 +250,7 @@ class Watcher:
                 self._connection.resume()
 
     def _measure(self, frame: bytes | bytearray, now_ms: float) -> None:
-        """Count a frame; look into one of so many, beside the one before it."""
+        """Count a frame; look into one of every few, beside the one before it."""
         head, around = glance_at(frame), self._around
         self._group.frames += 1
         self._group.densities += head.is_density

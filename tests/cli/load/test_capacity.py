@@ -1,4 +1,4 @@
-"""The capacity search, against simulated systems whose limit is known, and the scenarios that it has run."""
+"""The capacity search, against simulated systems with a known limit, and its scenarios."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def with_limit(limit: float, above: Outcome = FAILED) -> System:
 
 
 # -- the search
-# ----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 @given(limit=st.integers(1, 10_000_000), start=st.integers(1, 10_000_000), precision=st.sampled_from([0.01, 0.05, 0.2]))
@@ -123,7 +123,7 @@ def test_a_start_above_the_limit_goes_down() -> None:
     assert 900 / 1.05 <= found.highest <= 900
 
 
-def test_a_limit_above_the_ceiling_is_told_as_the_ceiling() -> None:
+def test_a_limit_above_the_ceiling_is_reported_as_the_ceiling() -> None:
     found = searched(Search(1000, ceiling=5000), with_limit(1e9))
     assert [probe.drivers for probe in found.probes] == [1000, 2000, 4000, 5000, 5000]
     assert (found.highest, found.lowest_failed, found.is_bounded_by, found.is_confirmed) == (
@@ -147,17 +147,17 @@ def test_where_nothing_holds_it_says_so() -> None:
     assert found.why == "nothing held: at 300 drivers, the least that was probed, the thresholds failed"
 
 
-def test_a_generator_that_is_too_slow_is_told_apart() -> None:
+def test_a_generator_that_is_too_slow_has_no_verdict() -> None:
     found = searched(Search(1000), with_limit(3000, NO_VERDICT))
     assert 3000 / 1.05 <= found.highest <= 3000
     assert found.is_bounded_by is Limit.GENERATOR
     assert (
-        found.why
-        == f"{found.highest:,} drivers held; at {found.lowest_failed:,} the generator did not keep up, so there is no verdict"
+        found.why == f"{found.highest:,} drivers held; "
+        f"at {found.lowest_failed:,} the generator did not keep up, so there is no verdict"
     )
 
 
-def test_the_bound_that_the_verdicts_name_is_told() -> None:
+def test_the_bound_that_the_verdicts_name_is_reported() -> None:
     search = Search(1000, precision=1.0)
     while (drivers := search.next_drivers) is not None:
         search.take(Probe(drivers, PASSED) if drivers <= 1000 else Probe(drivers, FAILED, "store"))
@@ -221,10 +221,10 @@ def test_a_bound_that_is_none_is_named(arguments: dict[str, int], told: str) -> 
 
 
 # -- the runner
-# ----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_runner_probes_cools_down_and_tells() -> None:
+def test_the_runner_probes_cools_down_and_reports() -> None:
     run, waits, told = [], [], []
 
     def run_probe(scenario: Scenario) -> ProbeResult:
@@ -234,7 +234,7 @@ def test_the_runner_probes_cools_down_and_tells() -> None:
         )
 
     found = find_capacity(
-        PLAIN, run_probe, Search(1000, precision=0.5), cool_down_s=7.0, sleep=waits.append, tell=told.append
+        PLAIN, run_probe, Search(1000, precision=0.5), cool_down_s=7.0, sleep=waits.append, report=told.append
     )
     assert run == [1000, 2000, 1500, 1500, 2000]
     assert waits == [7.0] * 4  # none after the last
@@ -270,7 +270,7 @@ def test_an_error_of_a_probe_ends_the_search() -> None:
 
 
 class Stumbling:
-    """A system of unlimited size whose runs break off as told, by their number."""
+    """A system of unlimited size whose runs break off by their number."""
 
     def __init__(self, *broken: int) -> None:
         self.sizes: list[int] = []
@@ -364,7 +364,7 @@ def test_thresholds_in_positions_a_second_grow_with_the_fleet() -> None:
 
 
 # -- the curve
-# -----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_curve_is_ordered_by_load_and_what_was_not_measured_is_none() -> None:

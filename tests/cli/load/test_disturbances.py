@@ -1,4 +1,4 @@
-"""Disturbances are done to real processes, at their time, and what cannot be done is told."""
+"""Disturbances hit real processes at their time; a failed one is reported."""
 
 from __future__ import annotations
 

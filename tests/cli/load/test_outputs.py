@@ -1,4 +1,4 @@
-"""What a load test writes is looked at before it runs, and its verdict is printed whatever cannot be written after."""
+"""Outputs of a load test are checked before it runs; its verdict is printed in any case."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_verdict_and_the_reports_path_are_printed_and_the_exit_code_is_2_when_
     assert "PASSED" in said.out
     assert f"the report  {tmp_path}/reports/r/report.html" in said.out
     assert said.err == f"error: {tmp_path}/reports/r/report.html: the report cannot be written: Is a directory\n"
-    assert {name: made.told[name] for name in ("outcome", "exitCode", "files")} == {
+    assert {name: made.output[name] for name in ("outcome", "exitCode", "files")} == {
         "outcome": "passed",
         "exitCode": 2,
         "files": [],
@@ -171,7 +171,7 @@ def test_an_interrupted_run_says_so_everywhere_and_gives_3(
         True,
         3,
     )
-    assert (made.told["outcome"], made.told["interrupted"], made.told["exitCode"]) == ("no verdict", True, 3)
+    assert (made.output["outcome"], made.output["interrupted"], made.output["exitCode"]) == ("no verdict", True, 3)
     assert [suite.get("errors") for suite in Xml.parse(tmp_path / "junit.xml").getroot()] == ["1"]
 
 
@@ -179,7 +179,7 @@ def test_repeated_runs_that_are_interrupted_between_two_have_no_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = session(tmp_path, monkeypatch, Runs(result(Outcome.PASSED), result(Outcome.PASSED), interrupting=2))
-    assert (made.run(SCENARIO, 3), len(made.told["runs"])) == (3, 2)
+    assert (made.run(SCENARIO, 3), len(made.output["runs"])) == (3, 2)
     assert "INTERRUPTED after 2 of 3 runs" in capsys.readouterr().out
 
 

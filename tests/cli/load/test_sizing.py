@@ -1,4 +1,4 @@
-"""The sizing model by value: what follows from figures that are round, how sure it says it is, and what the command tells."""
+"""The sizing model by value, its confidence, and the output of its command."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def values(found: Sizing) -> dict[str, float]:
 
 
 # -- by value
-# ------------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def test_every_figure_follows_from_the_profile() -> None:
@@ -183,7 +183,7 @@ def test_a_single_copy_counts_no_copies() -> None:
 
 
 # -- how sure
-# ------------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_range_is_wider_the_further_from_what_was_measured() -> None:
@@ -223,15 +223,16 @@ def test_each_answer_says_what_it_rests_on() -> None:
         assert one.how
 
 
-def test_what_does_not_fit_is_told() -> None:
+def test_what_does_not_fit_is_reported() -> None:
     assert sized(100_000).warnings == ()
     live, kafka, drivers, far = sized(20_000_000).warnings
     assert live.startswith(
-        "live map: each live process reads every position and keeps up with 500,000/s, 250,000/s with room to spare; at 20,000,000/s"
+        "live map: each live process reads every position and keeps up with 500,000/s, "
+        "250,000/s with room to spare; at 20,000,000/s"
     )
     assert (
-        kafka
-        == "Kafka: route.new-position is made with 12 partitions where 2,004 are needed: give it more before the first run"
+        kafka == "Kafka: route.new-position is made with 12 partitions where 2,004 are needed: "
+        "give it more before the first run"
     )
     assert drivers == "drivers: one scenario has at most 10,000,000; 20,000,000 need 2 runs"
     assert far.endswith("is extrapolated ×200")
@@ -253,7 +254,7 @@ def test_a_demand_out_of_bounds_is_named(arguments: dict[str, int], told: str) -
 
 
 # -- the shipped profile
-# -------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_shipped_profile_names_benchmarks_that_exist(repository: Path) -> None:
@@ -276,7 +277,7 @@ def test_the_page_on_sizing_has_every_figure_and_every_assumption(repository: Pa
 
 
 # -- a load test's report
-# ------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def report_with(*workers: WorkerRow) -> Profile:
@@ -306,7 +307,7 @@ def test_a_reports_processor_time_replaces_the_shipped_figures() -> None:
     assert live == PROFILE["live_per_s"]
 
 
-def test_parts_that_shared_a_process_were_idle_or_told_nothing_are_no_figures() -> None:
+def test_parts_that_shared_a_process_were_idle_or_without_reports_are_no_figures() -> None:
     workers = (
         WorkerRow("driver-1:aa", "driver", {"produced": 1000}, 1.0, 0.9),  # too short
         WorkerRow("history-here-8000:cc", "sink", {"indexed": 1000}, 50.0, 20.0),
@@ -319,10 +320,10 @@ def test_parts_that_shared_a_process_were_idle_or_told_nothing_are_no_figures() 
     assert taken.figures == ()
     kept = "the profile's own figures are kept"
     assert taken.notes == (
-        f"run-sample: no driver actor told its processor time; {kept}",
+        f"run-sample: no driver actor reported its processor time; {kept}",
         f"run-sample: history, live of the API shared a process; {kept}",
-        f"run-sample: state of the API told no processor time; {kept}",
-        f"run-sample: live of the API used 10% of a core, too little to tell what a position needs; {kept}",
+        f"run-sample: state of the API reported no processor time; {kept}",
+        f"run-sample: live of the API used 10% of a core, too little to say what a position needs; {kept}",
     )
     assert figures_of(replace(sample_report(), workers=()), PROFILE).figures == ()
 
@@ -337,12 +338,12 @@ def test_drivers_that_did_little_but_tick_are_no_figure() -> None:
 
 
 # -- the command
-# ---------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 runner = CliRunner()
 
 
-def test_the_command_tells_json_with_sources_and_ranges() -> None:
+def test_the_command_prints_json_with_sources_and_ranges() -> None:
     told = json.loads(runner.invoke(app, ["size", "--drivers", "1000000", "--hz", "1", "--json"]).stdout)
     assert (told["positionsPerS"], told["demand"]["busy"], told["model"]) == (1_000_000.0, 0.6, list(MODEL))
     cores = next(one for one in told["estimates"] if one["name"] == "drivers.cores")
@@ -356,7 +357,7 @@ def test_the_command_tells_json_with_sources_and_ranges() -> None:
 
 
 @pytest.mark.parametrize("width", [80, 140])
-def test_the_table_fits_the_terminal_and_tells_what_is_assumed(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_fits_the_terminal_and_says_what_is_assumed(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     told = runner.invoke(app, ["size", "--drivers", "1000000"])
     assert told.exit_code == 0
@@ -380,7 +381,9 @@ def test_the_command_takes_figures_from_a_report(tmp_path: Path) -> None:
         pytest.approx((6000 * 200e-6 + 3 * 0.054) / 0.6),
         "extrapolated ×3: load test run-sample, footprint",
     )
-    assert told["notes"] == ["run-sample: live of the API told no processor time; the profile's own figures are kept"]
+    assert told["notes"] == [
+        "run-sample: live of the API reported no processor time; the profile's own figures are kept"
+    ]
 
 
 @pytest.mark.parametrize(

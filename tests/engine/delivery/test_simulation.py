@@ -339,7 +339,7 @@ def test_a_late_delivery_is_caught_up(reference: Told) -> None:
 def test_ended_deliveries_leave_no_trace_but_a_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.delivery.simulation, "REMEMBERED", 30)
     monkeypatch.setattr(engine.delivery.simulation, "_MIN_ENDED", 4)
-    monkeypatch.setattr("engine.motion.planbook._KEPT_PIECES", 0)
+    monkeypatch.setattr("engine.motion.planbook.KEPT_PIECES", 0)
     told, alone, made = Told(), Told(), simulation()
     specs = [spec(number) for number in range(120)]
     for one in specs:

@@ -16,7 +16,7 @@ _SNAP_MPS = 0.1  # a phase of less than a millimetre is left to its neighbour
 
 @st.composite
 def roads(draw: st.DrawFn) -> Route:
-    """Roads of 2 to 25 points from 2 cm to 3 km apart, with bends, about-turns, limits known and unknown, and stops."""
+    """Roads of 2 to 25 points, 2 cm to 3 km apart, with bends, about-turns, limits and stops."""
     n = draw(st.integers(1, 24))
     steps = np.array(
         draw(st.lists(st.sampled_from([0.02, 0.5, 3.0, 11.0, 28.0, 60.0, 400.0, 3000.0]), min_size=n, max_size=n))
@@ -127,14 +127,13 @@ def test_a_plan_is_the_same_whatever_is_built_with_it(pairs: list[tuple[Route, V
         assert alone.stops[0] == together.stops[i]
 
 
-def test_many_plans_are_built_in_chunks_with_the_same_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_plans_are_built_in_chunks_with_the_same_values() -> None:
     routes = RouteTable.from_routes(
         [Route.from_points(f"r{i}", "", [47.0, 47.01 + i / 1000], [9.5, 9.5]) for i in range(7)]
     )
     pairs = [(i, VehicleClass.VAN) for i in range(7)]
     whole = build_plans(routes, pairs)
-    monkeypatch.setattr("engine.motion.building._POINTS_AT_ONCE", 5)
-    chunked = build_plans(routes, pairs)
+    chunked = build_plans(routes, pairs, points_at_once=5)
     assert chunked.pieces.tobytes() == whole.pieces.tobytes()
     assert chunked.offsets.tolist() == whole.offsets.tolist()
     assert chunked.stops == whole.stops

@@ -27,7 +27,7 @@ START_MS = 1_800_000_000_000
 
 
 def recorded(name: str = "ride", n: int = 400, seed: int = 1) -> Trace:
-    """Return a made-up recording: a wandering course, speeds that change, stops, and fixes at uneven times."""
+    """Return a made-up recording: a wandering track, changing speeds, stops, uneven times of fixes."""
     chance = np.random.default_rng(seed)
     lasts = chance.choice([1.0, 2.0, 5.0], n - 1)
     speed = np.clip(9 + np.cumsum(chance.normal(0, 1, n - 1)), 0, 25)

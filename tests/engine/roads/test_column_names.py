@@ -1,4 +1,7 @@
-"""Names of columns: both readers of tables know the same, and rows of different tracks never become one without a word."""
+"""Names of columns: the readers of routes and traces know the same ones.
+
+Rows of different tracks never become one track without a warning.
+"""
 
 from __future__ import annotations
 

@@ -282,8 +282,9 @@ def test_a_zip_damaged_inside_is_refused():
 
 
 LAGOS, KANO, ABUJA = "_tthK_b|mE_pR_pR", "_ol{U_s_gO_pR_pR", "_i~gP_|chM_pR_pR"
-BY_LINE_2 = "t.polyline file: read with precision 6, because line 2 leaves the Earth with 5; the formats polyline5 and polyline6 say which it is"
-BY_DEFAULT = "t.polyline file: read with precision 5, though every line fits 6 as well; the formats polyline5 and polyline6 say which it is"
+WHICH = "the formats polyline5 and polyline6 say which it is"
+BY_LINE_2 = f"t.polyline file: read with precision 6, because line 2 leaves the Earth with 5; {WHICH}"
+BY_DEFAULT = f"t.polyline file: read with precision 5, though every line fits 6 as well; {WHICH}"
 
 
 @pytest.mark.parametrize(

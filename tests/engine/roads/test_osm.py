@@ -58,7 +58,8 @@ def osm_xml(barrier_at: int | None = None) -> str:
     ways = ""
     for number, (refs, tags) in enumerate(WAYS.items(), start=1):
         points = "".join(f'<nd ref="{ref}"/>' for ref in refs.split())
-        ways += f'<way id="{number}" version="1">{points}{"".join(f"""<tag k="{k}" v="{v}"/>""" for k, v in tags.items())}</way>'
+        marks = "".join(f'<tag k="{k}" v="{v}"/>' for k, v in tags.items())
+        ways += f'<way id="{number}" version="1">{points}{marks}</way>'
     return f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>'
 
 
@@ -70,7 +71,8 @@ def road_file(path: Path, nodes: Iterable[int], ways: Iterable[str], last: Itera
 
     roads = ""
     for number, refs in enumerate(ways, start=1):
-        roads += f'<way id="{number}" version="1">{"".join(f"""<nd ref="{ref}"/>""" for ref in refs.split())}<tag k="highway" v="residential"/></way>'
+        points = "".join(f'<nd ref="{ref}"/>' for ref in refs.split())
+        roads += f'<way id="{number}" version="1">{points}<tag k="highway" v="residential"/></way>'
     path.write_text(f'<osm version="0.6">{placed(nodes)}{roads}{placed(last)}</osm>')
     return path
 
@@ -210,7 +212,10 @@ def test_too_many_points_without_a_location_are_refused(tmp_path, n_points, n_lo
         return
     with pytest.raises(RouteFileError) as caught:
         read_osm(path)
-    start = f"{path} ways: {100 * n_lost / n_points:.0f} % of the road points have no location: {n_lost} of {n_points}, at most 10 % may; get the ways with all"
+    start = (
+        f"{path} ways: {100 * n_lost / n_points:.0f} % of the road points have no location: "
+        f"{n_lost} of {n_points}, at most 10 % may; get the ways with all"
+    )
     assert str(caught.value).startswith(start)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith("--skip-invalid") == (n_lost < n_points)

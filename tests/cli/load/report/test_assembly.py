@@ -1,4 +1,7 @@
-"""The report of a measured load tells it in seconds after the run's beginning and in ms, and loses nothing."""
+"""The report of a measured load is in seconds after the run's beginning and in ms.
+
+It loses nothing of what was measured.
+"""
 
 from __future__ import annotations
 

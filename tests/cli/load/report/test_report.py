@@ -69,7 +69,7 @@ WRONG: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
     (lambda r: _stage(r).pop("name"), "stages[2] must have 'name', found"),
     (
         lambda r: r["verdict"].update(outcome="good"),
-        "verdict.outcome must be one of passed, failed, no verdict, found 'good'",
+        "verdict.outcome must be 'passed', 'failed' or 'no verdict', found 'good'",
     ),
     (lambda r: r.update(series={}), "series must be a list, found {}"),
     (lambda r: r.update(ledger=[]), "ledger must be an object, found []"),

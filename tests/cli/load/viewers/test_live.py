@@ -1,4 +1,4 @@
-"""Simulated viewers on a real server: they see what is due and when, and what one of them does is of no matter to another."""
+"""Simulated viewers on a real server see what is due and when, each for itself."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def positions(seq: int, due_ms: float) -> PositionBatch:
 
 @dataclass
 class Served:
-    """A server whose run goes at twice the wall's speed, and whose positions are all `LATE_MS` old when they come."""
+    """A server whose run is at scale 2, and whose positions are `LATE_MS` old on arrival."""
 
     hub: Hub
     url: str
@@ -132,7 +132,7 @@ async def test_only_the_run_that_is_meant_is_measured(served: Served) -> None:
     assert (totals.whole.ages.total, crowd.meter.take()) == (0, [])
 
 
-async def test_stalled_and_slow_viewers_are_told_apart_and_stop_nobody(served: Served) -> None:
+async def test_stalled_and_slow_viewers_are_told_apart_and_stop_no_other(served: Served) -> None:
     # Every stalled viewer stops reading for its first time within 4 s.
     plan = CrowdPlan(9, BOUNDS, slow=1 / 3, stalled=1 / 3, seed=4)
     totals, crowd = await served.seen_by(plan, 4.5)
@@ -224,16 +224,16 @@ async def test_the_command_joins_its_processes(served: Served) -> None:
         (["--sample", "0"], "sample must be more than 0 and at most 1, found 0.0"),
     ],
 )
-def test_bad_input_is_told_plainly(arguments: list[str], complaint: str) -> None:
+def test_bad_input_is_refused_plainly(arguments: list[str], complaint: str) -> None:
     result = CliRunner().invoke(command_line, ["viewers", *arguments])
     assert isinstance(result.exception, InvalidInput)
     assert str(result.exception) == complaint
 
 
-def test_an_api_that_is_not_there_is_told_plainly() -> None:
+def test_an_api_that_is_not_there_is_refused_plainly() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         result = CliRunner().invoke(command_line, ["viewers", "--url", url])
     assert isinstance(result.exception, InvalidInput)
-    assert str(result.exception).startswith(f"{url} does not tell where its map is")
+    assert str(result.exception).startswith(f"{url} does not say where its map is")

@@ -128,7 +128,7 @@ def test_views_stay_within_bounds_and_at_street_level() -> None:
 def frame(
     seq: int, sim_time_ms: float, due_ms: dict[int, float], places: dict[int, tuple[int, int]] | None = None
 ) -> bytes:
-    """A frame of vehicles by number and due time; they stand in cells of their own unless places are given."""
+    """A frame of vehicles by number and due time, each in a cell of its own unless placed."""
     ids = list(due_ms)
     x, y = zip(*((places or {}).get(i, (i << 16, 7)) for i in ids), strict=True)
     ages = np.clip([sim_time_ms - due_ms[i] for i in ids], 0, 65_535).astype(np.uint16)

@@ -8,7 +8,7 @@ import uuid
 import numpy as np
 from confluent_kafka import Consumer
 
-from cli.load.viewers.metrics_publisher import Teller
+from cli.load.viewers.metrics_publisher import MetricsPublisher
 from engine.contract.kafka_connection import KafkaConnection
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Meter, Segment
@@ -40,10 +40,10 @@ def told_of(run_id: str, bootstrap: str, count: int) -> list[RunMetrics]:
 def test_what_was_measured_is_on_the_topic_once_with_the_gauges(embedded_broker: str) -> None:
     run_id, meter = f"run-{uuid.uuid4().hex[:8]}", Meter()
     meter.measure(run_id, Segment.VIEWED, np.array([1_000.0, 1_500.0]), 2_000.0)
-    teller = Teller(KafkaConnection(embedded_broker), 3)
-    teller.tell(run_id, meter.take(), {"viewers": 7.0, "stalled": 1.0})
-    teller.tell(run_id, meter.take(), {"viewers": 8.0})
-    teller.close()
+    publisher = MetricsPublisher(KafkaConnection(embedded_broker), 3)
+    publisher.publish(run_id, meter.take(), {"viewers": 7.0, "stalled": 1.0})
+    publisher.publish(run_id, meter.take(), {"viewers": 8.0})
+    publisher.close()
     first, second = told_of(run_id, embedded_broker, 2)
     assert (first.part, first.seq, first.due_s, second.seq, second.due_s, first.worker) == (
         Worker.VIEWER,
