@@ -31,7 +31,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from actors.producing.wheel_library import LibraryUnusable, library_path
+from engine.librdkafka.wheel import LibraryUnusable, library_path
 from engine.messages import Topic
 
 MAX_PARTITIONS = 64
