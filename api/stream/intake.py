@@ -155,7 +155,7 @@ def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBa
         seq[row] = messages[row].offset() or 0
         if event_time_ms[row] < 0:
             event_time_ms[row] = max(messages[row].timestamp()[1], 0)
-    return replace(batch, seq=seq, event_time_ms=event_time_ms)
+    return batch.with_columns(seq=seq, event_time_ms=event_time_ms)
 
 
 def _unshaped(value: bytes) -> tuple[RouteDefined, None]:
