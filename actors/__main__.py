@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from actors.on_ray.environment import prepare
 from actors.settings import Settings, faults_of
 from engine.errors import EngineError
-from engine.scenario.scenario import check_memory, load_scenario
+from engine.scenario.files import load_scenario
+from engine.scenario.memory import check_memory
 
 
 def main(arguments: list[str] | None = None) -> int:

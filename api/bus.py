@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,12 @@ from typing import Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from api.errors import BusUnavailable
-from api.stream.client import TroubleLog, connection_options
+from api.stream.client import connection_options
 from engine.contract.kafka_connection import KafkaConnection
+from engine.contract.kafka_trouble import TroubleLog
 from engine.messages import ControlRun, RouteDefined, RunMetrics, StartDelivery
+
+logger = logging.getLogger(__name__)
 
 ACK_TIMEOUT_S = 10.0
 """How long Kafka may take to acknowledge before the caller is told that it did not."""
@@ -75,7 +79,7 @@ class KafkaBus:
     """Publishes through one producer; a thread of its own waits for the acknowledgements."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
-        self._kafka, self._trouble = kafka, TroubleLog(kafka, "api")
+        self._kafka, self._trouble = kafka, TroubleLog(logger, kafka, "api")
         self._producer = Producer(
             connection_options(kafka, "api")
             | {

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.simulation import free_port, services
+from benchmarks.simulation import services
 from cli.kafka.topic_reader import TopicReader
 from cli.local.api_client import ApiClient, ApiError
 from cli.local.child import Child
 from cli.local.ledger_table import LedgerSummary
+from cli.local.port import free_port
 from cli.local.services import Services
 from engine.contract.kafka_connection import KafkaConnection
 from engine.latency.histogram import Histogram

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,17 +19,12 @@ import httpx
 
 from benchmarks.viewer import Report, watch
 from cli.local.broker import EmbeddedBroker
+from cli.local.port import free_port
 
 DRIVERS = 10_000
 RIVAL_SECONDS = 20
 WATCH_S = 45
 """The viewer comes once the fleet is on the road, and goes before the run ends."""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for_fleet(url: str, process: subprocess.Popen[str], within_s: float = 120.0) -> None:
@@ -50,7 +44,7 @@ def _wait_for_fleet(url: str, process: subprocess.Popen[str], within_s: float = 
 
 def _chain() -> tuple[dict[str, Any], Report]:
     """Run the shipped scenario load-10k with a viewer; return what the run told at its end, and what the viewer saw."""
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "cli", "run", "load-10k", "--json", "--port", str(port), "--data-dir", folder]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

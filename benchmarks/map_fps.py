@@ -7,7 +7,6 @@ not share the cores with the browser.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -16,20 +15,16 @@ from typing import Any
 
 import httpx
 
+from cli.local.port import free_port
+
 ROOT = Path(__file__).resolve().parents[1]
 DRIVERS = 10_000
 SECONDS = 15
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _measure(drivers: int) -> dict[str, Any]:
     """Return what the page says of itself: fps, milliseconds to the first vehicles, vehicles shown."""
-    port = _free_port()
+    port = free_port()
     command = [
         sys.executable,
         str(ROOT / "benchmarks" / "fleet_server.py"),

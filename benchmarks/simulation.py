@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import statistics
 import tempfile
 import time
@@ -43,9 +42,9 @@ _NAMES = (
     (r"kafka\.Kafka", "kafka"),
     (r"elasticsearch", "elasticsearch"),
     (r"/java ", "mongodb"),
-    (r"-m cli\.broker", "broker"),
-    (r"cli\.leash \d+ actors|-m actors", "simulation_main"),
-    (r"cli\.leash \d+ api|-m api", "api"),
+    (r"cli\.local\.broker", "broker"),
+    (r"cli\.local\.parent_death \d+ actors|-m actors", "simulation_main"),
+    (r"cli\.local\.parent_death \d+ api|-m api", "api"),
 )
 """What a process is called in the rows, by what stands in its title."""
 
@@ -293,10 +292,3 @@ def account_of(bootstrap: str, run_id: str) -> Account:
 def environment_of(found: Services) -> dict[str, str]:
     """Return the settings by which a simulation finds its broker."""
     return {"KAFKA_BOOTSTRAP": found.kafka.address, "JOURNAL": "topic"}
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.simulation import Sample, cores, free_port, name_of, sample_of
+from benchmarks.simulation import Sample, cores, name_of, sample_of
 from benchmarks.viewer import Report, watch
+from cli.local.port import free_port
 
 MINUTES = 60.0
 FLEETS = ((300, 1.0), (5_000, 1 / 3))

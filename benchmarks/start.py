@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,13 +13,9 @@ from typing import Any
 
 import httpx
 
+from cli.local.port import free_port
+
 RAY_ALONE = "import ray; ray.init(include_dashboard=False, logging_level='error', log_to_driver=False, num_cpus=2); ray.shutdown()"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _first_vehicle_moves(url: str) -> None:
@@ -41,7 +36,7 @@ async def _first_vehicle_moves(url: str) -> None:
 def run() -> list[dict[str, Any]]:
     """Return seconds from the command to the first moving vehicle, 300 couriers on real streets, stores on."""
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "up", "--port", str(port), "--data-dir", folder],

@@ -21,10 +21,11 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.map_fps import ROOT, _free_port, _wait_for
+from benchmarks.map_fps import ROOT, _wait_for
 from cli.load.viewers.options import Options
 from cli.load.viewers.plan import READ_S, Manner
 from cli.load.viewers.tally import Totals
+from cli.local.port import free_port
 
 VIEWERS, DRIVERS = 1000, 10_000
 COME_PER_S = 250.0
@@ -70,7 +71,7 @@ def _round(url: str, server: psutil.Process, stalled: float, seed: int) -> Round
 
 def _rounds() -> tuple[list[Round], list[Round]]:
     """Return the rounds without and with a stalled tenth."""
-    port = _free_port()
+    port = free_port()
     command = [
         sys.executable,
         str(ROOT / "benchmarks" / "fleet_server.py"),

@@ -1,7 +1,7 @@
 """Errors of the engine. Every message names the value, the bound and the place.
 
 EngineError
-├── InvalidInput            what somebody gave us cannot be used
+├── InvalidInput            input that cannot be used
 │   ├── InvalidCoordinate       not a point on Earth, or swapped
 │   ├── InvalidRoute            one point, repeated points, unknown route
 │   ├── RouteFileError          a damaged file: path, line or element
@@ -15,11 +15,11 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of everything the engine raises on purpose."""
+    """Base of everything that the engine raises deliberately."""
 
 
 class InvalidInput(EngineError, ValueError):
-    """What somebody gave us cannot be used; the message says why and where."""
+    """Input that cannot be used; the message says why and where."""
 
 
 class InvalidCoordinate(InvalidInput):
@@ -60,10 +60,23 @@ class NoPath(EngineError):
     """The road network has no way from one place to another."""
 
 
+MOST_SHOWN = 80
+"""Characters of a value that an error quotes."""
+
+
 def shown(value: object) -> str:
-    """Return a value as errors show it, cut after 80 characters."""
+    """Return a value as errors quote it, cut after `MOST_SHOWN` characters."""
     try:
         text = repr(value)
     except (RecursionError, ValueError):  # nested too deep; an integer of more digits than Python writes
         return "a value that cannot be shown"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return _cut(text)
+
+
+def shown_text(text: str) -> str:
+    """Return a piece of a file as errors quote it: in double quotes, cut after `MOST_SHOWN` characters."""
+    return f'"{_cut(text)}"'
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."

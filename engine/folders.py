@@ -6,6 +6,9 @@ from pathlib import Path
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for this user alone whatever the umask; one that is there keeps its rights."""
+    """Make a folder, and the missing ones above it, for this user alone, for any umask.
+
+    A folder that exists keeps its rights.
+    """
     for path in (*reversed(folder.parents), folder):
         path.mkdir(mode=0o700, exist_ok=True)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 
 from actors.dispatch.journal import Change, Entry, Table
 from actors.driving.assignment import Checkpoint, DriverStatus, Finished
-from actors.driving.pacing import Lateness
 from actors.producing.publisher import Counts
+from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 
 _KEY = "actor/"
 
@@ -73,7 +74,7 @@ class Host:
     before: Toll = field(default_factory=Toll)
     within: Toll = field(default_factory=Toll)
     resumed: int = 0
-    reported: Lateness = field(default_factory=Lateness)
+    reported: Histogram = field(default_factory=Histogram)
 
     @property
     def has_caught_up(self) -> bool:
@@ -91,7 +92,7 @@ class Host:
                 self.within = Toll(self.within.positions, self.status.counts.failed)
             self.before, self.within = self.before.plus(self.within.positions, self.within.failed), Toll()
         self.incarnation = incarnation
-        self.routes, self.finished_seen, self.reported = set(), 0, Lateness()
+        self.routes, self.finished_seen, self.reported = set(), 0, Histogram()
         self.unsettled.clear()
 
     def take(self, status: DriverStatus) -> tuple[Finished, ...]:
@@ -193,22 +194,19 @@ class Hosts:
         """How many actors have been heard of."""
         return sum(host.status is not None for host in self._hosts.values())
 
-    def lateness_since_last_report(self) -> Lateness:
+    def lateness_since_last_report(self) -> Histogram:
         """Return the lateness of all actors since the last call."""
-        window = Lateness()
+        window = Histogram()
         for host in self._hosts.values():
             if host.status is not None:
-                window = window.plus(host.status.lateness.since(host.reported))
-                host.reported = host.status.lateness
+                lateness = host.status.lateness.histogram()
+                window.merge(lateness.since(host.reported))
+                host.reported = lateness
         return window
 
-    def lateness(self) -> Lateness:
+    def lateness(self) -> Histogram:
         """Return the lateness of all actors since they began."""
-        total = Lateness()
-        for host in self._hosts.values():
-            if host.status is not None:
-                total = total.plus(host.status.lateness)
-        return total
+        return Latencies.merged(host.status.lateness for host in self._hosts.values() if host.status is not None)
 
 
 def checkpoint_of(coverage: Coverage) -> Checkpoint:

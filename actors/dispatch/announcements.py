@@ -56,7 +56,7 @@ class RunReporter:
             produced=totals.produced,
             acked=totals.acked,
             failed=totals.failed,
-            lateness_p99_ms=self._hosts.lateness_since_last_report().percentile(99),
+            lateness_p99_ms=self._hosts.lateness_since_last_report().percentile_ms(99),
             stages=None if self._stages is None else self._stages(course.start_ms, course.end_ms, course.changes),
         )
 

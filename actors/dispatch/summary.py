@@ -37,7 +37,6 @@ class Summary:
     def of(cls, dispatcher: Dispatcher) -> Summary:
         """Return the totals of a dispatcher's run."""
         totals, lateness, left = dispatcher.hosts.totals, dispatcher.hosts.lateness(), dispatcher.left
-        p50 = lateness.percentile(50)
         return cls(
             run_id=dispatcher.plan.run_id,
             deliveries=dispatcher.deliveries,
@@ -46,9 +45,9 @@ class Summary:
             failed=totals.failed,
             unended=left.unended,
             unacknowledged=left.unacknowledged,
-            lateness_p50_ms=p50,
-            lateness_p99_ms=lateness.percentile(99),
-            lateness_max_ms=None if p50 is None else round(lateness.max_ms, 1),
+            lateness_p50_ms=lateness.percentile_ms(50),
+            lateness_p99_ms=lateness.percentile_ms(99),
+            lateness_max_ms=lateness.percentile_ms(100),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from actors.driving.pacing import Lateness
 from actors.producing.producer_figures import ProducerFigures
 from actors.producing.publisher import Counts
 from engine.delivery.spec import DeliverySpec
+from engine.latency.latencies import Latencies
 from engine.messages import ControlAction
 from engine.roads.route import Route
 
@@ -125,7 +125,7 @@ class DriverStatus:
     active: int
     resumed: int
     counts: Counts
-    lateness: Lateness
+    lateness: Latencies
     finished_from: int
     finished: tuple[Finished, ...]
     figures: ProducerFigures | None = None

@@ -15,15 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from actors.driving.adopted import Charges
 from actors.driving.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
 from actors.driving.metering import Due, Metering, due_by
-from actors.driving.pacing import Lateness
 from actors.producing.publisher import Counts, Publisher
 from engine.codec import EncodedRecords
 from engine.delivery.simulation import FleetSimulation, Tick
+from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
 from engine.motion.clock import RunClock
 
@@ -75,7 +74,7 @@ class DriverHost:
         self._finished: deque[Finished] = deque()
         self._finished_from = 0
         self._unsent = self._unsent_settled = 0
-        self._lateness = Lateness()
+        self._lateness = Histogram()
         self._stopped = self._has_told_last = self._has_ended = False
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
@@ -168,7 +167,7 @@ class DriverHost:
         due, now_ms = due_by(clock, self._before, tick.due_ms), self._now_ms()
         self._metering.produced(due, now_ms)
         with self._lock:
-            self._lateness.add(np.maximum(0.0, now_ms - due.wall_ms), due.times)
+            self._lateness.add((now_ms - due.wall_ms) * 1000.0, due.times)
             unsent = tick.taken - len(tick.seq)
             self._unsent += unsent
             self._on_the_way.append(_Sent(number, checkpoint, self._ended(finals), due, unsent))
@@ -219,7 +218,7 @@ class DriverHost:
                 active=self._simulation.active,
                 resumed=self._charges.resumed,
                 counts=self._counts(),
-                lateness=self._lateness.copy(),
+                lateness=Latencies.of(self._lateness),
                 finished_from=self._finished_from,
                 finished=tuple(self._finished),
                 figures=self._publisher.figures,

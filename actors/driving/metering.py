@@ -21,10 +21,10 @@ import numpy as np
 import psutil
 
 from actors.producing.publisher import Publisher
-from engine.latency.meter import Floats, Meter, Segment, due_wall_ms
+from engine.arrays import Floats, Ints
+from engine.latency.meter import Meter, Segment, due_wall_ms
 from engine.messages import RunMetrics, Worker
 from engine.motion.clock import RunClock
-from engine.motion.plans import Indices
 
 TELL_PERIOD_MS = 1_000.0
 
@@ -41,10 +41,10 @@ class Due:
     """When some positions were due: wall instants, epoch ms, and how many positions at each, (n,)."""
 
     wall_ms: Floats = field(default_factory=lambda: np.empty(0))
-    times: Indices = field(default_factory=lambda: np.empty(0, np.int64))
+    times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Due:
+def due_by(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Due:
     """Return when positions were due by the wall clock, given their virtual instants; of a tick's many positions few instants are left.
 
     Nothing is due if `clock` stands still and none is known before it.
@@ -59,7 +59,7 @@ def due_by(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Due:
     return Due(wall_ms, times) if len(wall_ms) else Due()
 
 
-def _counted(due_ms: Indices) -> tuple[Indices, Indices]:
+def _counted(due_ms: Ints) -> tuple[Ints, Ints]:
     """Return instants and how often each is there; as they are where counting would not make them fewer."""
     first, last = (int(due_ms.min()), int(due_ms.max())) if len(due_ms) else (0, 0)
     if last - first >= len(due_ms):
@@ -69,7 +69,7 @@ def _counted(due_ms: Indices) -> tuple[Indices, Indices]:
     return places + first, times[places]
 
 
-def _wall_ms(clock: RunClock, before: RunClock | None, due_ms: Indices) -> Floats:
+def _wall_ms(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Floats:
     if before is None:
         return due_wall_ms(clock, due_ms)
     if clock.scale == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +27,7 @@ from engine.demand.stage_table import stages_of
 from engine.demand.world import fleet_of, offered_routes, routes_of
 from engine.errors import EngineError
 from engine.scenario.scenario import Scenario
+from engine.wall_clock import wall_ms
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,6 @@ _STEP_WAIT_S = 0.03
 
 JOURNAL_GROUP = "code-delivery-journal"
 """A consumer must name a group; this one commits nothing."""
-
-
-def wall_ms() -> float:
-    """Return the wall clock, epoch ms."""
-    return time.time() * 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from actors.producing.open_publisher import open_publisher
 from actors.settings import Settings
 from engine.delivery.simulation import FleetSimulation
 from engine.motion.clock import RunClock
+from engine.wall_clock import wall_ms
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +31,6 @@ ADD_STEP = 200
 
 _YIELD_S = 0.001
 """A lock that is let go and taken again at once is never got by somebody else."""
-
-
-def wall_ms() -> float:
-    """Return the wall clock, epoch ms."""
-    return time.time() * 1000
 
 
 class TickingDriver:

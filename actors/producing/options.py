@@ -5,38 +5,21 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 
 from actors.settings import Settings
-from engine.contract.kafka_connection import ConnectionTrouble
+from engine.contract.kafka_trouble import TroubleLog
 
 Options = dict[str, object]
 
 logger = logging.getLogger(__name__)
 
 
-class TroubleLog:
-    """Puts what a client reports of its connections in the log, in few words; a client's ``error_cb``, called when the client is polled.
-
-    Parameters
-    ----------
-    where : the address, for the message.
-    """
-
-    def __init__(self, where: object) -> None:
-        self._where, self._trouble = where, ConnectionTrouble()
-
-    def __call__(self, error: KafkaError) -> None:
-        sentence = self._trouble.report(error.name(), error.str())
-        if sentence is not None:
-            logger.warning("Kafka at %s: %s", self._where, sentence)
-
-
 def connection_options(settings: Settings) -> Options:
     """Return what every client of Kafka needs, an admin client too. It holds the password: for constructors, not for logs."""
     # Reconnecting is librdkafka's own job; what it reports of it comes by the callback, so that its own lines would
     # only repeat it.
-    return {**settings.kafka.options(), "error_cb": TroubleLog(settings.kafka), "log_level": 2}
+    return {**settings.kafka.options(), "error_cb": TroubleLog(logger, settings.kafka), "log_level": 2}
 
 
 def producer_options(settings: Settings) -> Options:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.accounting.interner import Ids, Interner
+from engine.accounting.interner import Interner
+from engine.arrays import Ids
 
 _UNKNOWN = -1
 _LEAST_IDS = 4096

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.live.slot_index import SlotIndex
-from engine.accounting.interner import Ids
+from engine.arrays import Ids
 
 QUARANTINE_MS = 60_000
 FREE, ALIVE, GONE = 0, 1, 2

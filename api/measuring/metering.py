@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from api.stores.model import is_newer
 from engine.latency.meter import Measured, Meter, Segment, due_wall_ms
 from engine.messages import RunEvent, RunMetrics, RunState, Worker
 from engine.motion.clock import RunClock
+from engine.wall_clock import wall_ms
 
 HEARD_MS = 10_000
 """A run that nothing was heard of for so long, wall ms, is taken for ended, whatever it said last; it speaks once a second while it lives."""
@@ -33,11 +33,6 @@ SECONDS_AT_ONCE = 32
 
 _LATEST_MS = 8.64e15
 """No date is later, epoch ms; what is due before 1970 or after this is no position of a run, whatever its eventTime says."""
-
-
-def wall_ms() -> float:
-    """Return the wall clock, epoch ms."""
-    return time.time() * 1000
 
 
 @dataclass(frozen=True, slots=True)

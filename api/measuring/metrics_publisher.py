@@ -19,8 +19,9 @@ import psutil
 
 from api.bus import Bus, Record
 from api.errors import BusUnavailable
-from api.measuring.metering import Station, Teller, wall_ms, worker_name
+from api.measuring.metering import Station, Teller, worker_name
 from engine.messages import Worker
+from engine.wall_clock import wall_ms
 
 logger = logging.getLogger(__name__)
 

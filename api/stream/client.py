@@ -8,7 +8,8 @@ from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from engine.contract.kafka_connection import ConnectionTrouble, KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
+from engine.contract.kafka_trouble import TroubleLog
 
 logger = logging.getLogger(__name__)
 
@@ -21,32 +22,6 @@ GROUP_WAIT_MS, LIVE_WAIT_MS = 100, 25
 to every reader."""
 
 _ERROR = methodcaller("error")  # for map, without a step of Python for each record
-
-
-class TroubleLog:
-    """Puts what a client reports of its connections in the log, in few words; a client's ``error_cb``, called when the client is polled.
-
-    Parameters
-    ----------
-    part : which part of the API speaks.
-    """
-
-    def __init__(self, where: KafkaConnection, part: str) -> None:
-        self._where, self._part, self._trouble = where, part, ConnectionTrouble()
-
-    def __call__(self, error: KafkaError) -> None:
-        sentence = self._trouble.report(error.name(), error.str())
-        if sentence is not None:
-            logger.warning("%s: Kafka at %s: %s", self._part, self._where, sentence)
-
-    @property
-    def last(self) -> str:
-        """The last report; empty if there was none since `is_well`."""
-        return self._trouble.last
-
-    def is_well(self) -> None:
-        """Forget the last report."""
-        self._trouble.is_well()
 
 
 def group_consumer(
@@ -73,11 +48,21 @@ def lone_consumer(kafka: KafkaConnection, role: str) -> Consumer:
     )
 
 
+def client_id_of(kafka: KafkaConnection, part: str) -> str:
+    """Return the name by which a part's client is known to the broker."""
+    return f"{kafka.client_id}-{part}"
+
+
 def connection_options(kafka: KafkaConnection, part: str) -> dict[str, object]:
     """Return what every client of Kafka needs. It holds the password: for constructors, not for logs."""
     options = kafka.options()
     # What librdkafka reports of its connections comes by the callback; its own lines would only repeat it.
-    return {**options, "client.id": f"{kafka.client_id}-{part}", "error_cb": TroubleLog(kafka, part), "log_level": 2}
+    return {
+        **options,
+        "client.id": client_id_of(kafka, part),
+        "error_cb": TroubleLog(logger, kafka, part),
+        "log_level": 2,
+    }
 
 
 def _consumer_options(kafka: KafkaConnection, role: str, wait_ms: int) -> dict[str, object]:

@@ -1,21 +1,24 @@
-"""``code-delivery connect``: connectors into a Kafka Connect worker, how they stand, and out again."""
+"""``code-delivery connect``: connectors put into a Kafka Connect worker, their states, and deleted."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from cli.kafka.connect_api import ConnectorState
+from cli.commands.options import JsonOption
+from cli.kafka.connect_api import ConnectApi, ConnectorState
+from cli.kafka.connect_apply import check, put_templates, wait_running
+from cli.kafka.connectors import FOLDER, filled, read_connectors, settings_values
+from cli.kafka.part_settings import api_settings
 
-connect_app = typer.Typer(help="Connectors of Kafka Connect.", no_args_is_help=True)
+connect_app = typer.Typer(help="Connectors of Kafka Connect.", no_args_is_help=True, add_completion=False)
 
 WAIT_S = 90.0
 _FAILED = 1
@@ -30,7 +33,6 @@ FolderOption = Annotated[
 OnlyOption = Annotated[
     list[str] | None, typer.Option(help="Only this connector; may be given several times.", metavar="NAME")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 WORKER = "http://127.0.0.1:8083"
 
 
@@ -48,11 +50,10 @@ def apply(
     templates: Annotated[bool, typer.Option(help="Put the index templates into Elasticsearch first.")] = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the connectors into a worker, changed ones too, and wait until all their tasks run. Exit code 1 if one fails. The same again changes nothing."""
-    from cli.kafka.connect_api import ConnectApi
-    from cli.kafka.connect_apply import check, put_templates, wait_running
-    from cli.kafka.connectors import FOLDER, api_settings, filled, read_connectors, settings_values
+    """Put the connectors into a worker, changed ones too, and wait until all their tasks run.
 
+    Exit code 1 if one fails. The same again changes nothing.
+    """
     settings = api_settings()
     connectors = [
         filled(connector, settings_values(settings)) for connector in read_connectors(folder or FOLDER, only or ())
@@ -78,8 +79,6 @@ def apply(
 @connect_app.command("status")
 def status(url: UrlOption = WORKER, as_json: JsonOption = False) -> None:
     """Show every connector of a worker. Exit code 1 if one has failed."""
-    from cli.kafka.connect_api import ConnectApi
-
     api = ConnectApi(url)
     try:
         states = [state for name in api.names() if (state := api.state(name)) is not None]
@@ -93,21 +92,15 @@ def status(url: UrlOption = WORKER, as_json: JsonOption = False) -> None:
 def delete(
     url: UrlOption = WORKER, folder: FolderOption = None, only: OnlyOption = None, as_json: JsonOption = False
 ) -> None:
-    """Take the connectors out of a worker; what they have stored stays, and so do their offsets."""
-    from cli.kafka.connect_api import ConnectApi
-    from cli.kafka.connectors import FOLDER, read_connectors
-
+    """Delete the connectors of a worker; what they have stored stays, and so do their offsets."""
     names = [connector.name for connector in read_connectors(folder or FOLDER, only or ())]
     api = ConnectApi(url)
     try:
         deleted = [name for name in names if api.delete(name)]
     finally:
         api.close()
-    print(
-        json.dumps({"deleted": deleted})
-        if as_json
-        else f"{len(deleted)} connectors deleted: {', '.join(deleted) or 'there were none'}"
-    )  # noqa: T201 - the command's output
+    text = f"{len(deleted)} connectors deleted: {', '.join(deleted) or 'there were none'}"
+    print(json.dumps({"deleted": deleted}) if as_json else text)  # noqa: T201 - the command's output
 
 
 def _show(states: list[ConnectorState], *, as_json: bool) -> None:

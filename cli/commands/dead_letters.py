@@ -1,4 +1,4 @@
-"""``code-delivery dead-letters list | show | replay``: what could not be read or stored, and the way back for what was mended."""
+"""``code-delivery dead-letters``: records that could not be read or stored, and their replay."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
+from cli.commands.options import BootstrapOption, JsonOption
+from cli.kafka.dead_letters import Letter, Wanted, escaped, instant_ms
+from cli.kafka.dead_letters_replay import Order, replay
+from cli.kafka.dead_letters_table import key_of, letters_table, origin_of
+from cli.kafka.dead_letters_topic import Progress as ReadingProgress
+from cli.kafka.dead_letters_topic import letter_at, letters
+from cli.kafka.part_settings import api_settings, kafka_of
+from cli.kafka.topic_reader import TopicUnreadable
 from engine.errors import InvalidInput
 from engine.messages import Topic
-
-if TYPE_CHECKING:
-    from cli.kafka.dead_letters import Letter, Wanted
-    from cli.kafka.dead_letters_topic import Progress as Told
 
 INCOMPLETE, CANNOT_RUN = 1, 2
 
 dead_letters_app = typer.Typer(
-    help="What could not be read or stored: list it, show it, put it back.", no_args_is_help=True
+    help="What could not be read or stored: list it, show it, put it back.", no_args_is_help=True, add_completion=False
 )
 
 ReasonOption = Annotated[str, typer.Option(help="Only letters whose reason has this text.")]
@@ -36,13 +39,11 @@ SinceOption = Annotated[
     str | None, typer.Option(help="Only letters written since then: 30m, 2h, 7d, or a time in ISO 8601.")
 ]
 FromOption = Annotated[str, typer.Option("--from", help="The dead-letter topic.")]
-BootstrapOption = Annotated[str | None, typer.Option(help="Brokers, instead of KAFKA_BOOTSTRAP.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
 @dead_letters_app.callback()
 def _dead_letters() -> None:
-    """What could not be read or stored: list it, show it, put it back."""
+    """List, show or replay what could not be read or stored."""
 
 
 @dead_letters_app.command("list")
@@ -50,19 +51,16 @@ def list_letters(
     reason: ReasonOption = "",
     topic: TopicOption = None,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1, max=10_000)] = 20,
+    limit: Annotated[int, typer.Option(help="The most that are listed, the newest.", min=1, max=10_000)] = 20,
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, the newest first: why, where each was found, and how it begins."""
-    from cli.kafka.api_settings import api_settings, kafka_of
-    from cli.kafka.dead_letters_topic import letters
-
     kafka, matched = kafka_of(api_settings(), bootstrap), 0
     newest: list[tuple[tuple[int, int, int], Letter]] = []
-    with _refusals(), _progress() as told:
-        for letter in letters(kafka, source, _wanted(reason, topic, since), told):
+    with _refusals(), _progress() as progress:
+        for letter in letters(kafka, source, _wanted(reason, topic, since), progress):
             matched += 1
             entry = ((letter.written_ms, letter.partition, letter.offset), letter)
             if len(newest) < limit:
@@ -73,7 +71,7 @@ def list_letters(
     if as_json:
         print(json.dumps({"matched": matched, "letters": [letter.to_json() for letter in found]}))  # noqa: T201 - the command's output
     else:
-        Console().print(_table(found, matched))
+        Console().print(letters_table(found, matched))
 
 
 @dead_letters_app.command("show")
@@ -86,18 +84,14 @@ def show_letter(
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
 ) -> None:
-    """Write one letter's whole value, byte for byte; what is told about it goes to the standard error."""
-    from cli.kafka.api_settings import api_settings, kafka_of
-    from cli.kafka.dead_letters import escaped
-    from cli.kafka.dead_letters_topic import letter_at
-
+    """Write one letter's whole value, byte for byte; what describes it goes to the standard error."""
     with _refusals():
         letter = letter_at(kafka_of(api_settings(), bootstrap), source, partition, offset)
     cut = f" (the beginning of {letter.original_bytes:,})" if letter.original_bytes is not None else ""
     for name, text in (
         ("reason", escaped(letter.reason)),
-        ("found in", _origin(letter)),
-        ("key", _key(letter)),
+        ("found in", origin_of(letter)),
+        ("key", key_of(letter)),
         ("bytes", f"{len(letter.value):,}{cut}"),
     ):
         Console(stderr=True).print(f"[bold]{name}[/] {escape(text)}", highlight=False, soft_wrap=True)
@@ -116,7 +110,7 @@ def replay_letters(
     topic: TopicOption = None,
     since: SinceOption = None,
     limit: Annotated[
-        int | None, typer.Option(help="At most so many, the oldest of each partition first.", min=1)
+        int | None, typer.Option(help="The most that are replayed, the oldest of each partition first.", min=1)
     ] = None,
     to: Annotated[
         str | None, typer.Option(help="Topic that gets the records, instead of the one each was found in.")
@@ -127,20 +121,18 @@ def replay_letters(
             help="With PARTITION OFFSET: file with the value that goes in its place.", exists=True, dir_okay=False
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     source: FromOption = Topic.DEAD_LETTER,
     bootstrap: BootstrapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put the records of dead letters back to the topics where they were found, as they were, with a header "replayed-from".
+    """Put the records of dead letters back to the topics where they were found.
 
-    The stores keep each fact once, so a record that is replayed twice changes nothing; a request without an id of its
-    own is a new request each time. Exit code 1 if a letter was refused.
+    Each is as it was, and has a header "replayed-from" besides. The stores keep each fact once, so a record that is
+    replayed twice changes nothing; a request without an id of its own is a new request each time. Exit code 1 if a
+    letter was refused.
     """
-    from cli.kafka.api_settings import api_settings, kafka_of
-    from cli.kafka.dead_letters_replay import Order, replay
-
     if (partition is None) != (offset is None):
         raise InvalidInput("one letter is named by PARTITION and OFFSET, found only one of them")
     if edit is not None and partition is None:
@@ -158,16 +150,12 @@ def replay_letters(
 
 
 def _wanted(reason: str, topic: str | None, since: str | None) -> Wanted:
-    from cli.kafka.dead_letters import Wanted, instant_ms
-
     return Wanted(reason, topic, None if since is None else instant_ms(since, int(time.time() * 1000)))
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what Kafka refuses into one message and exit code 2."""
-    from cli.kafka.topic_reader import TopicUnreadable
-
     try:
         yield
     except TopicUnreadable as error:
@@ -176,7 +164,7 @@ def _refusals() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(what: str = "reading") -> Iterator[Told]:
+def _progress(what: str = "reading") -> Iterator[ReadingProgress]:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -186,40 +174,3 @@ def _progress(what: str = "reading") -> Iterator[Told]:
     ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda count, total: progress.update(task, advance=count, total=total)
-
-
-def _table(found: list[Letter], matched: int) -> Table:
-    from cli.kafka.dead_letters import SHOWN_BYTES, escaped
-
-    shown = "" if len(found) == matched else f", the newest {len(found):,}"
-    table = Table(title=f"{matched:,} dead letters{shown}", title_justify="left")
-    for heading in ("letter", "written", "reason", "found in", "key", "bytes", "value"):
-        table.add_column(heading, justify="right" if heading == "bytes" else "left", overflow="fold")
-    for letter in found:
-        written = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(letter.written_ms / 1000))
-        size = f"{len(letter.value):,}" + (
-            f" of {letter.original_bytes:,}" if letter.original_bytes is not None else ""
-        )
-        begins = escaped(letter.value[:SHOWN_BYTES])
-        table.add_row(
-            f"{letter.partition} {letter.offset}",
-            written,
-            *map(escape, (escaped(letter.reason), _origin(letter), _key(letter), size, begins)),
-        )
-    return table
-
-
-def _origin(letter: Letter) -> str:
-    from cli.kafka.dead_letters import escaped
-
-    if not letter.topic:
-        return "unknown"
-    return escaped(letter.topic) + "".join(
-        f" {number}" for number in (letter.topic_partition, letter.topic_offset) if number is not None
-    )
-
-
-def _key(letter: Letter) -> str:
-    from cli.kafka.dead_letters import escaped
-
-    return "none" if letter.key is None else escaped(letter.key)

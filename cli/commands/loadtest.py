@@ -1,4 +1,4 @@
-"""``code-delivery loadtest``: its options, and the order in which things are asked of others."""
+"""``code-delivery loadtest``: a scenario as a load test, or a search for the greatest fleet."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.commands.options import DurationOption, JsonOption, PortOption
+from cli.load.session import SearchOptions, Session
+from cli.local.scenario_file import effective_scenario
+from cli.local.stack_settings import stack_settings
+
 
 def loadtest(
     scenario: Annotated[str, typer.Argument(help="Scenario: a TOML file or a shipped name.")],
-    port: Annotated[
-        int | None,
-        typer.Option(
-            help="Port of the map and the API on 127.0.0.1.", envvar="PORT", show_envvar=True, show_default="8000"
-        ),
-    ] = None,
+    port: PortOption = None,
     drivers: Annotated[
         int | None, typer.Option(help="Fleet size, instead of the scenario's; its stages are scaled.", envvar="DRIVERS")
     ] = None,
-    duration: Annotated[
-        float | None, typer.Option(help="Seconds of the scenario's own time, instead of the scenario's.", min=0.1)
-    ] = None,
+    duration: DurationOption = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of stores, logs and reports.", envvar="DATA_DIR", show_default=".data")
     ] = None,
@@ -50,17 +48,13 @@ def loadtest(
         float, typer.Option(help="With --find-capacity: seconds for which each fleet is held and judged.", min=1.0)
     ] = 30.0,
     cool_down: Annotated[float, typer.Option(help="With --find-capacity: seconds between two runs.", min=0.0)] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the page.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a scenario as a load test: watch it, judge it by its thresholds, write a report.
 
     Exit code 0 passed, 1 a threshold failed, 2 it could not run or its report could not be written, 3 no verdict: the
     load that was asked for was not made, or the run was ended before its time.
     """
-    from cli.load.session import SearchOptions, Session
-    from cli.local.scenario_file import effective_scenario
-    from cli.local.stack_settings import stack_settings
-
     settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
     planned = effective_scenario(settings, duration)
     session = Session(settings, Console(stderr=as_json), out, junit)

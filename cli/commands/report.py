@@ -1,4 +1,4 @@
-"""``code-delivery report``: shows a report, makes its page anew, and compares reports."""
+"""``code-delivery report``: a report in the terminal or as a page, and reports compared."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperCommand
 
-report_app = typer.Typer(help="Reports of load tests: show one, make its page, compare runs.", no_args_is_help=True)
+from cli.commands.options import JsonOption
+from cli.load.report.compare import compare
+from cli.load.report.html import page
+from cli.load.report.model import load_report
+from cli.load.report.schema import schema_text
+from cli.load.report.terminal import show_comparison, show_report
+from cli.load.report.writing import written
+
+report_app = typer.Typer(
+    help="Reports of load tests: show one, make its page, compare runs.", no_args_is_help=True, add_completion=False
+)
 
 GOT_WORSE = 1
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="report.json of a load test.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
 class TakesSeveral(TyperCommand):
@@ -37,15 +46,12 @@ class TakesSeveral(TyperCommand):
 
 @report_app.callback()
 def _report() -> None:
-    """Reports of load tests."""
+    """Show or compare reports of load tests."""
 
 
 @report_app.command()
 def show(file: FileArgument, as_json: JsonOption = False) -> None:
     """Show a report in the terminal, in short: the verdict, stages, latencies, ledger."""
-    from cli.load.report.model import load_report
-    from cli.load.report.terminal import show_report
-
     report = load_report(file)
     if as_json:
         print(report.to_json(), end="")  # noqa: T201 - the command's output
@@ -58,10 +64,6 @@ def html(
     file: FileArgument, out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")] = Path("report.html")
 ) -> None:
     """Make a report's page: one file, no network, no script."""
-    from cli.load.report.html import page
-    from cli.load.report.model import load_report
-    from cli.load.report.writing import written
-
     written(out, page(load_report(file)))
     Console().print(Text(f"written {out}"), soft_wrap=True)
 
@@ -69,8 +71,6 @@ def html(
 @report_app.command()
 def schema() -> None:
     """Print the JSON Schema of reports."""
-    from cli.load.report.schema import schema_text
-
     print(schema_text(), end="")  # noqa: T201 - the command's output
 
 
@@ -82,20 +82,19 @@ def compare_runs(
     to: Annotated[
         list[Path], typer.Option("--to", metavar="FILE...", help="Reports of the latter side: all files that follow.")
     ],
-    least: Annotated[float, typer.Option(help="Changes below so many percent are none.", min=0, max=1000)] = 2.0,
+    least: Annotated[float, typer.Option(help="Changes below this percentage are none.", min=0, max=1000)] = 2.0,
     confidence: Annotated[
-        float, typer.Option(help="With how many percent a change must be none of chance.", min=50, max=99.99)
+        float, typer.Option(help="Confidence in percent that a change is not chance.", min=50, max=99.99)
     ] = 99.0,
     fail_on_worse: Annotated[
         bool, typer.Option("--fail-on-worse", help="Exit code 1 if something got worse beyond the noise, or is gone.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what got better or worse from some runs to others, and whether that is more than the noise between repeated runs."""
-    from cli.load.report.compare import compare
-    from cli.load.report.model import load_report
-    from cli.load.report.terminal import show_comparison
+    """Print what got better or worse from some runs to others.
 
+    A change counts if it is more than the noise between repeated runs.
+    """
     found = compare(
         [load_report(path) for path in before],
         [load_report(path) for path in to],

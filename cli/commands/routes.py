@@ -1,4 +1,4 @@
-"""``code-delivery routes import``: route files into a running API, and OSM extracts into compact road networks."""
+"""``code-delivery routes import``: route files into a running API, OSM extracts into networks."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.commands.options import ApiKeyOption, JsonOption
 from cli.local.api_client import ApiClient
 from engine.errors import InvalidInput
+from engine.roads import load_routes
+from engine.roads.osm import read_extract
 
-routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True)
+routes_app = typer.Typer(help="Routes and road networks.", no_args_is_help=True, add_completion=False)
 
 NETWORK_SUFFIXES = (".osm.pbf", ".osm", ".osm.bz2", ".osm.gz")
 
 _FORMAT_HELP = (
-    "The file's format, if its name does not tell: text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. Plain polyline takes precision 6 for the "
-    "whole file if a line would leave the Earth with 5, and else 5: near latitude and longitude 0 say polyline5 or polyline6, or name the file so."
+    "The file's format, if its name does not show it: "
+    "text, geojson, gpx, polyline, polyline5, polyline6, csv or gtfs. "
+    "Plain polyline takes precision 6 for the whole file if a line would leave the Earth with 5, and else 5: "
+    "near latitude and longitude 0 give polyline5 or polyline6, or name the file so."
 )
 
 
 @routes_app.callback()
 def _routes() -> None:
-    """Routes and road networks."""
+    """Import routes and road networks."""
 
 
 @routes_app.command("import")
@@ -34,28 +39,28 @@ def import_routes(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), or an OSM extract (.osm.pbf, .osm)."
+            help="Ancestor text, GeoJSON, GPX, encoded polyline, CSV, GTFS (folder or zip), "
+            "or an OSM extract (.osm.pbf, .osm)."
         ),
     ],
     skip_invalid: Annotated[
-        bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and say what was left out.")
+        bool, typer.Option("--skip-invalid", help="Leave out what is damaged, and list what was left out.")
     ] = False,
     file_format: Annotated[str | None, typer.Option("--format", help=_FORMAT_HELP)] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read the file and show what is in it.")] = False,
     url: Annotated[str, typer.Option(help="The API that gets the routes.")] = "http://127.0.0.1:8000",
-    key: Annotated[str | None, typer.Option(help="API key.", envvar="API_KEY")] = None,
+    key: ApiKeyOption = None,
     out: Annotated[
         Path | None, typer.Option(help="For an OSM extract: the compact network to write (default: beside it, .npz).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Import a file of routes into the running API, or turn an OSM extract into a road network for scenarios."""
+    """Import a file of routes into the running API, or turn an OSM extract into a road network."""
     if not file.exists():
         raise InvalidInput(f"{file}: no such file")
     if file.name.endswith(NETWORK_SUFFIXES):
         _import_network(file, out, skip_invalid=skip_invalid, as_json=as_json)
         return
-    from engine.roads import load_routes
 
     # Read here first: a damaged file gets its message with line and element before anything is sent.
     with Console(stderr=True).status(f"reading {file}"):
@@ -74,14 +79,14 @@ def import_routes(
         for r in found.routes
     ]
     if as_json:
-        told = {
+        answer = {
             "routes": rows,
             "skipped": found.skipped,
             "notices": found.notices,
             "replaced": replaced,
             "imported": not check,
         }
-        print(json.dumps(told))  # noqa: T201 - the command's output
+        print(json.dumps(answer))  # noqa: T201 - the command's output
         return
     table = Table(title=f"{len(rows)} routes {'read from' if check else 'imported from'} {file}", title_justify="left")
     for heading in ("id", "title", "points", "length"):
@@ -105,8 +110,6 @@ def _print_lines(console: Console, heading: str, lines: Sequence[str]) -> None:
 
 
 def _import_network(file: Path, out: Path | None, *, skip_invalid: bool, as_json: bool) -> None:
-    from engine.roads.osm import read_extract
-
     target = out or file.with_name(file.name.split(".")[0] + ".npz")
     with Console(stderr=True).status(f"reading the roads of {file}"):
         extract = read_extract(file, skip_invalid=skip_invalid)

@@ -1,51 +1,32 @@
-"""``code-delivery run``: a scenario to its end, with its progress and its ledger."""
+"""``code-delivery run``: a scenario to its end."""
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+import typer
 
-from cli.commands.up import ended_by_signals, report
-from cli.local.scenario_file import effective_scenario, write_run
-from cli.local.settings import UpSettings
-from cli.local.stack import Stack
-from engine.errors import InvalidInput
+from cli.commands.options import (
+    DataOption,
+    DriversOption,
+    DurationOption,
+    JsonOption,
+    PortOption,
+    ScenarioArgument,
+)
+from cli.local.scenario_run import run_scenario
+from cli.local.stack_settings import stack_settings
 
-POLL_S = 0.5
 
+def run(
+    scenario: ScenarioArgument,
+    port: PortOption = None,
+    drivers: DriversOption = None,
+    duration: DurationOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a scenario to its end, show its progress, print the ledger.
 
-def run_scenario(settings: UpSettings, *, duration_s: float | None, as_json: bool) -> int:
-    """Run a scenario to its end, or until Ctrl-C; return the exit code.
-
-    Raises
-    ------
-    InvalidInput : the scenario never ends and no duration is given.
+    Exit code 0 only if every position is accounted for.
     """
-    scenario = effective_scenario(settings, duration_s)
-    if scenario.is_endless:
-        raise InvalidInput(
-            f"scenario {scenario.name} never ends: give --duration SECONDS, or use: code-delivery up --scenario {settings.scenario}"
-        )
-    console = Console(stderr=as_json)
-    run_id, path = write_run(scenario, settings.data_dir)
-    stack = Stack(settings, scenario, path, run_id, once=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
-    with ended_by_signals() as asked:
-        try:
-            with Progress(*columns, console=console, transient=True) as progress:
-                task = progress.add_task("starting", total=scenario.duration_s, told="")
-                stack.start(lambda step: progress.update(task, description=step), asked)
-                progress.update(task, description=scenario.name)
-                began_ms = None
-                while not stack.has_finished() and not asked.wait(POLL_S):
-                    stack.check()
-                    run = stack.client.run(run_id)
-                    if run is not None:
-                        began_ms = began_ms or run["clock"][0]  # where the first clock begins, and with it the run
-                        told = f"{run['active']:,} on the road, {run['acked']:,} positions, lateness p99 {run['latenessP99Ms'] or 0:.0f} ms"
-                        progress.update(task, completed=(run["eventTime"] - began_ms) / 1000, told=told)
-        finally:
-            with console.status("stopping") as status:
-                ending = stack.stop(lambda step: status.update(escape(step)))
-    return report(console, run_id, ending, stack.summary(), as_json=as_json)
+    settings = stack_settings(scenario=scenario, port=port, drivers=drivers, data_dir=data_dir)
+    raise typer.Exit(run_scenario(settings, duration_s=duration, as_json=as_json))

@@ -1,4 +1,4 @@
-"""``code-delivery services``: Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine."""
+"""``code-delivery services``: local services started, ended, watched, without a container engine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.commands.options import JsonOption
 from cli.local.services.errors import ServicesError
-from cli.local.services.fetch import Tell
 from cli.local.services.local import DEFAULT, NAMES, Services, ordered
+from cli.progress import Report
 
 services_app = typer.Typer(
     help="Kafka, Elasticsearch, a stand-in for MongoDB and Kafka Connect on this machine, without a container engine.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 FolderOption = Annotated[
@@ -34,7 +36,6 @@ FolderOption = Annotated[
 OnlyOption = Annotated[
     str | None, typer.Option("--only", help=f"Some of {', '.join(NAMES)}, with commas between.", show_default=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 DEFAULT_FOLDER = Path(".data/services")
 
 
@@ -58,11 +59,14 @@ def up(
     connect_port: Annotated[int | None, _port("connect", 8083)] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start what does not run, and wait until it is ready. The services go on until `down`; their data are kept."""
+    """Start what does not run, and wait until it is ready.
+
+    The services run until `down`; their data are kept.
+    """
     asked = {"kafka": kafka_port, "elasticsearch": elasticsearch_port, "mongodb": mongodb_port, "connect": connect_port}
     services = Services(data_dir, ports={name: port for name, port in asked.items() if port is not None}, tied=False)
-    with _steps() as tell:
-        started = services.start(_named(only), tell)
+    with _steps() as report:
+        started = services.start(_named(only), report)
     if as_json:
         _print_json({"started": started, "services": _states(services, ordered(_named(only)))})
         return
@@ -92,8 +96,8 @@ def down(
     """End the services, those first that need the others, and leave no process."""
     services = Services(data_dir, tied=False)
     names = ordered(_named(only) if only is not None else NAMES, with_needed=False)
-    with _steps() as tell:
-        stopped = services.stop(names, tell)
+    with _steps() as report:
+        stopped = services.stop(names, report)
     if delete_data:
         for name in names:
             services[name].delete_data()
@@ -108,7 +112,10 @@ def down(
 
 @services_app.command()
 def status(data_dir: FolderOption = DEFAULT_FOLDER, only: OnlyOption = None, as_json: JsonOption = False) -> None:
-    """Say what runs where. Exit code 0 only if all of them do what they are for; without --only those by default, and Connect if it was ever started."""
+    """Show what runs where. Exit code 0 only if all of them do what they are for.
+
+    Without --only these are the services by default, and Connect if it was ever started.
+    """
     services = Services(data_dir, tied=False)
     names = (
         _named(only) if only is not None else [*DEFAULT, *(["connect"] if services.connect.record is not None else [])]
@@ -143,7 +150,7 @@ def _named(only: str) -> list[str]:
 
 
 @contextmanager
-def _steps() -> Iterator[Tell]:
+def _steps() -> Iterator[Report]:
     """Show the newest step while it lasts."""
     with Console(stderr=True).status("looking") as spinner:
         yield lambda step: spinner.update(step)

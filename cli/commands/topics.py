@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from cli.kafka.topics import TopicResult
+from actors.producing.options import producer_options
+from cli.commands.options import BootstrapOption, JsonOption
+from cli.kafka.part_settings import actor_settings
+from cli.kafka.topics import TopicResult, TopicsError, create_topics
 
-topics_app = typer.Typer(help="Kafka topics.", no_args_is_help=True)
+topics_app = typer.Typer(help="Kafka topics.", no_args_is_help=True, add_completion=False)
 
 _DIFFERS = 1
 _CANNOT_RUN = 2
@@ -21,20 +23,19 @@ _CANNOT_RUN = 2
 
 @topics_app.callback()
 def _topics() -> None:
-    """Kafka topics."""
+    """Create Kafka topics."""
 
 
 @topics_app.command("apply")
 def apply(
     replication: Annotated[int, typer.Option(help="Copies of each new topic.", min=1, max=100)] = 1,
-    bootstrap: Annotated[str | None, typer.Option(help="Brokers, instead of KAFKA_BOOTSTRAP.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    bootstrap: BootstrapOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Make the topics that are missing, and say how others differ. Exit code 1 if one differs; nothing is ever changed or deleted."""
-    from actors.producing.options import producer_options
-    from cli.kafka.actor_settings import actor_settings
-    from cli.kafka.topics import TopicsError, create_topics
+    """Create the topics that are missing, and show how others differ.
 
+    Exit code 1 if one differs. Nothing is ever changed or deleted.
+    """
     settings = actor_settings()
     try:
         results = create_topics(bootstrap or settings.kafka_bootstrap, producer_options(settings), replication)

@@ -1,4 +1,7 @@
-"""``code-delivery verify RUN``: the command's face. Exit code 0 if all places hold the same, 1 if not, 2 if one could not be read."""
+"""``code-delivery verify RUN``: the same positions in the topic and in the stores.
+
+Exit code 0 if all places hold the same, 1 if not, 2 if one could not be read.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from api.measuring.tuning import tune_process
+from cli.commands.options import BootstrapOption, JsonOption
+from cli.kafka.part_settings import api_settings, kafka_of
+from cli.kafka.verify.report import Shown, show, to_json
+from cli.kafka.verify.stores import all_in_state, stores_to_read
+from cli.kafka.verify.verification import CannotVerify, verify_run
 
 EQUAL, DIFFERENT, CANNOT_VERIFY = 0, 1, 2
 
@@ -23,22 +33,16 @@ def verify(
         float, typer.Option(help="Seconds for which the places are read again until they are equal.", min=0)
     ] = 0.0,
     most: Annotated[int, typer.Option("--show", help="How many deliveries that differ are named.", min=0)] = 10,
-    bootstrap: Annotated[str | None, typer.Option(help="Brokers, instead of KAFKA_BOOTSTRAP.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object with everything instead of a table.")
-    ] = False,
+    bootstrap: BootstrapOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Prove that the topic and the stores hold the same positions of a run: counts, gaps, repetitions, coordinates.
+    """Prove that the topic and the stores hold the same positions of a run.
+
+    Compared are counts, gaps, repetitions and coordinates.
 
     The stores are those of the API's settings (DATA_DIR, ELASTICSEARCH_URL, MONGODB_URL). Exit code 0 if all are equal
     and without gaps, 1 if not, 2 if a place could not be read.
     """
-    from api.measuring.tuning import tune_process
-    from cli.kafka.api_settings import api_settings, kafka_of
-    from cli.kafka.verify.report import Shown, show, to_json
-    from cli.kafka.verify.stores import all_in_state, stores_to_read
-    from cli.kafka.verify.verification import CannotVerify, verify_run
-
     tune_process()
     settings = api_settings()
     kafka = None if without_topic else kafka_of(settings, bootstrap)

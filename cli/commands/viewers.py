@@ -1,4 +1,4 @@
-"""``code-delivery viewers``: the command's face. Exit code 0, or 2 if it could not run."""
+"""``code-delivery viewers``: simulated viewers of the live map. Exit code 0, or 2 if it could not run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.commands.options import API_URL, ApiUrlOption, JsonOption
+from cli.kafka.part_settings import api_settings
+from cli.load.viewers.connection import live_address
+from cli.load.viewers.face import live_line, notes_on, table_of
+from cli.load.viewers.options import PROCESS_VIEWERS, Options, bounds_of
+from cli.load.viewers.processes import ViewersFailed, running
+from cli.local.signals import ended_by_signals
 from engine.contract.address import without_identity
 from engine.errors import InvalidInput
 
@@ -15,7 +22,7 @@ POLL_S = 0.5
 
 
 def viewers(
-    url: Annotated[str, typer.Option(help="Address of the API.")] = "http://127.0.0.1:8000",
+    url: ApiUrlOption = API_URL,
     count: Annotated[int, typer.Option("--viewers", help="How many viewers.", min=1)] = 100,
     slow: Annotated[float, typer.Option(help="Share that reads a frame only now and then.", min=0, max=1)] = 0.0,
     stalled: Annotated[float, typer.Option(help="Share that stops reading for a long time.", min=0, max=1)] = 0.0,
@@ -33,7 +40,7 @@ def viewers(
     bounds: Annotated[
         str | None, typer.Option(help="west,south,east,north in degrees.", show_default="the base map's")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Who does what and when follows from it.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Every viewer's view and behaviour follow from it.", min=0)] = 1,
     sample: Annotated[
         float | None,
         typer.Option(help="Share of the frames that are looked into.", show_default="all for up to 50 viewers"),
@@ -42,23 +49,17 @@ def viewers(
         int | None, typer.Option(help="Processes to share the viewers.", min=1, show_default="one for each 1,000")
     ] = None,
     kafka: Annotated[
-        str | None, typer.Option(help="Brokers to which measurements are told.", show_default="none")
+        str | None, typer.Option(help="Brokers to which measurements are published.", show_default="none")
     ] = None,
     run: Annotated[str | None, typer.Option(help="Measure this run only.", show_default="the one on the map")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Watch the live map as many viewers at once, and tell how old the positions are that they see.
+    """Watch the live map as many viewers at once, and report how old the positions are that they see.
 
     Each viewer has a street-level view of its own and speaks the protocol of the page. Ages count from the instant at
     which a position was due, at the viewers that read whatever comes (fast, reconnecting). Of more than 50 viewers a
     sample of the frames is looked into.
     """
-    from cli.commands.up import ended_by_signals
-    from cli.load.viewers.connection import live_address
-    from cli.load.viewers.face import live_line, notes_on, table_of
-    from cli.load.viewers.options import PROCESS_VIEWERS, Options, bounds_of
-    from cli.load.viewers.processes import ViewersFailed, running
-
     options = Options(
         url=url,
         viewers=count,
@@ -78,7 +79,7 @@ def viewers(
         run=run,
     )
     live_address(url)
-    options.crowd(bounds_of(bounds, url, _api_key()))  # faults are told before anything starts
+    options.crowd(bounds_of(bounds, url, _api_key()))  # faults are reported before anything starts
     console = Console(stderr=as_json)
     try:
         with ended_by_signals() as asked, running(options) as at_work:
@@ -102,6 +103,4 @@ def viewers(
 
 
 def _api_key() -> str | None:
-    from cli.kafka.api_settings import api_settings
-
     return api_settings().key

@@ -1,4 +1,7 @@
-"""Kafka Connect's REST interface as the command line sees it: connectors by name, their states, and what a worker has against a configuration."""
+"""A client of Kafka Connect's REST interface.
+
+It knows connectors by name, their states, and the faults that a worker finds in a configuration.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,18 @@ from urllib.parse import quote
 
 import httpx
 
-from cli.local.http_address import checked_address
+from cli.errors import CliError
+from cli.http_address import checked_address
 from engine.contract.address import without_identities, without_identity
 
 REBALANCE_S = 60.0
-"""How long a worker that is sharing its work out anew (409), or that cannot answer a question just then (5xx), is asked again."""
+"""How long a request is repeated while a worker rebalances (409) or cannot answer a question (5xx), s."""
 
 PAUSE_S = 0.5
 RUNNING, FAILED = "RUNNING", "FAILED"
 
 
-class ConnectError(RuntimeError):
+class ConnectError(CliError):
     """Kafka Connect refused or did not answer; the message holds its reason and the address."""
 
 
@@ -67,7 +71,7 @@ class ConnectApi:
     Parameters
     ----------
     url : address of a worker, without a path.
-    rebalance_s : how long a worker that shares its work out anew, or that fails to answer a question, is asked again.
+    rebalance_s : how long a request is repeated while a worker rebalances or fails to answer a question, s.
 
     Attributes
     ----------
@@ -75,7 +79,7 @@ class ConnectApi:
 
     Raises
     ------
-    InvalidInput : no address of an HTTP server.
+    InvalidInput : the address is none of an HTTP server.
     """
 
     def __init__(
@@ -104,7 +108,7 @@ class ConnectApi:
         return sorted(self._request("GET", "/connectors"))
 
     def faults(self, config: Mapping[str, str]) -> list[str]:
-        """Return what the worker has against a configuration, each fault with key, value and message."""
+        """Return the faults that the worker finds in a configuration, each with key, value and message."""
         kind = config["connector.class"]
         answer = self._request("PUT", f"/connector-plugins/{quote(kind, safe='')}/config/validate", json=dict(config))
         found = []
@@ -118,7 +122,10 @@ class ConnectApi:
         return found
 
     def put(self, name: str, config: Mapping[str, str]) -> bool:
-        """Make a connector or change it to a configuration; return whether it is new. The same again changes nothing."""
+        """Create a connector, or change it to a configuration; return whether it is new.
+
+        The same configuration again changes nothing.
+        """
         is_new = name not in self.names()
         self._request("PUT", f"/connectors/{quote(name, safe='')}/config", json=dict(config))
         return is_new
@@ -134,7 +141,7 @@ class ConnectApi:
         return self._request("DELETE", f"/connectors/{quote(name, safe='')}", missing_ok=True) is not None
 
     def state(self, name: str) -> ConnectorState | None:
-        """Return how a connector stands; None if the worker has not heard of it, or not yet."""
+        """Return the state of a connector; None if the worker does not know it, or not yet."""
         found = self._request("GET", f"/connectors/{quote(name, safe='')}/status", missing_ok=True)
         if found is None:
             return None
@@ -166,19 +173,24 @@ class ConnectApi:
             return self._client.request(method, path, **arguments)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ConnectError(
-                f"no Kafka Connect worker answers at {self.url}: {error}; start one (code-delivery services up --only connect) or name it with --url"
+                f"no Kafka Connect worker answers at {self.url}: {error}; "
+                "start one (code-delivery services up --only connect) or name it with --url"
             ) from error
 
 
 def in_short(trace: str) -> str:
-    """Return the first line of a Java trace and its last cause, which is where it began."""
+    """Return the first line of a Java trace and its last cause, where the error began."""
     lines = [line.strip() for line in trace.splitlines() if line.strip() and not re.match(r"\s+(at |\.\.\. )", line)]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     return without_identities(" <- ".join(dict.fromkeys(lines[:1] + causes[-1:])))
 
 
 def _is_passing(method: str, answer: httpx.Response) -> bool:
-    """Return whether to ask again: in a rebalance, and a mere question after an error of the worker's own (the broker was away, its request timed out)."""
+    """Return whether to repeat a request.
+
+    That is in a rebalance, and for a question after an error of the worker's own: the broker was away, or its request
+    timed out.
+    """
     return answer.status_code == httpx.codes.CONFLICT or (method == "GET" and answer.is_server_error)
 
 

@@ -1,4 +1,6 @@
-"""Connectors as files: ``{"name": ..., "config": {...}}``, with ``${SETTING}`` where the API's settings say what stands there.
+"""Connectors as files, with placeholders for the API's settings.
+
+A file holds ``{"name": ..., "config": {...}}``, with ``${SETTING}`` where a setting is filled in.
 
 Kafka Connect's own references, ``${env:NAME}`` or ``${file:path:key}``, have a provider and a colon and are left for
 the worker.
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from api.settings import Settings
 from engine.errors import InvalidInput
@@ -24,7 +26,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "connect" / "connectors"
 _OWN_SINK = "codedelivery.connect.ElasticsearchSinkConnector"
 _PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _MAY_BE_ABSENT = frozenset({"ELASTICSEARCH_API_KEY"})
-"""Without such a setting, the line of a configuration that asks for it is left out."""
+"""Settings without which the line of a configuration that names them is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,10 @@ class Connector:
 
     @property
     def classes(self) -> list[str]:
-        """The plugins that a worker must have for it: the connector and its transformations; converters come with every worker."""
+        """The plugins that a worker must have for it: the connector and its transformations.
+
+        Converters come with every worker.
+        """
         return [
             value
             for key, value in self.config.items()
@@ -82,28 +87,13 @@ def _read(path: Path) -> Connector:
 
 
 def settings_values(settings: Settings) -> dict[str, str]:
-    """Return what may stand for a placeholder: the API's settings by their names in the environment, without those that are not set."""
+    """Return the values of placeholders: the API's settings that are set, by their variables."""
     values: dict[str, Any] = {name.upper(): getattr(settings, name) for name in type(settings).model_fields}
     return {
         name: value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         for name, value in values.items()
         if value is not None
     }
-
-
-def api_settings() -> Settings:
-    """Return the API's settings from the environment.
-
-    Raises
-    ------
-    InvalidInput : one of them is out of its bounds.
-    """
-    try:
-        return Settings()
-    except ValidationError as error:
-        raise InvalidInput(
-            "; ".join(f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors())
-        ) from None
 
 
 def filled(connector: Connector, values: Mapping[str, str]) -> Connector:
@@ -120,6 +110,7 @@ def filled(connector: Connector, values: Mapping[str, str]) -> Connector:
             config[key] = _PLACEHOLDER.sub(lambda found: values[found[1]], text)
         elif not _MAY_BE_ABSENT.issuperset(missing):
             raise InvalidInput(
-                f"connector {connector.name} needs {', '.join(missing)} for {key}: set it in the environment, or choose connectors with --only"
+                f"connector {connector.name} needs {', '.join(missing)} for {key}: "
+                "set it in the environment, or choose connectors with --only"
             )
     return Connector(connector.name, config)

@@ -1,8 +1,8 @@
-"""Dead letters: what could not be read or stored, why, and where it belongs. Pure.
+"""Dead letters: records that could not be read or stored, the reason, and where they belong. Pure.
 
 Two kinds of writers are understood: ours (`engine.messages.DeadLetter`) and Kafka Connect, whose headers begin with
-``__connect.errors.``. Nothing in a letter is trusted: it is shown with every character that could move a terminal's
-cursor written out.
+``__connect.errors.``. Nothing in a letter is trusted: every character that could move a terminal's cursor is written
+out.
 """
 
 from __future__ import annotations
@@ -25,14 +25,25 @@ _AGO = re.compile(r"(\d{1,6})([smhd])")
 
 
 class Inbound(Protocol):
-    """What is used of a Kafka client's message."""
+    """The part of a Kafka client's message that is used."""
 
-    def partition(self) -> int | None: ...
-    def offset(self) -> int | None: ...
-    def key(self) -> Any: ...
-    def value(self) -> Any: ...
-    def timestamp(self) -> tuple[int, int]: ...
-    def headers(self) -> Any: ...
+    def partition(self) -> int | None:
+        """Return its partition."""
+
+    def offset(self) -> int | None:
+        """Return its offset."""
+
+    def key(self) -> Any:
+        """Return its key, bytes or None."""
+
+    def value(self) -> Any:
+        """Return its value, bytes or None."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return the kind of its time, and the time, wall epoch ms."""
+
+    def headers(self) -> Any:
+        """Return its headers, pairs of name and bytes, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +54,10 @@ class Letter:
     ----------
     partition, offset : where it lies in the dead-letter topic.
     written_ms : wall epoch ms.
-    reason : why it is one; empty if nobody said.
-    topic, topic_partition, topic_offset : where the record was found; empty or None if nobody said.
+    reason : why it is one; empty if its writer gave none.
+    topic, topic_partition, topic_offset : where the record was found; empty or None if its writer did not say.
     original_bytes : how long the record was, if only its beginning was kept.
-    headers : the record's own, without those that tell about the letter.
+    headers : the record's own, without those that describe the letter.
     """
 
     partition: int
@@ -68,11 +79,11 @@ class Letter:
 
     @property
     def place(self) -> str:
-        """Where it lies, for a person and for the header of its replay."""
+        """Its partition and offset, for a person and for the header of its replay."""
         return f"{self.partition}/{self.offset}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the letter as JSON tells it, with the beginning of its value."""
+        """Return the letter as JSON, with the beginning of its value."""
         return {
             "partition": self.partition,
             "offset": self.offset,
@@ -90,7 +101,14 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters: those whose reason has a text, in any case, and that were found in a topic, and that are not older than an instant."""
+    """A choice of letters.
+
+    Attributes
+    ----------
+    reason : a text that the reason has, in upper or lower case.
+    topic : where the letter was found; None: anywhere.
+    since_ms : the oldest instant at which it may have been written, wall epoch ms; None: any.
+    """
 
     reason: str = ""
     topic: str | None = None
@@ -108,10 +126,10 @@ class Wanted:
 def letter_of(message: Inbound) -> Letter:
     """Return the letter in a record of the dead-letter topic."""
     headers: Sequence[tuple[str, bytes | None]] = message.headers() or ()
-    told = {name: (value or b"").decode(errors="replace") for name, value in headers}
-    by_connect = any(name.startswith(CONNECT) for name in told)
+    texts = {name: (value or b"").decode(errors="replace") for name, value in headers}
+    by_connect = any(name.startswith(CONNECT) for name in texts)
     prefix = CONNECT if by_connect else ""
-    cut = None if by_connect else _number(told.get("original-bytes"))
+    cut = None if by_connect else _number(texts.get("original-bytes"))
     own = tuple(
         (name, value)
         for name, value in headers
@@ -123,19 +141,19 @@ def letter_of(message: Inbound) -> Letter:
         written_ms=max(message.timestamp()[1], 0),
         key=message.key(),
         value=message.value() or b"",
-        reason=_connects_reason(told) if by_connect else told.get("reason", ""),
-        topic=told.get(f"{prefix}topic", ""),
-        topic_partition=_number(told.get(f"{prefix}partition")),
-        topic_offset=_number(told.get(f"{prefix}offset")),
+        reason=_connects_reason(texts) if by_connect else texts.get("reason", ""),
+        topic=texts.get(f"{prefix}topic", ""),
+        topic_partition=_number(texts.get(f"{prefix}partition")),
+        topic_offset=_number(texts.get(f"{prefix}offset")),
         original_bytes=cut,
         headers=own,
     )
 
 
-def _connects_reason(told: Mapping[str, str]) -> str:
-    """Return the reason that Kafka Connect gives in pieces: who, at which step, what."""
+def _connects_reason(texts: Mapping[str, str]) -> str:
+    """Return the reason that Kafka Connect gives in pieces: connector, step, error, message."""
     who, stage, what, message = (
-        told.get(CONNECT + name, "")
+        texts.get(CONNECT + name, "")
         for name in ("connector.name", "stage", "exception.class.name", "exception.message")
     )
     return ": ".join(part for part in (" ".join(filter(None, (who, stage))), what.rpartition(".")[2], message) if part)
@@ -151,7 +169,7 @@ def refusal(letter: Letter, to: str | None, own_topic: str, *, is_edited: bool =
     Parameters
     ----------
     to : the topic it shall go to; the one it was found in if None.
-    own_topic : where the letters lie.
+    own_topic : the dead-letter topic.
     is_edited : its value is replaced by a whole one.
     """
     target = to or letter.topic
@@ -160,7 +178,8 @@ def refusal(letter: Letter, to: str | None, own_topic: str, *, is_edited: bool =
     if target == own_topic:
         return f"it would go to {own_topic}, where it is"
     if letter.is_cut and not is_edited:
-        return f"only {len(letter.value)} of its {letter.original_bytes} bytes were kept: give the whole value with --edit FILE"
+        kept = f"only {len(letter.value)} of its {letter.original_bytes} bytes were kept"
+        return f"{kept}: give the whole value with --edit FILE"
     return None
 
 
@@ -171,11 +190,13 @@ def escaped(value: bytes | str) -> str:
 
 
 def instant_ms(text: str, now_ms: int) -> int:
-    """Return the wall epoch ms of ``90s``, ``30m``, ``2h``, ``7d`` ago, or of a date or time in ISO 8601, UTC unless it says otherwise.
+    """Return the wall epoch ms of an instant: ``90s``, ``30m``, ``2h``, ``7d`` ago, or in ISO 8601.
+
+    A time without a zone is UTC.
 
     Raises
     ------
-    InvalidInput : neither.
+    InvalidInput : the text is neither.
     """
     if found := _AGO.fullmatch(text):
         return now_ms - int(found[1]) * _UNIT_S[found[2]] * 1000

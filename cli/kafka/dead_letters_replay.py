@@ -1,4 +1,4 @@
-"""The course of a replay: find the letters, say what will be done, ask, put the records back, say what was done."""
+"""A replay of dead letters: find them, show the plan, ask, put the records back, show the outcome."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Order:
     Attributes
     ----------
     source : the dead-letter topic.
-    one : partition and offset of one letter; all that are wanted if None.
-    to : the topic that gets the records; the one each was found in if None.
-    value : what goes in the place of one letter's value.
+    one : partition and offset of one letter; None: all that are wanted.
+    to : the topic that gets the records; the topic each was found in if None.
+    value : the value that replaces one letter's own.
     """
 
     source: str
@@ -42,14 +42,14 @@ class Order:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a replay.
+    """The outcome of a replay.
 
     Attributes
     ----------
-    matched : letters that were meant.
-    chosen : where those lie that can be put back.
+    matched : letters that match the order.
+    chosen : partition and offset of the letters that can be put back.
     targets : how many go to each topic.
-    refused : where each letter lies that was not put back, and why.
+    refused : place of each letter that was not put back, and the reason.
     """
 
     matched: int = 0
@@ -64,7 +64,7 @@ class Outcome:
         return not self.refused
 
     def to_json(self) -> dict[str, Any]:
-        """Return the outcome as JSON tells it."""
+        """Return the outcome as JSON."""
         refused = [
             dict(zip(("partition", "offset"), map(int, place.split("/")), strict=True), reason=reason)
             for place, reason in self.refused
@@ -88,8 +88,8 @@ def replay(
     TopicUnreadable : Kafka does not answer, or there is no such letter or topic.
     """
     outcome = Outcome()
-    with progress("reading") as told:
-        for letter in _meant(kafka, order, told):
+    with progress("reading") as progress_made:
+        for letter in _matching(kafka, order, progress_made):
             _judge(letter, order, outcome)
             if outcome.matched == order.limit:
                 break
@@ -104,9 +104,9 @@ def replay(
     return outcome
 
 
-def _meant(kafka: KafkaConnection, order: Order, told: Progress) -> Any:
+def _matching(kafka: KafkaConnection, order: Order, progress_made: Progress) -> Any:
     return (
-        letters(kafka, order.source, order.wanted, told)
+        letters(kafka, order.source, order.wanted, progress_made)
         if order.one is None
         else iter([letter_at(kafka, order.source, *order.one)])
     )
@@ -135,13 +135,16 @@ def _show_plan(console: Console, outcome: Outcome) -> None:
 def _put_back(
     kafka: KafkaConnection, order: Order, outcome: Outcome, progress: Callable[[str], AbstractContextManager[Progress]]
 ) -> None:
-    """Read the chosen letters once more, and send each as it comes: their values may be more than fits into memory."""
+    """Read the chosen letters once more, and send each as it comes.
+
+    Their values together may be more than fits into memory.
+    """
     sender = Replay(kafka, order.source)
-    with progress("putting back") as told:
-        for letter in _meant(kafka, order, lambda _count, _total: None):
+    with progress("putting back") as progress_made:
+        for letter in _matching(kafka, order, lambda _count, _total: None):
             if (letter.partition, letter.offset) in outcome.chosen:
                 sender.send(letter, order.to, order.value)
-                told(1, len(outcome.chosen))
+                progress_made(1, len(outcome.chosen))
         sender.finish()
     outcome.replayed = sender.done
     outcome.refused += [(letter.place, f"Kafka did not take it: {reason}") for letter, reason in sender.failed]

@@ -1,4 +1,4 @@
-"""The dead-letter topic: letters out of it, and records back to where they belong."""
+"""The dead-letter topic: letters read from it, and their records put back to where they belong."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from engine.contract.kafka_connection import KafkaConnection
 FLUSH_S = 30.0
 
 Progress = Callable[[int, int], None]
-"""Is told how many records were read more, and how many there are."""
+"""Takes how many more records were read, and how many there are."""
 
 
 def letters(kafka: KafkaConnection, topic: str, wanted: Wanted, progress: Progress) -> Iterator[Letter]:
-    """Give the letters of the dead-letter topic that are wanted, those of a partition in order. All are looked at: not every broker finds records by time.
+    """Yield the wanted letters of the dead-letter topic, those of a partition in order.
+
+    All are read, because not every broker finds records by time.
 
     Raises
     ------
@@ -49,12 +51,14 @@ def letter_at(kafka: KafkaConnection, topic: str, partition: int, offset: int) -
 
 
 class Replay:
-    """Puts records back to their topics and counts what Kafka acknowledged. What a store has already, it keeps as it is: the record has the same identity.
+    """Records put back to their topics, and how many of them Kafka acknowledged.
+
+    A store that has a record already keeps it as it is, because the record has the same identity.
 
     Attributes
     ----------
     done : letters whose record was acknowledged.
-    failed : letters whose record was not, and why.
+    failed : letters whose record was not, and the reason.
     """
 
     def __init__(self, kafka: KafkaConnection, own_topic: str) -> None:
@@ -68,7 +72,13 @@ class Replay:
         self._partitions: dict[str, int] = {}
 
     def send(self, letter: Letter, to: str | None = None, value: bytes | None = None) -> None:
-        """Put a letter's record, or another value in its place, to a topic: into the partition where it was found, if that is where it goes."""
+        """Put a letter's record to a topic, into the partition where it was found if the topic is the same.
+
+        Parameters
+        ----------
+        to : the topic; the one it was found in if absent.
+        value : replaces the record's own if given.
+        """
         target = to or letter.topic
         count = self._count(target)
         if count == 0:
@@ -79,7 +89,7 @@ class Replay:
         ]
         headers.append((REPLAYED_FROM, f"{self._own_topic}/{letter.place}"))
 
-        def told(error: KafkaError | None, _: Message) -> None:
+        def acknowledged(error: KafkaError | None, _: Message) -> None:
             if error is None:
                 self.done += 1
             else:
@@ -90,7 +100,12 @@ class Replay:
         while True:
             try:
                 self._producer.produce(
-                    target, letter.value if value is None else value, letter.key, partition, told, headers=headers
+                    target,
+                    letter.value if value is None else value,
+                    letter.key,
+                    partition,
+                    acknowledged,
+                    headers=headers,
                 )
             except BufferError:
                 self._producer.poll(0.1)
@@ -119,5 +134,5 @@ class Replay:
                 found = self._producer.list_topics(timeout=ANSWER_S).topics  # asking for one of them might make it
             except KafkaException as error:
                 raise TopicUnreadable(f"Kafka at {self._kafka}: {error.args[0].str()}") from None
-            self._partitions = {name: len(told.partitions) for name, told in found.items() if told.error is None}
+            self._partitions = {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
         return self._partitions.get(topic, 0)

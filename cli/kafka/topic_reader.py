@@ -1,6 +1,6 @@
-"""Topics read from their beginning to an end that is noted before, by a consumer that leaves no trace in Kafka.
+"""Topics read from their beginning to a noted end, by a consumer that leaves no trace in Kafka.
 
-It hands out records as they are, in polls, and knows nothing of what they mean.
+It returns records as they are, in polls, and does not know their meaning.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ from collections.abc import Iterator, Sequence
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from api.stream.client import MAX_POLL, connection_options
+from cli.errors import CliError
 from engine.contract.kafka_connection import KafkaConnection
 
 ANSWER_S = 10.0
 POLL_S = 0.1
 STALL_S = 30.0
-"""Without a record or an end for so long, reading is given up."""
+"""How long reading waits for a record or an end before it fails, s."""
 
 Partition = tuple[str, int]
 
 
-class TopicUnreadable(RuntimeError):
+class TopicUnreadable(CliError):
     """A topic could not be read to its noted end; the message says which, where, and why."""
 
 
 class TopicReader:
-    """A reader of all partitions of some topics. `mark` notes where they end now, `polls` reads up to there; both may be called again for what came since.
+    """A reader of all partitions of some topics.
+
+    `mark` notes where they end now, and `polls` reads up to there; both may be called again for later records.
 
     Parameters
     ----------
-    part : who reads, for the brokers' logs.
+    part : name of the reader, for the brokers' logs.
 
     Raises
     ------
@@ -67,13 +70,13 @@ class TopicReader:
         return {partition: low for partition, low in self._begin.items() if low > 0}
 
     def mark(self) -> int:
-        """Note where every partition ends now, in the order of the topics, and return how many records lie before."""
+        """Note where every partition ends now, in the order of the topics; return how many records are left."""
         for part in self._partitions:
             self._end[part.topic, part.partition] = self._watermarks(part)[1]
         return sum(max(0, self._end[partition] - self._next[partition]) for partition in self._end)
 
     def polls(self) -> Iterator[list[Message]]:
-        """Give what lies before the marks, a poll at a time. Of the same partition the records come in order.
+        """Yield the records before the marks, a poll at a time, those of a partition in order.
 
         Raises
         ------
@@ -100,7 +103,8 @@ class TopicReader:
             elif time.monotonic() - heard > STALL_S:
                 first = min(left)
                 raise TopicUnreadable(
-                    f"{first[0]} at {self._kafka}: partition {first[1]} gave nothing for {STALL_S:g} s at offset {self._next[first]}"
+                    f"{first[0]} at {self._kafka}: partition {first[1]} gave nothing for {STALL_S:g} s "
+                    f"at offset {self._next[first]}"
                 )
 
     def record_at(self, topic: str, partition: int, offset: int) -> Message:
@@ -108,7 +112,7 @@ class TopicReader:
 
         Raises
         ------
-        TopicUnreadable : there is none; the message says which there are.
+        TopicUnreadable : there is none; the message names those that there are.
         """
         if (topic, partition) not in self._begin:
             raise TopicUnreadable(f"{topic} has partitions 0 to {len(self._partitions) - 1}, not {partition}")
@@ -128,7 +132,7 @@ class TopicReader:
         )
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._consumer.close()
 
     def _is_record(self, message: Message) -> bool:
@@ -137,7 +141,7 @@ class TopicReader:
             return True
         if error.code() == KafkaError._PARTITION_EOF:
             partition = (str(message.topic()), int(message.partition() or 0))
-            # Its end now, which may be beyond the mark; what lies between was passed over, and is for the next reading.
+            # Its end now, which may be beyond the mark; records between them are for the next reading.
             self._next[partition] = max(self._next[partition], min(self._offset(message), self._end[partition]))
         elif error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.UNKNOWN_TOPIC_OR_PART):
             raise TopicUnreadable(f"{message.topic()} at {self._kafka}: {error.str()}")

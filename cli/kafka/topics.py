@@ -1,4 +1,7 @@
-"""Topics on a real broker: what is missing is made, what is otherwise than it should be is told. Nothing is ever changed or deleted."""
+"""The contract's topics on a real broker: missing ones are created, differences are reported.
+
+Nothing is ever changed or deleted.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,21 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType  # type: ignore[attr-defined]
 
+from cli.errors import CliError
 from engine.contract.topics import TOPICS, TopicSpec
 from engine.messages import Topic
 
 TIMEOUT_S = 20.0
 
 _LOG_ERRORS = 3
-"""librdkafka's own log; below this an admin client tells of each answer that it did not wait for."""
+"""Level of librdkafka's own log; above it an admin client logs each answer that it did not wait for."""
 
 _CONNECTION = ("client.id", "security.", "sasl.", "ssl.")
-"""Options of a Kafka client that say how to reach and convince a broker; an admin client takes no others."""
+"""Options of a connection to a broker, by how their names begin; an admin client takes no others."""
 
 
-class TopicsError(RuntimeError):
-    """Topics could not be read or made; the message names the topic and says why."""
+class TopicsError(CliError):
+    """Topics could not be read or created; the message names the topic and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class TopicResult:
     Attributes
     ----------
     created : it was missing.
-    faults : how it differs from what it should be; only somebody who knows its data may mend that.
+    faults : how it differs from its spec; mending that needs a person who knows its data.
     """
 
     name: str
@@ -50,7 +54,7 @@ def create_topics(
     prefix: str = "",
     topics: Mapping[Topic, TopicSpec] = TOPICS,
 ) -> list[TopicResult]:
-    """Make the contract's topics that are missing, and say how the others differ from what they should be.
+    """Create the contract's topics that are missing, and return how the others differ from their specs.
 
     Parameters
     ----------
@@ -77,7 +81,10 @@ def create_topics(
 
 
 def faults_of(spec: TopicSpec, partitions: int, config: Mapping[str, str]) -> tuple[str, ...]:
-    """Return in words how a topic differs from its spec; more partitions than wanted and a higher limit are no fault."""
+    """Return in words how a topic differs from its spec.
+
+    More partitions than wanted and a higher limit are no fault.
+    """
     faults = []
     if partitions < spec.partitions:
         faults.append(f"{partitions} partitions, should be at least {spec.partitions}")
@@ -91,7 +98,10 @@ def faults_of(spec: TopicSpec, partitions: int, config: Mapping[str, str]) -> tu
 
 
 def _create(client: AdminClient, missing: Mapping[str, TopicSpec], replication: int) -> set[str]:
-    """Make topics; return those that are there now because of us. One that somebody else makes meanwhile is no error."""
+    """Create topics, and return those that this call created.
+
+    A topic that another process creates meanwhile is no error.
+    """
     if not missing:
         return set()
     new = [
@@ -105,14 +115,16 @@ def _create(client: AdminClient, missing: Mapping[str, TopicSpec], replication: 
             created.add(name)
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
-                raise TopicsError(
-                    f"topic {name} with {missing[name].partitions} partitions and {replication} copies: {error.args[0].str()}"
-                ) from None
+                wanted = f"{missing[name].partitions} partitions and {replication} copies"
+                raise TopicsError(f"topic {name} with {wanted}: {error.args[0].str()}") from None
     return created
 
 
 def _partitions(client: AdminClient, expected: Collection[str] = ()) -> dict[str, int]:
-    """Return the partitions of every topic; asks a while for those expected, because a new topic is not known everywhere at once."""
+    """Return the number of partitions of every topic.
+
+    Expected ones are asked for again for a while, because a new topic is not known everywhere at once.
+    """
     try:
         for _ in range(50):
             found = {
@@ -129,7 +141,10 @@ def _partitions(client: AdminClient, expected: Collection[str] = ()) -> dict[str
 
 
 def _wait_for_leaders(client: AdminClient, partitions: Mapping[str, int]) -> None:
-    """Return when every partition of some new topics can be used: for a moment after a topic is made its leaders do not know that they are."""
+    """Return when every partition of some new topics can be used.
+
+    For a moment after a topic is created its leaders do not know that they are.
+    """
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     questions = {TopicPartition(name, number): latest for name, count in partitions.items() for number in range(count)}
     deadline = time.monotonic() + TIMEOUT_S
@@ -137,9 +152,8 @@ def _wait_for_leaders(client: AdminClient, partitions: Mapping[str, int]) -> Non
         answers = client.list_offsets(questions, request_timeout=TIMEOUT_S)
         questions = {part: latest for part, answer in answers.items() if answer.exception(TIMEOUT_S) is not None}
         if questions and time.monotonic() > deadline:
-            raise TopicsError(
-                f"partitions without a leader: {', '.join(sorted(f'{part.topic} {part.partition}' for part in questions))}"
-            )
+            names = sorted(f"{part.topic} {part.partition}" for part in questions)
+            raise TopicsError(f"partitions without a leader: {', '.join(names)}")
         client.poll(0.1 if questions else 0)
 
 

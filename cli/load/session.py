@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cli.commands.up import ended_by_signals
 from cli.load.capacity.curve import CPU_SHARE, E2E_P99_MS, LATENESS_P99_MS, POSITIONS_PER_S
 from cli.load.capacity.runner import ProbeResult, ProbeShape, Progress, find_capacity, greatest_fleet
 from cli.load.capacity.search import Capacity, Outcome, Search
@@ -26,6 +25,7 @@ from cli.local.child import ChildDied
 from cli.local.ledger_table import ledger_table
 from cli.local.services.errors import ServicesError
 from cli.local.settings import Profile, UpSettings
+from cli.local.signals import ended_by_signals
 from cli.local.stack import StackError
 from engine.errors import InvalidInput
 from engine.judging.verdict import exit_code

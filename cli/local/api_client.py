@@ -1,4 +1,4 @@
-"""The API as the command line sees it."""
+"""A client of the API's REST interface, for commands."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.key import KEY_HEADER, checked_key
-from cli.local.http_address import checked_address
+from cli.errors import CliError
+from cli.http_address import checked_address
 from cli.local.ledger_table import LedgerSummary
 from engine.contract.address import without_identity
 
 _WAITING = frozenset({"delivery_consumer_lag_records", "delivery_sink_waiting_positions"})
 
 
-class ApiError(RuntimeError):
+class ApiError(CliError):
     """The API refused or did not answer; the message holds its reason and the address."""
 
 
@@ -27,7 +28,9 @@ class ApiClient:
     Parameters
     ----------
     url : address of the API, without a path.
-    key : API key, if the API wants one.
+    key : API key, if the API asks for one.
+    timeout_s : how long an answer may take, s.
+    transport : carries the requests; a network connection if absent.
 
     Attributes
     ----------
@@ -38,12 +41,19 @@ class ApiClient:
     InvalidInput : no address of an HTTP server, or a key that is none.
     """
 
-    def __init__(self, url: str, key: str | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        timeout_s: float = 10.0,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._client = httpx.Client(
             base_url=checked_address(url),
             timeout=timeout_s,
             headers={KEY_HEADER: checked_key(key)} if key else {},
             trust_env=False,
+            transport=transport,
         )
         self.url = without_identity(url)
 
@@ -55,25 +65,28 @@ class ApiClient:
             return False
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return all runs that the API has heard of, the newest first."""
+        """Return all runs that the API knows, the newest first."""
         return list(self._request("GET", "/runs"))
 
     def run(self, run_id: str) -> dict[str, Any] | None:
-        """Return a run, or None while the API has not heard of it."""
+        """Return a run, or None while the API does not know it."""
         answer = self._request("GET", f"/runs/{run_id}", missing_ok=True)
         return None if answer is None else dict(answer)
 
     def control(self, run_id: str, action: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask something of a run, as ``POST /runs/{id}/{action}``, and return what was accepted."""
+        """Send a request to a run, ``POST /runs/{id}/{action}``, and return what was accepted."""
         return dict(self._request("POST", f"/runs/{quote(run_id, safe='')}/{action}", json=body))
 
     def ledger(self, run_id: str, timeout_s: float) -> LedgerSummary | None:
-        """Return a run's ledger, or None while the API has not heard of the run; a store with many positions may count for long."""
+        """Return a run's ledger, or None while the API does not know the run.
+
+        A store with many positions may take long to count them.
+        """
         answer = self._request("GET", f"/runs/{run_id}/ledger", missing_ok=True, timeout=timeout_s)
         return None if answer is None else LedgerSummary.from_json(answer)
 
     def waiting(self) -> dict[str, int]:
-        """Return how many records each store's reader has still to read from Kafka or to store, by the store's name."""
+        """Return how many records are not stored yet, in Kafka or in a reader, by the store's name."""
         found: dict[str, int] = {}
         for family in text_string_to_metric_families(self._answer("GET", "/metrics").text):
             for sample in family.samples if family.name in _WAITING else ():
@@ -81,7 +94,10 @@ class ApiClient:
         return found
 
     def upload_routes(self, path: Path, *, skip_invalid: bool, file_format: str | None) -> dict[str, Any]:
-        """Upload a route file and return what the API made of it: ``{"routes": [...], "skipped": [...], "notices": [...], "replaced": [...]}``."""
+        """Upload a route file, and return what the API imported.
+
+        It is ``{"routes": [...], "skipped": [...], "notices": [...], "replaced": [...]}``.
+        """
         params = {"skipInvalid": str(skip_invalid).lower()} | ({"format": file_format} if file_format else {})
         with path.open("rb") as file:
             return dict(self._request("POST", "/routes", params=params, files={"file": (path.name, file)}))

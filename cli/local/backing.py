@@ -1,17 +1,17 @@
-"""What stands behind the chain: the broker and the stores of a profile, started before everything else and ended after it."""
+"""The broker and the stores of a profile, started before the chain and ended after it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from cli.kafka.topics import create_topics
 from cli.local.broker import EmbeddedBroker
+from cli.local.services import Services
 from cli.local.settings import Profile, UpSettings
+from cli.progress import Report
 from engine.scenario.scenario import Scenario
-
-Tell = Callable[[str], None]
 
 
 class Backing(Protocol):
@@ -19,19 +19,24 @@ class Backing(Protocol):
 
     Attributes
     ----------
-    title : what a person is told of the broker.
-    settle_s : how long the stores may take from a run's last record until a reader sees it.
-    keeps_records : whether what waits in Kafka is there after `stop` and a new start.
+    title : name of the broker, for a person.
+    settle_s : how long the stores may take from a run's last record until a reader sees it, s.
+    keeps_records : whether records that wait in Kafka are there after `stop` and a new start.
     """
 
     title: str
     settle_s: float
     keeps_records: bool
 
-    def start(self, tell: Tell) -> Mapping[str, str]:
-        """Start what does not run, and return the settings by which the API and the simulation find it; `tell` is given a line for each step."""
+    def start(self, report: Report) -> Mapping[str, str]:
+        """Start what does not run, and return the settings by which the API and the simulation find it.
 
-    def stop(self, tell: Tell) -> None:
+        Parameters
+        ----------
+        report : given a line for each step.
+        """
+
+    def stop(self, report: Report) -> None:
         """End what `start` has started. A second call does nothing."""
 
 
@@ -40,7 +45,7 @@ class Embedded:
 
     Parameters
     ----------
-    positions_per_s : that the broker must carry.
+    positions_per_s : the load that the broker must carry.
     """
 
     title = "embedded"
@@ -50,11 +55,11 @@ class Embedded:
     def __init__(self, positions_per_s: float) -> None:
         self._broker = EmbeddedBroker(positions_per_s)
 
-    def start(self, tell: Tell) -> Mapping[str, str]:
+    def start(self, report: Report) -> Mapping[str, str]:
         """Start the broker."""
-        tell("starting the embedded Kafka broker")
+        report("starting the embedded Kafka broker")
         self._broker.start()
-        # This broker keeps nothing beyond its process: what must outlive a dispatcher lies in a file.
+        # This broker keeps nothing beyond its process: the dispatcher's journal, which must outlive it, is a file.
         return {
             "KAFKA_BOOTSTRAP": self._broker.bootstrap,
             "JOURNAL": "file",
@@ -62,13 +67,15 @@ class Embedded:
             "ELASTICSEARCH_URL": "",
         }
 
-    def stop(self, tell: Tell) -> None:  # noqa: ARG002 - it ends at once
+    def stop(self, report: Report) -> None:  # noqa: ARG002 - it ends at once
         """End the broker."""
         self._broker.stop()
 
 
 class LocalServices:
-    """Apache Kafka, Elasticsearch and a MongoDB-wire server as processes of this machine. Those that run already are used and left running.
+    """Apache Kafka, Elasticsearch and a MongoDB-wire server as processes of this machine.
+
+    Those that run already are used and left running.
 
     Parameters
     ----------
@@ -80,25 +87,23 @@ class LocalServices:
     keeps_records = True
 
     def __init__(self, folder: Path) -> None:
-        from cli.local.services import Services  # only this profile waits for it
-
         self.folder, self._services = folder, Services(folder)
 
-    def start(self, tell: Tell) -> Mapping[str, str]:
+    def start(self, report: Report) -> Mapping[str, str]:
         """Start the services, and make the topics."""
-        self._services.start(tell=tell)
+        self._services.start(report=report)
         found = self._services.environment()
-        tell("making the topics")
+        report("making the topics")
         create_topics(found["KAFKA_BOOTSTRAP"], {})
         return found
 
-    def stop(self, tell: Tell) -> None:
+    def stop(self, report: Report) -> None:
         """End the services that `start` has started."""
-        self._services.stop(tell=tell)
+        self._services.stop(report=report)
 
 
 def backing_of(settings: UpSettings, scenario: Scenario) -> Backing:
-    """Return what stands behind the chain in the profile that is set, for a scenario's load."""
+    """Return the broker and the stores of the profile that is set, for a scenario's load."""
     return (
         LocalServices(settings.services_folder)
         if settings.profile == Profile.SERVICES

@@ -1,7 +1,6 @@
-"""The embedded broker: librdkafka's own broker, out of the confluent-kafka wheel, in a process of its own.
+"""The embedded broker: librdkafka's own, out of the confluent-kafka wheel, in a process of its own.
 
-It is for trying things out, and for tests. Its limits, all silent, are why nothing here is ever a published
-measurement:
+It is for trials and for tests. Its limits, which it does not report, are why no measurement with it is published:
 
 - it keeps 5 MiB a partition and drops the oldest records: hence partitions by the fleet, lz4, readers that stay
   attached, and gaps found by seq;
@@ -10,7 +9,7 @@ measurement:
 - classic consumer groups hang once their last member has left: consumers use ``group.protocol=consumer``;
 - no admin API, no transactions, no retention, nothing outlives its process.
 
-It knows the topics of the contract and nothing of what travels on them.
+It knows the topics of the contract, and no message on them.
 """
 
 from __future__ import annotations
@@ -19,10 +18,7 @@ import argparse
 import contextlib
 import ctypes
 import math
-import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -31,13 +27,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cli.errors import CliError
+from cli.local.child import Child
 from engine.librdkafka.wheel import LibraryUnusable, library_path
 from engine.messages import Topic
 
 MAX_PARTITIONS = 64
 
 _OTHERS: dict[Topic, int] = {
-    Topic.DELIVERY_EVENT: MAX_PARTITIONS,  # nearly each is a batch of its own, however few partitions there are: the more of them, the fewer batches each holds
+    # Nearly each event is a batch of its own, however few partitions there are: the more of them, the fewer batches
+    # each holds.
+    Topic.DELIVERY_EVENT: MAX_PARTITIONS,
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
@@ -49,11 +49,14 @@ _OTHERS: dict[Topic, int] = {
 """Partitions of the topics that hold no positions."""
 
 POSITIONS_PER_PARTITION = 1_250.0
-"""Positions a second that one partition takes: its 5 MiB hold about a minute of them, at some 60 bytes each under lz4."""
+"""Positions a second that one partition takes.
+
+Its 5 MiB hold about a minute of them, at some 60 bytes each under lz4.
+"""
 
 
 def partitions_for(positions_per_s: float) -> dict[Topic, int]:
-    """Return how many partitions each topic has, for a fleet that makes `positions_per_s` at its largest.
+    """Return how many partitions each topic has, for a fleet's greatest rate of positions.
 
     A producer sends one batch a tick to every partition. The broker walks, for each batch and reader, the batches that
     the partition holds, so its processor time grows with the square of the batches a second. With few partitions a
@@ -65,16 +68,18 @@ def partitions_for(positions_per_s: float) -> dict[Topic, int]:
 
 
 HEARTBEAT_MS = 300
-"""Heartbeat of consumer groups: the time a reader waits for its partitions is one or two of these (librdkafka's own default is 3 s)."""
+"""Heartbeat of consumer groups, ms.
+
+A reader waits one or two of these for its partitions; librdkafka's own default is 3 s.
+"""
 
 SESSION_TIMEOUT_MS = 4000
-"""How long a consumer group waits for a reader that was killed before it gives its partitions to another."""
+"""How long a consumer group waits for a killed reader before another gets its partitions, ms."""
 
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
-_PARENT_POLL_S = 0.25
 
 
-class BrokerError(RuntimeError):
+class BrokerError(CliError):
     """The embedded broker could not be started; the message says why."""
 
 
@@ -96,7 +101,7 @@ class BrokerCluster:
 
     Parameters
     ----------
-    partitions : of each topic that it has.
+    partitions : how many each topic has.
     """
 
     def __init__(self, partitions: Mapping[Topic, int]) -> None:
@@ -150,19 +155,20 @@ class BrokerCluster:
 
 
 class EmbeddedBroker:
-    """The broker as a child process: ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`.
+    """The broker as a child process.
 
-    The child ends on SIGTERM and when this process dies, however it dies. It has a session of its own, so that Ctrl-C
-    leaves it alive while the others flush.
+    Use ``with EmbeddedBroker() as broker: ... broker.bootstrap``, or `start` and `stop`. The child ends on SIGTERM and
+    when this process dies, however it dies. It has a session of its own, so that Ctrl-C leaves it alive while the other
+    parts flush.
 
     Parameters
     ----------
-    positions_per_s : that it must carry; see `partitions_for`.
+    positions_per_s : the load that it must carry; see `partitions_for`.
     """
 
     def __init__(self, positions_per_s: float = 0.0) -> None:
         self._positions_per_s = positions_per_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._bootstrap = ""
 
     @property
@@ -173,35 +179,24 @@ class EmbeddedBroker:
     @property
     def pid(self) -> int | None:
         """Process id of the broker while it runs."""
-        return None if self._process is None or self._process.poll() is not None else self._process.pid
+        return None if self._child is None else self._child.pid
 
     def start(self, timeout_s: float = 15.0) -> Self:
         """Start the process and wait for its address.
 
         Raises
         ------
-        BrokerError : the process ended or said nothing within `timeout_s` seconds.
+        BrokerError : the process ended, or gave no address within `timeout_s` seconds.
         """
         with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
             ready = Path(folder) / "bootstrap"
-            command = [
-                sys.executable,
-                "-m",
-                "cli.local.broker",
-                "--ready-file",
-                str(ready),
-                "--parent",
-                str(os.getpid()),
-            ]
-            command += ["--positions-per-s", str(self._positions_per_s)]
-            # A session of its own: a signal to the terminal's group must not end it before those who still flush.
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-            )
+            arguments = ["--ready-file", str(ready), "--positions-per-s", str(self._positions_per_s)]
+            self._child = Child("the embedded broker", "cli.local.broker", arguments, {})
+            self._child.start()
             deadline = time.monotonic() + timeout_s
             while not ready.exists():
-                if self._process.poll() is not None:
-                    raise BrokerError(f"the embedded broker ended at once with exit code {self._process.returncode}")
+                if self._child.exit_code is not None:
+                    raise BrokerError(f"the embedded broker ended at once with exit code {self._child.exit_code}")
                 if time.monotonic() > deadline:
                     self.stop()
                     raise BrokerError(f"the embedded broker was not ready within {timeout_s:g} s")
@@ -211,15 +206,9 @@ class EmbeddedBroker:
 
     def stop(self, timeout_s: float = 3.0) -> None:
         """End the process and wait for it; a second call does nothing."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        child, self._child = self._child, None
+        if child is not None:
+            child.stop(timeout_s)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -230,8 +219,8 @@ class EmbeddedBroker:
         self.stop()
 
 
-def serve(ready_file: Path, parent: int, positions_per_s: float) -> None:
-    """Run the broker for a load until SIGTERM or until the process `parent` is no longer our parent."""
+def serve(ready_file: Path, positions_per_s: float) -> None:
+    """Run the broker until SIGTERM, from its parent or because the parent has died."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -241,8 +230,7 @@ def serve(ready_file: Path, parent: int, positions_per_s: float) -> None:
         draft = ready_file.with_name(ready_file.name + ".new")
         draft.write_text(cluster.bootstrap + "\n")
         draft.replace(ready_file)
-        while not stopping.wait(_PARENT_POLL_S) and os.getppid() == parent:
-            pass
+        stopping.wait()
     finally:
         with contextlib.suppress(OSError):
             ready_file.unlink()
@@ -250,19 +238,12 @@ def serve(ready_file: Path, parent: int, positions_per_s: float) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Command line of the broker process."""
+    """Run the broker process from its command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m cli.local.broker",
-        description="Run the embedded Kafka broker until SIGTERM or the parent's end.",
+        prog="python -m cli.local.broker", description="Run the embedded Kafka broker until SIGTERM."
     )
     parser.add_argument(
         "--ready-file", type=Path, required=True, help="file that gets the bootstrap address once the broker listens"
-    )
-    parser.add_argument(
-        "--parent",
-        type=int,
-        default=os.getppid(),
-        help="process whose end ends the broker (default: whoever starts this)",
     )
     parser.add_argument(
         "--positions-per-s",
@@ -271,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
         help="load that the topics are made for (default: that of a small fleet)",
     )
     found = parser.parse_args(arguments)
-    serve(found.ready_file, found.parent, found.positions_per_s)
+    serve(found.ready_file, found.positions_per_s)
 
 
 if __name__ == "__main__":

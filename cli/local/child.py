@@ -3,63 +3,72 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
+from cli.errors import CliError
+from cli.local import parent_death
+from cli.local.log_file import LogFile
 from engine.folders import make_private
 
 _POLL_S = 0.1
 
 _TAIL_BYTES = 64 * 1024
-"""As much of a log's end is looked at for its last lines."""
+"""The part of a log's end that is searched for its last lines, bytes."""
 
 
-class ChildDied(RuntimeError):
+class ChildDied(CliError):
     """A part of the stack ended by itself; the message ends with the last lines of its log."""
 
 
 class Child:
-    """A Python module in a process of its own.
+    """A Python module in a process of its own, which ends with this process, however that dies.
 
     It has its own session, so Ctrl-C in the terminal reaches only the parent, which then ends the parts in order.
 
     Parameters
     ----------
-    name : for messages and the log file.
+    name : for messages.
     module, arguments : what ``python -m`` runs.
     environment : added to this process's own.
-    log : file that gets its output, appended.
+    log : file to which its output is appended. None: `standard_output` and `standard_error` are pipes if `is_piped`,
+        else its output is dropped and its errors go where this process's go.
     """
 
     def __init__(
-        self, name: str, module: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        module: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        *,
+        is_piped: bool = False,
     ) -> None:
         self.name, self.log = name, log
-        self._command = [sys.executable, "-m", "cli.local.parent_death", str(os.getpid()), module, *arguments]
-        self._environment = {**os.environ, **environment}
+        self._command = parent_death.module_command(module, arguments)
+        self._environment = environment
+        self._log_file = None if log is None else LogFile(log)
+        self._is_piped = is_piped
         self._process: subprocess.Popen[bytes] | None = None
-        self._log_start = 0
 
     def start(self) -> None:
         """Start the process."""
-        make_private(self.log.parent)
-        with self.log.open("ab") as output:
-            self._log_start = output.tell()
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        if self._log_file is not None:
+            make_private(self._log_file.path.parent)
+            with self._log_file.appended() as output:
+                self._process = parent_death.start(self._command, self._environment, stdout=output)
+        elif self._is_piped:
+            pipe = subprocess.PIPE
+            self._process = parent_death.start(self._command, self._environment, stdout=pipe, stderr=pipe)
+        else:
+            nowhere = subprocess.DEVNULL
+            self._process = parent_death.start(self._command, self._environment, stdout=nowhere, stderr=None)
 
     @property
     def pid(self) -> int | None:
@@ -71,21 +80,32 @@ class Child:
         """Exit code once the process has ended."""
         return None if self._process is None else self._process.poll()
 
+    @property
+    def standard_output(self) -> IO[bytes]:
+        """What the process writes, of one that is piped and started."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def standard_error(self) -> IO[bytes]:
+        """What the process writes to its standard error, of one that is piped and started."""
+        assert self._process is not None
+        assert self._process.stderr is not None
+        return self._process.stderr
+
     def check(self) -> None:
         """Raise `ChildDied` if the process has ended."""
-        if self._process is not None and self._process.poll() is not None:
-            raise ChildDied(
-                f"{self.name} ended with exit code {self._process.returncode}; the end of {self.log}:\n{self.last_words()}"
-            )
+        if self.exit_code is not None:
+            end = "" if self.log is None else f"; the end of {self.log}:\n{self.last_words()}"
+            raise ChildDied(f"{self.name} ended with exit code {self.exit_code}{end}")
 
     def last_words(self, lines: int = 15) -> str:
-        """Return the last lines that this process wrote."""
-        with self.log.open("rb") as file:
-            file.seek(max(self._log_start, self.log.stat().st_size - _TAIL_BYTES))
-            return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+        """Return the last lines that this process wrote to its log; empty without a log."""
+        return "" if self._log_file is None else self._log_file.last_lines(lines, _TAIL_BYTES)
 
-    def said(self) -> dict[str, Any]:
-        """Return the newest of the JSON objects that this process wrote for us, one a line; empty if there is none among its last lines."""
+    def newest_report(self) -> dict[str, Any]:
+        """Return the newest JSON object among the last lines of the log, one a line; empty if there is none."""
         lines = [line for line in self.last_words().splitlines() if line.startswith("{") and line.endswith("}")]
         return dict(json.loads(lines[-1])) if lines else {}
 
@@ -94,12 +114,20 @@ class Child:
         if self.pid is not None and self._process is not None:
             self._process.terminate()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for the process's end, and kill it after `timeout_s` seconds; return whether it ended in time."""
+        in_time = self._has_ended(timeout_s)
+        if not in_time:
+            self._kill()
+        return in_time
+
     def stop(self, timeout_s: float, has_moved: Callable[[], bool] = lambda: False) -> bool:
         """End the process and all it started; return whether it ended in time by itself.
 
         Parameters
         ----------
-        has_moved : asked again and again; where its end got on, the time begins anew.
+        timeout_s : how long it may take before it is killed, s.
+        has_moved : asked again and again; when its end has advanced, the time begins anew.
         """
         if self._process is None:
             return True
@@ -108,12 +136,16 @@ class Child:
         in_time = self._has_ended(timeout_s, has_moved)
         if not in_time:
             descendants += self._descendants()
-            self._process.kill()
-            self._process.wait()
+            self._kill()
         _end(descendants)
         return in_time
 
-    def _has_ended(self, timeout_s: float, has_moved: Callable[[], bool]) -> bool:
+    def _kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def _has_ended(self, timeout_s: float, has_moved: Callable[[], bool] = lambda: False) -> bool:
         """Wait for the process's end, and return whether it came in time."""
         deadline = time.monotonic() + timeout_s
         while self.exit_code is None:
@@ -134,7 +166,10 @@ class Child:
 
 
 def _end(processes: list[psutil.Process], grace_s: float = 0.5) -> None:
-    """Kill what is left of some processes after a short grace; `psutil` knows a reused pid from the process that was meant."""
+    """Kill what is left of some processes after a short grace.
+
+    `psutil` tells a process from another one that was given the same number since.
+    """
     deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline and any(p.is_running() for p in processes):
         time.sleep(0.02)

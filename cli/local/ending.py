@@ -1,4 +1,4 @@
-"""What is known of a run's positions when its stack has ended, as a person and as a program read it."""
+"""What is known of a run's positions when its stack has ended, for a person and as JSON."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ class Ending:
 
     Attributes
     ----------
-    ledger : the last one that the API gave; None if it gave none.
-    waiting : records that wait in Kafka for a store, by the store's name; empty if the API did not say.
-    fault : why there is no ledger, or why it is not the last word; empty if the API answered and had not heard of the
-        run.
-    is_kept : the broker goes on, or keeps its records for its next start.
-    unended, unacknowledged : driver actors whose end was given up, and records that they had not got acknowledged, as
-        the simulation said at its end.
+    ledger : the last one that the API returned; None if it returned none.
+    waiting : records that wait in Kafka for a store, by the store's name; empty if the API did not report any.
+    fault : why there is no ledger, or why it is not the last word; empty if the API answered and did not know the run.
+    is_kept : the broker keeps running, or keeps its records for its next start.
+    unended, unacknowledged : driver actors that did not end in time, and their records that were not acknowledged, as
+        the simulation reported at its end.
     """
 
     ledger: LedgerSummary | None = None
@@ -33,7 +32,7 @@ class Ending:
 
     @property
     def is_clean(self) -> bool:
-        """Whether the ledger is the last word, every driver actor has ended, every position is accounted for and no record waits for a store."""
+        """Whether every position is accounted for and stored, and every driver actor has ended."""
         return (
             self.ledger is not None
             and self.ledger.is_clean
@@ -57,16 +56,19 @@ class Ending:
     @property
     def reason(self) -> str:
         """Why there is no ledger, or why it is not the last word; empty if it is."""
-        return self.fault or ("" if self.ledger is not None else "the run ended before the API had heard of it")
+        return self.fault or ("" if self.ledger is not None else "the run ended before the API knew it")
 
     def sentences(self) -> list[str]:
         """Return what a person must know beside the ledger's table."""
-        told = []
+        sentences = []
         if self.reason:
-            told.append(f"{'no ledger' if self.ledger is None else 'the ledger is not the last word'}: {self.reason}")
+            sentences.append(
+                f"{'no ledger' if self.ledger is None else 'the ledger is not the last word'}: {self.reason}"
+            )
         if self.unended:
-            told.append(
-                f"given up: {self.unended:,} driver actors did not end, {self.unacknowledged:,} records were not acknowledged; simulation.log names them"
+            sentences.append(
+                f"given up: {self.unended:,} driver actors did not end, "
+                f"{self.unacknowledged:,} records were not acknowledged; simulation.log names them"
             )
         if any(self.waiting.values()):
             waiting = " and ".join(f"{count:,} for the {store} store" for store, count in self.waiting.items() if count)
@@ -75,5 +77,5 @@ class Ending:
                 if self.is_kept
                 else "they are lost with the embedded broker"
             )
-            told.append(f"records wait in Kafka, {waiting}: {kept}")
-        return told
+            sentences.append(f"records wait in Kafka, {waiting}: {kept}")
+        return sentences

@@ -1,4 +1,7 @@
-"""Folders that a command will write to, looked at before it starts anything: what cannot be written after a long run is lost."""
+"""Folders that a command will write to, checked before it starts anything.
+
+What cannot be written after a long run is lost.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,16 @@ from engine.folders import make_private
 
 
 def writable_folder(path: Path, name: str, *, is_private: bool = False) -> Path:
-    """Make a folder unless it is there, and return it.
+    """Create a folder unless it is there, and return it.
 
     Parameters
     ----------
     name : the setting or the option that names it, for the message.
-    is_private : one that is made is for this user alone.
+    is_private : whether a folder that is created is for this user alone.
 
     Raises
     ------
-    InvalidInput : it cannot be made, or takes no file.
+    InvalidInput : it cannot be created, or no file can be written to it.
     """
     try:
         if is_private:

@@ -1,4 +1,4 @@
-"""The ledger of a run as a person reads it: what was produced, what arrived, and by name what did not."""
+"""The ledger of a run as a table: what was produced, what arrived, and by name what did not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.table import Table
+
+from engine.wire_names import camel
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class LedgerSummary:
     Attributes
     ----------
     failed : refused by Kafka for good.
-    lost_on_purpose : left out or damaged by a fault of the scenario, so in no store; not missing.
+    lost_on_purpose : left out or damaged by an injected fault of the scenario, so in no store; not missing.
     gaps : ``{"deliveryId", "from", "to"}``, seqs that are missing, both ends included.
     """
 
@@ -34,7 +36,7 @@ class LedgerSummary:
     def from_json(cls, record: dict[str, Any]) -> LedgerSummary:
         """Return the summary in the API's answer."""
         counts = {
-            name: int(record[_camel(name)])
+            name: int(record[camel(name)])
             for name in ("produced", "acked", "consumed", "stored", "missing", "duplicated", "dead_lettered")
         }
         return cls(
@@ -46,7 +48,7 @@ class LedgerSummary:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every position that was produced is acknowledged, consumed and stored, or lost on purpose, and none is missing."""
+        """Whether every produced position is stored or lost by an injected fault, and none is missing."""
         return (
             self.missing == 0
             and self.produced == self.acked == self.stored + self.lost_on_purpose
@@ -70,21 +72,16 @@ class LedgerSummary:
         }
 
 
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
 def ledger_table(run_id: str, ledger: LedgerSummary, most_gaps: int = 10) -> Table:
     """Return the table that ends a run; it names the first gaps."""
     verdict = "[green]every position is accounted for[/]" if ledger.is_clean else "[bold red]not everything arrived[/]"
     table = Table(title=f"Ledger of {run_id}: {verdict}", title_justify="left")
     if ledger.lost_on_purpose or ledger.failed:
-        table.padding = (0, 0)  # a column more, and 80 characters are still enough
+        table.padding = (0, 0)  # one more column still fits into 80 characters
     counts = {"produced": ledger.produced, "acked": ledger.acked}
     counts |= {"refused": ledger.failed} if ledger.failed else {}
     counts |= {"consumed": ledger.consumed, "stored": ledger.stored}
-    counts |= {"lost on\npurpose": ledger.lost_on_purpose} if ledger.lost_on_purpose else {}
+    counts |= {"lost by\nfaults": ledger.lost_on_purpose} if ledger.lost_on_purpose else {}
     counts |= {"missing": ledger.missing, "duplicated": ledger.duplicated}
     counts |= {"dead-\nlettered" if ledger.lost_on_purpose else "dead-lettered": ledger.dead_lettered}
     for heading in counts:

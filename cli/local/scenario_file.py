@@ -12,11 +12,13 @@ from actors.dispatch.plan import make_run_id
 from cli.local.folder import writable_folder
 from cli.local.settings import UpSettings
 from engine.demand.world import read_files
-from engine.scenario.scenario import SHIPPED, Scenario, check_memory, load_scenario
+from engine.scenario.files import SHIPPED, load_scenario
+from engine.scenario.memory import check_memory
+from engine.scenario.scenario import Scenario
 
 
 def effective_scenario(settings: UpSettings, duration_s: float | None = None) -> Scenario:
-    """Return the scenario that is meant, with the fleet size and duration of the command in place of its own.
+    """Return the scenario to run, with the command's fleet size and duration instead of its own.
 
     Raises
     ------
@@ -31,16 +33,19 @@ def effective_scenario(settings: UpSettings, duration_s: float | None = None) ->
     if duration_s is not None:
         scenario = replace(scenario, duration_s=duration_s)
     check_memory(scenario, psutil.virtual_memory().available)
-    read_files(scenario)  # the dispatcher reads them again; what it could not read is refused before anything starts
+    read_files(scenario)  # the dispatcher reads them again: what it could not read is refused before anything starts
     return scenario
 
 
 def write_run(scenario: Scenario, data_dir: Path) -> tuple[str, Path]:
-    """Write the scenario of a new run beside its data, so that the run can be repeated; return the run's id and the file.
+    """Write the scenario of a new run beside its data, and return the run's id and the file.
+
+    With the file the run can be repeated.
 
     Raises
     ------
-    InvalidInput : the data folder, or one of its folders that a run writes to, cannot be made or takes no file.
+    InvalidInput : the data folder, or one of its folders that a run writes to, cannot be created, or no file can be
+        written to it.
     """
     run_id = make_run_id(scenario, datetime.now(UTC))
     for folder in (data_dir, data_dir / "logs", data_dir / "runs"):

@@ -1,4 +1,7 @@
-"""Where the stack runs: ports, folders, profile. What happens in the world is a scenario, a file."""
+"""Settings of a stack on this machine: ports, folders, profile.
+
+What happens in the world is a scenario, which is a file.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,16 @@ from engine.errors import InvalidInput
 
 
 class Profile(StrEnum):
-    """What stands behind the chain: the embedded broker and files, or real services as processes of this machine."""
+    """The broker and the stores: embedded ones, or real services as processes of this machine."""
 
     EMBEDDED = "embedded"
     SERVICES = "services"
 
 
 class UpSettings(BaseSettings):
-    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment; an option on the command line wins.
+    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment.
+
+    An option on the command line wins.
 
     Attributes
     ----------
@@ -32,13 +37,13 @@ class UpSettings(BaseSettings):
     drivers : DRIVERS, fleet size; the scenario's own if absent.
     scenario : SCENARIO, a TOML file or the name of a shipped scenario.
     data_dir : DATA_DIR, folder of the embedded stores and the logs.
-    profile : PROFILE, what stands behind the chain.
+    profile : PROFILE, which broker and stores the stack has.
     services_dir : SERVICES_DIR, folder of the local services; ``services`` in the data folder if absent.
     api_host : API_HOST, address on which the API serves.
-    api_key : API_KEY, handed on to the API.
-    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; handed on to the
+    api_key : API_KEY, passed to the API.
+    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; passed to the
         simulation.
-    drain_seconds : DRAIN_SECONDS, handed on to the API.
+    drain_seconds : DRAIN_SECONDS, passed to the API.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -66,24 +71,24 @@ class UpSettings(BaseSettings):
 
     @property
     def key(self) -> str | None:
-        """The API key as a text; None if none is asked for."""
+        """The API key as a text; None if there is none."""
         return None if self.api_key is None else self.api_key.get_secret_value()
 
 
 def settings_from(**options: Any) -> UpSettings:
-    """Return the settings of the environment, options that were given winning over it.
+    """Return the settings of the environment; options that were given win over it.
 
     Raises
     ------
-    InvalidInput : a setting that is none; the message names the variable, and the value if that is no secret.
+    InvalidInput : a setting that does not fit; the message names the variable, and the value if that is no secret.
     """
     try:
         return UpSettings(**{name: value for name, value in options.items() if value is not None})
     except ValidationError as error:
-        raise InvalidInput("; ".join(map(_told, error.errors()))) from None
+        raise InvalidInput("; ".join(map(_sentence, error.errors()))) from None
 
 
-def _told(fault: ErrorDetails) -> str:
+def _sentence(fault: ErrorDetails) -> str:
     name = ".".join(map(str, fault["loc"])).upper()
     found = "" if name == "API_KEY" else f", found {fault['input']!r}"
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}{found}"

@@ -1,14 +1,14 @@
-"""The whole chain on this machine: broker and stores, API, simulation, started in order and ended in order.
+"""The chain on this machine: broker, stores, API and simulation, started and ended in order.
 
 Ending is where positions are lost if the order is wrong:
 
-1. the simulation stops its drivers, says how many positions each delivery has, and flushes its producers;
-2. the API reads on until it has stored them all, and is asked for the ledger;
+1. the simulation stops its drivers, publishes how many positions each delivery has, and flushes its producers;
+2. the API reads until it has stored them all, and is asked for the ledger;
 3. the API ends and closes its stores;
 4. the broker and the stores end last.
 
-The first two wait as long as they get on: END_WAIT_S bounds only how long nothing does. No wait here is shorter than
-the one inside it.
+The first two wait as long as they advance: END_WAIT_S bounds only how long nothing advances. No wait here is shorter
+than the one inside it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 from actors.patience import LAST_WORDS_S
 from api.bounds import longest_end_s
+from cli.errors import CliError
 from cli.local.api_client import ApiClient, ApiError
 from cli.local.backing import backing_of
 from cli.local.child import Child
@@ -33,12 +34,12 @@ from engine.scenario.scenario import Scenario
 
 START_TIMEOUT_S = 180.0
 RAY_STOP_S = 20.0
-"""What the end of Ray may take, or its start, which nothing can interrupt."""
+"""How long the end of Ray may take, or its start, which nothing can interrupt, s."""
 
 POLL_S = 0.1
 
 
-class StackError(RuntimeError):
+class StackError(CliError):
     """The stack could not be started; the message says which part and why."""
 
 
@@ -54,35 +55,47 @@ class Stack:
 
     Parameters
     ----------
-    scenario : what the broker is made for.
+    scenario : its load is what the broker is made for.
     path : the file that the simulation reads it from.
     run_id : the run's id.
+    client : of its API; one of the settings' address if absent.
     once : end the run when the scenario's deliveries have ended, instead of waiting for requests.
 
     Attributes
     ----------
     bootstrap : address of the broker, ``host:port``; empty before `start`.
+    api, simulation : their processes; None before `start`.
+    was_ready : whether the API has taken requests: without that its end is not waited for.
     """
 
     def __init__(
-        self, settings: UpSettings, scenario: Scenario, path: Path, run_id: str, *, once: bool = False
+        self,
+        settings: UpSettings,
+        scenario: Scenario,
+        path: Path,
+        run_id: str,
+        *,
+        once: bool = False,
+        client: ApiClient | None = None,
     ) -> None:
         self.settings, self.run_id = settings, run_id
-        self.client = ApiClient(settings.url, settings.key)
+        self.client = client or ApiClient(settings.url, settings.key)
         self._path, self._once = path, once
         self.backing = backing_of(settings, scenario)
         self.bootstrap = ""
-        self._api: Child | None = None
-        self._simulation: Child | None = None
-        self._was_ready = False
+        self.api: Child | None = None
+        self.simulation: Child | None = None
+        self.was_ready = False
 
     def start(
-        self, tell: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
+        self, report: Callable[[str], None], asked_to_end: threading.Event, on_api: Callable[[], None] = lambda: None
     ) -> None:
-        """Start every part and return when positions flow, or at once when it is asked to end; `tell` is given a line for each step.
+        """Start every part, and return when positions flow, or at once when `asked_to_end` is set.
 
         Parameters
         ----------
+        report : given a line for each step.
+        asked_to_end : set when the stack is to end.
         on_api : called when the API takes requests.
 
         Raises
@@ -92,7 +105,7 @@ class Stack:
         BrokerError, ServicesError : the broker or a store could not be started.
         """
         check_port_is_free(self.settings.port)
-        found = self.backing.start(tell)
+        found = self.backing.start(report)
         self.bootstrap = found["KAFKA_BOOTSTRAP"]
         logs = self.settings.data_dir / "logs"
         environment = {
@@ -103,78 +116,82 @@ class Stack:
         }
         environment |= {"END_WAIT_S": str(self.settings.end_wait_s), "DRAIN_SECONDS": str(self.settings.drain_seconds)}
         simulation = ["--scenario", str(self._path), "--run-id", self.run_id, *(["--once"] if self._once else [])]
-        self._api = Child("the API", "api", [], environment, logs / "api.log")
-        self._simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
+        self.api = Child("the API", "api", [], environment, logs / "api.log")
+        self.simulation = Child("the simulation", "actors", simulation, environment, logs / "simulation.log")
         # Both take a few seconds, and neither needs the other to start.
-        self._api.start()
-        self._simulation.start()
-        tell("starting the API")
+        self.api.start()
+        self.simulation.start()
+        report("starting the API")
         self._wait_until(self.client.is_ready, "the API", asked_to_end)
         if not asked_to_end.is_set():
-            self._was_ready = True
+            self.was_ready = True
             on_api()
-        tell("starting Ray and the driver actors")
+        report("starting Ray and the driver actors")
         self._wait_until(self._is_moving, "the simulation", asked_to_end)
 
     def check(self) -> None:
-        """Raise `ChildDied` if a part has ended that should run; a simulation that has come to its end is no fault."""
-        if self._api is not None:
-            self._api.check()
-        if self._simulation is not None and not self.has_finished():
-            self._simulation.check()
+        """Raise `ChildDied` if a part has ended that should run.
+
+        A simulation that has come to its end is no fault.
+        """
+        if self.api is not None:
+            self.api.check()
+        if self.simulation is not None and not self.has_finished():
+            self.simulation.check()
 
     def summary(self) -> dict[str, Any]:
-        """Return what the simulation printed at its end (counts and lateness); empty if it did not come to one."""
-        return self._simulation.said() if self._simulation is not None and self._simulation.exit_code == 0 else {}
+        """Return what the simulation printed at its end: counts and lateness; empty if there is none."""
+        return self.simulation.newest_report() if self.simulation is not None and self.simulation.exit_code == 0 else {}
 
     def has_finished(self) -> bool:
-        """Return whether the simulation has come to its end: the scenario's duration is over, or it runs once and all is delivered."""
-        return self._simulation is not None and self._simulation.exit_code == 0
+        """Return whether the simulation has come to its end.
 
-    @property
-    def api(self) -> Child | None:
-        """The API's process; None before `start`."""
-        return self._api
+        That is when the scenario's duration is over, or when it runs once and all is delivered.
+        """
+        return self.simulation is not None and self.simulation.exit_code == 0
 
-    @property
-    def simulation(self) -> Child | None:
-        """The simulation's process; None before `start`."""
-        return self._simulation
+    def stop(self, report: Callable[[str], None]) -> Ending:
+        """End every part in order, and return what became of the run's positions.
 
-    def stop(self, tell: Callable[[str], None]) -> Ending:
-        """End every part in order, and return what became of the run's positions; `tell` is given a line for whatever is waited for."""
-        ending = self.end_parts(tell)
-        self.backing.stop(tell)
+        Parameters
+        ----------
+        report : given a line for each thing that is waited for.
+        """
+        ending = self.end_parts(report)
+        self.backing.stop(report)
         return ending
 
-    def end_parts(self, tell: Callable[[str], None]) -> Ending:
-        """End the simulation and the API as `stop` does; broker and stores go on, for who wants to read what they hold."""
-        if self._simulation is not None:
-            self._end_simulation(self._simulation, tell)
+    def end_parts(self, report: Callable[[str], None]) -> Ending:
+        """End the simulation and the API as `stop` does; broker and stores keep running, for readers."""
+        if self.simulation is not None:
+            self._end_simulation(self.simulation, report)
         ending = Ending(fault="the run ended before the API was there")
-        if self._api is not None:
-            if self._was_ready:
-                ending = self._stored(self._api, tell)
-            tell("stopping the API")
-            self._api.stop(longest_end_s(self.settings.drain_seconds))
+        if self.api is not None:
+            if self.was_ready:
+                ending = self._stored(self.api, report)
+            report("stopping the API")
+            self.api.stop(longest_end_s(self.settings.drain_seconds))
         self.client.close()
         summary = self.summary()
-        if not summary and not ending.fault and self._simulation is not None:
-            ending = replace(ending, fault=f"the simulation did not come to its end; its log is {self._simulation.log}")
+        if not summary and not ending.fault and self.simulation is not None:
+            ending = replace(ending, fault=f"the simulation did not come to its end; its log is {self.simulation.log}")
         return replace(ending, unended=summary.get("unended", 0), unacknowledged=summary.get("unacknowledged", 0))
 
-    def _end_simulation(self, simulation: Child, tell: Callable[[str], None]) -> None:
-        """End the simulation, which gives up by itself when nothing gets on; a line for each thing that it waits for shows that it lives."""
-        told = ""
+    def _end_simulation(self, simulation: Child, report: Callable[[str], None]) -> None:
+        """End the simulation, which gives up by itself when nothing advances.
+
+        Each thing that it waits for is reported, and shows that it is alive.
+        """
+        waits = ""
 
         def has_moved() -> bool:
-            nonlocal told
-            before, told = told, str(simulation.said().get("waits", told))
-            if told != before:
-                tell(told)
-            return told != before
+            nonlocal waits
+            before, waits = waits, str(simulation.newest_report().get("waits", waits))
+            if waits != before:
+                report(waits)
+            return waits != before
 
-        tell("stopping the drivers")
+        report("stopping the drivers")
         simulation.stop(self.settings.end_wait_s + LAST_WORDS_S + RAY_STOP_S, has_moved)
 
     def _is_moving(self) -> bool:
@@ -187,17 +204,18 @@ class Stack:
             self.check()
             if time.monotonic() > deadline:
                 raise StackError(
-                    f"{what} was not ready within {START_TIMEOUT_S:g} s; its log is in {self.settings.data_dir / 'logs'}"
+                    f"{what} was not ready within {START_TIMEOUT_S:g} s; "
+                    f"its log is in {self.settings.data_dir / 'logs'}"
                 )
             asked_to_end.wait(POLL_S)
 
-    def _stored(self, api: Child, tell: Callable[[str], None]) -> Ending:
-        """Wait until the stores have every position, as long as something is still being stored; return what there is then."""
+    def _stored(self, api: Child, report: Callable[[str], None]) -> Ending:
+        """Wait while something is still being stored, and return what there is then."""
         storing = Storing(self.backing.settle_s, self.settings.end_wait_s, time.monotonic())
         while True:
-            tell(storing.sentence)
+            report(storing.sentence)
             asked = time.monotonic()
-            answer = self._asked()
+            answer = self.answer()
             if storing.is_over(answer, time.monotonic()):
                 break
             if api.exit_code is not None:
@@ -210,8 +228,8 @@ class Stack:
         newest = storing.newest
         return Ending(newest.ledger, newest.waiting, newest.fault, self.backing.keeps_records)
 
-    def _asked(self) -> Answer:
-        """Ask the API how the run stands."""
+    def answer(self) -> Answer:
+        """Ask the API for the run's ledger and for what waits, and return its answer."""
         waiting: dict[str, int] = {}
         try:
             waiting = self.client.waiting()

@@ -1,48 +1,48 @@
-"""Settings of a command that starts a stack of its own: what the stack cannot obey is refused, so that no load goes elsewhere than was set.
+"""Settings of a command that starts a stack of its own.
 
-The stack brings its broker, its stores and one API. Every other setting of `api.settings` and `actors.settings` is
-handed on to the parts.
+The stack brings its broker, its stores and one API. A setting that it cannot obey is refused, so that no load goes
+elsewhere than was set; every other setting of `api.settings` and `actors.settings` is passed to the parts.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from typing import Any
 
 from api.settings import Role
-from cli.kafka.actor_settings import actor_settings
-from cli.kafka.api_settings import api_settings
+from cli.kafka.part_settings import actor_settings, api_settings
+from cli.local.services import Services
 from cli.local.settings import Profile, UpSettings, settings_from
+from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import InvalidInput
 
 _ELSEWHERE = "run python -m api and python -m actors, which obey it"
 
 _BROKER = {
-    "KAFKA_BOOTSTRAP": "",
-    "KAFKA_SECURITY_PROTOCOL": "plaintext",
-    "KAFKA_SASL_MECHANISM": "PLAIN",
-    "KAFKA_SASL_USERNAME": "",
-    "KAFKA_SASL_PASSWORD": "",
-    "KAFKA_SSL_CA": "",
-    "KAFKA_SSL_CERTIFICATE": "",
-    "KAFKA_SSL_KEY": "",
+    f"KAFKA_{field.name.upper()}": "" if field.default in (MISSING, None) else str(field.default)
+    for field in fields(KafkaConnection)
+    if field.name != "client_id"
 }
-"""Settings of a connection to Kafka, each with the value that holds for the stack's own broker."""
+"""Settings of a connection to Kafka, each with the value that holds for the stack's own broker.
+
+KAFKA_CLIENT_ID is not among them: the stack's broker takes any.
+"""
 
 _STORES = {"MONGODB_URL": "state store", "ELASTICSEARCH_URL": "history store"}
 
 _HOSTS = ("127.0.0.1", "localhost", "0.0.0.0")
-"""Addresses that serve 127.0.0.1 too, where the stack asks its API."""
+"""Addresses that serve 127.0.0.1 too, where the stack reaches its API."""
 
 
 def stack_settings(**options: Any) -> UpSettings:
-    """Return the settings of the environment, options that were given winning over it.
+    """Return the settings of the environment; options that were given win over it.
 
     Raises
     ------
-    InvalidInput : a setting that is none, or one that a stack of its own cannot obey; the message names the variable,
-        and no address that may hold a password.
+    InvalidInput : a setting that does not fit, or one that a stack of its own cannot obey; the message names the
+        variable, and no address that may hold a password.
     """
     settings = settings_from(**options)
     faults = list(faults_of_stack(settings, os.environ))
@@ -65,15 +65,15 @@ def faults_of_stack(settings: UpSettings, environment: Mapping[str, str]) -> Ite
         if name in given and given[name].rstrip("/") != own.get(name):
             yield f"{name} is set, but this command brings a {store} of its own: unset it, or {_ELSEWHERE}"
     if settings.profile is Profile.EMBEDDED and given.get("JOURNAL") == "topic":
-        yield "JOURNAL is topic, but the embedded broker keeps no topic beyond its run: unset it, or set PROFILE=services"
+        sentence = "JOURNAL is topic, but the embedded broker keeps no topic beyond its run"
+        yield f"{sentence}: unset it, or set PROFILE=services"
     if "API_ROLES" in given and {role.strip() for role in given["API_ROLES"].split(",")} != set(Role):
         yield f"API_ROLES is set, but this command starts one API with every part: unset it, or {_ELSEWHERE}"
     if settings.api_host not in _HOSTS:
-        yield f"API_HOST must be one of {', '.join(_HOSTS)} for this command, found {settings.api_host}: change it, or {_ELSEWHERE}"
+        sentence = f"API_HOST must be one of {', '.join(_HOSTS)} for this command, found {settings.api_host}"
+        yield f"{sentence}: change it, or {_ELSEWHERE}"
 
 
 def _own_services(settings: UpSettings) -> dict[str, str]:
-    """Return the addresses of the local services that run already, by their settings: those the stack will use."""
-    from cli.local.services import Services  # only this profile waits for it
-
+    """Return the addresses of the local services that run already, by the names of their settings."""
     return Services(settings.services_folder).environment()

@@ -1,4 +1,7 @@
-"""The wait until the stores have what Kafka has, as decisions: it is given the API's answers and the time, and says what is waited for and when it is over."""
+"""The decisions of the wait until the stores have what Kafka has.
+
+They are made from the API's answers and the time alone: what is waited for, and when the wait is over.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,11 @@ from cli.local.ledger_table import LedgerSummary
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API has said of a run.
+    """What the API has reported of a run.
 
     Attributes
     ----------
-    ledger : None if it has not heard of the run, or gave no answer.
+    ledger : None if the API does not know the run, or did not answer.
     waiting : records that a store's reader has still to read or to store, by the store's name.
     fault : why there is no answer, or only a part of it; empty if there is one.
     """
@@ -33,12 +36,12 @@ class Storing:
     ----------
     settle_s : how long a store may take until a reader sees its last record. With nothing left to read, what is missing
         after it will not come.
-    end_wait_s : how long to wait while records wait or the API does not answer, and nothing gets on.
-    now_s : when it begins, s.
+    end_wait_s : how long to wait while records wait or the API does not answer, and nothing advances.
+    now_s : when the wait begins, s.
 
     Attributes
     ----------
-    newest : what the API said last, with the last ledger that it gave.
+    newest : what the API reported last, with its last ledger.
     """
 
     def __init__(self, settle_s: float, end_wait_s: float, now_s: float) -> None:
@@ -46,7 +49,7 @@ class Storing:
         self.newest = Answer()
 
     def is_over(self, answer: Answer, now_s: float) -> bool:
-        """Take note of an answer, and return whether to wait no longer."""
+        """Take an answer, and return whether the wait is over."""
         known = self.newest
         self.newest = Answer(answer.ledger or known.ledger, answer.waiting or known.waiting, answer.fault)
         stored = 0 if self.newest.ledger is None else self.newest.ledger.stored
@@ -62,7 +65,7 @@ class Storing:
 
     @property
     def sentence(self) -> str:
-        """What is waited for, for a person."""
+        """What is waited for, as a sentence for a person."""
         if self.newest.fault:
             return f"waiting for the API: {self.newest.fault}"
         if self._count:

@@ -1,1 +1,1 @@
-"""Is every position there, once and unchanged?"""
+"""Whether every position is there, once and unchanged."""

@@ -1,4 +1,6 @@
-"""What a place holds of a run, in a form that can be compared with another place: per delivery counts, gaps, repetitions and a checksum.
+"""Digests of a run's positions at one place, in a form that is compared with another place's.
+
+Per delivery: counts, gaps, repetitions and a checksum.
 
 A digest does not depend on the order of the positions, on how they were split into chunks, or (but for the counts) on
 how often one came. It keeps the rows themselves, 20 bytes each (and some 75 for a moment while it is made), so that two
@@ -14,11 +16,10 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.accounting.interner import Ids, Interner, Ints
+from engine.accounting.interner import Interner
 from engine.accounting.ledger import Gap
+from engine.arrays import Floats, Ids, Ints, Words
 
-Floats = NDArray[np.float64]
-Words = NDArray[np.uint64]
 Counts = NDArray[np.int32]
 T = TypeVar("T", bound=np.generic)
 
@@ -67,7 +68,10 @@ class Digest:
 
     @classmethod
     def of_rows(cls, delivery_id: Ids, delivery: Ints, seq: Ints, place: Words, times: Counts) -> Digest:
-        """Return the digest of different rows in the order (delivery, seq, place); `delivery` is an index into `delivery_id`; who has no row is left out."""
+        """Return the digest of different rows in the order (delivery, seq, place).
+
+        `delivery` is an index into `delivery_id`; a delivery without a row is left out.
+        """
         starts = np.flatnonzero(np.concatenate(([True], delivery[1:] != delivery[:-1]))[: len(delivery)])
         present = delivery[starts]
         ends = np.append(starts[1:], len(seq))[: len(starts)]
@@ -151,7 +155,10 @@ class DigestBuilder:
         return sum(map(len, self._keys))
 
     def add(self, delivery_id: Ids, seq: Ints, lat_deg: Floats, lng_deg: Floats) -> None:
-        """Take positions, in any order; arrays of shape (n,), coordinates in degrees. What is no number, or off the globe, is taken as it is and told apart."""
+        """Take positions, in any order; arrays of shape (n,), coordinates in degrees.
+
+        A coordinate that is no number, or off the globe, is taken as it is and counted apart.
+        """
         numbered = (seq >= 0) & (seq <= MAX_SEQ)
         if not numbered.all():
             self.unnumbered += int(len(seq) - np.count_nonzero(numbered))
@@ -224,7 +231,10 @@ def _whole(degrees: Floats) -> Words:
 
 
 def _mixed(words: Words) -> Words:
-    """Return words whose every bit depends on every bit (the finisher of splitmix64); different ones stay different."""
+    """Return words whose every bit depends on every bit; different words stay different.
+
+    The method is the finisher of splitmix64.
+    """
     words = words ^ (words >> np.uint64(30))
     words *= np.uint64(0xBF58476D1CE4E5B9)
     words ^= words >> np.uint64(27)

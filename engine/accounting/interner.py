@@ -11,9 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Ids = npt.NDArray[np.bytes_]
-Ints = npt.NDArray[np.int64]
-_Words = npt.NDArray[np.uint64]
+from engine.arrays import Ids, Ints, Words
 
 _LEAST_SLOTS: Final = 1024
 _FACTORS: Final = np.random.default_rng(20_240_501).integers(0, 2**63, 64, np.uint64) | np.uint64(1)
@@ -24,7 +22,7 @@ class Interner:
     """Numbers ids 0, 1, 2, ... in the order in which they first appear."""
 
     def __init__(self) -> None:
-        self._columns: list[_Words] = [np.zeros(_LEAST_SLOTS, np.uint64)]
+        self._columns: list[Words] = [np.zeros(_LEAST_SLOTS, np.uint64)]
         self._slots = np.full(_LEAST_SLOTS, -1, np.int64)
         self._count = 0
 
@@ -80,7 +78,7 @@ class Interner:
             homeless = self._slots[slots] != numbers
             numbers, slots = numbers[homeless], (slots[homeless] + 1) & last
 
-    def _find(self, words: _Words) -> Ints:
+    def _find(self, words: Words) -> Ints:
         last = len(self._slots) - 1
         slots = _hash(list(words), last)
         numbers = self._slots[slots]
@@ -93,7 +91,7 @@ class Interner:
             seeking = seeking[self._differs(found, words[:, seeking]) & (found >= 0)]
         return numbers
 
-    def _differs(self, numbers: Ints, words: _Words) -> npt.NDArray[np.bool_]:
+    def _differs(self, numbers: Ints, words: Words) -> npt.NDArray[np.bool_]:
         differs = np.zeros(len(numbers), np.bool_)
         for k in range(max(len(self._columns), len(words))):
             word = words[k] if k < len(words) else np.uint64(0)
@@ -101,15 +99,18 @@ class Interner:
         return differs
 
 
-def _words_of(ids: Ids) -> _Words:
+def _words_of(ids: Ids) -> Words:
     """Return ids as (k, n) words, filled up with NUL."""
     width = max(8, -(-ids.dtype.itemsize // 8) * 8)
     wide = np.ascontiguousarray(ids) if ids.dtype.itemsize == width else ids.astype(f"S{width}")
     return wide.view(np.uint64).reshape(len(ids), width // 8).T
 
 
-def _hash(words: list[_Words], last: int) -> Ints:
-    """Return a slot from 0 to `last` for each id; NUL words change nothing, so the array's width does not matter."""
+def _hash(words: list[Words], last: int) -> Ints:
+    """Return a slot from 0 to `last` for each id.
+
+    NUL words change nothing, so the array's width does not matter.
+    """
     total = np.zeros(len(words[0]), np.uint64)
     for word, factor in zip(words, _FACTORS, strict=False):
         total += word * factor

@@ -15,11 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.accounting.interner import Ids, Interner, Ints
+from engine.accounting.interner import Interner
+from engine.arrays import Ids, Ints
 from engine.errors import InvalidInput
 
 _SEQ_BITS = 27
-"""A seq has at most 8 digits, so delivery and seq fit into one sortable integer, and the last seq of one delivery never touches the first of the next."""
+"""Spacing of two deliveries in one sortable integer of delivery and seq.
+
+A seq has at most 8 digits, so the last seq of one delivery never touches the first of the next.
+"""
 
 _SEQ_LIMIT = 100_000_000
 
@@ -68,7 +72,10 @@ class Summary:
 
 
 class SeqLedger:
-    """Which positions of which deliveries were seen. Exact whatever the order, the repetitions and the holes."""
+    """Which positions of which deliveries were seen.
+
+    Exact for any order, repetitions and holes.
+    """
 
     def __init__(self) -> None:
         self._ids = Interner()
@@ -79,8 +86,15 @@ class SeqLedger:
         ] = {}  # delivery -> [from, to, from, to, ...], ascending, apart, all beyond the watermark
         self._seen = self._duplicated = self._unnumbered = self._compacted = 0
 
+    @property
+    def scattered(self) -> int:
+        """Deliveries that need more memory than a watermark, because something is missing below what was seen."""
+        return len(self._beyond)
+
     def record(self, delivery_ids: Ids, seq: Ints) -> Counted:
-        """Note positions, in any order, with any repetition. Both arrays have shape (n,); a negative seq is unknown and counted as unnumbered.
+        """Note positions, in any order, with any repetition; both arrays have shape (n,).
+
+        A negative seq is unknown and counted as unnumbered.
 
         Raises
         ------
@@ -105,7 +119,7 @@ class SeqLedger:
         return self._count(self._record_runs(delivery, first, stop), len(keys))
 
     def record_range(self, delivery_id: str, first: int, stop: int) -> Counted:
-        """Note every position from `first` to before `stop`; also how a restarted ledger is told what was seen before."""
+        """Note every position from `first` to before `stop`; restores a ledger after a restart."""
         if not 0 <= first <= stop <= _SEQ_LIMIT:
             raise InvalidInput(
                 f"delivery {delivery_id}: a range must be from 0 to {_SEQ_LIMIT}, found {first} to {stop}"
@@ -121,7 +135,10 @@ class SeqLedger:
         self._expected[number] = positions
 
     def gaps(self, delivery_id: str, expected: int | None = None) -> list[Gap]:
-        """Return what is missing of a delivery below its highest seen or expected seq; `expected` stands for an earlier `expect`."""
+        """Return what is missing of a delivery below its highest seen or expected seq.
+
+        `expected` stands for an earlier `expect`.
+        """
         number = int(self._ids.find(np.array([delivery_id.encode()]))[0])
         if number < 0:
             return [Gap(delivery_id, 0, expected - 1)] if expected else []
@@ -146,7 +163,9 @@ class SeqLedger:
         return Summary(self._compacted + len(self._ids), self._seen, self._duplicated, self._unnumbered, missing)
 
     def compact(self) -> int:
-        """Forget deliveries that are complete, keeping their totals, and return how many; for when their records cannot come again.
+        """Forget deliveries that are complete, keep their totals, and return how many they are.
+
+        For when their records cannot come again.
 
         Accepted cost: a position of a forgotten delivery that does come again counts as new, and what lies below it as
         missing.
@@ -176,7 +195,10 @@ class SeqLedger:
         return Counted(new, total - new)
 
     def _record_runs(self, delivery: Ints, first: Ints, stop: Ints) -> int:
-        """Note ranges, ascending in (delivery, first), apart within a delivery; return how many of their positions are new."""
+        """Note ranges and return how many of their positions are new.
+
+        The ranges ascend in (delivery, first) and do not overlap within a delivery.
+        """
         plain = first <= self._watermark[delivery]
         if self._beyond:
             plain &= ~np.isin(delivery, np.fromiter(self._beyond, np.int64, len(self._beyond)))
@@ -244,7 +266,7 @@ class Account:
     dead_lettered : records that could not be read.
     duplicated : positions read more than once.
     missing : positions that should be in the store and are not.
-    lost_on_purpose : positions that are in no store because a fault on purpose left them out or damaged them; produced
+    lost_on_purpose : positions that are in no store because an injected fault left them out or damaged them; produced
         and acked, and not missing.
     gaps : which ones, at most as many as were asked for.
     """
@@ -278,7 +300,7 @@ class Account:
 
     @property
     def balanced(self) -> bool:
-        """Whether every position produced was acknowledged, read and stored, or lost on purpose, and none is missing."""
+        """Whether every produced position was acknowledged, read and stored, or lost to an injected fault."""
         return (
             self.produced == self.acked == self.stored + self.lost_on_purpose
             and self.consumed == self.stored

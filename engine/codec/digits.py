@@ -14,11 +14,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats, Ints
 from engine.codec.layout import BOUNDS, DEGREE
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
 
 TRUE = np.frombuffer(b"true ", "V5")[0]
 FALSE = np.frombuffer(b"false", "V5")[0]

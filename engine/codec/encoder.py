@@ -13,7 +13,8 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from engine.codec.digits import FixedPoint, Floats, Ints, scaled
+from engine.arrays import Floats, Ints
+from engine.codec.digits import FixedPoint, scaled
 from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
 from engine.codec.partition_hash import murmur2
 from engine.codec.records import EncodedRows

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from engine.codec.batch import PositionRecord
 from engine.codec.layout import BOUNDS, MAX_RECORD_BYTES
-from engine.errors import MessageError
+from engine.errors import MessageError, shown
 from engine.messages import checked_id
 
 _LATER_FIELDS = ("deliveryId", "driverId", "runId", "seq", "eventTime", "speed", "bearing", "distance")
@@ -28,11 +28,11 @@ def decode_record(value: bytes) -> PositionRecord:
     client_id = checked_id(record.get("clientId"), "clientId")
     position = record.get("position")
     if not isinstance(position, list) or len(position) != 2:
-        raise MessageError(f"position must be [lat, lng], found {_shown(position)}")
+        raise MessageError(f"position must be [lat, lng], found {shown(position)}")
     lat, lng = _number(position[0], "lat"), _number(position[1], "lng")
     finished = record.get("finished")
     if not isinstance(finished, bool):
-        raise MessageError(f"finished must be true or false, found {_shown(finished)}")
+        raise MessageError(f"finished must be true or false, found {shown(finished)}")
     if not any(name in record for name in _LATER_FIELDS):
         delivery = checked_id(f"{route_id}:{client_id}", "routeId:clientId").encode()
         return (
@@ -73,9 +73,9 @@ def _parsed(value: bytes) -> dict[str, Any]:
     try:
         record = json.loads(value, parse_constant=_refuse_constant)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise MessageError(f"not JSON: {error}; found {_shown(bytes(value[:40]))}") from None
+        raise MessageError(f"not JSON: {error}; found {shown(bytes(value[:40]))}") from None
     if not isinstance(record, dict):
-        raise MessageError(f"expected a JSON object, found {_shown(record)}")
+        raise MessageError(f"expected a JSON object, found {shown(record)}")
     return record
 
 
@@ -83,23 +83,15 @@ def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON number")
 
 
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except RecursionError:
-        return "something nested too deep"
-    return text if len(text) <= 80 else text[:77] + "..."
-
-
 def _number(value: object, name: str) -> float:
     low, high = BOUNDS[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise MessageError(f"{name} must be a number from {low:.15g} to {high:.15g}, found {_shown(value)}")
+        raise MessageError(f"{name} must be a number from {low:.15g} to {high:.15g}, found {shown(value)}")
     return float(value)
 
 
 def _whole(value: object, name: str) -> int:
     low, high = BOUNDS[name]
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise MessageError(f"{name} must be a whole number from {low:.15g} to {high:.15g}, found {_shown(value)}")
+        raise MessageError(f"{name} must be a whole number from {low:.15g} to {high:.15g}, found {shown(value)}")
     return value

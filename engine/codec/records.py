@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Ints
 from engine.codec.layout import padded
 from engine.codec.partition_hash import Hashes
 from engine.codec.writer import row_values
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

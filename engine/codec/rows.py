@@ -70,6 +70,7 @@ _MINUS_BITS = _column(0x0404040000000000, 0x0404040400000000)
 _ABOVE_NINE = _u8(0x7676767676767676)
 """Added to digits sets the highest bit where one is above 9; bit 4 is set where none is."""
 
+
 @dataclass(frozen=True, slots=True)
 class ReadRows:
     """What was read of n records of one layout.

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from engine.codec.digits import FixedPoint, Ints, write_numbers
+from engine.arrays import Ints
+from engine.codec.digits import FixedPoint, write_numbers
 from engine.codec.layout import Layout
 
 BLOCK_ROWS = 4096

@@ -1,11 +1,11 @@
-"""JSON Schemas (draft 2020-12) of the messages, made from their dataclasses and from the layout of positions.
+"""JSON Schemas (draft 2020-12) of the messages, made from their dataclasses and the position layout.
 
 What a schema allows, our readers take; only a whole number with a fraction of zero (7.0), an integer to a schema, is
 none to them in a position's seq and eventTime and in a run's seed. Readers take more than that: null for an absent
 field, and instants and counts with a fraction, which they cut off.
 
     python -m engine.contract.json_schema connect/schemas            write one file per topic
-    python -m engine.contract.json_schema --check connect/schemas    exit code 1 if a file differs from what would be written
+    python -m engine.contract.json_schema --check connect/schemas    exit code 1 if a file differs
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from engine.messages import (
     Topic,
     Worker,
 )
+from engine.wire_names import camel
 
 Schema = dict[str, Any]
 
@@ -76,7 +77,10 @@ _BY_NAME: Mapping[str, Schema] = {
     "stops": _PAIRS,
     "clock": {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3},
 }
-"""Bounds that a field's type does not say; any other text that ends in Id is an identifier, any other whole number a count or an instant."""
+"""Bounds that a field's type does not say.
+
+Any other text that ends in Id is an identifier, any other whole number a count or an instant.
+"""
 
 _RULES: Mapping[str, Schema] = {
     "DeliveryEvent": {
@@ -114,7 +118,7 @@ _RULES: Mapping[str, Schema] = {
 
 
 def schemas() -> dict[Topic, Schema]:
-    """Return the schema of the messages of every topic; dead letters have none, being what follows no schema."""
+    """Return the schema of the messages of every topic but dead letters, which follow no schema."""
     kinds = [
         kind
         for _, kind in inspect.getmembers(messages, inspect.isclass)
@@ -124,15 +128,18 @@ def schemas() -> dict[Topic, Schema]:
 
 
 def _message(kind: type[Any]) -> Schema:
-    """Return the schema of a message; a field is required if the reader refuses the default that it has without it."""
-    hints, told = get_type_hints(kind), _told(kind)
+    """Return the schema of a message.
+
+    A field is required if the reader refuses the default that it has without it.
+    """
+    hints, described = get_type_hints(kind), _described(kind)
     properties: dict[str, Schema] = {}
     required = []
     for field in fields(kind):
-        name = _camel(field.name)
+        name = camel(field.name)
         properties[name] = _BY_NAME.get(name) or _of(name, hints[field.name])
-        if field.name in told:
-            properties[name] = properties[name] | {"description": told[field.name]}
+        if field.name in described:
+            properties[name] = properties[name] | {"description": described[field.name]}
         if name == "clock" or (field.default == "" and (properties[name].keys() & {"pattern", "enum"})):
             required.append(name)
     summary = inspect.cleandoc(kind.__doc__ or "").partition("\n")[0]
@@ -160,7 +167,10 @@ def _position() -> Schema:
         "bearing": _between("bearing", "number", "Degrees clockwise from north; 360 is north, as 0 is."),
         "distance": _between("distance", "number", "Metres from the route's start."),
     }
-    summary = "Fact: where a driver is. With the ancestor's four fields alone, Kafka's offset and timestamp give the position its seq and time."
+    summary = (
+        "Fact: where a driver is. With the ancestor's four fields alone, Kafka's offset and timestamp give the "
+        "position its seq and time."
+    )
     whole = {name: [other for other in later if other != name] for name in later}
     return _object(Topic.NEW_POSITION, "PositionReported", summary, properties | later, list(properties)) | {
         "dependentRequired": whole
@@ -172,9 +182,9 @@ def _object(topic: Topic, title: str, summary: str, properties: Schema, required
     return head | {"type": "object", "properties": properties, "required": required, "additionalProperties": True}
 
 
-def _between(name: str, kind: str = "number", told: str = "") -> Schema:
+def _between(name: str, kind: str = "number", description: str = "") -> Schema:
     low, high = BOUNDS[name]
-    return {"type": kind, "minimum": low, "maximum": high} | ({"description": told} if told else {})
+    return {"type": kind, "minimum": low, "maximum": high} | ({"description": description} if description else {})
 
 
 def _of(name: str, hint: Any) -> Schema:
@@ -194,20 +204,15 @@ def _of(name: str, hint: Any) -> Schema:
     return known.get(hint, {})
 
 
-def _told(kind: type[Any]) -> dict[str, str]:
+def _described(kind: type[Any]) -> dict[str, str]:
     """Return what a class's docstring says of its attributes."""
     found: dict[str, str] = {}
     for names, text in re.findall(
         r"^([a-z][a-z0-9_, ]*) : (.+(?:\n    .+)*)$", inspect.cleandoc(kind.__doc__ or ""), re.MULTILINE
     ):
-        told = " ".join(text.split())
-        found |= dict.fromkeys(names.split(", "), told[0].upper() + told[1:])
+        described = " ".join(text.split())
+        found |= dict.fromkeys(names.split(", "), described[0].upper() + described[1:])
     return found
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
 
 
 def texts() -> dict[str, str]:
@@ -218,7 +223,10 @@ def texts() -> dict[str, str]:
 
 
 def differing(folder: Path) -> list[str]:
-    """Return the names of files in a folder that are not what `write` would make of them: missing, changed, or left from a topic that is gone."""
+    """Return the names of the files in a folder that differ from what `write` would make of them.
+
+    A file differs that is missing, changed, or left from a topic that is gone.
+    """
     found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     wanted = texts()
     return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
@@ -250,7 +258,8 @@ def main() -> int:
         return 0
     if wrong := differing(arguments.folder):
         sys.stderr.write(
-            f"{arguments.folder}: {', '.join(wrong)} not as the messages say; run: python -m engine.contract.json_schema {arguments.folder}\n"
+            f"{arguments.folder}: {', '.join(wrong)} not as the messages say; "
+            f"run: python -m engine.contract.json_schema {arguments.folder}\n"
         )
     return 1 if wrong else 0
 

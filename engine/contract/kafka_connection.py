@@ -1,4 +1,4 @@
-"""How a Kafka is reached: address, encryption, identity. The actors' clients and the API's are set up from this one value.
+"""Address, encryption and identity of a Kafka: one value that sets up every client of actors and API.
 
 It only checks and translates: it opens no socket, reads no environment, and knows no client library beyond the names of
 librdkafka's options. The password is in no text that it makes.
@@ -38,7 +38,7 @@ class KafkaConnection:
 
     Raises
     ------
-    InvalidInput : settings that do not go together, or a file that cannot be read; all faults are told, by the
+    InvalidInput : settings that do not go together, or a file that cannot be read; all faults are reported, by the
         settings' names in the environment.
     """
 
@@ -59,12 +59,18 @@ class KafkaConnection:
 
     @classmethod
     def of(cls, settings: object, sasl_password: str) -> Self:
-        """Return the connection that settings say: attributes named as ours are, with ``kafka_`` before. A password is not left lying about as a text there."""
-        told = {one.name: getattr(settings, f"kafka_{one.name}") for one in fields(cls) if one.name != "sasl_password"}
-        return cls(**told, sasl_password=sasl_password)
+        """Return the connection of some settings: attributes named as ours are, with ``kafka_`` before.
+
+        The connection keeps the password in no attribute that is plain text.
+        """
+        given = {one.name: getattr(settings, f"kafka_{one.name}") for one in fields(cls) if one.name != "sasl_password"}
+        return cls(**given, sasl_password=sasl_password)
 
     def options(self) -> dict[str, str]:
-        """Return librdkafka's options for this connection. They hold the password: they are for a client's constructor, and for no log."""
+        """Return librdkafka's options for this connection.
+
+        They hold the password: they are for a client's constructor, and for no log.
+        """
         options = {
             "bootstrap.servers": self.bootstrap,
             "client.id": self.client_id,
@@ -101,7 +107,10 @@ class KafkaConnection:
 
     def _faults_of_address(self) -> Iterator[str]:
         if "@" in self.bootstrap:
-            yield "KAFKA_BOOTSTRAP must hold no name and password: give them as KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+            yield (
+                "KAFKA_BOOTSTRAP must hold no name and password: "
+                "give them as KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
+            )
             return  # without the address: a password may hold a comma, and look like a server
         for server in self.bootstrap.split(","):
             found = _SERVER.fullmatch(server.strip())
@@ -112,9 +121,16 @@ class KafkaConnection:
         given = {"KAFKA_SASL_USERNAME": bool(self.sasl_username), "KAFKA_SASL_PASSWORD": bool(self.sasl_password)}
         for name, is_given in given.items():
             if self._has_sasl and not is_given:
-                yield f"KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, which needs {name}: set it, or choose plaintext or ssl"
+                yield (
+                    f"KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, which needs {name}: "
+                    "set it, or choose plaintext or ssl"
+                )
             if is_given and not self._has_sasl:
-                yield f"{name} is set and KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, which shows it to no broker: choose sasl_ssl or sasl_plaintext"
+                yield (
+                    f"{name} is set and KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, "
+                    "which shows it to no broker: "
+                    "choose sasl_ssl or sasl_plaintext"
+                )
         if (self.ssl_certificate is None) != (self.ssl_key is None):
             have, lack = (
                 ("KAFKA_SSL_KEY", "KAFKA_SSL_CERTIFICATE")
@@ -128,7 +144,10 @@ class KafkaConnection:
             if path is None:
                 continue
             if "ssl" not in self.security_protocol.removeprefix("sasl_"):
-                yield f"{name} is set and KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, which encrypts nothing: choose ssl or sasl_ssl"
+                yield (
+                    f"{name} is set and KAFKA_SECURITY_PROTOCOL is {self.security_protocol}, which encrypts nothing: "
+                    "choose ssl or sasl_ssl"
+                )
             elif (reason := _unreadable(path)) is not None:
                 yield f"{name} is {path}: {reason}"
 
@@ -139,37 +158,3 @@ def _unreadable(path: Path) -> str | None:
             return None
     except OSError as error:
         return (error.strerror or str(error)).lower()
-
-
-_ADVICE = {
-    "_AUTHENTICATION": "check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
-    "_SSL": "check KAFKA_SSL_CA, and KAFKA_SSL_CERTIFICATE if the broker asks for one",
-    "_RESOLVE": "check KAFKA_BOOTSTRAP",
-    "_ALL_BROKERS_DOWN": "if they are up, check KAFKA_BOOTSTRAP and KAFKA_SECURITY_PROTOCOL",
-}
-"""What may mend an error, by librdkafka's name of it."""
-
-
-class ConnectionTrouble:
-    """What a client reports of its connections, in bounded words: each kind of error once, and then each time its count has doubled.
-
-    Attributes
-    ----------
-    last : the last report; empty at first, and again after `is_well`.
-    """
-
-    def __init__(self) -> None:
-        self.last = ""
-        self._counts: dict[str, int] = {}
-
-    def report(self, name: str, text: str) -> str | None:
-        """Take an error by its name and text; return the sentence to log, None if it has been said often enough."""
-        self.last = "; ".join(filter(None, (f"{text} [{name}]", _ADVICE.get(name))))
-        count = self._counts[name] = self._counts.get(name, 0) + 1
-        if count & (count - 1):
-            return None
-        return self.last if count == 1 else f"{self.last}, {count} times so far"
-
-    def is_well(self) -> None:
-        """Forget the last report: the client has been answered since."""
-        self.last = ""

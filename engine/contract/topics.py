@@ -1,4 +1,6 @@
-"""How each topic must be on a real broker. Part of the contract, like the topics' names: partitions decide what stays in order, compaction what is kept.
+"""The shape that each topic has on a real broker.
+
+Part of the contract, like the topics' names: partitions decide what stays in order, compaction what is kept.
 
 It knows no broker; `cli.kafka.topics` makes topics so. The embedded broker has no settings and a table of its own.
 """
@@ -15,7 +17,10 @@ _MEBIBYTE = 2**20
 
 _SEGMENT_BYTES = 16 * _MEBIBYTE
 _SEGMENT_MS = 3_600_000
-"""What is in a topic's newest segment is never compacted: small segments keep a table short, and so quick to read."""
+"""Age, ms, at which a segment is closed; `_SEGMENT_BYTES` is its size.
+
+The newest segment is never compacted: small segments keep a table short, and so quick to read.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class TopicSpec:
 
     Attributes
     ----------
-    partitions : at least so many.
+    partitions : the least number of them.
     compacted : the newest record of each key is kept for ever; otherwise records go with age, as the broker is set.
     max_message_bytes : largest batch that must be taken; the broker's own limit if absent.
     """

@@ -1,4 +1,7 @@
-"""What is shipped, by name. Reading it is the business of `engine.roads.shipped` and `engine.scenario.scenario`; to know the names costs nothing."""
+"""The shipped networks and scenarios, by name; the names cost nothing to know.
+
+`engine.roads.shipped` and `engine.scenario.files` read the files.
+"""
 
 NETWORKS = ("liechtenstein",)
 """Names of the road networks that are shipped."""

@@ -1,4 +1,6 @@
-"""Walks the declarations of a scenario: reads them from a file, checks them, writes them, and makes a JSON Schema of them. It knows no key by name.
+"""The declarations of a scenario, walked: read from a file, checked, written, made a JSON Schema of.
+
+It knows no key by name.
 
 A part of a scenario is a frozen dataclass whose fields say ``Annotated[type, kind, "what it means"]``; `At("section")`
 among them puts the key of a plain field into a section of the file. A field that holds another part is a `Part`, a list
@@ -27,16 +29,20 @@ class Part(Kind):
     of: type[Any]
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         return None if isinstance(value, self.of) else f"must be a {self.of.__name__}, found {shown(value)}"
 
     def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        """Yield what is wrong with the value at a place."""
         what = self.fault(value, folder)
         yield from faults_of(value, place) if what is None else [(place, what)]
 
     def taken(self, value: Any, folder: Path = HERE) -> Any:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         return settled(value)
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return schema_of(self.of)
 
 
@@ -48,6 +54,7 @@ class Parts(Kind):
     most: int = 1000
 
     def fault(self, value: object, folder: Path) -> str | None:  # noqa: ARG002
+        """Return what is wrong with a value, None if it may stand."""
         if (
             isinstance(value, tuple | list)
             and len(value) <= self.most
@@ -57,6 +64,7 @@ class Parts(Kind):
         return f"must be at most {self.most:,} of {self.of.__name__}, found {shown(value)}"
 
     def faults(self, value: Any, place: Place, folder: Path = HERE) -> Iterator[Fault]:
+        """Yield what is wrong with the value at a place."""
         what = self.fault(value, folder)
         if what:
             yield place, what
@@ -64,9 +72,11 @@ class Parts(Kind):
             yield from (fault for number, one in enumerate(value) for fault in faults_of(one, (*place, str(number))))
 
     def taken(self, value: Any, folder: Path = HERE) -> tuple[Any, ...]:  # noqa: ARG002
+        """Return an allowed value as the scenario keeps it."""
         return tuple(settled(one) for one in value)
 
     def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the values allowed."""
         return {"type": "array", "maxItems": self.most, "items": schema_of(self.of)}
 
 
@@ -79,7 +89,10 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One declared field: its name, the section it stands in if that is not its part's own, its kind, its meaning and its default."""
+    """One declared field: its name, section, kind, meaning and default.
+
+    The section is None if the key stands in its part's own.
+    """
 
     name: str
     section: str | None
@@ -115,7 +128,10 @@ def _keys_of(part: Any) -> tuple[Key, ...]:
 
 
 def read_part(part: type[T], table: Table, folder: Path, **defaults: Any) -> T:
-    """Return a part as a table of a file has it; faults are noted, and what is faulty is replaced so that reading goes on."""
+    """Return a part as a table of a file has it.
+
+    Faults are noted, and a faulty value is replaced so that reading continues.
+    """
     values = {}
     sections: dict[str, Table] = {}
     for key in keys_of(part):
@@ -156,7 +172,10 @@ def faults_of(part: Any, place: Place = ()) -> Iterator[Fault]:
 
 
 def settled(part: T) -> T:
-    """Return a part without faults with its values as files give them: numbers as floats, words as members of their enumeration."""
+    """Return a part without faults with its values as files give them.
+
+    Numbers become floats, words become members of their enumeration.
+    """
     values = {}
     for key in keys_of(type(part)):
         value = getattr(part, key.name)
@@ -165,7 +184,10 @@ def settled(part: T) -> T:
 
 
 def lines_of(part: Any, place: str = "") -> Iterator[str]:
-    """Yield the lines of a part as TOML, keys first and then its tables; what has its default None is left out."""
+    """Yield the lines of a part as TOML, keys first and then its tables.
+
+    A value whose default is None is left out if it is None.
+    """
     held = [(key, getattr(part, key.name)) for key in keys_of(type(part))]
     plain = [(key, value) for key, value in held if not isinstance(key.kind, Part | Parts | TableKind)]
     for key, value in plain:

@@ -1,11 +1,12 @@
-"""The tables of a scenario file, and every fault of it with key, value, bound and line instead of only the first."""
+"""The tables of a scenario file, and every fault of it with key, value, bound and line."""
 
 from __future__ import annotations
 
 import tomllib
 from typing import Any
 
-from engine.declared.kinds import Place, did_you_mean
+from engine.declared.kinds import Place
+from engine.declared.spelling import did_you_mean
 from engine.declared.toml_lines import key_lines, line_of
 from engine.errors import ScenarioError, shown
 
@@ -74,7 +75,7 @@ class Table:
         return Table(self._faults, value, self.place(key))
 
     def tables(self, key: str, most: int) -> list[Table]:
-        """Return the tables of a list in this one, at most so many."""
+        """Return the tables of a list in this one, at most `most`."""
         value = self.value(key)
         if not isinstance(value, list) or len(value) > most or not all(isinstance(one, dict) for one in value):
             self.fault(key, f"must be at most {most:,} tables [[{'.'.join(self.place(key))}]], found {shown(value)}")
@@ -82,7 +83,7 @@ class Table:
         return [Table(self._faults, one, (*self._place, key, str(number))) for number, one in enumerate(value)]
 
     def refuse_unknown(self) -> None:
-        """Note every key of the file that nobody asked for."""
+        """Note every key of the file that no declaration has asked for."""
         for key in self._values:
             if key not in self._known:
                 of = f"[{path_text(self._place)}]" if self._place else "a scenario"

@@ -50,7 +50,10 @@ def line_of(lines: dict[Path, int], path: Path) -> int:
 
 
 def _numbered(words: Path, lists: dict[Path, int], is_list: bool) -> Path:
-    """Return a section with the number of the newest table behind every list in it; a list's own header begins a new one."""
+    """Return a section with the number of the newest table behind every list in it.
+
+    A list's own header begins a new table.
+    """
     section: Path = ()
     for depth, word in enumerate(words, 1):
         section = (*section, word)
@@ -79,7 +82,10 @@ def _end_of_line(text: str, at: int) -> int:
 
 
 def _after_value(text: str, at: int) -> int:
-    """Return where the line after a value begins; a value goes on over lines inside brackets and long strings."""
+    """Return where the line after a value begins.
+
+    A value continues over lines inside brackets and long strings.
+    """
     depth = 0
     while at < len(text):
         if skipped := _SKIPPED.match(text, at):

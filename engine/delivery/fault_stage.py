@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.delivery.faults import Bools, FaultPlan, Floats, Hits, Ints, Label, hits_of
+from engine.arrays import Bools, Floats, Ints
+from engine.delivery.faults import FaultPlan, Hits, Label, hits_of
 from engine.delivery.spec import DeliverySpec
 from engine.delivery.timeline import Occurrence
 from engine.messages import EventKind

@@ -7,21 +7,14 @@ order of `RECORD_FAULTS`. So any worker, at any time, finds the same.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from engine.declared.kinds import Choice, Number, Span, Whole
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Words = npt.NDArray[np.uint64]
+from engine.arrays import Bools, Floats, Ints, Words
+from engine.chance import seeded_units, seeded_word
 
 
 class FaultKind(StrEnum):
@@ -60,35 +53,26 @@ _KINDS = frozenset(kind.value for kind in FaultKind)
 
 STRETCHES = frozenset({FaultKind.TUNNEL, FaultKind.STUCK, FaultKind.GPS_DRIFT})
 
-PARAMETERS = {
-    "delay_s": {FaultKind.LATE},
-    "depth": {FaultKind.OUT_OF_ORDER},
-    "duration_s": STRETCHES,
-    "distance_m": {FaultKind.GPS_DRIFT},
-}
-"""Which kinds of fault a parameter belongs to."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of fault, and how much of it."""
+    """One kind of fault, and how much of it. A parameter that its kind does not use has no effect.
 
-    kind: Annotated[
-        FaultKind,
-        Choice(tuple(FaultKind), FaultKind),
-        "what is wrong: tunnel, lost, malformed, late, out_of_order, duplicated, stuck or gps_drift",
-    ]
-    rate: Annotated[float, Number(0.0, 1.0), "expected share of the samples that are hit"]
-    delay_s: Annotated[
-        tuple[float, float] | None, Span(0.0, 3600.0), "late: least and greatest delay, s; [1, 10] if absent"
-    ] = None
-    depth: Annotated[int | None, Whole(1, 1000), "out_of_order: so many later records go first; 3 if absent"] = None
-    duration_s: Annotated[
-        float | None, Number(0.1, 86_400.0), "tunnel, stuck, gps_drift: how long a stretch is, s; 30 if absent"
-    ] = None
-    distance_m: Annotated[
-        float | None, Number(0.1, 100_000.0), "gps_drift: greatest distance from the true place, m; 50 if absent"
-    ] = None
+    Attributes
+    ----------
+    rate : expected share of the samples that are hit, 0 to 1.
+    delay_s : least and greatest delay of a late record, s.
+    depth : how many later records go before one that is out of order.
+    duration_s : length of a stretch, s.
+    distance_m : greatest distance of a drift from the true place, m.
+    """
+
+    kind: FaultKind
+    rate: float
+    delay_s: tuple[float, float] = (1.0, 10.0)
+    depth: int = 3
+    duration_s: float = 30.0
+    distance_m: float = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +84,7 @@ class FaultPlan:
 
     def key(self, run_id: str, delivery_id: str) -> int:
         """Return the number that a delivery's draws begin with; it does not depend on the name of the run."""
-        digest = hashlib.blake2b(
-            f"{self.seed}\0faults\0{delivery_id.removeprefix(run_id)}".encode(), digest_size=8
-        ).digest()
-        return int.from_bytes(digest, "big")
+        return seeded_word(self.seed, "faults", delivery_id.removeprefix(run_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,53 +210,42 @@ class _Drawn:
     def of(cls, fault: Fault, number: int, key: Words, seq: Ints, period_ms: Ints) -> _Drawn:
         salt = number * 8
         if fault.kind not in STRETCHES:
-            return cls(fault, salt, _unit(key, seq, salt) < fault.rate, seq, seq, seq)
+            return cls(fault, salt, seeded_units(key, seq, salt) < fault.rate, seq, seq, seq)
         # A delivery is cut into stretches of one length; the first is shorter by a draw, so that they do not begin
         # together.
-        length = np.maximum(np.rint((fault.duration_s or 30.0) * 1000.0 / period_ms), 1).astype(np.int64)
-        begun = (_unit(key, np.zeros_like(seq), salt + 1) * length).astype(np.int64)
+        length = np.maximum(np.rint(fault.duration_s * 1000.0 / period_ms), 1).astype(np.int64)
+        begun = (seeded_units(key, np.zeros_like(seq), salt + 1) * length).astype(np.int64)
         block = (seq + begun) // length
         first = np.maximum(block * length - begun, 0)
-        return cls(fault, salt, _unit(key, block, salt) < fault.rate, first, (block + 1) * length - begun - 1, block)
+        return cls(
+            fault, salt, seeded_units(key, block, salt) < fault.rate, first, (block + 1) * length - begun - 1, block
+        )
 
     def delay_ms(self, key: Words, seq: Ints, period_ms: Ints) -> Ints:
         """Return how long each sample is held back if it is hit."""
         if self.fault.kind is FaultKind.OUT_OF_ORDER:
-            return period_ms * (self.fault.depth or 3)
+            return period_ms * self.fault.depth
         if self.fault.kind is not FaultKind.LATE:
             return np.zeros_like(seq)
-        least_s, most_s = self.fault.delay_s or (1.0, 10.0)
-        return np.rint((least_s + _unit(key, seq, self.salt + 2) * (most_s - least_s)) * 1000.0).astype(np.int64)
+        least_s, most_s = self.fault.delay_s
+        return np.rint((least_s + seeded_units(key, seq, self.salt + 2) * (most_s - least_s)) * 1000.0).astype(np.int64)
 
     def drift_m(self, key: Words, seq: Ints) -> tuple[Floats, Floats]:
         """Return how far north and east of its place each sample is told: out along a line and back over the stretch, 0 if it is not hit."""
         part = (seq - self.first + 0.5) / (self.last - self.first + 1)
         reach_m = (
-            (self.fault.distance_m or 50.0)
-            * (0.5 + 0.5 * _unit(key, self.block, self.salt + 3))
+            self.fault.distance_m
+            * (0.5 + 0.5 * seeded_units(key, self.block, self.salt + 3))
             * np.sin(np.pi * part)
             * self.hit
         )
-        angle = 2.0 * np.pi * _unit(key, self.block, self.salt + 4)
+        angle = 2.0 * np.pi * seeded_units(key, self.block, self.salt + 4)
         return reach_m * np.cos(angle), reach_m * np.sin(angle)
 
     def labelled(self, hit: Bools, seq: Ints) -> tuple[FaultKind, Ints, Ints, Ints]:
         """Return the samples at which a label is told, with the ends of what it names."""
         index = np.flatnonzero(hit & (seq == self.first))
         return self.fault.kind, index, self.first[index], self.last[index]
-
-
-def _unit(key: Words, number: Ints, salt: int) -> Floats:
-    """Return numbers in [0, 1) that follow from the keys, numbers and salt alone: splitmix64 (Steele, Lea and Flood, 2014)."""
-    with np.errstate(over="ignore"):
-        x = (
-            key
-            + np.uint64(0x9E3779B97F4A7C15) * (number.astype(np.uint64) + np.uint64(1))
-            + np.uint64((salt * 0xD1342543DE82EF95) % 2**64)
-        )
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
 def missing_on_purpose(labels: Iterable[Label], positions: int) -> list[tuple[int, int]]:
@@ -288,11 +258,3 @@ def missing_on_purpose(labels: Iterable[Label], positions: int) -> list[tuple[in
         elif label.first <= last:
             found.append((label.first, last))
     return found
-
-
-def broken_rules(faults: Sequence[Fault]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield parameters that do not belong to their fault's kind."""
-    for number, fault in enumerate(faults):
-        for name, kinds in PARAMETERS.items():
-            if getattr(fault, name) is not None and fault.kind not in kinds:
-                yield ("faults", str(number), name), f"goes with {' or '.join(sorted(kinds))} and not with {fault.kind}"

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.arrays import Bools
 from engine.codec import EncodedRows
 from engine.delivery.fault_stage import Outgoing
-from engine.delivery.faults import Bools
 from engine.delivery.fleet import Fleet, Positions
 from engine.earth.geodesy import wrap_longitude
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats, Ints
 from engine.delivery.spec import DeliverySpec
-from engine.earth.geodesy import Floats, wrap_longitude
+from engine.earth.geodesy import wrap_longitude
 from engine.errors import InvalidInstant
 from engine.motion.columns import Columns
-from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, Indices, PlanTable
+from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, PlanTable
 
 _BLOCK_ROWS = 8192
 """Drivers moved at a time, so that what is computed for them stays in the processor's cache."""
@@ -51,7 +52,7 @@ class Fleet:
     """Drivers on plans, n rows in the order they were added."""
 
     def __init__(
-        self, specs: Sequence[DeliverySpec] = (), plans: PlanTable | None = None, plan_of: Sequence[int] | Indices = ()
+        self, specs: Sequence[DeliverySpec] = (), plans: PlanTable | None = None, plan_of: Sequence[int] | Ints = ()
     ) -> None:
         self._plans = PlanTable.concat([]) if plans is None else plans
         self._rows = Columns(
@@ -66,16 +67,16 @@ class Fleet:
         return len(self._rows)
 
     @property
-    def plan(self) -> Indices:
+    def plan(self) -> Ints:
         """Which plan each driver follows, (n,)."""
         return self._rows["plan"]
 
     @property
-    def trip_ms(self) -> Indices:
+    def trip_ms(self) -> Ints:
         """How long each trip lasts without pauses, whole milliseconds: after so many, and not before, the driver is at the end, (n,)."""
         return self._rows["trip_ms"]
 
-    def add(self, specs: Sequence[DeliverySpec], plans: PlanTable, plan_of: Sequence[int] | Indices) -> None:
+    def add(self, specs: Sequence[DeliverySpec], plans: PlanTable, plan_of: Sequence[int] | Ints) -> None:
         """Add drivers. `plans` takes the place of the fleet's table and begins with the same plans; `plan_of` names the plan of each new driver."""
         self._plans = plans
         plan = np.asarray(plan_of, dtype=np.int64)
@@ -99,12 +100,12 @@ class Fleet:
             len(specs),
         )
 
-    def keep(self, rows: Indices) -> None:
+    def keep(self, rows: Ints) -> None:
         """Keep some drivers, ascending; the others are forgotten."""
         self._rows.keep(rows)
         self._pauses.keep(self._rows["pauses"])
 
-    def move_to(self, plans: PlanTable, new_of_old: Indices) -> None:
+    def move_to(self, plans: PlanTable, new_of_old: Ints) -> None:
         """Take another table; plan p of the old one is plan ``new_of_old[p]`` of the new one."""
         old = self._rows["plan"]
         new = new_of_old[old]
@@ -156,7 +157,7 @@ class Fleet:
             np.isinf(self._rows["t_end_s"][block], out=finished[block])
         return Positions(lat, wrap_longitude(lng) if self._wraps else lng, speed, bearing, distance, finished)
 
-    def positions_of(self, rows: Indices, t_ms: float | Floats | Indices) -> Positions:
+    def positions_of(self, rows: Ints, t_ms: float | Floats | Ints) -> Positions:
         """Return where some drivers are, each at its own instant; a driver may come more than once. As `positions_at` otherwise."""
         elapsed, stands = self._elapsed_ms(rows, _checked_instants(t_ms))
         s = np.maximum(elapsed, 0.0)
@@ -177,7 +178,7 @@ class Fleet:
             finished=np.isinf(self._plans.t_end_s[found]),
         )
 
-    def _elapsed_ms(self, rows: slice | Indices, t: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def _elapsed_ms(self, rows: slice | Ints, t: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return the time lived by drivers since their departure, negative before it, and who stands still for want of time."""
         elapsed: Floats = t - self._rows["depart_ms"][rows]
         stands = elapsed < 0
@@ -222,14 +223,14 @@ class _Pauses:
         self._table = None
         return slot
 
-    def keep(self, slots: Indices) -> None:
+    def keep(self, slots: Ints) -> None:
         """Forget the slots that no driver has any more, and renumber the others, in place."""
         used = np.flatnonzero(slots >= 0)
         self._slots = [self._slots[slot] for slot in slots[used].tolist()]
         slots[used] = np.arange(used.size)
         self._table = None
 
-    def until(self, slots: Indices, t: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def until(self, slots: Ints, t: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return the milliseconds that pauses took before each instant, and whether one is on."""
         if self._table is None:
             width = max((len(slot) for slot in self._slots), default=0)
@@ -244,7 +245,7 @@ class _Pauses:
         return np.asarray(lost), halted
 
 
-def _checked_instants(t_ms: float | Floats | Indices) -> Floats:
+def _checked_instants(t_ms: float | Floats | Ints) -> Floats:
     t = np.asarray(t_ms, dtype=np.float64)
     if not np.isfinite(t).all():
         bad = t.ravel()[~np.isfinite(t.ravel())][0]
@@ -252,7 +253,7 @@ def _checked_instants(t_ms: float | Floats | Indices) -> Floats:
     return t
 
 
-def whole_trip_ms(duration_s: Floats, rate: Floats) -> Indices:
+def whole_trip_ms(duration_s: Floats, rate: Floats) -> Ints:
     """Return the first whole millisecond at which ``ms * rate >= duration_s``, in the very arithmetic that positions use."""
     trip = np.ceil(duration_s / rate)
     trip += trip * rate < duration_s

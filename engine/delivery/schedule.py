@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Ints
 from engine.delivery.timeline import NEVER_MS
 from engine.motion.columns import Columns
-from engine.motion.plans import Indices
 
 
 class SampleSchedule:
@@ -22,7 +22,7 @@ class SampleSchedule:
         return len(self._rows)
 
     @property
-    def next_seq(self) -> Indices:
+    def next_seq(self) -> Ints:
         """The number of each delivery's next sample, (n,)."""
         return self._rows["next_seq"]
 
@@ -37,7 +37,7 @@ class SampleSchedule:
         }
         self._rows.append(rows, len(depart_ms))
 
-    def keep(self, rows: Indices) -> None:
+    def keep(self, rows: Ints) -> None:
         """Keep some deliveries, ascending."""
         self._rows.keep(rows)
 
@@ -45,7 +45,7 @@ class SampleSchedule:
         """Set how many samples a delivery has in all."""
         self.set_counts(np.array([row]), [count])
 
-    def set_counts(self, rows: Indices, counts: Sequence[int]) -> None:
+    def set_counts(self, rows: Ints, counts: Sequence[int]) -> None:
         """Set how many samples each of some deliveries has in all."""
         self._rows["count"][rows] = counts
         self._set_next_due(rows)
@@ -62,25 +62,23 @@ class SampleSchedule:
             low, high = (middle, high) if few else (low, middle)
         return low
 
-    def take_due(self, until_ms: int) -> tuple[Indices, Indices, Indices]:
+    def take_due(self, until_ms: int) -> tuple[Ints, Ints, Ints]:
         """Return row, number and due instant of every sample due up to an instant, and go on to the next ones."""
         due_rows = np.flatnonzero(self._rows["next_due_ms"] <= until_ms)
         counts = self._counts(due_rows, until_ms)
         rows = np.repeat(due_rows, counts)
-        seq: Indices = (
-            self._rows["next_seq"][rows] + np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
-        )
-        due: Indices = self._rows["depart_ms"][rows] + seq * self._rows["period_ms"][rows]
+        seq: Ints = self._rows["next_seq"][rows] + np.arange(rows.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        due: Ints = self._rows["depart_ms"][rows] + seq * self._rows["period_ms"][rows]
         self._rows["next_seq"][due_rows] += counts
         self._set_next_due(due_rows)
         return rows, seq, due
 
-    def _set_next_due(self, rows: Indices) -> None:
+    def _set_next_due(self, rows: Ints) -> None:
         seq = self._rows["next_seq"][rows]
         due = self._rows["depart_ms"][rows] + seq * self._rows["period_ms"][rows]
         self._rows["next_due_ms"][rows] = np.where(seq < self._rows["count"][rows], due, NEVER_MS)
 
-    def _counts(self, rows: Indices, until_ms: int) -> Indices:
+    def _counts(self, rows: Ints, until_ms: int) -> Ints:
         due = (until_ms - self._rows["next_due_ms"][rows]) // self._rows["period_ms"][rows] + 1
-        counts: Indices = np.minimum(due, self._rows["count"][rows] - self._rows["next_seq"][rows])
+        counts: Ints = np.minimum(due, self._rows["count"][rows] - self._rows["next_seq"][rows])
         return counts

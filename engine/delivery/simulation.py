@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Ints
 from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder
 from engine.delivery.fault_stage import FaultStage, label_entry
 from engine.delivery.faults import FaultKind, Label
@@ -26,7 +27,6 @@ from engine.errors import InvalidInput, InvalidInstant, InvalidRoute
 from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind
 from engine.motion.columns import Columns
 from engine.motion.planbook import PlanBook
-from engine.motion.plans import Indices
 from engine.roads.route import Route
 
 MAX_RECORDS = 50_000
@@ -57,8 +57,8 @@ class Tick:
     """
 
     records: EncodedRecords
-    seq: Indices
-    due_ms: Indices
+    seq: Ints
+    due_ms: Ints
     events: list[DeliveryEvent]
     more: bool = False
     taken: int = 0
@@ -253,7 +253,7 @@ class FleetSimulation:
         self._compact()
         return tick
 
-    def _encoded(self, rows: Indices, seq: Indices, due: Indices, p: Positions) -> list[EncodedRows]:
+    def _encoded(self, rows: Ints, seq: Ints, due: Ints, p: Positions) -> list[EncodedRows]:
         handles = self._rows["handle"][rows]
         return self._encoder.encode_matrix(
             handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m

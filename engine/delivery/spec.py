@@ -6,11 +6,11 @@ pace) is drawn from the seed and the ids alone, so that neither the number of wo
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, fields
 from typing import Any
 
+from engine.chance import seeded_unit
 from engine.delivery.faults import FaultPlan
 from engine.errors import InvalidInput, InvalidInstant
 from engine.messages import checked_id
@@ -87,12 +87,6 @@ class DeliverySpec:
         if len(state) < len(self.__slots__):
             for field in fields(self)[len(state) :]:
                 put(self, field.name, field.default)
-
-
-def seeded_unit(seed: int, *words: str) -> float:
-    """Return a number in [0, 1) that follows from the seed and the words alone, evenly spread over them."""
-    digest = hashlib.blake2b("\0".join((str(seed), *words)).encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
 
 
 def departure_ms(not_before_ms: int, period_ms: int, seed: int, driver_id: str) -> int:

@@ -1,7 +1,9 @@
-"""Demand: which driver sets out on which route when, as a scenario has it. Pure and seeded; it neither waits nor knows who drives.
+"""Demand: which driver sets out on which route when, as a scenario has it.
+
+Pure and seeded; it neither waits nor knows which process drives.
 
 Every draw follows from the scenario's seed and the driver's number, so the demand of a scenario is the same for every
-run and however far it is read. It is an open plan: a driver that somebody pauses on the way still sets out again when
+run and however far it is read. It is an open plan: a driver that is paused on the way still sets out again when
 it would have, and arrivals come however many are on the road.
 """
 
@@ -32,6 +34,7 @@ class PlanDurations:
         self._known: dict[tuple[int, VehicleClass], float] = {}
 
     def __call__(self, pairs: Sequence[tuple[int, VehicleClass]]) -> Sequence[float]:
+        """Return the seconds of each pair of route row and vehicle class."""
         missing = list(dict.fromkeys(pair for pair in pairs if pair not in self._known))
         if missing:
             self._known.update(zip(missing, build_plans(self._routes, missing).duration_s.tolist(), strict=True))
@@ -39,7 +42,9 @@ class PlanDurations:
 
 
 class Demand(Iterator[DeliverySpec]):
-    """Deliveries in order of departure: of a fleet, whose size may be changed on the way, and others, which come whatever becomes of the fleet.
+    """Deliveries in order of departure: those of a fleet, and others.
+
+    The fleet's size may be changed during the run; the other deliveries come regardless of the fleet.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ class Demand(Iterator[DeliverySpec]):
         return self._fleet is not None
 
     def change(self, at_ms: int, drivers: int) -> Callable[[DeliverySpec], bool]:
-        """Have so many drivers in the fleet from an instant on; see `FleetDemand.change`."""
+        """Set the number of drivers in the fleet from an instant on; see `FleetDemand.change`."""
         assert self._fleet is not None, "check is_changeable first"
         return self._fleet.change(at_ms, drivers)
 
@@ -96,15 +101,15 @@ def deliveries(
     """Return a scenario's deliveries in order of departure, one by one; endless if the scenario is.
 
     Driver ``courier-<i>`` drives one vehicle at one pace. It sets out within the start spread and, in mode
-    "continuous", goes on after a rest with another route; with stages it is on the road while their curve is above i +
-    ½: it drives without a rest, one sample following the other at its period from delivery to delivery, and its last
+    "continuous", continues after a rest with another route; with stages it is on the road while their curve is above i
+    + ½: it drives without a rest, one sample following the other at its period from delivery to delivery, and its last
     delivery ends on the way. A delivery's id is ``<runId>-<i>-<n>``. Arrival k is delivery ``<runId>-a<k>`` by driver
     ``arrival-<k>``. As any driver, it departs at the first instant of its own phase that is not before its time. Trace
     k is delivery ``<runId>-t<k>`` by driver ``trace-<k>``; its samples begin with its first fix.
 
     Parameters
     ----------
-    routes : at least one, unless nobody drives.
+    routes : at least one, unless there is no delivery.
     traces : recorded drives and their clones, as `engine.motion.traces.with_clones` gives them.
     start_ms : virtual epoch ms of the run's beginning; what would depart at or after the run's end is left out.
 
@@ -133,7 +138,7 @@ def _arriving(orders: Orders, arrivals: Arrivals, end_ms: float) -> Iterator[Del
     departing: list[tuple[int, int, DeliverySpec]] = []
     for k, at_s in enumerate(arrival_times(intensity, orders.scenario.seed, random=is_random)):
         at_ms = orders.start_ms + int(at_s * 1000.0)
-        while departing and departing[0][0] <= min(at_ms, end_ms - 1):  # whoever comes later departs later
+        while departing and departing[0][0] <= min(at_ms, end_ms - 1):  # what comes later departs later
             yield heapq.heappop(departing)[2]
         if at_ms >= end_ms:
             return

@@ -1,7 +1,9 @@
-"""The fleet's demand: which of its drivers sets out when, in order of departure, and what becomes of it when the fleet's size is changed on the way.
+"""The fleet's demand: which of its drivers sets out when, in order of departure.
 
-What has been taken stays as it was taken; everything after it follows from the scenario and the changes. So whoever
-takes as many between the same changes gets the same deliveries.
+Includes what becomes of it when the fleet's size is changed during the run.
+
+What has been taken stays as it was taken; everything after it follows from the scenario and the changes. So a reader
+that takes as many between the same changes gets the same deliveries.
 """
 
 from __future__ import annotations
@@ -26,11 +28,14 @@ Durations = Callable[[Sequence[tuple[int, VehicleClass]]], Sequence[float]]
 _ASKED_AT_ONCE = 64
 
 _Trip = tuple[DeliverySpec, int, int]
-"""A driver's delivery, the row of its route, and the instant at which it leaves the road at the latest."""
+"""A driver's delivery, its route's row, and the latest instant at which it leaves the road."""
 
 _Entry = tuple[int, int, int, DeliverySpec | None, "_Trip | int"]
-"""A driver's next delivery: an instant before which it does not depart, the driver's number, the delivery's; the delivery if it is known; and what it follows
-from: the delivery before it, or the instant from which the driver is ready."""
+"""A driver's next delivery.
+
+An instant before which it does not depart, the driver's number, the delivery's; the delivery if it is known; and what
+it follows from: the delivery before it, or the instant from which the driver is ready.
+"""
 
 
 class FleetDemand:
@@ -63,7 +68,10 @@ class FleetDemand:
 
     @property
     def goes_on(self) -> bool:
-        """Whether somebody changed it, so that it may be changed again though nobody drives: a fleet that was sent home is not one that has finished."""
+        """Whether the fleet's size was ever changed.
+
+        It may be changed again although no driver is on the road: a fleet that was sent home has not finished.
+        """
         return self._presence.is_changed and self._goes_on
 
     def peek(self) -> DeliverySpec | None:
@@ -90,7 +98,9 @@ class FleetDemand:
         return spec
 
     def change(self, at_ms: int, drivers: int) -> Callable[[DeliverySpec], bool]:
-        """Have so many drivers on the road from an instant on, to the run's end: those with the lowest numbers, each with numbers of deliveries never used.
+        """Set the number of drivers on the road from an instant on, to the run's end.
+
+        Those with the lowest numbers drive, each with numbers of deliveries never used before.
 
         Returns
         -------
@@ -116,9 +126,9 @@ class FleetDemand:
     def _reconsider(self, entry: _Entry, before: Presence, at_ms: int, drivers: int) -> None:
         """Put a driver's next delivery back in the queue as it is after a change.
 
-        Whoever is on the road and stays goes on from where its deliveries lead; all others are ready when the change
-        counts. A delivery that was taken and would begin when its driver is not on the road, as it was planned, does
-        not lead anywhere: `_must_leave` takes it back.
+        A driver that is on the road and stays continues from where its deliveries lead; all others are ready when the
+        change counts. A delivery that was taken and would begin when its driver is not on the road, as it was planned,
+        does not lead anywhere: `_must_leave` takes it back.
         """
         key_ms, i, n, _, origin = entry
         stays = i < drivers
@@ -157,7 +167,10 @@ class FleetDemand:
             self._put(i, n, ready_ms)
 
     def _put(self, i: int, n: int, ready_ms: int) -> None:
-        """Put delivery n of a driver that is ready from an instant on into the queue, or the driver aside if it is not on the road any more."""
+        """Put delivery n of a driver that is ready from an instant on into the queue.
+
+        A driver that is not on the road any more is put aside.
+        """
         spec = self._spec(i, n, ready_ms)
         if spec is None:
             self._off[i] = (n, ready_ms)

@@ -1,5 +1,8 @@
-"""Orders: what a run's deliveries are, each by its number. Everything that chance decides follows from the scenario's seed and that number; when a delivery may
-depart is not decided here."""
+"""Orders: a run's deliveries, each by its number.
+
+Everything that chance decides follows from the scenario's seed and that number; when a delivery may depart is decided
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from bisect import bisect_right
 from fnmatch import translate
 from itertools import accumulate
 
-from engine.delivery.faults import FaultPlan
-from engine.delivery.spec import DeliverySpec, departure_ms, make_spec, seeded_unit
+from engine.chance import seeded_unit
+from engine.delivery.spec import DeliverySpec, departure_ms, make_spec
 from engine.errors import ScenarioError
 from engine.motion.traces import Trace
 from engine.motion.vehicle import VehicleClass
@@ -17,7 +20,7 @@ from engine.roads.route import RouteTable
 from engine.scenario.scenario import Scenario
 
 CLIENT_ID = "scenario"
-"""Who orders what no person has ordered."""
+"""Client of the deliveries that the scenario orders."""
 
 _COURIER = "courier-"
 _COURIERS_DELIVERY = re.compile("(0|[1-9][0-9]*)-(0|[1-9][0-9]*)")
@@ -45,7 +48,8 @@ class RouteChoice:
             unused.discard(found or "")
         if unused:
             raise ScenarioError(
-                f"{scenario.name}: route_weights.{min(unused)} must fit a route's id, found {len(routes)} routes from {routes.ids[0]} on"
+                f"{scenario.name}: route_weights.{min(unused)} must fit a route's id, "
+                f"found {len(routes)} routes from {routes.ids[0]} on"
             )
         if not any(weights):
             raise ScenarioError(
@@ -71,7 +75,7 @@ class Orders:
         self.scenario, self.routes, self.start_ms = scenario, routes, start_ms
         self._choice, self._run_id = RouteChoice(scenario, routes), run_id
         self._sampling = scenario.sampling_mix
-        self._faults = FaultPlan(scenario.seed, scenario.faults) if scenario.faults else None
+        self._faults = scenario.fault_plan
         self._vehicles: list[VehicleClass] = []
 
     def of_driver(self, i: int, n: int, not_before_ms: int, until_ms: int | None) -> DeliverySpec:
@@ -87,7 +91,7 @@ class Orders:
         return departure_ms(not_before_ms, self._sampling.period_ms(i), self.scenario.seed, f"{_COURIER}{i}")
 
     def start_of(self, i: int) -> int:
-        """Return from when on the fleet's driver i may set out for the first time, in a fleet without stages; virtual epoch ms."""
+        """Return when the fleet's driver i may first set out, in a fleet without stages; virtual epoch ms."""
         return self.start_ms + int(self.draw("start", i) * (self.scenario.deliveries.start_spread_s * 1000.0))
 
     def rest_s(self, i: int, n: int) -> float:
@@ -171,7 +175,10 @@ def courier_number(driver_id: str) -> int | None:
 
 
 def courier_delivery(run_id: str, delivery_id: str) -> tuple[int, int] | None:
-    """Return i and n if a delivery's id is that of delivery n of a fleet's driver i, whether there is such a delivery or not."""
+    """Return i and n if a delivery's id is that of delivery n of a fleet's driver i, else None.
+
+    The id alone decides, whether there is such a delivery or not.
+    """
     found = (
         _COURIERS_DELIVERY.fullmatch(delivery_id.removeprefix(f"{run_id}-"))
         if delivery_id.startswith(f"{run_id}-")

@@ -1,4 +1,7 @@
-"""A run's stages as instants: which stretch of virtual time has which name, changes of the fleet on the way included. Reports and thresholds go by them."""
+"""A run's stages as instants: which stretch of virtual time has which name.
+
+Changes of the fleet during the run are included. Reports and thresholds go by these stages.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ WARM_UP = "warm-up"
 def stages_of(
     scenario: Scenario, start_ms: int, end_ms: int | None, changes: Sequence[FleetChange] = ()
 ) -> list[list[Any]]:
-    """Return the stages of a run: they follow each other without a gap, and every one has a name of its own and lasts.
+    """Return the stages of a run, without a gap; each has a name of its own and a length above 0.
 
     The warm-up comes first, if the scenario has one, and a stage that it cuts begins after it. A scenario without
     stages has one, "run". A change of the fleet ends the stages of before, those still to come with them, and begins

@@ -1,4 +1,6 @@
-"""Times as tables have them: numbers of one unit, dates without signs, or ISO 8601. A column is of one form: its first time decides, another is refused.
+"""Times as tables have them: numbers of one unit, dates without signs, or ISO 8601.
+
+A column has one form: its first time decides, and a time in another form is refused.
 
 The unit of a number is its column's, if the name says it (``time_ms``), and else follows from its size:
 
@@ -21,7 +23,10 @@ from engine.errors import shown
 
 
 class _Form(NamedTuple):
-    """How the times of a column are written; numbers lie in [least, end) without their sign, and per_s of them are a second."""
+    """How the times of a column are written.
+
+    Numbers lie in [least, end) without their sign, and per_s of them are a second.
+    """
 
     name: str
     least: float = math.inf
@@ -72,7 +77,8 @@ class TimeColumn:
             self._first, self._form = text, found
         elif found != form:
             raise ValueError(
-                f"expected a time in {form.name} like the first, {shown(self._first)}, found {shown(text)} in {found.name}"
+                f"expected a time in {form.name} like the first, {shown(self._first)}, "
+                f"found {shown(text)} in {found.name}"
             )
         return time_s
 

@@ -1,4 +1,7 @@
-"""Reads traces: GPX tracks whose points have times, and CSV with the columns time, lat, lng and perhaps ids (`engine.roads.column_names`)."""
+"""Trace files: GPX tracks whose points have times, and CSV with times and coordinates.
+
+The columns of CSV are time, lat, lng and perhaps ids (`engine.roads.column_names`).
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,14 @@ _Fixes = dict[TrackKey, list[_Fix]]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The traces of a file, and what was read in a way that may not be meant, each as ``<path> <place>: <what>``."""
+    """The traces of a file, and its doubtful readings, each as ``<path> <place>: <what>``."""
 
     traces: list[Trace]
     notices: list[str]
 
 
 def load_traces(path: Path) -> Recorded:
-    """Return the traces in a file, told apart by its name: ``.gpx``, else CSV.
+    """Return the traces in a file; its name says the format: ``.gpx``, else CSV.
 
     A fix that repeats the time of the one before is left out; fixes of a CSV may stand in any order.
 

@@ -1,4 +1,7 @@
-"""A scenario's world: the routes that its fleet drives and the deliveries that it makes. The same scenario and seed make the same world anywhere."""
+"""A scenario's world: the routes that its fleet drives and the deliveries that it makes.
+
+The same scenario and seed make the same world on any machine.
+"""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pyproj import Geod
 
+from engine.arrays import Floats
 from engine.errors import InvalidCoordinate, InvalidRoute
-
-Floats = npt.NDArray[np.float64]
 
 _WGS84 = Geod(ellps="WGS84")
 _RADIUS_M = 6_371_000.0

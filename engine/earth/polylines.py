@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.earth.geodesy import Floats
+from engine.arrays import Floats
 from engine.errors import MessageError
 
 _FIRST = ord("?")

@@ -1,11 +1,15 @@
-"""Says which part held a load up, by what its workers told of their time. A rule of thumb with its figures, not a proof."""
+"""The part that held a load up, by what its workers report of their time.
+
+A rule of thumb with its figures, not a proof.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
-from engine.judging.figures import MeasuredLoad, StageLoad, WorkerUse
+from engine.judging.figures import MeasuredLoad, StageLoad
+from engine.judging.workers import WorkerUse
 from engine.latency.meter import Segment
 from engine.messages import Worker
 
@@ -25,21 +29,24 @@ class Bound(StrEnum):
 
 
 WAITS = 0.5
-"""Who waits for the producer for more than half of its time is held up by the broker."""
+"""Share of waiting for the producer above which the broker holds a driver actor up."""
 
 COMPUTES = 0.6
-"""Who computes for so much of its time has none left for the peaks within a second."""
+"""Share of computing above which a driver actor has no time left for the peaks within a second."""
 
 PAUSES = 0.1
 FALLS_BEHIND_S = 2.0
-"""A backlog that grows by what is produced in so many seconds is no batch on its way."""
+"""Seconds' worth of produced positions by which a backlog grows that is more than a batch on its way."""
 
 
 def generator_bound(stages: Sequence[StageLoad]) -> tuple[Bound | None, str]:
-    """Return what held the generator up in some stages, and the figures: those of the worker that it shows most in."""
+    """Return what held the generator up in some stages, and the figures.
+
+    The figures are those of the worker that shows it most.
+    """
     uses = [use for stage in stages for use in stage.uses if use.part == Worker.DRIVER]
     if not uses:
-        return None, "no driver actor has told what it spent its time on"
+        return None, "no driver actor has reported what it spent its time on"
     waits, computes = _most(uses, "wait"), _most(uses, "compute")
     if waits.shares.get("wait", 0.0) > WAITS:
         return (
@@ -51,8 +58,11 @@ def generator_bound(stages: Sequence[StageLoad]) -> tuple[Bound | None, str]:
             Bound.ENCODING,
             f"{computes.worker} computed and encoded for {computes.shares['compute']:.0%} of its time",
         )
-    spent = f"waited for {waits.shares.get('wait', 0.0):.0%} and computed for {computes.shares.get('compute', 0.0):.0%} of their time at most"
-    return Bound.RAY, f"driver actors {spent}, and came late all the same"
+    spent = (
+        f"waited for {waits.shares.get('wait', 0.0):.0%} and computed for "
+        f"{computes.shares.get('compute', 0.0):.0%} of their time at most"
+    )
+    return Bound.RAY, f"driver actors {spent}, and still came late"
 
 
 def _most(uses: Iterable[WorkerUse], name: str) -> WorkerUse:
@@ -65,14 +75,14 @@ def chain_bound(load: MeasuredLoad, late: Sequence[tuple[str, Segment, float]]) 
     Parameters
     ----------
     late : (stage, segment, percentile) that is later than it may be; without any only a store that falls behind is
-        told.
+        reported.
     """
     for name, segment, percentile in late:
         if segment is Segment.ACKED or _is_acked_late(load.stage(name), segment, percentile):
             return Bound.BROKER, f"in {name} most of the time passed before Kafka acknowledged"
     for stage in load.stages:
-        if stage.judged and (told := next(filter(None, (_falls_behind(use, stage) for use in stage.uses)), "")):
-            return Bound.STORE, f"in {stage.name} {told}"
+        if stage.judged and (behind := next(filter(None, (_falls_behind(use, stage) for use in stage.uses)), "")):
+            return Bound.STORE, f"in {stage.name} {behind}"
     return None, ""
 
 

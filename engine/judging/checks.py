@@ -1,4 +1,4 @@
-"""Compares measured figures with thresholds, one by one. What follows from all of them together is the verdict's."""
+"""Comparisons of measured figures with thresholds, one by one; the verdict follows from all of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.judging.figures import Latencies, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.figures import MeasuredLoad, SecondLoad, StageLoad
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.scenario.thresholds import E2E, LATENESS, PRODUCED_PER_S, PRODUCED_RATE, Thresholds, latency_of
 
 LEAST_S = 5.0
-"""While a run goes on, a stage is judged as a whole only once so much of it is measured: the first second's few positions are no percentile."""
+"""Seconds of a stage that must be measured before it is judged as a whole while a run is going on.
+
+The few positions of a first second are no percentile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class JudgedStage:
     Attributes
     ----------
     seconds : those that are judged, in order.
-    unsettled : those of which more may be told.
+    unsettled : those of which more may be reported.
     """
 
     load: StageLoad
@@ -56,7 +60,7 @@ class JudgedStage:
 
     @property
     def ran_s(self) -> float:
-        """For how long, s, the run went on in the judged seconds."""
+        """For how long, s, the run's clock moved in the judged seconds."""
         return sum(second.ran_s for second in self.seconds)
 
     @property
@@ -74,13 +78,13 @@ class JudgedStage:
         if segment not in self.load.histograms:
             return None
         later = Latencies.merged(second.latencies[segment] for second in self.unsettled if segment in second.latencies)
-        return _ms(self.load.histograms[segment].since(later).percentile_us(percentile))
+        return self.load.histograms[segment].since(later).percentile_ms(percentile)
 
 
 def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list[JudgedStage]:
     """Return the stages that are judged, in order.
 
-    While the run goes on their seconds are at least `settle_s` old, for workers tell what they measure about once a
+    While the run is going on, their seconds are at least `settle_s` old, because workers report about once a
     second, and stages of which there are less than `LEAST_S` are left out.
     """
     newest_s = load.now_ms / 1000.0 - settle_s - 1.0 if running else float("inf")
@@ -93,12 +97,11 @@ def judged_stages(load: MeasuredLoad, *, running: bool, settle_s: float) -> list
 
 @lru_cache(maxsize=8192)
 def _window_ms(several: tuple[Latencies, ...], percentile: float) -> float | None:
-    """Return a percentile of a window, ms; remembered, for a run is looked at again and again, and few of its windows have changed."""
-    return _ms(Latencies.merged(several).percentile_us(percentile))
+    """Return a percentile of a window, ms.
 
-
-def _ms(us: int | None) -> float | None:
-    return None if us is None else us / 1000.0
+    Remembered, because a run is looked at again and again, and few of its windows have changed.
+    """
+    return Latencies.merged(several).percentile_ms(percentile)
 
 
 def segment_of(way: str, load: MeasuredLoad) -> Segment:
@@ -107,7 +110,7 @@ def segment_of(way: str, load: MeasuredLoad) -> Segment:
 
 
 def empty_stages(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedStage]) -> dict[str, str]:
-    """Return the stages in which there was no position, so that thresholds have no sample, each with what is to be said of it.
+    """Return the stages without a position, so that thresholds have no sample, each with a sentence on it.
 
     A pause by plan, and a stage that is shorter than a wall second, are left out where other stages have positions,
     unless thresholds are set for them by name.
@@ -184,7 +187,10 @@ def _latency_check(
 
 
 def _production(threshold: str, stage: JudgedStage) -> float | None:
-    """Return the share of the plan, or the positions a second, that was produced; None where nothing was planned, or the run did not go on."""
+    """Return the share of the plan, or the positions a second, that was produced.
+
+    None where nothing was planned, or the run stood still.
+    """
     of = {PRODUCED_RATE: stage.planned, PRODUCED_PER_S: stage.ran_s}[threshold]
     return stage.produced / of if of else None
 
@@ -200,8 +206,8 @@ def _was_measured(seconds: Sequence[SecondLoad]) -> bool:
 def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> Iterator[Sequence[SecondLoad]]:
     """Yield a stage's seconds window by window, counted from its first second.
 
-    A rest that fills no window waits while the run goes on; at the end it belongs to the window before it, so that a
-    few positions alone decide nothing.
+    A rest that fills no window waits while the run is going on; at the end it belongs to the window before it, so that
+    a few positions alone decide nothing.
     """
     first_s, last_s = seconds[0].due_s, seconds[-1].due_s + 1
     full = (last_s - first_s) // window_s
@@ -216,8 +222,8 @@ def windows(seconds: Sequence[SecondLoad], window_s: int, *, running: bool) -> I
 def run_checks(load: MeasuredLoad, thresholds: Thresholds, *, running: bool) -> Iterator[Check]:
     """Yield the checks of what is counted over the whole run.
 
-    While it goes on, what is refused or duplicated stays so and is judged; what is lost can not be told from what is on
-    its way.
+    While it is going on, what is refused or duplicated stays so and is judged; what is lost cannot be
+    distinguished from what is on its way.
     """
     ledger = load.ledger
     found: dict[str, int | None] = {

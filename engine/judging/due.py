@@ -1,7 +1,9 @@
-"""How many positions the plan of a scenario has due between two instants of a run, changes of its fleet on the way included. Pure.
+"""The number of positions that a scenario's plan has due between two instants of a run.
+
+Pure. Changes of the fleet during the run are included.
 
 The plan is the fleet's: how long the deliveries are that arrive by themselves, and how long traces, is in no plan. It
-counts what is produced: what a fault on purpose leaves out is not due, and what it sends twice is due twice.
+counts what is produced: what an injected fault leaves out is not due, and what it sends twice is due twice.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ class DuePositions:
         self._curve = fleet_curve(scenario, duration_s)
         self._start_ms, self._end_ms = start_ms, start_ms + duration_s * 1000.0
         self._changes = changes
-        self._hz = scenario.sampling_mix.mean_hz * records_per_sample(scenario.faults)
+        plan = scenario.fault_plan
+        self._hz = scenario.sampling_mix.mean_hz * records_per_sample(plan.faults if plan else ())
 
     def between(self, from_ms: float, to_ms: float) -> float:
         """Return how many positions are due in ``[from_ms, to_ms)``, virtual epoch ms."""
@@ -50,7 +53,10 @@ class DuePositions:
 
 
 def records_per_sample(faults: Sequence[Fault]) -> float:
-    """Return how many records a sample makes on average: of some faults only one hits it, the first in the order of `RECORD_FAULTS`."""
+    """Return how many records a sample makes on average.
+
+    Of some faults only one hits a sample, the first in the order of `RECORD_FAULTS`.
+    """
     free, records = 1.0, 1.0
     for fault in sorted(
         (one for one in faults if one.kind in RECORD_FAULTS), key=lambda one: RECORD_FAULTS.index(one.kind)
@@ -62,18 +68,20 @@ def records_per_sample(faults: Sequence[Fault]) -> float:
 
 
 def fleet_changes(
-    scenario: Scenario, stages: Sequence[StageSpan], told: Sequence[tuple[float, int]]
+    scenario: Scenario, stages: Sequence[StageSpan], reported: Sequence[tuple[float, int]]
 ) -> list[tuple[float, int]]:
-    """Return the changes of a run's fleet that its table of stages shows: each begins a stage that its scenario does not have.
+    """Return the changes of a run's fleet that its table of stages shows.
+
+    Each change begins a stage that the scenario does not have.
 
     Parameters
     ----------
-    told : the fleet's size as the run told it, at least once: (virtual epoch ms, drivers), in the order of telling.
+    reported : the fleet's size as the run reported it, at least once: (virtual epoch ms, drivers), in order.
 
     Returns
     -------
-    [(virtual epoch ms, drivers)], ascending. The size in a stage is the last one told in it; in one of which nothing
-    was told yet, the newest.
+    [(virtual epoch ms, drivers)], ascending. The size in a stage is the last one reported in it; in a stage without a
+    report yet, the newest.
     """
     if not stages:
         return []
@@ -82,6 +90,6 @@ def fleet_changes(
     first = next((number for number, stage in enumerate(stages) if (stage.name, stage.from_ms) not in own), len(stages))
     found = []
     for stage in stages[first:]:
-        within = [drivers for at_ms, drivers in told if stage.from_ms <= at_ms < stage.to_ms]
-        found.append((stage.from_ms, within[-1] if within else told[-1][1]))
+        within = [drivers for at_ms, drivers in reported if stage.from_ms <= at_ms < stage.to_ms]
+        found.append((stage.from_ms, within[-1] if within else reported[-1][1]))
     return found

@@ -1,4 +1,6 @@
-"""The figures of a load test: what was planned, and what was measured, by stage, by second and by worker. Plain values; they know neither Kafka nor a clock.
+"""The figures of a load test: what was planned and what was measured, by stage, second and worker.
+
+Plain values; they know neither Kafka nor a clock.
 
 All latencies are counted from the instant at which a position was due. Instants called wall are of the machines'
 clocks, virtual ones of the run's.
@@ -6,67 +8,17 @@ clocks, virtual ones of the run's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from typing import Protocol, Self
+from dataclasses import dataclass, field
+from typing import Self
 
-import numpy as np
-import numpy.typing as npt
-
+from engine.judging.ledger_totals import LedgerTotals
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.messages import RunState
 
 ENDED = frozenset({RunState.FINISHED.value, RunState.CANCELLED.value})
-
-
-class Latencies:
-    """The buckets of a histogram that are not empty: a second's histogram is a hundredth of its full size. Never changed once made.
-
-    Attributes
-    ----------
-    index : uint16, ascending, which buckets. (n,)
-    counts : uint32, how many values are in each: no second has more. (n,)
-    """
-
-    __slots__ = ("_hash", "counts", "index")
-
-    def __init__(self, index: npt.NDArray[np.uint16], counts: npt.NDArray[np.uint32]) -> None:
-        self.index, self.counts = index, counts
-        self._hash = hash((len(index), int(counts.sum())))
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> Self:
-        """Return the filled buckets of a histogram."""
-        index = np.flatnonzero(histogram.counts)
-        return cls(index.astype(np.uint16), histogram.counts[index].astype(np.uint32))
-
-    @classmethod
-    def merged(cls, several: Iterable[Latencies]) -> Histogram:
-        """Return the histogram of all values that some have counted."""
-        whole = Histogram()
-        for one in several:
-            whole.counts[one.index] += one.counts
-        return whole
-
-    @property
-    def total(self) -> int:
-        """How many values were counted."""
-        return int(self.counts.sum())
-
-    def histogram(self) -> Histogram:
-        """Return the histogram."""
-        return self.merged([self])
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Latencies)
-            and np.array_equal(self.index, other.index)
-            and np.array_equal(self.counts, other.counts)
-        )
-
-    def __hash__(self) -> int:
-        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +32,7 @@ class Brief:
 
     @classmethod
     def of(cls, histogram: Histogram) -> Self:
-        """Return what is told of a histogram that is not empty."""
+        """Return the summary of a histogram that is not empty."""
         p50, p99, most = (histogram.percentile_us(p) or 0 for p in (50, 99, 100))
         return cls(histogram.total, p50, p99, most)
 
@@ -96,9 +48,9 @@ class SecondLoad:
     planned : positions due by the plan; see `MeasuredLoad.is_plan_exact`.
     segments : what was measured of them.
     latencies : the same in full, from which any percentile of any stretch of time is made.
-    active : deliveries on the road, as the run told in that second; None if it told nothing.
-    ran_s : for how long of it the run went on, 0 to 1: less in its first, its last and the present second, and where it
-        was paused.
+    active : deliveries on the road, as the run reported in that second; None without a report.
+    ran_s : for how long of it the run's clock moved, 0 to 1: less in its first, its last and the present second, and
+        where it was paused.
     """
 
     due_s: int
@@ -115,25 +67,6 @@ class SecondLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerUse:
-    """What one worker did with its time in a stage.
-
-    Attributes
-    ----------
-    shares : of the wall time, by what it was spent on: the gauges whose names end in S, without it: cpu, compute, send,
-        wait, write.
-    paused : share of its messages in which it said that it was paused.
-    growth : by how much queue and lag were greater at the stage's end than at its beginning.
-    """
-
-    worker: str
-    part: str
-    shares: dict[str, float]
-    paused: float = 0.0
-    growth: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class StageLoad:
     """One stage, as far as it was run.
 
@@ -145,7 +78,7 @@ class StageLoad:
     planned : positions due in them by the plan.
     histograms : latencies by segment, those of all workers together; only segments that were measured.
     uses : what each worker did with its time.
-    ran_s : for how long of its seconds the run went on.
+    ran_s : for how long of its seconds the run's clock moved.
     is_pause : whether nothing is due in it by the plan, from its beginning to its end.
     """
 
@@ -167,88 +100,6 @@ class StageLoad:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerLoad:
-    """One worker, as it stands.
-
-    Attributes
-    ----------
-    part : driver, sink, live or viewer.
-    first_ms, last_ms : wall epoch ms at which it first and last told something.
-    counts : positions that it measured, by segment.
-    gauges : what it told last, by name.
-    cpu_s : processor seconds between its first message and its last, None if it does not tell.
-    cpu_share : processor seconds a wall second, over the last `WINDOW_S` before `last_ms`.
-    per_s : positions a wall second, by segment, over the same.
-    rss_bytes : memory.
-    """
-
-    worker: str
-    part: str
-    first_ms: int
-    last_ms: int
-    counts: dict[Segment, int] = field(default_factory=dict)
-    gauges: dict[str, float] = field(default_factory=dict)
-    cpu_s: float | None = None
-    cpu_share: float | None = None
-    per_s: dict[Segment, float] = field(default_factory=dict)
-    rss_bytes: float | None = None
-
-
-class Accounted(Protocol):
-    """Totals of a run's positions, whoever counted them: `engine.accounting.ledger.Account`, or what the REST interface answers."""
-
-    @property
-    def produced(self) -> int: ...
-    @property
-    def acked(self) -> int: ...
-    @property
-    def failed(self) -> int: ...
-    @property
-    def consumed(self) -> int: ...
-    @property
-    def stored(self) -> int: ...
-    @property
-    def missing(self) -> int: ...
-    @property
-    def duplicated(self) -> int: ...
-    @property
-    def dead_lettered(self) -> int: ...
-    @property
-    def lost_on_purpose(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerTotals:
-    """Where the positions of the whole run are; see `engine.accounting.ledger.Account`.
-
-    Attributes
-    ----------
-    duplicated : read although they were stored already; those that a fault on purpose sent twice are left out.
-    """
-
-    produced: int = 0
-    acked: int = 0
-    failed: int = 0
-    consumed: int = 0
-    stored: int = 0
-    missing: int = 0
-    duplicated: int = 0
-    dead_lettered: int = 0
-    lost_on_purpose: int = 0
-
-    @classmethod
-    def of(cls, account: Accounted, duplicated_on_purpose: int = 0) -> Self:
-        """Return the totals of an account."""
-        found = {one.name: getattr(account, one.name) for one in fields(cls)}
-        return cls(**found | {"duplicated": max(account.duplicated - duplicated_on_purpose, 0)})
-
-    @property
-    def lost(self) -> int:
-        """Positions that Kafka acknowledged and that are in no store; those that a fault on purpose left out or damaged are no loss."""
-        return max(self.missing, self.acked - self.stored - self.lost_on_purpose, 0)
-
-
-@dataclass(frozen=True, slots=True)
 class MeasuredLoad:
     """A load test as far as it is known at one instant.
 
@@ -258,8 +109,8 @@ class MeasuredLoad:
     now_ms : wall epoch ms for which this holds.
     started_ms, ended_ms : wall epoch ms; None before the run begins, and before it ends.
     run_s : virtual seconds since the run's beginning, 0 before it.
-    state : of the run, a name of `engine.messages.RunState`; empty before anything was told.
-    produced, acked, failed, active, drivers, actors : as the run told last; see `engine.messages.RunEvent`.
+    state : of the run, a name of `engine.messages.RunState`; empty before the first report.
+    produced, acked, failed, active, drivers, actors : as the run reported last; see `engine.messages.RunEvent`.
     stages : in order, as far as the run knows them.
     seconds : one entry for each second from the run's beginning on, in order.
     workers : by name.
@@ -267,7 +118,7 @@ class MeasuredLoad:
     is_plan_exact : whether `planned` is all positions that are due. Deliveries that arrive, and traces, are in no plan;
         drivers that rest or end make fewer.
     has_viewers : whether simulated viewers take part.
-    errors : what was told and could not be read, by worker.
+    errors : reports that could not be read, by worker.
     """
 
     run_id: str
@@ -312,13 +163,15 @@ class MeasuredLoad:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the run has ended, and its workers have told of every position that it says was produced, acknowledged and, by the ledger, stored.
+        """Whether the run has ended and its workers have reported every position.
 
-        Only those a fault on purpose left out are not measured. A worker that was killed takes what it had not told
-        with it, so this may never become true.
+        That is every position that the run says was produced and acknowledged and, by the ledger, stored.
+
+        Only those that an injected fault left out are not measured. A worker that was killed takes what it had not
+        reported with it, so this may never become true.
         """
-        on_purpose = self.ledger.lost_on_purpose if self.ledger else 0
-        wanted = {Segment.PRODUCED: self.produced - on_purpose, Segment.ACKED: self.acked - on_purpose}
+        injected = self.ledger.lost_on_purpose if self.ledger else 0
+        wanted = {Segment.PRODUCED: self.produced - injected, Segment.ACKED: self.acked - injected}
         counts = self.counts
         if self.ledger:
             wanted |= {

@@ -1,6 +1,8 @@
-"""Puts together what a run's workers tell: a pure reader of messages, in whatever order and however often they come.
+"""A run's figures, collected from what its workers report.
 
-A second belongs to a stage by the clock that was in force in it, and by the newest table of stages; both may be told
+A pure reader of messages, in any order and with any repetition.
+
+A second belongs to a stage by the clock that was in force in it, and by the newest table of stages; both may come
 late, so that all of it is decided when the figures are asked for. Latencies of all workers are added as counts, so
 percentiles are those of all positions, however many workers measured them.
 """
@@ -14,22 +16,14 @@ from dataclasses import replace
 from engine.demand.stage_table import WARM_UP
 from engine.errors import InvalidInput
 from engine.judging.due import DuePositions, fleet_changes
-from engine.judging.figures import (
-    ENDED,
-    Accounted,
-    Brief,
-    Latencies,
-    LedgerTotals,
-    MeasuredLoad,
-    SecondLoad,
-    StageLoad,
-    WorkerLoad,
-    WorkerUse,
-)
+from engine.judging.figures import ENDED, Brief, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.ledger_totals import Accounted, LedgerTotals
 from engine.judging.run_time import RunTime, StageSpan
 from engine.judging.seconds import Placed, Seconds
-from engine.judging.worker_log import Told, WorkerLog
+from engine.judging.worker_log import WorkerLog, WorkerReport
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.messages import RunEvent, RunMetrics, Worker
 from engine.motion.clock import RunClock
@@ -89,7 +83,7 @@ class Collector:
         for segment, histogram in found.items():
             self._seconds.add(metrics.due_s or 0, segment, Latencies.of(histogram))
         log.add(
-            Told(
+            WorkerReport(
                 metrics.seq,
                 metrics.told_ms,
                 {segment: histogram.total for segment, histogram in found.items()},
@@ -137,11 +131,11 @@ class Collector:
         return self._with_run(load, self._newest)
 
     def _with_run(self, load: MeasuredLoad, newest: RunEvent) -> MeasuredLoad:
-        """Return the figures with what follows from the run's own word: its time, its stages and its plan."""
+        """Return the figures with what follows from the run's own reports: its time, its stages and its plan."""
         time = RunTime([(seq, clock) for clock, seq in self._clocks.items()], self._stages[1])
         has_ended = newest.state in ENDED
         by_now_ms = min(newest.event_time if has_ended else time.virtual(load.now_ms), time.end_ms)
-        changes = fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in self._told])
+        changes = fleet_changes(self._scenario, time.stages, [(at_ms, drivers) for at_ms, drivers, _ in self._reported])
         due = DuePositions(self._scenario, time.start_ms, changes)
         seconds = tuple(self._seconds_of(time, due, changes, by_now_ms, load.now_ms))
         return replace(
@@ -161,8 +155,8 @@ class Collector:
         )
 
     @property
-    def _told(self) -> list[tuple[int, int, int]]:
-        """How the run stood, in the order of telling: event time, drivers, active."""
+    def _reported(self) -> list[tuple[int, int, int]]:
+        """How the run stood, in the order of its reports: event time, drivers, active."""
         return [self._standing[seq] for seq in sorted(self._standing)]
 
     def _seconds_of(
@@ -171,7 +165,7 @@ class Collector:
         """Yield every second of the run up to now, and those beside it in which something was due."""
         active = {
             math.floor(at_ms / 1000): count
-            for event_ms, _, count in self._told
+            for event_ms, _, count in self._reported
             if (at_ms := time.wall(event_ms)) < math.inf
         }
         begin_ms, end_ms = time.wall(time.start_ms), min(time.wall(by_now_ms), now_ms)

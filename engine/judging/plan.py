@@ -1,4 +1,7 @@
-"""The load that a scenario plans, as series over time: drivers, positions a second, arrivals a second. What a run is compared with, and what is shown."""
+"""The load that a scenario plans, as series over time: drivers, positions and arrivals a second.
+
+A run is compared with it, and it is shown.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from typing import Any
 from engine.load.arrivals import DAY_S, Intensity
 from engine.load.curve import FleetCurve
 from engine.scenario.scenario import Scenario
+from engine.wire_names import camel
 
 ENDLESS_S = 600.0
-"""So much of an endless run is shown; a day of it if there are arrivals."""
+"""Seconds of an endless run that are shown; a day of it if there are arrivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,14 @@ class PlannedStage:
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """What is to come, in n equal columns of time; the deliveries that arrive by themselves are in `arrivals_per_s` only, for their length is not planned.
+    """The planned load, in n equal columns of time.
+
+    Deliveries that arrive by themselves are in `arrivals_per_s` only, because their length is not planned.
 
     Attributes
     ----------
     end_s : where the last column ends.
-    is_endless : the run goes on after it.
+    is_endless : the run continues after it.
     is_upper_bound : drivers may be fewer, because they rest or end.
     mean_hz : positions a second and driver.
     drivers : the most on the road within each column, (n,).
@@ -74,7 +80,7 @@ class LoadPlan:
         return self.end_s / len(self.drivers)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as JSON has it: one entry a column in each series, instants in s after the beginning."""
+        """Return the plan as JSON: one entry a column in each series, instants in s after the beginning."""
         return {
             "durationS": None if self.is_endless else self.end_s,
             "warmUpS": self.warm_up_s,
@@ -84,7 +90,7 @@ class LoadPlan:
             "peakPositionsPerS": self.peak * self.mean_hz,
             "positions": round(self.positions),
             "arrivals": round(self.arrivals, 1),
-            "stages": [{_camel(name): value for name, value in asdict(stage).items()} for stage in self.stages],
+            "stages": [{camel(name): value for name, value in asdict(stage).items()} for stage in self.stages],
             "series": {
                 "columnS": self.column_s,
                 "atS": [column * self.column_s for column in range(len(self.drivers))],
@@ -96,7 +102,7 @@ class LoadPlan:
 
 
 def load_plan(scenario: Scenario, columns: int) -> LoadPlan:
-    """Return a scenario's load in so many columns of time."""
+    """Return a scenario's load in a number of columns of time."""
     end_s = scenario.duration_s if scenario.duration_s is not None else DAY_S if scenario.arrivals else ENDLESS_S
     curve = fleet_curve(scenario, end_s)
     mean_hz = scenario.sampling_mix.mean_hz
@@ -141,8 +147,3 @@ def _planned_stages(scenario: Scenario, curve: FleetCurve, mean_hz: float) -> li
             PlannedStage(stage.name, stage.shape.value, piece.begin_ms / 1000, piece.end_ms / 1000, *ends, positions)
         )
     return found
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)

@@ -1,4 +1,7 @@
-"""Which virtual instant and which stage a wall second of a run belongs to, by the clocks and the table of stages that the run has told. Pure."""
+"""The virtual instant and the stage that a wall second of a run belongs to.
+
+Pure. They follow from the clocks and the table of stages that the run has reported.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ class StageSpan:
     to_ms: float
 
     @classmethod
-    def table(cls, told: Iterable[Sequence[Any]]) -> tuple[Self, ...]:
-        """Return the stages that a run tells: ``[name, from_ms, to_ms]``."""
-        return tuple(cls(name, from_ms, math.inf if to_ms is None else to_ms) for name, from_ms, to_ms in told)
+    def table(cls, rows: Iterable[Sequence[Any]]) -> tuple[Self, ...]:
+        """Return the stages that a run reports: ``[name, from_ms, to_ms]``."""
+        return tuple(cls(name, from_ms, math.inf if to_ms is None else to_ms) for name, from_ms, to_ms in rows)
 
 
 class RunTime:
@@ -61,7 +64,10 @@ class RunTime:
         return self._clocks[max(bisect_right(self._begins, wall_ms) - 1, 0)].virtual(wall_ms)
 
     def wall(self, virtual_ms: float) -> float:
-        """Return the first wall instant, epoch ms, at which a virtual one is reached, by what is known; infinite if the clock stands still before it."""
+        """Return the first wall instant, epoch ms, at which a virtual one is reached, by what is known.
+
+        Infinite if the clock stands still before it.
+        """
         moving = [clock for clock in self._clocks if clock.scale > 0]
         reached = [clock for clock in moving if clock.virtual_ms < virtual_ms]
         if not reached:
@@ -80,7 +86,9 @@ class RunTime:
         return sum(end - begin for clock, begin, end in within if clock.scale > 0 and begin < end) / 1000.0
 
     def stage_of(self, second: int) -> str:
-        """Return the name of the stage that holds the middle of a wall second, epoch s; empty for one outside of the run.
+        """Return the name of the stage that holds the middle of a wall second, epoch s.
+
+        Empty for a second outside of the run.
 
         A second in which the run begins or ends belongs to its first or last stage wherever its middle is.
         """

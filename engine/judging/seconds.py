@@ -1,16 +1,20 @@
-"""What is measured of a run's positions by the second in which they were due. A run is looked at again and again: what has not changed is not made again."""
+"""The measurements of a run's positions, by the second in which they were due.
+
+A run is looked at again and again: figures that have not changed are not made again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from engine.judging.figures import Brief, Latencies, SecondLoad
+from engine.judging.figures import Brief, SecondLoad
 from engine.judging.run_time import RunTime
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 
 Placed = tuple[str, float, float]
-"""Where a second belongs: the name of its stage, the positions that were planned in it, and for how long of it the run went on."""
+"""Where a second belongs: its stage's name, its planned positions, and its seconds of running time."""
 
 
 class _Second:
@@ -72,7 +76,10 @@ class Seconds:
         return second.made
 
     def histograms(self, time: RunTime) -> dict[str, dict[Segment, Histogram]]:
-        """Return the latencies by stage and segment. Only what is new is added as long as the run's time is the same; what was handed out is not changed."""
+        """Return the latencies by stage and segment.
+
+        Only new ones are added as long as the run's time is the same; what was handed out is not changed.
+        """
         if time.key != self._sums_key:
             self._sums_key, self._sums = time.key, {}
             self._new = [

@@ -3,8 +3,8 @@
 A threshold can only be judged where the load was really there. So each judged stage is asked first whether the
 generator kept up with the plan: whether it produced what was due, in time. Where it did not, latencies say more of the
 generator than of what was tested: failing there is no failure, and passing no pass, the verdict is "no verdict".
-Whoever sets a threshold on what is produced (produced_rate, produced_per_s) or on how late it is (lateness_*,
-produced_*) judges the generator by it; it then stands for that half of the rule, and failing it is a failure.
+A threshold on what is produced (produced_rate, produced_per_s) or on how late it is (lateness_*, produced_*) judges the
+generator; it then stands for that half of the rule, and failing it is a failure.
 
 Nothing can be said either of a stage in which there was no position, for a threshold without a sample does not hold,
 and of a run that was ended before its time: its checks say how things stood until then.
@@ -35,17 +35,27 @@ from engine.scenario.thresholds import LATENESS, PRODUCED_PER_S, PRODUCED_RATE, 
 __all__ = ["Outcome", "Verdict", "Check", "Bound", "judge", "exit_code", "SETTLE_S", "LEAST_SHARE", "MOST_LATE_MS"]
 
 SETTLE_S = 3.0
-"""Workers tell once a second, sinks flush about once a second, and messages take their time: what was due so long ago has been told."""
+"""Age, s, at which a second's positions have all been reported.
+
+Workers report once a second, sinks flush about once a second, and messages take their time.
+"""
 
 LEAST_SHARE = 0.98
-"""A generator that leaves out more of its plan than this did not make the load; a fiftieth is what a hiccup of a second costs in a stage of a minute."""
+"""Least share of its plan that a generator must produce to have made the load.
+
+A fiftieth is what a hiccup of a second costs in a stage of a minute.
+"""
 
 MOST_LATE_MS = 1_000.0
-"""A generator of which one position in a hundred is so late has shifted the load by its own sample period."""
+"""Lateness p99, ms, above which a generator has shifted the load by its own sample period."""
 
 
 class Outcome(StrEnum):
-    """How a load test ended. no verdict: the load that was asked for was not made, or not to its end, so nothing can be said of the system under it."""
+    """How a load test ended.
+
+    no verdict: the load that was asked for was not made, or not to its end, so nothing can be said of the system under
+    it.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
@@ -58,7 +68,7 @@ class Verdict:
 
     Attributes
     ----------
-    outcome : while the run goes on, "passed" means that everything has held so far.
+    outcome : while the run is going on, "passed" means that everything has held so far.
     too_slow : stages in which the generator did not keep up with the plan.
     bound : what held the load up; None if nothing is behind, or nothing that is measured says what.
     why : what the outcome and the bound follow from, in a sentence with the figures.
@@ -92,9 +102,9 @@ def judge(
 
     Parameters
     ----------
-    running : the run goes on, and more is to be told: the seconds younger than `settle_s`, stages of less than 5 s,
-        windows that are not full, and what may still arrive are not judged yet. What fails in a window has failed for
-        good; over a stage it may still recover, for a later look sees more of it, so who ends a run at its first
+    running : the run is going on, and more will be reported: the seconds younger than `settle_s`, stages of less than 5
+        s, windows that are not full, and what may still arrive are not judged yet. What fails in a window has failed
+        for good; over a stage it may still recover, for a later look sees more of it, so who ends a run at its first
         failure and wants a stage to have its whole time sets a window.
     interrupted : the run was ended before its time.
     """
@@ -123,7 +133,7 @@ def judge(
     )
     bound, figures = _bound(load, slow, failed)
     said = ["the run was ended before its time"] if interrupted else []
-    said += [*slow.values(), *(_told(check) for check in failed), *empty.values()]
+    said += [*slow.values(), *(_sentence(check) for check in failed), *empty.values()]
     if has_nothing and not empty:
         said.append("the run ended before anything that is judged was measured")
     if not (failed or is_open):
@@ -138,7 +148,10 @@ def judge(
 
 
 def exit_code(verdict: Verdict) -> int:
-    """Return the exit code of a load test that was run: 0 passed, 1 a threshold failed, 3 no verdict; 2 is for one that could not run."""
+    """Return the exit code of a load test that was run: 0 passed, 1 a threshold failed, 3 no verdict.
+
+    2 is for a test that could not run.
+    """
     return {Outcome.PASSED: 0, Outcome.FAILED: 1, Outcome.NO_VERDICT: 3}[verdict.outcome]
 
 
@@ -162,7 +175,10 @@ def _slow(load: MeasuredLoad, thresholds: Thresholds, judged: Sequence[JudgedSta
 
 
 def _shortage(produced: int, planned: float) -> str:
-    """Return how much less than planned was produced, empty if it is not much. In few positions some are missing by chance, for a second cuts periods."""
+    """Return how much less than planned was produced, empty if it is not much.
+
+    In few positions some are missing by chance, because a second cuts periods.
+    """
     if planned - produced <= max((1.0 - LEAST_SHARE) * planned, 2.0 * math.sqrt(planned)):
         return ""
     return f"{produced:,} of {planned:,.0f} planned positions were produced ({produced / planned:.1%})"
@@ -189,7 +205,7 @@ def _bound(load: MeasuredLoad, slow: dict[str, str], failed: Sequence[Check]) ->
     return chain_bound(load, late)
 
 
-def _told(check: Check) -> str:
+def _sentence(check: Check) -> str:
     where = f" in {check.stage}" if check.stage is not None else ""
     often = f", in {len(check.windows)} windows" if len(check.windows) > 1 else ""
     found = "could not be measured" if check.found is None else f"was {check.found:,.6g}"

@@ -1,4 +1,4 @@
-"""What one worker has told of a run: its messages in their order, without their histograms."""
+"""The reports of one worker on a run: its messages in their order, without their histograms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from engine.judging.figures import WorkerLoad, WorkerUse
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.meter import Segment
 
 WINDOW_S = 10.0
@@ -22,8 +22,8 @@ _by_time = attrgetter("at_ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One message: its number, when it was told (wall epoch ms), how many positions by segment, and the gauges; empty if it has none."""
+class WorkerReport:
+    """One message: its number, its wall epoch ms, the positions by segment, and the gauges if it has any."""
 
     seq: int
     at_ms: int
@@ -37,24 +37,24 @@ class WorkerLog:
     def __init__(self, worker: str, part: str) -> None:
         self.worker, self.part = worker, part
         self._seqs: set[int] = set()
-        self._told: list[Told] = []
-        self._gauged: list[Told] = []
+        self._reports: list[WorkerReport] = []
+        self._gauged: list[WorkerReport] = []
         self._counts: Counter[Segment] = Counter()
 
     def __contains__(self, seq: int) -> bool:
         return seq in self._seqs
 
-    def add(self, told: Told) -> None:
+    def add(self, report: WorkerReport) -> None:
         """Note a message that was not known."""
-        self._seqs.add(told.seq)
-        insort(self._told, told, key=_by_seq)
-        if told.gauges:
-            insort(self._gauged, told, key=_by_seq)
-        self._counts.update(told.counts)
+        self._seqs.add(report.seq)
+        insort(self._reports, report, key=_by_seq)
+        if report.gauges:
+            insort(self._gauged, report, key=_by_seq)
+        self._counts.update(report.counts)
 
     def load(self) -> WorkerLoad:
         """Return how the worker stands."""
-        first_ms, last_ms = self._told[0].at_ms, self._told[-1].at_ms
+        first_ms, last_ms = self._reports[0].at_ms, self._reports[-1].at_ms
         recent = list(_since(self._gauged, last_ms - WINDOW_S * 1000.0))
         newest = self._gauged[-1].gauges if self._gauged else {}
         cpu_s = (
@@ -76,16 +76,22 @@ class WorkerLog:
         )
 
     def _per_s(self, first_ms: int, last_ms: int) -> dict[Segment, float]:
-        """Return positions a wall second; what was told first of all was measured before, so it is left out."""
+        """Return positions a wall second.
+
+        The first report is left out, because it was measured before.
+        """
         over_s = min(WINDOW_S, (last_ms - first_ms) / 1000.0)
         counts: Counter[Segment] = Counter()
-        for one in _since(self._told, last_ms - WINDOW_S * 1000.0 + 1.0):
+        for one in _since(self._reports, last_ms - WINDOW_S * 1000.0 + 1.0):
             if one.at_ms > first_ms:
                 counts.update(one.counts)
         return {segment: counts[segment] / over_s for segment in Segment if segment in counts} if over_s > 0 else {}
 
     def use(self, from_ms: float, to_ms: float) -> WorkerUse | None:
-        """Return what the worker did with its time between two wall instants, epoch ms; None if it told less than two times how it stands."""
+        """Return what the worker did with its time between two wall instants, epoch ms.
+
+        None if it reported its gauges less than two times.
+        """
         begin, end = (bisect_left(self._gauged, at_ms, key=_by_time) for at_ms in (from_ms, to_ms))
         if end - begin < 2:
             return None
@@ -101,16 +107,19 @@ class WorkerLog:
         return WorkerUse(self.worker, self.part, _shares(last, first), paused, growth)
 
 
-def _since(told: Sequence[Told], from_ms: float) -> Iterator[Told]:
+def _since(reports: Sequence[WorkerReport], from_ms: float) -> Iterator[WorkerReport]:
     """Give the last messages, from an instant on, in their order."""
-    begin = len(told)
-    while begin and told[begin - 1].at_ms >= from_ms:
+    begin = len(reports)
+    while begin and reports[begin - 1].at_ms >= from_ms:
         begin -= 1
-    yield from told[begin:]
+    yield from reports[begin:]
 
 
-def _shares(last: Told, first: Told) -> dict[str, float]:
-    """Return what share of the time between two messages was spent on what, by the gauges that are seconds."""
+def _shares(last: WorkerReport, first: WorkerReport) -> dict[str, float]:
+    """Return the share of the time between two messages by what it was spent on.
+
+    The gauges that are seconds say it.
+    """
     wall_s = (last.at_ms - first.at_ms) / 1000.0
     spent = [name for name in last.gauges if len(name) > 1 and name.endswith(_SPENT) and name in first.gauges]
     return (

@@ -54,7 +54,7 @@ class Histogram:
         return int(self.counts.sum())
 
     def add(self, values_us: npt.ArrayLike, times: npt.NDArray[np.int64] | None = None) -> None:
-        """Count values, µs; shape (n,); each once, or so many times."""
+        """Count values, µs; shape (n,); each once, or as often as `times` says."""
         values = np.clip(np.asarray(values_us, np.float64), 0, HIGHEST_US).astype(np.int64)
         counted = np.bincount(_index_of(values), times)  # sums of weights are floats, and exact below 2**53
         self.counts[: len(counted)] += counted.astype(np.int64, copy=False)
@@ -94,6 +94,11 @@ class Histogram:
         wanted = max(int(percentile * total / 100 + 0.5), 1)
         index = int(np.searchsorted(np.cumsum(self.counts), wanted))
         return _greatest(index) if percentile else _least(index)
+
+    def percentile_ms(self, percentile: float) -> float | None:
+        """Return a percentile, ms; see `percentile_us`."""
+        us = self.percentile_us(percentile)
+        return None if us is None else us / 1000.0
 
     @property
     def max_us(self) -> int | None:
@@ -146,12 +151,18 @@ class Histogram:
 
 
 def _let_go(histogram: HdrHistogram) -> None:
-    """Take apart a histogram of the package and its encoder, which hold each other, so that their 190 kB are freed at once and not by the garbage collector."""
+    """Take apart a histogram of the package and its encoder, which hold each other.
+
+    Their 190 kB are freed at once then, and not by the garbage collector.
+    """
     histogram.encoder = None
 
 
 def _index_of(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the bucket of each value: the number of halvings that bring it below 2048, and what is left of it then."""
+    """Return the bucket of each value.
+
+    It follows from the number of halvings that bring a value below 2048, and what is left of it then.
+    """
     bit_length = np.frexp(values.astype(np.float64))[1]  # exact for whole numbers below 2**53
     bucket = np.maximum(bit_length - (_HALF_MAGNITUDE + 1), 0).astype(np.int64)
     index: npt.NDArray[np.int64] = (bucket << _HALF_MAGNITUDE) + (values >> bucket)

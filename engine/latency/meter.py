@@ -1,4 +1,4 @@
-"""What one worker measures of positions on their way: latencies by segment of the way, by run, by the second in which they were due.
+"""One worker's measurements of positions on their way: latencies by segment, run and due second.
 
 Every latency is counted from the instant at which the position was due, never from when some earlier part had it ready:
 a part that falls behind shows in every segment after it, and nothing hides in a queue. Who knows a run's stages puts
@@ -14,14 +14,15 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats, Ints
 from engine.latency.histogram import Histogram
 from engine.motion.clock import RunClock
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
 MAX_SECONDS = 120
-"""So many seconds of a run are held apart at most, so that who catches up for hours takes no more memory than others."""
+"""Most seconds of a run that are held apart.
+
+A worker that catches up for hours takes no more memory than others.
+"""
 
 
 class Segment(StrEnum):
@@ -55,7 +56,10 @@ class Measured:
 
 
 def due_wall_ms(clock: RunClock, event_time_ms: npt.NDArray[np.integer] | Floats) -> Floats:
-    """Return the wall instants, epoch ms, at which virtual instants are due, (n,); empty while the clock stands still."""
+    """Return the wall instants, epoch ms, at which virtual instants are due, (n,).
+
+    Empty while the clock stands still.
+    """
     if clock.scale == 0:
         return np.empty(0)
     due: Floats = clock.wall_ms + (np.asarray(event_time_ms, np.float64) - clock.virtual_ms) / clock.scale
@@ -73,7 +77,7 @@ class Meter:
         self._histograms: dict[tuple[str, int], dict[Segment, Histogram]] = {}
 
     def measure(
-        self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Integers | None = None
+        self, run_id: str, segment: Segment, due_ms: Floats, now_ms: float | Floats, times: Ints | None = None
     ) -> None:
         """Count how late some positions are.
 
@@ -105,12 +109,12 @@ class Meter:
             of_it[segment] = Histogram()
         return of_it[segment]
 
-    def _held(self, run_id: str, seconds: Integers) -> Integers:
+    def _held(self, run_id: str, seconds: Ints) -> Ints:
         """Return the seconds in which to count."""
         held = np.array([second for run, second in self._histograms if run == run_id], np.int64)
         fresh = np.setdiff1d(seconds, held)
         kept = np.union1d(held, fresh[: max(MAX_SECONDS - len(held), 0)])
-        found: Integers = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
+        found: Ints = kept[np.maximum(np.searchsorted(kept, seconds, "right") - 1, 0)]
         return found
 
     def take(self) -> list[Measured]:

@@ -1,4 +1,7 @@
-"""How load comes about: the fleet's size over time, arrivals, and who samples how often. Pure and seeded; nothing here knows a road."""
+"""How load comes about: the fleet's size over time, arrivals, and sample rates.
+
+Pure and seeded; nothing here knows a road.
+"""
 
 from engine.load.arrivals import Intensity, arrival_times
 from engine.load.curve import FleetChange, FleetCurve, Segment

@@ -1,4 +1,6 @@
-"""Arrivals: the instants at which deliveries are asked for, one after the other without end. Pure and seeded, and the same however far they are read.
+"""Arrivals: the instants at which deliveries are asked for, one after the other without end.
+
+Pure and seeded, and the same however far they are read.
 
 A process of unit intensity (equal distances, or exponential gaps) is mapped through the inverse of the integrated
 intensity, which is exact for any intensity in steps: Çinlar, Introduction to Stochastic Processes, 1975, 4.7.
@@ -11,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, count
 
-from engine.delivery.spec import seeded_unit
+from engine.chance import seeded_unit
 
 DAY_S = 86_400.0
 
@@ -44,7 +46,7 @@ class Intensity:
         return days * self._sums[-1] + self._since_midnight(rest) - self._begun
 
     def instant(self, expected: float) -> float:
-        """Return the first instant by which so many arrivals are expected."""
+        """Return the first instant by which a number of arrivals is expected."""
         days, rest = divmod(expected + self._begun, self._sums[-1])
         step = min(bisect_right(self._sums, rest) - 1, len(self._per_s) - 1)
         while self._per_s[step] == 0.0:  # only by rounding
@@ -57,7 +59,10 @@ class Intensity:
 
 
 def arrival_times(intensity: Intensity, seed: int, *, random: bool) -> Iterator[float]:
-    """Yield the arrivals' instants in s, ascending: at random as a Poisson process has it, or evenly, half a distance from the ends."""
+    """Yield the arrivals' instants in s, ascending: a Poisson process, or equal distances.
+
+    Equal distances begin half a distance after the beginning.
+    """
     expected = 0.0
     for k in count():
         expected = expected - math.log1p(-seeded_unit(seed, "arrival", str(k))) if random else k + 0.5

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One straight piece: from `begin` to `end` drivers, in ``[begin_ms, end_ms)`` after the curve's beginning."""
+    """One straight piece: from `begin` to `end` drivers, in ``[begin_ms, end_ms)`` of the curve."""
 
     begin_ms: int
     end_ms: int
@@ -25,7 +25,10 @@ class Segment:
         return self.begin + (self.end - self.begin) * ((t_ms - self.begin_ms) / (self.end_ms - self.begin_ms))
 
     def above(self, level: float) -> tuple[int, int] | None:
-        """Return the whole instants ``[from_ms, to_ms)`` of the piece at which the curve is above a level, None if there are none."""
+        """Return the whole instants ``[from_ms, to_ms)`` of the piece at which the curve is above a level.
+
+        None if there are none.
+        """
         low, high = self.begin_ms, self.end_ms
         if self.begin == self.end:
             return (low, high) if self.begin > level else None
@@ -40,12 +43,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class FleetChange:
-    """Somebody's wish while a run goes on: from an instant on the fleet has so many drivers, to the run's end or the next change.
+    """A requested fleet size: it holds from an instant on, to the run's end or the next change.
 
     Attributes
     ----------
     at_ms : virtual epoch ms.
-    stage : name of the stage that begins then; None if nobody named it.
+    stage : name of the stage that begins then; None if it has no name.
     """
 
     at_ms: int
@@ -55,7 +58,10 @@ class FleetChange:
 
 @dataclass(frozen=True, slots=True)
 class FleetCurve:
-    """The fleet's size over time: pieces that follow each other without a gap from 0 on. Before and after them it is 0."""
+    """The fleet's size over time: pieces without a gap from 0 on.
+
+    Before and after them it is 0.
+    """
 
     segments: tuple[Segment, ...]
 
@@ -103,7 +109,7 @@ class FleetCurve:
         )
 
     def driver_seconds(self, begin_ms: int = 0, end_ms: int | None = None) -> float:
-        """Return the integral of the curve: how long all drivers together are on the road, in ``[begin_ms, end_ms)``."""
+        """Return the driver-seconds on the road in ``[begin_ms, end_ms)``: the integral of the curve."""
         upto_ms = self.end_ms if end_ms is None else end_ms
         inside = [(piece, max(piece.begin_ms, begin_ms), min(piece.end_ms, upto_ms)) for piece in self.segments]
         return (

@@ -1,4 +1,7 @@
-"""Which driver of a fleet is on the road when: as a scenario plans it, and as somebody changed it while the run goes on. Pure; a change makes a new value."""
+"""Which driver of a fleet is on the road when: by a scenario's plan, and by changes during the run.
+
+Pure; a change makes a new value.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ class Presence:
 
     Parameters
     ----------
-    planned : a driver's stays as long as nobody changes anything; none for a driver that the plan does not know.
+    planned : a driver's stays before any change; none for a driver that the plan does not know.
     end_ms : virtual epoch ms of the run's end.
     changes : (from when on, how many drivers there are) in the order in which they were asked for, never back in time.
     """
@@ -23,11 +26,11 @@ class Presence:
 
     @property
     def is_changed(self) -> bool:
-        """Whether somebody changed it."""
+        """Whether the fleet was ever changed."""
         return bool(self._changes)
 
     def changed(self, at_ms: int, drivers: int) -> Presence:
-        """Return it with so many drivers from an instant on: those with the lowest numbers."""
+        """Return the presence with another number of drivers from an instant on: the lowest numbers."""
         return Presence(self._planned, self._end_ms, (*self._changes, (at_ms, drivers)))
 
     def stays(self, driver: int) -> Stays:
@@ -47,5 +50,5 @@ class Presence:
         return found
 
     def leaves_ms(self, driver: int, at_ms: int) -> int:
-        """Return when a driver that is on the road at an instant leaves it; that instant itself if it is not there."""
+        """Return when a driver that is on the road at an instant leaves it; the instant itself if it is not."""
         return next((to_ms for from_ms, to_ms in self.stays(driver) if from_ms <= at_ms < to_ms), at_ms)

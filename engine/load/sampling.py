@@ -1,14 +1,20 @@
-"""Who samples how often: shares of a fleet at several rates, spread so evenly over the drivers' numbers that any part of the fleet has nearly the same mix."""
+"""Sample rates: shares of a fleet at several rates, spread evenly over the drivers' numbers.
+
+Any part of the fleet has nearly the same mix.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
 
-from engine.delivery.spec import seeded_unit
+from engine.chance import seeded_unit
 
 _GOLDEN = 0.6180339887498949
-"""Multiples of it, modulo 1, fill [0, 1) as evenly as any sequence: the first n leave a share by some log n places at most."""
+"""The golden ratio's fraction: its multiples, modulo 1, fill [0, 1) as evenly as any sequence.
+
+The first n of them differ from a share by about log n places at most.
+"""
 
 
 class SamplingMix:

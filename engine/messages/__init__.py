@@ -12,8 +12,10 @@ are ignored, so old readers survive new writers.
     route.defined          routeId     RouteDefined        fact, newest wins
     run.event              runId       RunEvent            fact
     run.metrics            runId       RunMetrics          fact: what a worker measured
-    run.journal            see there   what a run's dispatcher has decided (actors.dispatch.kafka_journal); nobody else's business
+    run.journal            see there   a dispatcher's decisions, for its successor alone (actors.dispatch.kafka_journal)
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
+
+The types of all messages are here, but for the topics' own shape on a broker (`engine.contract.topics`).
 """
 
 from engine.messages.checks import checked_id

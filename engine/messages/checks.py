@@ -1,4 +1,4 @@
-"""What a field of a message must be; whatever breaks the contract is refused with the field, the value and the bound."""
+"""The checks of a message's fields; each refuses with the field, the value and the bound."""
 
 from __future__ import annotations
 

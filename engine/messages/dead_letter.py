@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Bytes that could not be read, and where they were found; `value` goes to `Topic.DEAD_LETTER` with `headers`."""
+    """Bytes that could not be read, and where they were found.
+
+    `value` goes to `Topic.DEAD_LETTER` with `headers`.
+    """
 
     value: bytes
     key: bytes | None

@@ -16,8 +16,9 @@ from engine.messages.checks import (
     optional_ms,
     optional_number,
 )
-from engine.messages.message import Message, camel
+from engine.messages.message import Message
 from engine.messages.topics import Topic
+from engine.wire_names import camel
 
 
 class EventKind(StrEnum):
@@ -62,7 +63,7 @@ class DeliveryEvent(Message):
     positions : with a final kind: how many positions the delivery has in all, seq 0 to positions - 1.
     stop : with ``arrived_at_stop``: number of the stop on the route, from 0.
     reason : with ``rejected``: why.
-    fault : with ``fault``: what was done on purpose to the delivery's positions, a name of
+    fault : with ``fault``: what was injected into the delivery's positions, a name of
         `engine.delivery.faults.FaultKind`.
     from_seq, to_seq : with ``fault``: the positions that it was done to, both included; the delivery may end before
         `to_seq`.
@@ -89,7 +90,7 @@ class DeliveryEvent(Message):
     to_seq: int | None = None
 
     def __post_init__(self) -> None:
-        # As quick as it can be: a fleet of 100,000 that begins, or is ended, makes so many of them at once.
+        # As quick as it can be: a fleet of 100,000 that begins, or is ended, makes as many of them at once.
         for name, wire in _EVENT_IDS:
             checked_id(getattr(self, name), wire)
         if not isinstance(self.kind, str) or self.kind not in _KINDS:
@@ -110,4 +111,5 @@ class DeliveryEvent(Message):
 
     @property
     def key(self) -> bytes:
+        """The delivery's id."""
         return self.delivery_id.encode()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from engine.errors import MessageError, shown
 from engine.messages.topics import Topic
+from engine.wire_names import camel
 
 MAX_REQUEST_BYTES = 64 * 1024
 """A request larger than this is refused unread."""
@@ -66,11 +67,5 @@ _to_text = json.JSONEncoder(separators=(",", ":")).encode
 
 @cache
 def _fields_of(cls: type[Message]) -> tuple[tuple[str, str], ...]:
-    """Return the fields of a message and their names on the wire; asked for with every message, so remembered."""
+    """Return the fields of a message and their names on the wire; remembered, for speed."""
     return tuple((field.name, camel(field.name)) for field in fields(cls))  # type: ignore[arg-type]
-
-
-@cache
-def camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)

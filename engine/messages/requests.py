@@ -48,6 +48,7 @@ class StartDelivery(Message):
 
     @property
     def key(self) -> bytes:
+        """The route's id."""
         return self.route_id.encode()
 
 
@@ -66,7 +67,7 @@ _ACTIONS = frozenset(kind.value for kind in ControlAction)
 
 @dataclass(frozen=True, slots=True)
 class ControlRun(Message):
-    """Request: pause, resume or cancel one delivery, or a whole run, or change the run's time scale, or its fleet.
+    """Request: pause, resume or cancel one delivery or a whole run, or change its time scale or fleet.
 
     A fleet that was changed keeps its size to the run's end, whatever stages its scenario has.
 
@@ -75,7 +76,7 @@ class ControlRun(Message):
     delivery_id : the delivery meant; the whole run if absent.
     time_scale : for ``scale``: virtual seconds per wall second, 0.01 to 1000.
     drivers : for ``fleet``: how many drivers there are to be.
-    rate : for ``fleet``, instead of drivers: positions a virtual second; so many drivers as make them.
+    rate : for ``fleet``, instead of drivers: positions a virtual second; as many drivers as make them.
     stage : for ``fleet``: what reports call the stage that begins then.
     """
 
@@ -125,4 +126,5 @@ class ControlRun(Message):
 
     @property
     def key(self) -> bytes:
+        """The run's id."""
         return self.run_id.encode()

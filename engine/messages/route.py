@@ -56,4 +56,5 @@ class RouteDefined(Message):
 
     @property
     def key(self) -> bytes:
+        """The route's id."""
         return self.route_id.encode()

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from engine.errors import MessageError, shown
 from engine.messages.checks import check_text, checked_id, checked_number, checked_table, optional_ms, optional_number
-from engine.messages.message import Message, camel
+from engine.messages.message import Message
 from engine.messages.topics import Topic
+from engine.wire_names import camel
 
 
 class RunState(StrEnum):
@@ -32,14 +33,15 @@ class RunEvent(Message):
     ----------
     clock : ``[virtual_ms, wall_ms, scale]``, the `engine.motion.clock.RunClock` in force.
     produced, acked : different positions handed to Kafka, and acknowledged by it, since the run began; one that was
-        sent twice counts once, and one that a fault on purpose leaves out counts too. They may fall for a moment when a
+        sent twice counts once, and one that an injected fault leaves out counts too. They may fall for a moment when a
         driver actor has died, by what it had under way.
     failed : positions that Kafka refused for good, since the run began.
     active : deliveries on the road.
     actors : driver actors alive.
     lateness_p99_ms : over the last second: wall time of producing minus wall time at which a position was due.
-    stages : ``[[name, from_ms, to_ms], ...]`` in virtual epoch ms, without a gap, so that whoever measures knows to
-        which a position belongs; `to_ms` of the last one is None in an endless run. Absent until the run has begun.
+    stages : ``[[name, from_ms, to_ms], ...]`` in virtual epoch ms, without a gap, so that a reader of measurements
+        knows to which a position belongs; `to_ms` of the last one is None in an endless run. Absent until the run has
+        begun.
     """
 
     TOPIC: ClassVar[Topic] = Topic.RUN_EVENT
@@ -89,6 +91,7 @@ class RunEvent(Message):
 
     @property
     def key(self) -> bytes:
+        """The run's id."""
         return self.run_id.encode()
 
 
@@ -117,7 +120,9 @@ _WORKERS = frozenset(kind.value for kind in Worker)
 
 @dataclass(frozen=True, slots=True)
 class RunMetrics(Message):
-    """Fact: what one worker has measured of a run since it last said so. Its identity is ``(worker, seq)``, so that readers may see it twice.
+    """Fact: what one worker has measured of a run since its last message.
+
+    Its identity is ``(worker, seq)``, so that readers may see it twice.
 
     Attributes
     ----------
@@ -157,4 +162,5 @@ class RunMetrics(Message):
 
     @property
     def key(self) -> bytes:
+        """The run's id."""
         return self.run_id.encode()

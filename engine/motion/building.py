@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.earth.geodesy import Floats
-from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, Indices, PlanTable, StopTimes
+from engine.arrays import Floats, Ints
+from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, PlanTable, StopTimes
 from engine.motion.vehicle import MODELS, VehicleClass, VehicleModel
 from engine.roads.route import RouteTable
 
@@ -84,7 +84,7 @@ class _Road:
     last segment, `length_m` is 0.
     """
 
-    offsets: Indices
+    offsets: Ints
     lat_deg: Floats
     lng_deg: Floats
     at_m: Floats
@@ -97,7 +97,7 @@ class _Road:
     acceleration: Floats
     braking: Floats
     lateral: Floats
-    stop_points: tuple[Indices, ...]
+    stop_points: tuple[Ints, ...]
     stop_distances: tuple[tuple[float, ...], ...]
 
     @classmethod
@@ -133,7 +133,7 @@ class _Road:
         )
 
 
-def _points_of(routes: RouteTable, i: int) -> tuple[Floats, Indices]:
+def _points_of(routes: RouteTable, i: int) -> tuple[Floats, Ints]:
     """Return the points of a route and which point each stop is at.
 
     The points are (6, n): latitude, longitude, metres, limit, bearing, dwell.
@@ -254,8 +254,8 @@ def _build(road: _Road) -> PlanTable:
 
 def _table(
     road: _Road,
-    offsets: Indices,
-    point: Indices,
+    offsets: Ints,
+    point: Ints,
     stands: npt.NDArray[np.bool_],
     x: Floats,
     at: Floats,

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.arrays import Ints
 from engine.motion.building import build_plans
 from engine.motion.columns import Columns
-from engine.motion.plans import Indices, PlanTable, StopTimes
+from engine.motion.plans import PlanTable, StopTimes
 from engine.motion.traces import Trace, trace_plan
 from engine.motion.vehicle import VehicleClass
 from engine.roads.route import Route, RouteTable
@@ -32,7 +33,7 @@ class PlanBook:
         """All plans; a plan keeps its number until `compact`."""
         return self._table
 
-    def require(self, wanted: Sequence[tuple[Route, VehicleClass]]) -> Indices:
+    def require(self, wanted: Sequence[tuple[Route, VehicleClass]]) -> Ints:
         """Return the numbers of the plans of some (route, vehicle class).
 
         Plans that are missing are made, all at once.
@@ -53,7 +54,7 @@ class PlanBook:
         for vehicle in VehicleClass:
             self._current.pop((route_id, vehicle), None)
 
-    def compact(self, in_use: Indices) -> Indices | None:
+    def compact(self, in_use: Ints) -> Ints | None:
         """Drop unused plans if they take more room than those in use and more than is worth keeping.
 
         Returns

@@ -14,9 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from engine.earth.geodesy import Floats
-
-Indices = npt.NDArray[np.int64]
+from engine.arrays import Floats, Ints
 
 T0, D0, LAT0, LNG0, SPEED, LAT_RATE, LNG_RATE, BEARING = range(8)
 """Columns of a piece: eight float64, one cache line, so that a piece costs one look into memory."""
@@ -49,7 +47,7 @@ class PlanTable:
     stops : one per plan.
     """
 
-    offsets: Indices
+    offsets: Ints
     pieces: Floats
     t_end_s: Floats
     duration_s: Floats
@@ -79,7 +77,7 @@ class PlanTable:
             stops=tuple(stop for table in rows for stop in table.stops),
         )
 
-    def take(self, plans: Indices) -> PlanTable:
+    def take(self, plans: Ints) -> PlanTable:
         """Return a table of some of the plans, in the order asked for."""
         counts = np.diff(self.offsets)[plans]
         offsets = np.concatenate(([0], np.cumsum(counts)))
@@ -94,7 +92,7 @@ class PlanTable:
             stops=tuple(self.stops[p] for p in plans.tolist()),
         )
 
-    def locate(self, plan: Indices, t_s: Floats, hint: Indices) -> Indices:
+    def locate(self, plan: Ints, t_s: Floats, hint: Ints) -> Ints:
         """Return the piece that each instant lies in: the one that begins at or before it and ends after it.
 
         Parameters
@@ -115,7 +113,7 @@ class PlanTable:
             found[wrong] = self._bisect(plan[wrong], t_s[wrong])
         return found
 
-    def _bisect(self, plan: Indices, t_s: Floats) -> Indices:
+    def _bisect(self, plan: Ints, t_s: Floats) -> Ints:
         low, high = self.offsets[plan], self.offsets[plan + 1] - 1
         while (low < high).any():
             middle = (low + high) >> 1

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats
+from engine.chance import seeded_unit
 from engine.codec import BOUNDS
-from engine.delivery.spec import seeded_unit
-from engine.earth.geodesy import Floats
 from engine.errors import InvalidRoute
 from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPEED, T0, PlanTable, StopTimes
 from engine.roads.route import Route

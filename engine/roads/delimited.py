@@ -15,8 +15,9 @@ from itertools import islice
 
 import numpy as np
 
+from engine.errors import shown_text
 from engine.roads.column_names import LATITUDE, LONGITUDE, Header, TrackKey, cell_of, track_names
-from engine.roads.imported import MAX_LINE_POINTS, MAX_ROUTES, Collector, shown
+from engine.roads.imported import MAX_LINE_POINTS, MAX_ROUTES, Collector
 from engine.roads.rules import KMH_MPS
 
 _TITLE = ("title", "routetitle", "name", "routename")
@@ -73,7 +74,8 @@ def read_csv(text: str, into: Collector) -> None:
     lat, lng = header.find(LATITUDE), header.find(LONGITUDE)
     if lat is None or lng is None:
         into.refuse(
-            "line 1", f"expected a header with columns for latitude and longitude, found {shown(header_line.strip())}"
+            "line 1",
+            f"expected a header with columns for latitude and longitude, found {shown_text(header_line.strip())}",
         )
     track = header.find_track(lambda: (row for _, row in islice(_rows(text, delimiter, into), 1, None)))
     title, limit, sequence = header.find(_TITLE), header.find(_LIMITS), header.find(_SEQUENCE)
@@ -128,7 +130,7 @@ def _add(points: _Points, name: str, columns: _Columns, into: Collector) -> None
         else np.arange(len(points.lat))
     )
     into.add(
-        f"route {shown(name)}" if name else "file",
+        f"route {shown_text(name)}" if name else "file",
         np.array(points.lat)[order].tolist(),
         np.array(points.lng)[order].tolist(),
         point_place=lambda index: f"line {points.line[order[index]]}",
@@ -160,7 +162,7 @@ def _number(row: list[str], column: int, delimiter: str) -> float:
             raise ValueError
         return float(cell if delimiter == "," else cell.replace(",", "."))
     except ValueError:
-        raise ValueError(f"expected a number in column {column + 1}, found {shown(cell)}") from None
+        raise ValueError(f"expected a number in column {column + 1}, found {shown_text(cell)}") from None
 
 
 def _limit(row: list[str], column: int | None, delimiter: str) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.earth.geodesy import Floats
+from engine.arrays import Floats
 from engine.earth.polylines import decode_polyline
 from engine.errors import MessageError
 from engine.roads.imported import Collector

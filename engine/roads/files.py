@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path, PurePath
 
-from engine.errors import InvalidInput
+from engine.errors import InvalidInput, shown_text
 from engine.roads.delimited import is_table, read_csv
 from engine.roads.encoded import read_polylines
 from engine.roads.geojson import read_geojson
 from engine.roads.gpx import read_gpx
-from engine.roads.imported import MAX_FILE_BYTES, Collector, Imported, shown
+from engine.roads.imported import MAX_FILE_BYTES, Collector, Imported
 from engine.roads.text import read_text
 
 _READERS: Mapping[str, Callable[[str, Collector], None]] = {
@@ -69,7 +69,7 @@ def load_routes(
     InvalidInput : there is no such format.
     """
     if format is not None and format not in _READERS:
-        raise InvalidInput(f"format must be one of {', '.join(FORMATS)}, found {shown(format)}")
+        raise InvalidInput(f"format must be one of {', '.join(FORMATS)}, found {shown_text(format)}")
     into = Collector(path[1] if isinstance(path, tuple) else str(path), skip_invalid)
     content = path[0] if isinstance(path, tuple) else _content(Path(path), into)
     if len(content) > MAX_FILE_BYTES:
@@ -148,4 +148,4 @@ def _format_by_content(text: str, into: Collector) -> str:
         return "text"
     if re.fullmatch(r"[?-~]{4,}", first):
         return "polyline"
-    return into.refuse("line 1", f"no known format of routes; it begins with {shown(first)}")
+    return into.refuse("line 1", f"no known format of routes; it begins with {shown_text(first)}")

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from engine.roads.imported import Collector, shown
+from engine.errors import shown_text
+from engine.roads.imported import Collector
 
 _MAX_DEPTH = 20
 
@@ -132,4 +133,4 @@ def _brief(value: Any) -> str:
     """Return a value as an error shows it, without writing out a whole document."""
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
-    return shown(value) if isinstance(value, str) else shown(f"{value}"[:100])
+    return shown_text(value) if isinstance(value, str) else shown_text(f"{value}"[:100])

@@ -12,7 +12,8 @@ from typing import Any
 import gpxpy
 from gpxpy.gpx import GPXException, GPXXMLSyntaxException
 
-from engine.roads.imported import Collector, shown
+from engine.errors import shown_text
+from engine.roads.imported import Collector
 
 _POINT = re.compile(r"<(?:\w+:)?(trkpt|rtept)\b([^>]*)>")
 _ATTRIBUTE = re.compile(r"""\b(lat|lon)\s*=\s*["']([^"']*)["']""")
@@ -56,5 +57,8 @@ def _unreadable_point(text: str) -> tuple[str, str] | None:
                 float(attributes.get(key, ""))
             except ValueError:
                 line = text.count("\n", 0, found.start()) + 1
-                return f"line {line}", f'<{found[1]}> needs a number "{key}", found {shown(attributes.get(key, ""))}'
+                return (
+                    f"line {line}",
+                    f'<{found[1]}> needs a number "{key}", found {shown_text(attributes.get(key, ""))}',
+                )
     return None

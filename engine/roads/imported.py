@@ -169,8 +169,3 @@ def leap_of(route: Route) -> str:
         f"has a leg of {longest_m / 1000:,.1f} km, {longest_m / median_m:,.0f} times its median leg: "
         "are these several tracks?"
     )
-
-
-def shown(text: str) -> str:
-    """Return a text as an error shows it: quoted, and cut if it is long."""
-    return f'"{text}"' if len(text) <= 80 else f'"{text[:77]}..."'

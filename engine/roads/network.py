@@ -16,11 +16,12 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
 
-from engine.earth.geodesy import Floats, check_coordinates, inverse
+from engine.arrays import Floats, Ints
+from engine.earth.geodesy import check_coordinates, inverse
 from engine.errors import InvalidInput, NoPath, RouteFileError
 from engine.roads.array_file import read_arrays, write_arrays
 from engine.roads.lines import merged_lines
-from engine.roads.paths import Ints, PathGraph, random_paths
+from engine.roads.paths import PathGraph, random_paths
 from engine.roads.route import Route
 from engine.roads.rules import ROAD_CLASSES
 

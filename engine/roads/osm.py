@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import osmium
 
-from engine.earth.geodesy import Floats
+from engine.arrays import Floats, Ints
 from engine.errors import RouteFileError
 from engine.roads.network import RoadNetwork
-from engine.roads.paths import Ints
 from engine.roads.route_ids import id_of
 from engine.roads.rules import is_barrier, road_of
 

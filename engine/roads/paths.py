@@ -13,10 +13,9 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from engine.earth.geodesy import Floats
+from engine.arrays import Floats, Ints
+from engine.chance import seeded_generator
 from engine.errors import InvalidInput, NoPath
-
-Ints = npt.NDArray[np.int64]
 
 _PATHS_PER_SOURCE = (
     2  # a tree of shortest paths costs far more than walking it; a fleet should still not start in few places
@@ -62,7 +61,7 @@ def random_paths(graph: PathGraph, n: int, seed: int, min_length_m: float, max_l
         raise InvalidInput(f"number of routes and seed must be >= 0, found {n} and {seed}")
     if not 0 <= min_length_m < max_length_m:
         raise InvalidInput(f"lengths of routes must be 0 <= min < max, found {min_length_m:g} to {max_length_m:g} m")
-    rng = np.random.default_rng(seed)
+    rng = seeded_generator(seed)
     paths: list[Ints] = []
     tried = 0
     enough = 200 + 20 * n

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Floats
 from engine.earth.geodesy import (
-    Floats,
     check_coordinates,
     densified,
     inverse,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from array import array
 
-from engine.roads.imported import MAX_LINE_POINTS, Collector, shown
+from engine.errors import shown_text
+from engine.roads.imported import MAX_LINE_POINTS, Collector
 
 
 def read_text(text: str, into: Collector) -> None:
@@ -16,7 +17,7 @@ def read_text(text: str, into: Collector) -> None:
             continue
         point = _point(line)
         if point is None:
-            into.damaged(f"line {number}", f'expected "lat,lng", found {shown(line.strip())}')
+            into.damaged(f"line {number}", f'expected "lat,lng", found {shown_text(line.strip())}')
             continue
         if len(lat) >= MAX_LINE_POINTS:
             into.refuse(f"line {number}", f"more than {MAX_LINE_POINTS} points in one route")

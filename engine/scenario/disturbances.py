@@ -1,7 +1,9 @@
-"""The section of a scenario that says what happens to the system on purpose, while a load test runs: parts are killed, held up, shaken.
+"""The section of a scenario that says what is done to the system while a load test runs.
 
-What is wrong with the data on purpose is another thing (`engine.delivery.faults`): that is made by the drivers and
-labelled in ``delivery.event``. A disturbance is done by whoever runs the load test, and is noted in its report.
+Parts are killed, held up, shaken. A disturbance is done by the load test, and is noted in its report.
+
+Faults in the data are another thing (`engine.scenario.faults`): the drivers make them and label them in
+``delivery.event``.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from engine.declared.kinds import Choice, Fault, Number
+from engine.declared.kinds import Choice, Fault
+from engine.declared.numbers import Number
 
 
 class DisturbanceKind(StrEnum):
     """What is done.
 
-    kill_driver: the process of one driver actor is killed; Ray starts another, which goes on where it was.
+    kill_driver: the process of one driver actor is killed; Ray starts another, which resumes.
     kill_dispatcher: the same for the dispatcher. pause_consumers: the API's process stands still for a while, with
     everything that it reads and serves. reconnect_viewers: all simulated viewers leave and come back at once.
     """
@@ -33,7 +36,7 @@ MAX_PAUSE_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One thing that is done to the system on purpose."""
+    """One thing that is done to the system."""
 
     kind: Annotated[
         DisturbanceKind,
@@ -51,7 +54,7 @@ class Disturbance:
         return (self.duration_s or 10.0) if self.kind is DisturbanceKind.PAUSE_CONSUMERS else 0.0
 
 
-def broken_rules(
+def broken_disturbance_rules(
     disturbances: Sequence[Disturbance], duration_s: float | None, *, has_viewers: bool
 ) -> Iterator[Fault]:
     """Yield what does not go together in disturbances whose values are each within their bounds."""
@@ -63,6 +66,6 @@ def broken_rules(
                 f'goes with kind = "pause_consumers" and only with it, found kind = "{one.kind}"',
             )
         if one.kind is DisturbanceKind.RECONNECT_VIEWERS and not has_viewers:
-            yield (*place, "kind"), "needs [viewers]: without them nobody can reconnect"
+            yield (*place, "kind"), "needs [viewers]: without them there is no viewer to reconnect"
         if duration_s is not None and one.at_s >= duration_s:
             yield (*place, "at_s"), f"must be less than the run's {duration_s:g} s, found {one.at_s:g}"

@@ -1,8 +1,11 @@
-"""The sections of a scenario that say what the world is: roads, drivers, deliveries. What each key means, its bounds and defaults."""
+"""The sections of a scenario that say what the world is: roads, drivers, deliveries.
+
+They say what each key means, its bounds and its default.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +13,10 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from engine.data import NETWORKS
-from engine.declared.kinds import Choice, File, Files, Number, Shares, Span, Truth, Whole
+from engine.declared.kinds import Choice, Fault, Truth
+from engine.declared.numbers import Number, Span, Whole
+from engine.declared.paths import File, Files
+from engine.declared.shares import Shares
 from engine.delivery.spec import DEFAULT_PACE_SPREAD
 from engine.messages import MAX_FLEET as MAX_FLEET
 from engine.motion.vehicle import VehicleClass
@@ -50,7 +56,10 @@ class RouteFiles:
 
 @dataclass(frozen=True, slots=True)
 class FleetMix:
-    """The drivers. With stages the size follows from them; 0 is for a run that only serves requests or arrivals."""
+    """The drivers.
+
+    With stages the size follows from them; 0 is for a run that only serves requests or arrivals.
+    """
 
     size: Annotated[int, Whole(0, MAX_FLEET), "drivers"] = 0
     mix: Annotated[
@@ -75,9 +84,26 @@ class DeliveryPattern:
     """When deliveries depart."""
 
     mode: Annotated[
-        DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver goes on with a next delivery"
+        DeliveryMode, Choice(tuple(DeliveryMode), DeliveryMode), "whether a driver begins a next delivery"
     ] = DeliveryMode.CONTINUOUS
     start_spread_s: Annotated[float, Number(0.0, 86_400.0), "first departures are spread over this time, s"] = 0.0
     pause_s: Annotated[
         tuple[float, float], Span(0.0, 86_400.0), "least and greatest rest between two deliveries of a driver, s"
     ] = (0.0, 0.0)
+
+
+def broken_road_rules(network: NetworkSource | None, routes: RouteFiles | None, *, has_traces: bool) -> Iterator[Fault]:
+    """Yield the contradictions in the roads of a scenario whose values are each within their bounds."""
+    if network and routes:
+        yield ("routes",), "must not stand beside [network]: a scenario has one of them"
+    if not network and not routes and not has_traces:
+        yield (), "a scenario needs either [network] or [routes]"
+    if network and (network.extract is None) == (network.file is None):
+        yield ("network",), f'needs either extract = "{NETWORKS[0]}" or file = "..."'
+    if network and network.min_length_m >= network.max_length_m:
+        yield (
+            ("network", "max_length_m"),
+            f"must be greater than min_length_m = {network.min_length_m:g}, found {network.max_length_m:g}",
+        )
+    if routes and not routes.files and not routes.ancestor:
+        yield ("routes",), 'needs files = ["..."] or ancestor = true'

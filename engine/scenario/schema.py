@@ -1,7 +1,9 @@
-"""The JSON Schema of scenario files, made of the declarations that read them. ``engine/data/scenario.schema.json`` is its text, and a test compares them.
+"""The JSON Schema of scenario files, made of the declarations that read them.
 
-A schema knows each value's bounds; what must hold between keys (`engine.scenario.rules`) and which files exist only
-``code-delivery scenario check`` tells.
+``engine/data/scenario.schema.json`` is its text, and a test compares them.
+
+A schema knows each value's bounds. Only ``code-delivery scenario check`` reports broken rules between keys and files
+that do not exist.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     e2e_p99_ms = 300          # latency from due: a segment of the way, a percentile, ms
     lost = 0                  # positions of the whole run; also: duplicated, failed
     produced_rate = 0.99      # share of the planned positions; or produced_per_s = 900
-    window_s = 10             # latencies must hold in every window of so many seconds; absent: over each stage
+    window_s = 10             # length of the windows in each of which latencies must hold; absent: each stage
     abort = true              # the first failure ends the run
     [thresholds.stages.peak]  # what holds in one stage instead
     e2e_p99_ms = 500
@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.declared.kinds import HERE, Fault, Kind, Number, Place, TableKind, Truth, Whole, did_you_mean, key_written
-from engine.errors import shown
+from engine.declared.kinds import Fault, Kind
+from engine.declared.numbers import Number, Whole
+from engine.declared.spelling import did_you_mean
 from engine.latency.meter import Segment
 
 E2E = "e2e"
@@ -64,7 +64,7 @@ def _latency_limits() -> Iterator[tuple[str, tuple[Kind, str]]]:
                 f"{way}_{short}_ms",
                 (
                     Number(0.0, MAX_MS),
-                    f"so many ms at most from a position's due instant to {what}, for {words} of the positions",
+                    f"most ms from a position's due instant to {what}, for {words} of the positions",
                 ),
             )
 
@@ -82,25 +82,14 @@ RUN_LIMITS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
     {
         "lost": (
             Whole(0, 10**12),
-            "most positions that Kafka has acknowledged and no store has; those that a fault on purpose left out are not lost",
+            "most positions that Kafka has acknowledged and no store has; "
+            "those that an injected fault left out are not lost",
         ),
         "duplicated": (Whole(0, 10**12), "most positions that were read although they were stored already"),
         "failed": (Whole(0, 10**12), "most positions that Kafka refuses for good"),
     }
 )
 """Thresholds that hold over the whole run."""
-
-_LIMITS = {**STAGE_LIMITS, **RUN_LIMITS}
-
-_OTHERS: Mapping[str, tuple[Kind, str]] = MappingProxyType(
-    {
-        "window_s": (
-            Whole(1, 86_400),
-            "latencies must hold in every window of so many wall seconds; over each stage if absent",
-        ),
-        "abort": (Truth(), "whether the first failure ends the run"),
-    }
-)
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -113,7 +102,7 @@ class Thresholds:
     ----------
     limits : by name (`STAGE_LIMITS`, `RUN_LIMITS`), in the unit that the name ends with.
     stages : by a stage's name, what holds in it instead; names of `STAGE_LIMITS`.
-    window_s : latencies must hold in every window of so many wall seconds; over each stage if None.
+    window_s : wall seconds of the windows in each of which latencies must hold; over each stage if None.
     abort : whether the first failure ends the run.
     """
 
@@ -163,7 +152,10 @@ class Thresholds:
         return {*self.limits, *(name for limits in self.stages.values() for name in limits)}
 
     def scaled(self, factor: float) -> Thresholds:
-        """Return what a fleet of another size must keep: positions a second grow with it, shares and latencies stay."""
+        """Return the thresholds of a fleet of another size.
+
+        Positions a second grow with the fleet, shares and latencies stay.
+        """
 
         def of(limits: Mapping[str, float]) -> dict[str, float]:
             return {name: limit * factor if name == PRODUCED_PER_S else limit for name, limit in limits.items()}
@@ -183,103 +175,36 @@ class Thresholds:
 
 
 def latency_of(threshold: str) -> tuple[str, float] | None:
-    """Return what a latency threshold bounds: the segment's name (or `E2E`, `LATENESS`) and the percentile; None of one that bounds something else."""
+    """Return the segment (or `E2E`, `LATENESS`) and the percentile that a latency threshold bounds.
+
+    None of a threshold that bounds something else.
+    """
     way, _, rest = threshold.partition("_")
     short = rest.removesuffix("_ms")
     return (way, PERCENTILES[short]) if way in _WAYS and rest.endswith("_ms") and short in PERCENTILES else None
 
 
-@dataclass(frozen=True, slots=True)
-class ThresholdTable(TableKind):
-    """The table [thresholds] of a file, or `Thresholds` in code."""
-
-    def fault(self, value: object, folder: Path) -> str | None:
-        return next((what for _, what in self.faults(value, (), folder)), None)
-
-    def faults(self, value: object, place: Place, folder: Path = HERE) -> Iterator[Fault]:
-        table = _as_table(value)
-        if table is None:
-            yield place, f"must be a table of thresholds, found {shown(value)}"
-            return
-        stages = table.pop("stages", _NOTHING)
-        yield from _faults(table, {**_LIMITS, **_OTHERS}, place, folder)
-        if not isinstance(stages, Mapping):
-            yield (*place, "stages"), f"must be a table, found {shown(stages)}"
-            stages = _NOTHING
-        for name, limits in stages.items():
-            inner = (*place, "stages", str(name))
-            if isinstance(limits, Mapping):
-                yield from _faults(limits, STAGE_LIMITS, inner, folder)
-            else:
-                yield inner, f"must be a table, found {shown(limits)}"
-        if not table.keys() & _LIMITS.keys() and not any(stages.values()):
-            yield place, "must name a threshold, for example e2e_p99_ms = 300"
-
-    def taken(self, value: Any, folder: Path = HERE) -> Thresholds:
-        table = _as_table(value) or {}
-        stages = {
-            str(name): MappingProxyType(_taken(limits, folder))
-            for name, limits in table.pop("stages", _NOTHING).items()
-        }
-        window_s, abort = table.pop("window_s", None), table.pop("abort", False)
-        return Thresholds(_taken(table, folder), MappingProxyType(stages), window_s, abort)
-
-    def lines(self, value: Any, place: str) -> Iterator[str]:
-        yield f"\n[{place}]"
-        yield from (f"{name} = {limit!r}" for name, limit in value.limits.items())
-        if value.window_s is not None:
-            yield f"window_s = {value.window_s}"
-        if value.abort:
-            yield "abort = true"
-        for name, limits in value.stages.items():
-            yield f"\n[{place}.stages.{key_written(name)}]"
-            yield from (f"{threshold} = {limit!r}" for threshold, limit in limits.items())
-
-    def schema(self) -> dict[str, Any]:
-        of_stage = {"type": "object", "properties": _properties(STAGE_LIMITS), "additionalProperties": False}
-        stages = {
-            "description": "what holds in a stage instead, by the stage's name",
-            "type": "object",
-            "additionalProperties": of_stage,
-        }
-        return {
-            "type": "object",
-            "properties": _properties({**_LIMITS, **_OTHERS}) | {"stages": stages},
-            "additionalProperties": False,
-        }
-
-
-def _as_table(value: object) -> dict[str, Any] | None:
-    """Return thresholds as a file has them; None if they are none."""
-    if isinstance(value, Thresholds):
-        others = {"window_s": value.window_s} if value.window_s is not None else {}
-        return {**value.limits, **others, "abort": value.abort, "stages": value.stages}
-    return {str(name): one for name, one in value.items()} if isinstance(value, Mapping) else None
-
-
-def _faults(
-    table: Mapping[str, Any], known: Mapping[str, tuple[Kind, str]], place: Place, folder: Path
+def broken_threshold_rules(
+    thresholds: Thresholds, stage_names: Sequence[str], *, is_plan_exact: bool, has_viewers: bool
 ) -> Iterator[Fault]:
-    for name, value in table.items():
-        if name in known:
-            yield from known[name][0].faults(value, (*place, name), folder)
-        else:
-            yield (*place, str(name)), f"is no key of [{'.'.join(place)}]{did_you_mean(name, list(known))}"
+    """Yield the thresholds that a scenario cannot be judged by, whatever their values.
 
-
-def _taken(limits: Mapping[str, Any], folder: Path) -> dict[str, float]:
-    return {
-        name: STAGE_LIMITS[name][0].taken(limit, folder) if name in STAGE_LIMITS else limit
-        for name, limit in limits.items()
-    }
-
-
-def _properties(known: Mapping[str, tuple[Kind, str]]) -> dict[str, Any]:
-    return {name: {"description": doc} | kind.schema() for name, (kind, doc) in known.items()}
-
-
-def unknown_stages(thresholds: Thresholds, names: Sequence[str]) -> Iterator[Fault]:
-    """Yield the stages that thresholds speak of and a scenario does not have."""
+    Parameters
+    ----------
+    stage_names, is_plan_exact, has_viewers : of the scenario.
+    """
+    place = ("thresholds",)
     for name in thresholds.stages:
-        if name not in names:
-            yield ("stages", name), f"is no stage of the scenario; it has {', '.join(names)}{did_you_mean(name, names)}"
+        if name not in stage_names:
+            yield (
+                (*place, "stages", name),
+                f"is no stage of the scenario; it has {', '.join(stage_names)}{did_you_mean(name, stage_names)}",
+            )
+    if PRODUCED_RATE in thresholds.names and not is_plan_exact:
+        yield (
+            place,
+            f"must not have {PRODUCED_RATE} where drivers rest or end, or where [arrivals] or [traces] "
+            "make positions beside the plan",
+        )
+    if not has_viewers and (unmeasured := sorted(name for name in thresholds.names if name.startswith("viewed_"))):
+        yield place, f"must not have {unmeasured[0]} without [viewers]: only simulated viewers measure it"

@@ -1,4 +1,7 @@
-"""The section of a scenario that says who watches: simulated viewers of the live map, so many and of which manners (`cli.load.viewers` lets them)."""
+"""The section of a scenario that says who watches: the number and the habits of simulated viewers.
+
+`cli.load.viewers` runs them.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from engine.declared.kinds import Fault, Number, Whole
+from engine.declared.kinds import Fault
+from engine.declared.numbers import Number, Whole
 
 MAX_VIEWERS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Viewers:
-    """Simulated viewers of the live map, each with a street-level view of its own; those of no share read whatever comes."""
+    """Simulated viewers of the live map, each with a street-level view of its own.
+
+    Those in no share read every frame.
+    """
 
     count: Annotated[int, Whole(1, MAX_VIEWERS), "how many"]
     slow: Annotated[float, Number(0.0, 1.0), "share that reads a frame only now and then"] = 0.0
@@ -22,7 +29,7 @@ class Viewers:
     pan_s: Annotated[float, Number(0.0, 86_400.0), "mean time between two pans of a viewer, wall s; 0 for never"] = 5.0
 
 
-def broken_rules(viewers: Viewers) -> Iterator[Fault]:
+def broken_viewer_rules(viewers: Viewers) -> Iterator[Fault]:
     """Yield what does not go together in a section whose values are each within their bounds."""
     together = viewers.slow + viewers.stalled + viewers.reconnecting
     if together > 1 + 1e-9:

@@ -6,7 +6,6 @@ import asyncio
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import read_messages
 from api.stream.sinks import HistorySink
 from cli.local.broker import BrokerCluster, EmbeddedBroker, partitions_for
+from cli.local.port import free_port
 from engine.codec import PositionBatch
 from engine.latency.histogram import Histogram
 from engine.messages import RouteDefined, RunMetrics, Topic
@@ -367,12 +367,6 @@ async def test_a_full_store_stops_the_reading_and_nothing_is_lost(
         ledger = await settled(client, "run", simulation.sent)
         assert (ledger["missing"], ledger["duplicated"]) == (0, 0)
         assert (await client.get("/health")).json()["status"] == "ok"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def started(broker: str, folder: Path, port: int) -> subprocess.Popen[bytes]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_stack import free_port
 
+from cli.local.port import free_port
 from engine.delivery.faults import FaultKind
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]

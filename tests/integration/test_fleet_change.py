@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_stack import free_port, own_environment
+from running_stack import own_environment
 from typer.testing import CliRunner
 
 from cli.local.api_client import ApiClient, ApiError
+from cli.local.port import free_port
 from cli.main import app
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(500)]

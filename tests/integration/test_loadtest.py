@@ -12,9 +12,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from running_stack import free_port, own_environment, until
+from running_stack import own_environment, until
 
 from cli.load.report.model import load_report
+from cli.local.port import free_port
 from engine.latency.meter import Segment
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from running_stack import free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from cli.local.port import free_port
 
 KEY, WRONG, BASIC = "supersecretkey123", "nearlythesecretkey", "dXNlcjpwYXNzd29yZA=="
 

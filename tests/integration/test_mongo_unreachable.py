@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from running_stack import free_port
 
 from api.app import create_app
 from api.bus import MemoryBus
 from api.errors import StoreUnavailable
 from api.settings import Settings
 from api.stores.mongo import MongoState
+from cli.local.port import free_port
 
 SECONDS = 15
 """Many times what the store's limits add up to: it tells a hang from an answer, not how fast it was."""

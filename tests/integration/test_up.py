@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 from processes import is_running
-from running_stack import Up, free_port, own_environment, until
+from running_stack import Up, own_environment, until
+
+from cli.local.port import free_port
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
 

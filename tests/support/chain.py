@@ -18,12 +18,13 @@ import psutil
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from processes import title_of
-from running_stack import free_port, until
+from running_stack import until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from api.live.frames import decode_frame
 from cli.local.child import Child
+from cli.local.port import free_port
 from cli.local.services import Services
 from engine.messages import Topic
 

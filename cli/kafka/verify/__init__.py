@@ -1,1 +1,1 @@
-"""``code-delivery verify``: do the topic and the stores hold the same positions of a run?"""
+"""``code-delivery verify``: the positions of a run in the topic and in the stores, compared."""

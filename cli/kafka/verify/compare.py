@@ -1,9 +1,9 @@
-"""Do some places hold the same positions of a run? Pure: digests in, a verdict out.
+"""Comparison of the places that hold a run's positions: digests in, a verdict out. Pure.
 
-What is expected of a delivery is what its final event says. One without a final event is expected to reach as far as it
-is known to: in the topic while the run goes on (what the stores got meanwhile is no fault), in any place once it is
-over. In the topic a position may come more than once, in a store it must not. What a fault of the scenario left out, by
-its label, is expected nowhere; a store must hold it all the same if the topic does.
+A delivery is expected to have the positions that its final event counts. One without a final event is expected to have
+those known of it: in the topic while the run is running (what the stores got meanwhile is no fault), in any place once
+it is over. In the topic a position may come more than once, in a store it must not. What an injected fault left out, by
+its label, is expected nowhere; a store must still hold it if the topic does.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from cli.kafka.verify.differences import Difference, Kind, Range, count_of, differences_of, elsewhere
 from engine.accounting.digest import Digest
-from engine.accounting.interner import Ids, Ints
+from engine.arrays import Ids, Ints
 from engine.delivery.faults import FaultKind, Label, missing_on_purpose
 
 HELD_BACK = frozenset({FaultKind.LATE, FaultKind.OUT_OF_ORDER})
-"""What these hit comes, but later than what follows it."""
+"""Faults whose positions come, but later than the ones that follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class Place:
     Attributes
     ----------
     name : for people: topic, history, ...
-    is_log : a record may come again there without harm.
+    is_log : whether a record may be there more than once without harm.
     foreign : records of other runs.
     unreadable : records and documents that could not be read, or that have no identity.
-    remarks : what a reader should know.
+    remarks : sentences for a reader of the verdict.
     """
 
     name: str
@@ -68,8 +68,8 @@ class Expectation:
     Attributes
     ----------
     ended : positions in all of each delivery that has a final event.
-    goes_on : the run has not ended.
-    labels : what was done on purpose to each delivery's positions.
+    goes_on : whether the run has not ended.
+    labels : the injected faults of each delivery's positions.
     """
 
     ended: Mapping[str, int] = field(default_factory=dict)
@@ -77,7 +77,12 @@ class Expectation:
     labels: Mapping[str, Sequence[Label]] = field(default_factory=dict)
 
     def lost(self, delivery_id: str, positions: int) -> Sequence[Range]:
-        """Return which of a delivery's positions, as many as are expected, no place need hold: what was left out on purpose, or is still held back."""
+        """Return the seqs of a delivery that no place need hold: lost by an injected fault, or held back.
+
+        Parameters
+        ----------
+        positions : how many the delivery is expected to have, without regard to faults.
+        """
         labels = self.labels.get(delivery_id, ())
         if self.goes_on and delivery_id not in self.ended:
             labels = [replace(label, kind=FaultKind.LOST) if label.kind in HELD_BACK else label for label in labels]
@@ -95,9 +100,9 @@ class PlaceVerdict:
     duplicates, conflicting : there more than once, with the same and with other coordinates.
     differing : seqs that have other coordinates than in the place compared with.
     unexpected : beyond what the final events say.
-    ahead : beyond what is compared, because the run goes on.
+    ahead : beyond what is compared, because the run has not ended.
     checksum : of what is compared; None where only the newest positions are.
-    is_equal : nothing is wrong there.
+    is_equal : whether nothing is wrong there.
     """
 
     name: str
@@ -119,7 +124,7 @@ class PlaceVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a comparison.
+    """The verdict of a comparison.
 
     Attributes
     ----------
@@ -161,13 +166,13 @@ def compare(places: Sequence[Place], newest: Newest | None, expectation: Expecta
     cut = [place.digest.below(_aligned(names, limits, place.digest)) for place in places]
     rows, found = [], list[Difference]()
     for place, digest in zip(places, cut, strict=True):
-        told = list(_differences(place, digest, cut[0], places[0].name, names, expected, lost))
-        found += told
-        rows.append(_row(place, digest, told))
+        here = list(_differences(place, digest, cut[0], places[0].name, names, expected, lost))
+        found += here
+        rows.append(_row(place, digest, here))
     if newest is not None:
-        told = list(_newest_differences(newest, places, cut, names, expected, expectation, lost))
-        found += told
-        rows.append(_newest_row(newest, told))
+        here = list(_newest_differences(newest, places, cut, names, expected, expectation, lost))
+        found += here
+        rows.append(_newest_row(newest, here))
     found.sort(key=lambda difference: difference.delivery_id)
     absent = sum(map(count_of, lost.values()))
     return Verdict(tuple(rows), tuple(found), len(names), int(expected.sum()) - absent, expectation.goes_on, absent)
@@ -203,7 +208,7 @@ def _expected(names: Ids, places: Sequence[Place], expectation: Expectation) -> 
     elif places[0].is_log:
         expected = reach[0]
     else:
-        expected = np.min(reach, axis=0)  # without the topic nobody knows how far the stores should be
+        expected = np.min(reach, axis=0)  # without the topic it is unknown how far the stores should be
     if expectation.ended:
         expected[np.searchsorted(names, _ids(expectation.ended))] = list(expectation.ended.values())
     return expected
@@ -218,7 +223,7 @@ def _differences(
     expected: Ints,
     lost: Mapping[str, Sequence[Range]],
 ) -> Iterator[Difference]:
-    """Give what is wrong in a place; only deliveries that cannot be right are looked at row by row."""
+    """Yield what is wrong in a place; only deliveries that cannot be right are compared row by row."""
     at, there = digest.find(names), reference.find(names)
     held = _taken(digest.distinct, at)
     whole = expected.copy()
@@ -251,9 +256,9 @@ def _checksums(digest: Digest, at: Ints) -> NDArray[np.uint64]:
     return np.where(at >= 0, digest.checksum[at], np.uint64(0)) if len(digest) else np.zeros(len(at), np.uint64)
 
 
-def _row(place: Place, digest: Digest, told: Sequence[Difference]) -> PlaceVerdict:
+def _row(place: Place, digest: Digest, differences: Sequence[Difference]) -> PlaceVerdict:
     def total(kind: Kind) -> int:
-        return sum(difference.positions for difference in told if difference.kind is kind)
+        return sum(difference.positions for difference in differences if difference.kind is kind)
 
     return PlaceVerdict(
         place.name,
@@ -270,13 +275,16 @@ def _row(place: Place, digest: Digest, told: Sequence[Difference]) -> PlaceVerdi
         foreign=place.foreign,
         unreadable=place.unreadable,
         remarks=place.remarks,
-        is_equal=not told,
+        is_equal=not differences,
     )
 
 
-def _newest_row(newest: Newest, told: Sequence[Difference]) -> PlaceVerdict:
-    """Return the row of a place of which only the newest positions are compared: it counts deliveries where others count positions."""
-    kinds, count = Counter(difference.kind for difference in told), len(newest.digest)
+def _newest_row(newest: Newest, differences: Sequence[Difference]) -> PlaceVerdict:
+    """Return the row of a place of which only the newest positions are compared.
+
+    It counts deliveries where others count positions.
+    """
+    kinds, count = Counter(difference.kind for difference in differences), len(newest.digest)
     return PlaceVerdict(
         newest.name,
         count,
@@ -286,7 +294,7 @@ def _newest_row(newest: Newest, told: Sequence[Difference]) -> PlaceVerdict:
         differing=kinds[Kind.COORDINATES],
         unexpected=kinds[Kind.UNEXPECTED],
         remarks=newest.remarks,
-        is_equal=not told,
+        is_equal=not differences,
     )
 
 
@@ -299,7 +307,10 @@ def _newest_differences(
     expectation: Expectation,
     lost: Mapping[str, Sequence[Range]],
 ) -> Iterator[Difference]:
-    """Give the deliveries whose newest position is not the last one; while the run goes on it may be a later one."""
+    """Yield the deliveries whose newest position is not the last one.
+
+    While the run has not ended it may be a later one.
+    """
     shown, reach = _reach(names, newest.digest) - 1, _reach(names, cut[0])
     here, there = newest.digest.find(names), cut[0].find(names)
     for i, name in enumerate(names.astype(str).tolist()):
@@ -308,13 +319,13 @@ def _newest_differences(
             last = max(lost[name][-1][0] - 1, min(last, int(reach[i]) - 1))
         in_all = expectation.ended.get(name)
         if in_all is not None and newest.positions.get(name) != in_all:
-            told = newest.positions.get(name, "none known")
+            known = newest.positions.get(name, "none known")
             yield Difference(
                 name,
                 newest.name,
                 Kind.STATE,
                 ((max(last, 0), max(last, 0)),),
-                f"positions in all: {told}, the final event says {in_all}",
+                f"positions in all: {known}, the final event says {in_all}",
             )
         if found < last:
             detail = (

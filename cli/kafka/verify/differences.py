@@ -1,4 +1,4 @@
-"""What exactly differs in one delivery: which seqs, and how. Pure."""
+"""Differences of one delivery: which seqs differ, and how. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.accounting.digest import Digest, place_text
-from engine.accounting.interner import Ints
+from engine.arrays import Ints
 
 Range = tuple[int, int]
 """Seqs from the first to the last, both included."""
@@ -56,14 +56,14 @@ class Difference:
         return f"{self.kind} seq {seqs}{more}" + (f": {self.detail}" if self.detail else "")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the difference as JSON tells it."""
-        told = {
+        """Return the difference as JSON."""
+        record = {
             "deliveryId": self.delivery_id,
             "place": self.place,
             "kind": str(self.kind),
             "seqs": [list(pair) for pair in self.ranges],
         }
-        return told | ({"detail": self.detail} if self.detail else {})
+        return record | ({"detail": self.detail} if self.detail else {})
 
 
 def count_of(ranges: Iterable[Range]) -> int:
@@ -91,7 +91,10 @@ def differences_of(
     repeats_allowed: bool,
     lost: Sequence[Range] = (),
 ) -> Iterator[Difference]:
-    """Give what is wrong with a delivery in a place, beside `expected` positions less those `lost`, and what another place holds of it."""
+    """Yield what is wrong with a delivery in a place.
+
+    It is compared with the `expected` positions less those `lost`, and with what another place holds of it.
+    """
     gaps = [(gap.first, gap.last) for gap in digest.gaps(delivery_id, expected)]
     if gaps and (missing := ranges_of(_unexcused(gaps, lost, delivery_id, reference)) if lost else tuple(gaps)):
         yield Difference(delivery_id, place, Kind.MISSING, missing)
@@ -120,7 +123,7 @@ def differences_of(
 
 
 def _unexcused(gaps: Sequence[Range], lost: Sequence[Range], delivery_id: str, reference: Digest) -> Ints:
-    """Return the seqs in gaps that are not lost, and those that the place compared with has all the same."""
+    """Return the seqs in gaps that are not lost, and lost ones that the place compared with has."""
     missing = _seqs_of(gaps)
     at = int(reference.find(np.array([delivery_id.encode()]))[0])
     held = reference.rows(at)[0] if at >= 0 else np.empty(0, np.int64)
@@ -134,7 +137,7 @@ def _seqs_of(ranges: Sequence[Range]) -> Ints:
 def _moved(
     place: str, delivery_id: str, mine: tuple[Ints, list[int]], reference: Digest, there: int, reference_name: str
 ) -> Iterator[Difference]:
-    """Give the seqs that both have, each at another place."""
+    """Yield the seqs that both have with different coordinates."""
     seq, places, _ = reference.rows(there)
     theirs = dict(zip(seq.tolist(), places.tolist(), strict=True))
     pairs = set(zip(seq.tolist(), places.tolist(), strict=True))

@@ -1,4 +1,7 @@
-"""The places that hold a run's positions, each read as a whole: the topic, the history, the state, MongoDB's collection of positions."""
+"""The places that hold a run's positions, each read as a whole.
+
+They are the topic, the history, the state, and MongoDB's collection of positions.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +24,25 @@ from engine.messages import FINAL_KINDS, DeliveryEvent, EventKind, RunEvent, Run
 T = TypeVar("T", DeliveryEvent, RunEvent)
 
 Progress = Callable[[int], None]
-"""Is told how many records were read more."""
+"""Takes how many more records were read."""
 
 TOPICS = (Topic.DELIVERY_EVENT, Topic.RUN_EVENT, Topic.NEW_POSITION)
-"""In this order their ends are noted: a final event comes after its positions, so what it promises is before the end of theirs."""
+"""The topics that are read, in the order in which their ends are noted.
+
+A final event comes after its positions, so the positions that it counts are before the noted end of theirs.
+"""
 
 ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 
 
 class TopicPlace:
-    """What Kafka holds of one run; `read` may be called again and goes on where it ended.
+    """The positions and events of one run in Kafka.
+
+    `read` may be called again, and continues where it ended.
 
     Attributes
     ----------
-    run : how the run stood last; None if nothing was heard of it.
+    run : the newest event of the run; None if there is none.
     """
 
     def __init__(self, kafka: KafkaConnection, run_id: str) -> None:
@@ -71,14 +79,14 @@ class TopicPlace:
         )
 
     def expectation(self) -> Expectation:
-        """Return what the events read so far say."""
+        """Return what is expected by the events read so far."""
         ended = {name: positions for name, (_, positions) in self._last_event.items() if positions is not None}
-        told = (event for events in self._labels.values() for event in events.values())
-        labels = labels_of((event.delivery_id, event.fault, event.from_seq, event.to_seq) for event in told)
+        faults = (event for events in self._labels.values() for event in events.values())
+        labels = labels_of((event.delivery_id, event.fault, event.from_seq, event.to_seq) for event in faults)
         return Expectation(ended, self.run is not None and self.run.state not in ENDED, labels)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._reader.close()
 
     def _take_positions(self, values: list[bytes]) -> None:
@@ -108,7 +116,10 @@ class TopicPlace:
                 self.run = event
 
     def _parsed(self, kind: type[T], value: bytes) -> T | None:
-        """Return a message of this run, None for others. Those of other runs are told by their bytes: there may be very many."""
+        """Return a message of this run, None for others.
+
+        Those of other runs, which may be very many, are recognised by their bytes, without parsing.
+        """
         if self._run_id not in value:
             self._foreign += 1
             return None
@@ -124,7 +135,7 @@ class TopicPlace:
 
 
 async def read_positions(name: str, chunks: AsyncIterator[PositionColumns], progress: Progress) -> Place:
-    """Return a place that gives back positions in chunks."""
+    """Read a place that returns positions in chunks."""
     builder = DigestBuilder()
     async for columns in chunks:
         builder.add(columns.delivery_id, columns.seq, columns.lat_deg, columns.lng_deg)

@@ -1,4 +1,4 @@
-"""A verification as a person reads it, and as JSON."""
+"""The outcome of a verification, for a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cli.kafka.verify.differences import Difference
 from cli.kafka.verify.verification import Outcome
 
 WIDTH = 120
-"""Characters of a line where nobody says how many there are."""
+"""Characters of a line where the console is no terminal."""
 
 _COLUMNS = ("deliveries", "positions", "distinct", "gaps", "duplicates", "conflicting")
 
@@ -33,7 +33,7 @@ def show(console: Console, outcome: Outcome, most: int) -> None:
             console.print(f"{place.name}: {remark}", highlight=False)
     if verdict.goes_on:
         console.print(
-            f"The run is still going on ({outcome.state}): compared is what the topic held when reading began.",
+            f"The run has not ended ({outcome.state}): compared is what the topic held when reading began.",
             highlight=False,
         )
     by_delivery = [
@@ -55,11 +55,12 @@ def _lines(found: Iterable[Difference]) -> list[str]:
 
 def _table(outcome: Outcome) -> Table:
     verdict = outcome.verdict
-    told = "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
-    lost = f", {verdict.lost_on_purpose:,} lost on purpose" if verdict.lost_on_purpose else ""
-    title = (
-        f"{escape(outcome.run_id)}: {told} ({verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost})"
+    equality = (
+        "[green]every place holds the same positions[/]" if verdict.is_equal else "[bold red]the places differ[/]"
     )
+    lost = f", {verdict.lost_on_purpose:,} lost by injected faults" if verdict.lost_on_purpose else ""
+    counts = f"{verdict.expected:,} positions of {verdict.deliveries:,} deliveries{lost}"
+    title = f"{escape(outcome.run_id)}: {equality} ({counts})"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("place", no_wrap=True)
     for heading in _COLUMNS:
@@ -127,13 +128,13 @@ def _place_json(place: PlaceVerdict) -> dict[str, Any]:
         "foreign",
         "unreadable",
     )
-    told: dict[str, Any] = {name: getattr(place, name) for name in names}
+    record: dict[str, Any] = {name: getattr(place, name) for name in names}
     checksum = None if place.checksum is None else f"{place.checksum:016x}"
-    return told | {"checksum": checksum, "remarks": list(place.remarks), "equal": place.is_equal}
+    return record | {"checksum": checksum, "remarks": list(place.remarks), "equal": place.is_equal}
 
 
 class Shown:
-    """Shows on a console how the reading goes."""
+    """The progress of the reading, shown on a console."""
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -141,11 +142,13 @@ class Shown:
         self._tasks: dict[str, TaskID] = {}
 
     def begins(self, place: str, total: int | None) -> Any:
+        """Show that a place is read, and return what takes the number of records read."""
         if place in self._tasks:
             self.progress.remove_task(self._tasks[place])
         task = self._tasks[place] = self.progress.add_task(f"reading {place}", total=total)
         return lambda count: self.progress.advance(task, count)
 
     def waits(self, verdict: Verdict, left_s: float) -> None:
+        """Show which places are not equal yet, and how long they are read again."""
         behind = ", ".join(place.name for place in verdict.places if not place.is_equal)
         self.progress.console.print(f"not equal yet: {behind}; looking again for {left_s:.0f} s", highlight=False)

@@ -1,4 +1,4 @@
-"""The stores that the API's settings name, opened for reading. A file that is not there is not made."""
+"""The stores of the API's settings, opened for reading; a file that is absent is not created."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stores_to_read(settings: Settings) -> Stores:
 
 
 def all_in_state(stores: Stores, run_id: str, *, wanted: bool) -> AllPositions | None:
-    """Return how every position that the state store keeps is read; None if it is of a kind that keeps the newest ones only.
+    """Return how every position of the state store is read; None if it keeps the newest ones only.
 
     Parameters
     ----------

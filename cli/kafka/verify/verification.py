@@ -1,6 +1,7 @@
-"""The course of a verification: read the topic up to now, then the stores, compare, and if something is wrong and there is time, look again.
+"""A verification: the topic is read up to now, then the stores, and they are compared.
 
-The stores are read after the topic, so while a run goes on they may hold more than the topic did, never rightly less.
+If something is wrong and there is time, they are read again. The stores are read after the topic, so before a run's end
+they may hold more than the topic did, and less only if something is wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from engine.contract.kafka_connection import KafkaConnection
 T = TypeVar("T")
 
 PAUSE_S = 1.0
-"""Before the stores are read again; as long as the last reading took, if that was longer."""
+"""Pause before the stores are read again, s; as long as the last reading took, if that was longer."""
 
 
 class CannotVerify(RuntimeError):
@@ -31,8 +32,8 @@ class CannotVerify(RuntimeError):
 
     Attributes
     ----------
-    place : which one.
-    reason : why.
+    place : its name.
+    reason : why it could not be read.
     """
 
     def __init__(self, place: str, reason: str) -> None:
@@ -44,23 +45,24 @@ class CannotVerify(RuntimeError):
 
 
 class Watcher(Protocol):
-    """Whoever shows how the reading goes."""
+    """A display of the reading's progress."""
 
     def begins(self, place: str, total: int | None) -> Progress:
-        """A place is about to be read, `total` records if that is known; return who is told of each chunk."""
+        """Show that a place is read, of `total` records if that is known; return what takes each chunk's size."""
 
     def waits(self, verdict: Verdict, left_s: float) -> None:
-        """Something is not equal yet, and the places will be read again."""
+        """Show that something is not equal yet, and that the places will be read again."""
 
 
 AllPositions = Callable[[], Awaitable[AsyncIterator[PositionColumns] | None]]
-"""Gives every position that a state store keeps, or None if it keeps none of the run."""
+"""Returns every position that a state store keeps, or None if it keeps none of the run."""
 
 
 class Silent:
     """A watcher that shows nothing."""
 
     def begins(self, place: str, total: int | None) -> Progress:  # noqa: ARG002 - the protocol's names
+        """Show nothing."""
         return lambda _: None
 
     def waits(self, verdict: Verdict, left_s: float) -> None:
@@ -69,11 +71,11 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verification's end.
+    """The outcome of a verification.
 
     Attributes
     ----------
-    state : of the run, as last heard; None if nothing was heard of it.
+    state : the run's newest state; None if it is unknown.
     """
 
     run_id: str
@@ -90,7 +92,7 @@ def verify_run(
     wait_s: float = 0.0,
     watcher: Watcher | None = None,
 ) -> Outcome:
-    """Return whether topic and stores hold the same positions of a run.
+    """Compare the positions of a run in the topic and in the stores.
 
     Parameters
     ----------
@@ -101,11 +103,11 @@ def verify_run(
 
     Raises
     ------
-    CannotVerify : a place could not be read, or nothing is known of the run.
+    CannotVerify : a place could not be read, or the run is unknown.
     """
     watcher = watcher or Silent()
     deadline = time.monotonic() + wait_s
-    # Outside of the event loop Kafka is read, so that Ctrl-C ends that at once.
+    # Kafka is read outside of the event loop, so that Ctrl-C ends that at once.
     with asyncio.Runner() as runner, _opened(runner, stores), _topic(kafka, run_id) as topic:
         while True:
             began = time.monotonic()
@@ -128,7 +130,7 @@ def _look(
 ) -> Outcome:
     places: list[Place] = []
     if topic is not None:
-        with _told("topic"):
+        with _named("topic"):
             topic.read(watcher.begins("topic", topic.mark()))
         places.append(topic.place())
     places.append(_called(runner, "history", _history(run_id, stores, watcher)))
@@ -182,19 +184,19 @@ def _topic(kafka: KafkaConnection | None, run_id: str) -> Iterator[TopicPlace | 
     if kafka is None:
         yield None
         return
-    with _told("topic"):
+    with _named("topic"):
         topic = TopicPlace(kafka, run_id)
     with contextlib.closing(topic):
         yield topic
 
 
 def _called(runner: asyncio.Runner, place: str, call: Coroutine[Any, Any, T]) -> T:
-    with _told(place):
+    with _named(place):
         return runner.run(call)
 
 
 @contextlib.contextmanager
-def _told(place: str) -> Iterator[None]:
+def _named(place: str) -> Iterator[None]:
     """Give the errors of a place its name."""
     try:
         yield

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from cli.load.capacity.search import Capacity, Outcome, Phase, Probe, Search
 from engine.errors import InvalidInput
 from engine.scenario.load import WHOLE_RUN, Shape, Stage
+from engine.scenario.memory import BYTES_PER_DRIVER, needed_bytes
 from engine.scenario.parts import MAX_FLEET, DeliveryMode
-from engine.scenario.scenario import BYTES_PER_DRIVER, Scenario, needed_bytes
+from engine.scenario.scenario import Scenario
 
 logger = logging.getLogger(__name__)
 

@@ -33,8 +33,10 @@ from cli.load.report.model import (
     Use,
     WorkerRow,
 )
-from engine.judging.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad
+from engine.judging.figures import MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.ledger_totals import LedgerTotals
 from engine.judging.verdict import Outcome, Verdict, exit_code
+from engine.judging.workers import WorkerLoad
 from engine.latency.meter import Segment
 from engine.scenario.scenario import Scenario
 from engine.scenario.thresholds import Thresholds

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, ValidationError
 
 from engine.errors import InvalidInput, shown
-from engine.messages.message import camel
+from engine.wire_names import camel
 
 FORM = ConfigDict(
     alias_generator=camel,

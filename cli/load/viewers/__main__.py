@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from cli.kafka.api_settings import api_settings, kafka_of
+from cli.kafka.part_settings import api_settings, kafka_of
 from cli.load.viewers.connection import live_address
 from cli.load.viewers.crowd import Crowd
 from cli.load.viewers.metrics_publisher import MetricsPublisher

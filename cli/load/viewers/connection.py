@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -20,7 +19,8 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import WebSocketURI, parse_uri
 
-from cli.local.http_address import checked_address
+from cli.http_address import checked_address
+from engine.wall_clock import wall_ms
 
 GOING_AWAY = 1001
 NO_CLOSE_FRAME = 1006
@@ -75,10 +75,6 @@ def live_address(url: str) -> WebSocketURI:
     return parse_uri(f"ws{checked_address(url).removeprefix('http')}{LIVE_PATH}")
 
 
-def _wall_ms() -> float:
-    return time.time() * 1000
-
-
 class LiveConnection(asyncio.Protocol):
     """A client's side of ``/ws/live``."""
 
@@ -87,7 +83,7 @@ class LiveConnection(asyncio.Protocol):
         address: WebSocketURI,
         listener: Listener,
         api_key: str | None = None,
-        wall_ms: Callable[[], float] = _wall_ms,
+        wall_ms: Callable[[], float] = wall_ms,
     ) -> None:
         self._websocket = ClientProtocol(address, max_size=None)
         self._listener: Listener = listener

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import httpx
 
+from cli.http_address import checked_address
 from cli.load.viewers.plan import CrowdPlan, Storm
 from cli.load.viewers.viewport import Bounds
-from cli.local.http_address import checked_address
 from engine.contract.address import without_identities, without_identity
 from engine.errors import InvalidInput
 

@@ -1,14 +1,11 @@
 """The viewers' processes: each prints its totals once a second, and this joins them.
 
-What shows them to a person is another process than those that watch, so that drawing a page never makes a frame late.
+The page is drawn in another process than those that watch, so that drawing a page never makes a frame late.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +13,7 @@ from dataclasses import replace
 
 from cli.load.viewers.options import Options
 from cli.load.viewers.tally import Totals
+from cli.local.child import Child
 
 END_S = 20.0
 
@@ -28,45 +26,29 @@ class _Part:
     """One process, and its last output."""
 
     def __init__(self, options: Options) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "cli.local.parent_death",
-            str(os.getpid()),
-            "cli.load.viewers",
-            "--every-second",
-            *options.to_arguments(),
-        ]
         self.newest: Totals | None = None
         self.complaint = b""
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+        arguments = ["--every-second", *options.to_arguments()]
+        self.process = Child("a process of viewers", "cli.load.viewers", arguments, {}, is_piped=True)
+        self.process.start()
         self._readers = [threading.Thread(target=reader, daemon=True) for reader in (self._read, self._read_complaint)]
         for reader in self._readers:
             reader.start()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self.process.standard_output:
             self.newest = Totals.from_json(json.loads(line))
 
     def _read_complaint(self) -> None:
-        assert self.process.stderr is not None
-        self.complaint = self.process.stderr.read()
+        self.complaint = self.process.standard_error.read()
 
     def finish(self) -> None:
         """Wait for the end, by force if it does not come, and for the last line."""
-        try:
-            self.process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.process.wait(END_S)
         for reader in self._readers:
             reader.join(END_S)
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
+        self.process.standard_output.close()
+        self.process.standard_error.close()
 
 
 class Processes:
@@ -83,25 +65,24 @@ class Processes:
     @property
     def is_over(self) -> bool:
         """Whether every process has ended."""
-        return all(part.process.poll() is not None for part in self._parts)
+        return all(part.process.exit_code is not None for part in self._parts)
 
     def check(self) -> None:
         """Raise `ViewersFailed` if a process has ended by a fault."""
         for part in self._parts:
-            if part.process.poll() not in (None, 0):
+            if part.process.exit_code not in (None, 0):
                 part.finish()
                 words = part.complaint.decode(errors="replace").strip().splitlines()
                 raise ViewersFailed(
                     words[-1].removeprefix("error: ")
                     if words
-                    else f"a process of viewers ended with exit code {part.process.returncode}"
+                    else f"a process of viewers ended with exit code {part.process.exit_code}"
                 )
 
     def end(self) -> None:
         """Ask all to end, and wait for it."""
         for part in self._parts:
-            if part.process.poll() is None:
-                part.process.terminate()
+            part.process.terminate()
         for part in self._parts:
             part.finish()
 

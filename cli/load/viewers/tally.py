@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cli.load.viewers.plan import Manner
 from engine.latency.histogram import Histogram
+from engine.wire_names import camel
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 READ_ALL = frozenset({Manner.FAST, Manner.RECONNECTING})
@@ -102,7 +103,7 @@ class Group:
             "framesPerS": self.frames / seconds if seconds else 0.0,
             "bytesPerS": self.bytes / seconds if seconds else 0.0,
         }
-        counts = {_camel(name): getattr(self, name) for name in _COUNTS}
+        counts = {camel(name): getattr(self, name) for name in _COUNTS}
         ages = {
             "positions": self.ages.total,
             "ageMs": percentiles_ms(self.ages),
@@ -232,8 +233,3 @@ def percentiles_ms(histogram: Histogram) -> dict[str, float | None]:
 def as_array(parts: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return arrays one behind the other."""
     return np.concatenate(parts) if parts else np.empty(0)
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)

@@ -1,4 +1,4 @@
-"""Real services without a container engine: Kafka, Kafka Connect, Elasticsearch and a stand-in for MongoDB, as local processes."""
+"""Local services without a container engine: Kafka, Connect, Elasticsearch, a MongoDB stand-in."""
 
 from cli.local.services.connect import Connect
 from cli.local.services.elasticsearch import Elasticsearch

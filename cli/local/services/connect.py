@@ -1,15 +1,16 @@
-"""Kafka Connect: one distributed worker with two sinks, MongoDB's own and ours for Elasticsearch."""
+"""Kafka Connect: one distributed worker with MongoDB's own sink and ours for Elasticsearch."""
 
 from __future__ import annotations
 
 import httpx
 
 from cli.local.services import tools
-from cli.local.services.fetch import Tell, jars
+from cli.local.services.fetch import jars
 from cli.local.services.kafka import LOG4J, Kafka
 from cli.local.services.pins import KAFKA
 from cli.local.services.plugins import add_mongodb_sink, build_plugin
-from cli.local.services.service import Launch, Place, Service, silent
+from cli.local.services.service import Launch, Place, Service
+from cli.progress import Report, silent
 
 HEAP = "512m"
 
@@ -34,13 +35,13 @@ class Connect(Service):
         """Base URL of its REST interface."""
         return f"http://127.0.0.1:{self.port}"
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get the jars and the plugins."""
         tools.java()
-        jars(KAFKA, self.place.cache, tell)
-        if self.pid is None:  # a worker that runs has its plugins open
-            add_mongodb_sink(self.plugins, self.place.cache, tell)
-            build_plugin(self.plugins, tell)
+        jars(KAFKA, self.place.cache, report)
+        if self.pid is None:  # a running worker has its plugins open
+            add_mongodb_sink(self.plugins, self.place.cache, report)
+            build_plugin(self.plugins, report)
 
     def prepare(self) -> Launch:
         """Write worker.properties."""
@@ -58,7 +59,10 @@ class Connect(Service):
         return Launch([*java, "-cp", class_path, "org.apache.kafka.connect.cli.ConnectDistributed", str(properties)])
 
     def properties(self) -> dict[str, str | int]:
-        """Return the worker's settings: one broker keeps one copy, and tasks of a worker that has gone are given away at once."""
+        """Return the worker's settings.
+
+        One broker keeps one copy, and tasks of a worker that has gone are given to others at once.
+        """
         return {
             "bootstrap.servers": self.kafka.address,
             "group.id": "code-delivery-connect",

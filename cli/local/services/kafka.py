@@ -14,9 +14,10 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from cli.local.services import tools
-from cli.local.services.fetch import Tell, jars
+from cli.local.services.fetch import jars
 from cli.local.services.pins import KAFKA
-from cli.local.services.service import Launch, Place, Service, silent
+from cli.local.services.service import Launch, Place, Service
+from cli.progress import Report, silent
 
 HEAP = "768m"
 STORE_PASSWORD = "code-delivery"  # it opens a key that is made here, for 127.0.0.1 only
@@ -59,13 +60,16 @@ class Kafka(Service):
         """Bootstrap address of the listener with SASL_SSL; there is one only if there are users."""
         return f"127.0.0.1:{self.ports['secure']}"
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get the jars, and check that there is a Java."""
         tools.java()
-        jars(KAFKA, self.place.cache, tell)
+        jars(KAFKA, self.place.cache, report)
 
     def prepare(self) -> Launch:
-        """Write server.properties; a new data folder is formatted by the same process before it becomes the broker."""
+        """Write server.properties.
+
+        A new data folder is formatted by the same process before it becomes the broker.
+        """
         config = self.folder / "config"
         config.mkdir(exist_ok=True)
         (config / "log4j2.properties").write_text(LOG4J)
@@ -107,7 +111,10 @@ class Kafka(Service):
         return Launch(["sh", "-c", f"{formatted} && exec {serve}"])
 
     def properties(self) -> dict[str, str | int]:
-        """Return the broker's settings: one node keeps one copy of everything, and groups notice quickly who has gone."""
+        """Return the broker's settings.
+
+        One node keeps one copy of everything, and groups notice quickly which member has gone.
+        """
         listeners = {
             "PLAINTEXT": self.port,
             "CONTROLLER": self.ports["controller"],
@@ -143,7 +150,7 @@ class Kafka(Service):
             "group.consumer.min.heartbeat.interval.ms": 100,
             "group.consumer.heartbeat.interval.ms": 500,
             "broker.heartbeat.interval.ms": 500,
-            "broker.session.timeout.ms": 3000,  # so long a broker that was killed is not let in again
+            "broker.session.timeout.ms": 3000,  # until then a broker that was killed may not register again
             **(self._security() if self.users else {}),
         }
 
@@ -163,10 +170,11 @@ class Kafka(Service):
 
     def _security(self) -> dict[str, str]:
         logins = " ".join(f'user_{user}="{password}"' for user, password in self.users.items())
+        plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
         scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
         return {
             "listener.name.secure.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-            "listener.name.secure.plain.sasl.jaas.config": f"org.apache.kafka.common.security.plain.PlainLoginModule required {logins};",
+            "listener.name.secure.plain.sasl.jaas.config": f"{plain} required {logins};",
             "listener.name.secure.scram-sha-256.sasl.jaas.config": scram,
             "listener.name.secure.scram-sha-512.sasl.jaas.config": scram,
             "listener.name.secure.ssl.keystore.type": "PKCS12",
@@ -175,7 +183,7 @@ class Kafka(Service):
         }
 
     def _make_certificate(self, config: Path) -> None:
-        """Make a key and a certificate for 127.0.0.1 that vouches for itself, once."""
+        """Create a key and a self-signed certificate for 127.0.0.1, once."""
         if self.ca_file.exists():
             return
         store = ["-alias", "kafka", "-keystore", str(config / "key.p12"), "-storepass", STORE_PASSWORD]

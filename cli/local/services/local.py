@@ -1,7 +1,9 @@
-"""All local services together: started in an order in which each finds what it needs, ended in the other.
+"""All local services together, started in the order in which they need each other.
 
-with Services(folder, free_ports=True) as services:
-    services.kafka.address, services.elasticsearch.kill(), services.elasticsearch.start()
+They are ended in the opposite order::
+
+    with Services(folder, free_ports=True) as services:
+        services.kafka.address, services.elasticsearch.kill(), services.elasticsearch.start()
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from cli.local.folder import writable_folder
 from cli.local.services.connect import Connect
 from cli.local.services.elasticsearch import Elasticsearch
 from cli.local.services.errors import ServicesError
-from cli.local.services.fetch import Tell
 from cli.local.services.folders import default_cache, locked
 from cli.local.services.kafka import Kafka
 from cli.local.services.mongodb import MongoDb
-from cli.local.services.service import READY_S, Place, Service, silent
+from cli.local.services.service import READY_S, Place, Service
+from cli.progress import Report, silent
 
 NAMES = ("kafka", "elasticsearch", "mongodb", "connect")
 """Every service, in the order of starting."""
@@ -28,16 +30,16 @@ DEFAULT = NAMES[:3]
 
 
 class Services:
-    """Kafka, Elasticsearch, the stand-in for MongoDB, and on request Kafka Connect, as processes of this machine.
+    """Kafka, Elasticsearch, the stand-in for MongoDB and Kafka Connect, as processes of this machine.
 
     Parameters
     ----------
     folder : of their data, logs and records.
     ports : of their clients, by service.
     free_ports : whether those that `ports` does not name get free ports, or the well-known ones.
-    tied : whether their processes end with this one, however it ends. Otherwise they go on, and another object with the
-        same folder finds them.
-    quick : whether they should be up soon rather than fast later, for tests.
+    tied : whether their processes end with this one, however it ends. Otherwise they keep running, and another object
+        with the same folder finds them.
+    quick : whether they should be ready soon rather than fast later, for tests.
     cache : folder of fetched packages; default: see `default_cache`.
     users : passwords by user name for Kafka's second listener, see `Kafka`.
     mongodb_in_memory : whether the stand-in for MongoDB keeps nothing.
@@ -74,33 +76,33 @@ class Services:
         }[name]
         return found
 
-    def start(self, names: Iterable[str] = DEFAULT, tell: Tell = silent, timeout_s: float = READY_S) -> list[str]:
-        """Start what does not run and wait until all are ready; return the names of those that were started. If one fails, those are ended again.
+    def start(self, names: Iterable[str] = DEFAULT, report: Report = silent, timeout_s: float = READY_S) -> list[str]:
+        """Start what does not run, wait until all are ready, and return the names of those that were started.
 
-        Connect brings Kafka along. `tell` is given a line for each step.
+        If one fails, those are ended again. Connect brings Kafka along. `report` is given a line for each step.
 
         Raises
         ------
-        InvalidInput : the folder cannot be made, or takes no file.
-        ServicesError : a service cannot be had, does not get its port, ended, or was not ready within `timeout_s`
+        InvalidInput : the folder cannot be created, or no file can be written to it.
+        ServicesError : a service cannot be fetched, does not get its port, ended, or was not ready within `timeout_s`
             seconds; see `cli.local.services.errors`.
         """
         wanted = ordered(names)
         writable_folder(self.folder, "SERVICES_DIR", is_private=True)
         with locked(self.folder / ".lock"):
             for name in wanted:
-                self[name].fetch(tell)
+                self[name].fetch(report)
             started: list[str] = []
             try:
                 for name in wanted:
                     if name == "connect":
-                        tell("waiting for Kafka")
+                        report("waiting for Kafka")
                         self.kafka.wait_ready(timeout_s)
                     if self[name].launch():
                         started.append(name)
                     self._check_asked(name)
                 for name in wanted:
-                    tell(f"waiting for {self[name].title}")
+                    report(f"waiting for {self[name].title}")
                     self[name].wait_ready(timeout_s)
             except BaseException:
                 self._stop(started, silent)
@@ -108,12 +110,15 @@ class Services:
         self._started += started
         return started
 
-    def stop(self, names: Iterable[str] | None = None, tell: Tell = silent) -> list[str]:
-        """End services, those first that need the others, and return the names of those that ran; without names, those that this object has started."""
+    def stop(self, names: Iterable[str] | None = None, report: Report = silent) -> list[str]:
+        """End services, those first that need the others, and return the names of those that ran.
+
+        Without names, the services that this object has started are ended.
+        """
         if not self.folder.is_dir():
             return []
         with locked(self.folder / ".lock"):
-            stopped = self._stop(ordered(self._started if names is None else names, with_needed=False), tell)
+            stopped = self._stop(ordered(self._started if names is None else names, with_needed=False), report)
         self._started = [name for name in self._started if name not in stopped]
         return stopped
 
@@ -138,12 +143,12 @@ class Services:
         """End what was started."""
         self.stop()
 
-    def _stop(self, names: Iterable[str], tell: Tell) -> list[str]:
+    def _stop(self, names: Iterable[str], report: Report) -> list[str]:
         running = [
             name for name in reversed(list(names)) if (record := self[name].record) is not None and record.members()
         ]
         for name in running:
-            tell(f"stopping {self[name].title}")
+            report(f"stopping {self[name].title}")
             self[name].stop()
         return running
 

@@ -1,4 +1,7 @@
-"""The stand-in for MongoDB: a third-party MongoDB-wire server, not MongoDB. MongoDB itself can be had from no package registry."""
+"""The stand-in for MongoDB: a third-party MongoDB-wire server, not MongoDB.
+
+MongoDB itself is in no package registry.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ from pathlib import Path
 
 from cli.local.services import tools
 from cli.local.services.errors import FetchFailed
-from cli.local.services.fetch import Tell, jars, made
+from cli.local.services.fetch import jars, made
 from cli.local.services.pins import MONGODB_STAND_IN
-from cli.local.services.service import STORES_NICE, Launch, Place, Service, silent
+from cli.local.services.service import STORES_NICE, Launch, Place, Service
+from cli.progress import Report, silent
 
 HEAP = "1g"
 SOURCE = Path(__file__).parent / "stand_in" / "MongoStandIn.java"
@@ -26,7 +30,10 @@ class MongoDb(Service):
     """
 
     name, well_known_port, nice = "mongodb", 27017, STORES_NICE
-    title = f"stand-in for MongoDB (mongo-java-server {MONGODB_STAND_IN.name.rpartition('-')[2]}: a third-party MongoDB-wire server, not MongoDB)"
+    title = (
+        f"stand-in for MongoDB (mongo-java-server {MONGODB_STAND_IN.name.rpartition('-')[2]}: "
+        "a third-party MongoDB-wire server, not MongoDB)"
+    )
 
     def __init__(self, place: Place, port: int | None = 0, *, in_memory: bool = False) -> None:
         super().__init__(place, port)
@@ -37,10 +44,10 @@ class MongoDb(Service):
         """URL for MongoDB's drivers."""
         return f"mongodb://127.0.0.1:{self.port}"
 
-    def fetch(self, tell: Tell) -> None:
+    def fetch(self, report: Report) -> None:
         """Get the jars, and compile our part of it once."""
         tools.java()
-        self._classes(tell)
+        self._classes(report)
 
     def prepare(self) -> Launch:
         """Return the command; there is no configuration."""
@@ -65,7 +72,7 @@ class MongoDb(Service):
 
     def is_ready(self) -> bool:
         """Return whether it answers a ping of MongoDB's own driver."""
-        # Imported when it is first needed: whoever asks for the version must not wait for a driver.
+        # Imported when it is first needed: a stack with the embedded broker does not wait 50 ms for a driver.
         from pymongo import MongoClient
         from pymongo.errors import PyMongoError
 
@@ -79,11 +86,11 @@ class MongoDb(Service):
             except PyMongoError:
                 return False
 
-    def _classes(self, tell: Tell) -> Path:
-        libraries = jars(MONGODB_STAND_IN, self.place.cache, tell)
+    def _classes(self, report: Report) -> Path:
+        libraries = jars(MONGODB_STAND_IN, self.place.cache, report)
 
         def compile_into(folder: Path) -> None:
-            tell(f"compiling {SOURCE.name}")
+            report(f"compiling {SOURCE.name}")
             command = [tools.javac(), "--release", "17", "-cp", f"{libraries}/*", "-d", str(folder), str(SOURCE)]
             answer = subprocess.run(command, capture_output=True, text=True, check=False)
             if answer.returncode != 0:

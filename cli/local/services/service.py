@@ -1,30 +1,27 @@
-"""What every local service has in common: a folder, ports, a process, a log, and how it is started, watched and ended.
+"""A local service: its folder, ports, process and log, and how it is started and ended.
 
-It does not matter who started the process: an object finds it by the record in the folder.
+Any process may have started it: an object finds it by the record in the folder.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
-from cli.local.port import fault_of_port
-from cli.local.services import tether
+from cli.local import parent_death
+from cli.local.log_file import LogFile
+from cli.local.port import fault_of_port, free_port
 from cli.local.services.errors import ServiceDied
-from cli.local.services.fetch import Tell
-from cli.local.services.ports import check_port, free_port
+from cli.local.services.ports import check_port
 from cli.local.services.record import Record
+from cli.progress import Report, silent
 
 READY_S = 240.0
 POLL_S = 0.1
@@ -32,20 +29,16 @@ _KILL_S = 10.0
 _LAST_LINES = 15
 
 QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""Options of a Java that is to be up soon: compile simply, collect simply."""
+"""Options of a Java that is to be ready soon: compile simply, collect simply."""
 
 STORES_NICE = 5
-"""Of the stores: what they take later is stored all the same, and what moves and is watched must not wait for them."""
-
-# The kernel ends a tied process when the thread that started it ends: this one lives as long as the program.
-_SPAWNER = ThreadPoolExecutor(1, "services")
+"""Nice level of the stores: the drivers and the live map must not wait for them."""
 
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
-"""Processes that this one has started, whichever object ends them: they must be waited for."""
+"""Processes that this one has started, by process id.
 
-
-def silent(_line: str) -> None:
-    """Tell nobody."""
+They must be waited for, whichever object ends them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +58,8 @@ class Place:
     folder : of all services; each has its own below.
     cache : folder of fetched packages.
     tied : whether its process ends with this one.
-    quick : whether it should be up soon rather than fast later: for tests. On a busy machine Elasticsearch starts with
-        half the processor time.
+    quick : whether it should be ready soon rather than fast later, for tests: on a busy machine Elasticsearch starts
+        with half the processor time.
     """
 
     folder: Path
@@ -90,31 +83,34 @@ class Service(ABC):
     other_ports: tuple[str, ...] = ()
     stop_s: ClassVar[float] = 20.0
     nice: ClassVar[int] = 0
-    """How much it yields to others where processor time is short, 0 to 19; one that is to be up soon does not."""
+    """How much it yields where processor time is short, 0 to 19; a `quick` one does not."""
 
     def __init__(self, place: Place, port: int | None = 0) -> None:
         self.place, self.folder = place, place.folder.resolve() / self.name
         self.log = self.folder / f"{self.name}.log"
+        self._log_file = LogFile(self.log)
         self._wanted = port
         self._ports: dict[str, int] = {}
-        self._log_start = 0
 
     @abstractmethod
-    def fetch(self, tell: Tell) -> None:
-        """Get what the service is made of; called before any service is started."""
+    def fetch(self, report: Report) -> None:
+        """Fetch what the service is made of; called before any service is started."""
 
     @abstractmethod
     def prepare(self) -> Launch:
-        """Write the configuration for `ports` into the folder and return how to start; called before each start."""
+        """Write the configuration for `ports`, and return the command; called before each start."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Return whether it does what it is for, asked over its own protocol; called while somebody waits, answers within a few seconds."""
+        """Return whether it does what it is for, asked over its own protocol.
+
+        Called again and again while a caller waits; answers within a few seconds.
+        """
 
     @property
     @abstractmethod
     def address(self) -> str:
-        """What a client is given."""
+        """Address for a client."""
 
     @property
     def ports(self) -> dict[str, int]:
@@ -130,7 +126,7 @@ class Service(ABC):
 
     @property
     def record(self) -> Record | None:
-        """Who its process is or was."""
+        """The record of its process, running or ended; None if there is none."""
         return Record.read(self.folder / "record.json")
 
     @property
@@ -139,16 +135,16 @@ class Service(ABC):
         record = self.record
         return record.pid if record is not None and record.is_alive() else None
 
-    def start(self, tell: Tell = silent, timeout_s: float = READY_S) -> None:
+    def start(self, report: Report = silent, timeout_s: float = READY_S) -> None:
         """Start it, on the ports and data it had before, and wait until it is ready; if it runs, only wait.
 
         Raises
         ------
-        PortTaken : somebody else has its port.
+        PortTaken : another process has its port.
         ServiceDied : it ended, or was not ready within `timeout_s` seconds.
-        FetchFailed, MissingTool : what it is made of cannot be had.
+        FetchFailed, MissingTool : what it is made of cannot be fetched or built.
         """
-        self.fetch(tell)
+        self.fetch(report)
         self.launch()
         self.wait_ready(timeout_s)
 
@@ -159,7 +155,7 @@ class Service(ABC):
             self._ports = record.ports
             return False
         if record is not None:
-            record.send(signal.SIGKILL)  # what a leader that was killed has left
+            record.send(signal.SIGKILL)  # processes that a killed leader has left
             (self.folder / "record.json").unlink()
             _reap(record.pid)
         self._ports = self._choose_ports(record)
@@ -168,7 +164,12 @@ class Service(ABC):
         return True
 
     def wait_ready(self, timeout_s: float = READY_S) -> None:
-        """Return once it is ready; raise `ServiceDied` if it ends, or is not ready within `timeout_s` seconds."""
+        """Return once it is ready.
+
+        Raises
+        ------
+        ServiceDied : it ended, or was not ready within `timeout_s` seconds.
+        """
         deadline = time.monotonic() + timeout_s
         while not self.is_ready():
             if self.pid is None:
@@ -181,20 +182,19 @@ class Service(ABC):
 
     def last_words(self, lines: int = _LAST_LINES) -> str:
         """Return the last lines of its log since its last start by this object."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            file.seek(self._log_start)
-            return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")
+        return self._log_file.last_lines(lines)
 
     def terminate(self) -> None:
         """Ask it to end, and return at once."""
         if (record := self.record) is not None:
             record.send(signal.SIGTERM)
-            record.send(signal.SIGCONT)  # a suspended one would not hear
+            record.send(signal.SIGCONT)  # a suspended process gets no SIGTERM
 
     def stop(self, *, kill: bool = False) -> bool:
-        """End it and all it started, with SIGTERM and after `stop_s` seconds with SIGKILL; `kill` does that at once. Return whether it ended by itself."""
+        """End it and all it started, and return whether it ended by itself.
+
+        It gets SIGTERM, and after `stop_s` seconds SIGKILL; with `kill` that at once.
+        """
         record = self.record
         if record is None:
             return True
@@ -213,7 +213,7 @@ class Service(ABC):
         self.stop(kill=True)
 
     def suspend(self) -> None:
-        """Stop it from running, as a machine that hangs would: connections stay open and nothing answers."""
+        """Suspend it, as a machine that hangs would: connections stay open and nothing answers."""
         if (record := self.record) is not None:
             record.send(signal.SIGSTOP)
 
@@ -228,7 +228,10 @@ class Service(ABC):
         self._ports = {}
 
     def _java_options(self, heap: str) -> list[str]:
-        """Return what every Java of ours is given: its heap, a folder for its native libraries, and nothing left behind elsewhere."""
+        """Return the options of every Java of ours.
+
+        They are its heap, a folder for its native libraries, and that it leaves nothing behind elsewhere.
+        """
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         return [
@@ -240,7 +243,10 @@ class Service(ABC):
         ]
 
     def _choose_ports(self, last: Record | None) -> dict[str, int]:
-        """Return the ports of this object's last start, or else of the folder's, or else new ones; the client's must be free."""
+        """Return the ports of this object's last start, else of the folder's, else new ones.
+
+        The client's port must be free.
+        """
         known = self._ports or (last.ports if last is not None else {})
         client = self._wanted or known.get("client") or (self.well_known_port if self._wanted is None else free_port())
         check_port(client, self.name)
@@ -253,35 +259,11 @@ class Service(ABC):
         return chosen
 
     def _spawn(self, launch: Launch) -> None:
-        parent = os.getpid() if self.place.tied else 0
         record = self.folder / "record.json"
         yielding = ["nice", "-n", str(self.nice)] if self.nice and not self.place.quick else []
-        command = [
-            sys.executable,
-            "-P",
-            str(Path(tether.__file__)),
-            str(parent),
-            str(record),
-            json.dumps(self._ports),
-            *yielding,
-            *launch.command,
-        ]
-        with self.log.open("ab") as output:
-            self._log_start = output.tell()
-
-            def spawn() -> subprocess.Popen[bytes]:
-                environment = {**os.environ, **launch.environment}
-                return subprocess.Popen(
-                    command,
-                    cwd=self.folder,
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-
-            process = _SPAWNER.submit(spawn).result() if self.place.tied else spawn()
+        command = parent_death.program_command([*yielding, *launch.command], record, self._ports, tied=self.place.tied)
+        with self._log_file.appended() as output:
+            process = parent_death.start(command, launch.environment, stdout=output, folder=self.folder)
         _CHILDREN[process.pid] = process
         while not record.exists():  # it is written within milliseconds, unless the process ends first
             if process.poll() is not None:
@@ -298,6 +280,9 @@ class Service(ABC):
 
 
 def _reap(pid: int) -> None:
-    """Wait for a process that has ended, if it is our child; a number that the system gave again is not waited for."""
+    """Wait for a process that has ended, if it is our child.
+
+    A process id that the system gave to another process is not waited for.
+    """
     if pid in _CHILDREN and _CHILDREN[pid].poll() is not None:
         del _CHILDREN[pid]

@@ -17,7 +17,10 @@ from cli.local.services.pins import ELASTICSEARCH_JAVA, JAVA
 
 HOW_TO_GET = {
     "java": f"install a JDK {JAVA} or newer (Debian: apt-get install openjdk-17-jdk-headless), or set JAVA_HOME",
-    "javac": f"install a JDK {JAVA} or newer, not only its runtime (Debian: apt-get install openjdk-17-jdk-headless), or set JAVA_HOME",
+    "javac": (
+        f"install a JDK {JAVA} or newer, not only its runtime "
+        "(Debian: apt-get install openjdk-17-jdk-headless), or set JAVA_HOME"
+    ),
     "mvn": "install Maven 3.6 or newer (Debian: apt-get install maven)",
     "setpriv": "Elasticsearch refuses to run as root: install util-linux, or run as another user",
 }
@@ -63,7 +66,8 @@ def inspect(home: Path) -> Jvm | None:
     return Jvm(home, int(found[0][1]), frozenset(name for name, _ in found)) if found else None
 
 
-def _homes() -> Iterator[Path]:
+def homes() -> Iterator[Path]:
+    """Yield the folders of this machine that may be the home of a Java, the user's own choice first."""
     for variable in ("JAVA_HOME", "ES_JAVA_HOME"):
         if os.environ.get(variable):
             yield Path(os.environ[variable])
@@ -77,7 +81,7 @@ def _homes() -> Iterator[Path]:
 def jvms() -> Iterator[Jvm]:
     """Give every Java of this machine, the user's own choice first."""
     seen = set[Path]()
-    for home in _homes():
+    for home in homes():
         if home not in seen and (found := inspect(home)) is not None:
             yield found
         seen.add(home)
@@ -110,7 +114,7 @@ def javac() -> str:
 
 
 def jdk_for_elasticsearch() -> Jvm | None:
-    """Return a full JDK that Elasticsearch can use, and the user it runs as can reach; None if there is none."""
+    """Return a full JDK that Elasticsearch and the user it runs as can use; None if there is none."""
     for found in jvms():
         if found.version >= ELASTICSEARCH_JAVA and found.is_full and (not runs_as_root() or is_reachable(found.home)):
             return found
@@ -131,7 +135,7 @@ def program(name: str) -> str:
 
 
 def missing() -> list[str]:
-    """Return, for each thing that local services need and this machine lacks, what it is and how to get it."""
+    """Return what local services need and this machine lacks, each with the way to get it."""
     looks: list[Callable[[], object]] = [java, javac, lambda: program("mvn")]
     if runs_as_root():
         looks.append(lambda: program("setpriv"))

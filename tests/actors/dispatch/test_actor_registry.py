@@ -3,9 +3,10 @@ from __future__ import annotations
 from actors.dispatch.actor_registry import Coverage, Hosts
 from actors.driving.adopted import Charges
 from actors.driving.assignment import Checkpoint, DriverStatus, Finished
-from actors.driving.pacing import Lateness
 from actors.producing.publisher import Counts
 from engine.delivery.spec import DeliverySpec
+from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.messages import DeliveryEvent, EventKind
 
 
@@ -17,10 +18,23 @@ def status(
     failed: int = 0,
     resumed: int = 0,
     checkpoint: Checkpoint | None = None,
+    lateness_us: tuple[float, ...] = (),
 ) -> DriverStatus:
     finished: tuple[Finished, ...] = ()
+    lateness = Histogram()
+    lateness.add(lateness_us)
     return DriverStatus(
-        "a", incarnation, 1, 5, checkpoint, 1, resumed, Counts(produced, acked, failed), Lateness(), 0, finished
+        "a",
+        incarnation,
+        1,
+        5,
+        checkpoint,
+        1,
+        resumed,
+        Counts(produced, acked, failed),
+        Latencies.of(lateness),
+        0,
+        finished,
     )
 
 
@@ -90,3 +104,16 @@ def test_a_delivery_that_had_ended_before_it_was_taken_over_counts_what_it_has()
             DeliveryEvent(name, "run", "road", "c", "driver", "car", EventKind.DELIVERED, 1, 5, positions=positions)
         )
     assert charges.resumed == 48
+
+
+def test_lateness_is_that_of_all_actors_and_a_report_has_what_is_new() -> None:
+    hosts = Hosts(["a"])
+    take(hosts, status("i", 2, 2, lateness_us=(1_000.0, 2_000.0)))
+    assert hosts.lateness_since_last_report().total == 2
+    take(hosts, status("i", 3, 3, lateness_us=(1_000.0, 2_000.0, 700.0)))
+    assert hosts.lateness_since_last_report().percentile_us(50) == 700
+    assert hosts.lateness_since_last_report().total == 0
+    take(hosts, status("j", 1, 1, lateness_us=(40.0,)))
+    assert hosts.lateness_since_last_report().percentile_us(50) == 40, "a new process counts from 0"
+    take(hosts, status("j", 1, 1, lateness_us=(40.0,)))
+    assert hosts.lateness().total == 1

@@ -9,7 +9,7 @@ from actors.dispatch.plan import make_run_id, plan_run
 from engine.demand.world import fleet_of, offered_routes, routes_of
 from engine.errors import MessageError
 from engine.messages import checked_id
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 
 def test_a_runs_id_is_made_of_scenario_and_time() -> None:

@@ -9,19 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from typer.testing import CliRunner
 
 from cli import __version__
-from cli.commands.doctor import examine
 from cli.local.api_client import ApiClient
+from cli.local.doctor import examine
 from cli.local.scenario_file import effective_scenario, write_run
-from cli.local.settings import UpSettings
-from cli.main import app, main, settings_from
+from cli.local.settings import UpSettings, settings_from
+from cli.main import COMMANDS, app, main
 from engine.errors import InvalidInput, ScenarioError
 from engine.roads import FORMATS
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 runner = CliRunner()
 
@@ -35,7 +34,7 @@ def _refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["up"], ["run"], ["routes"], ["routes", "import"], ["doctor"], ["version"]])
+@pytest.mark.parametrize("command", [[], ["routes", "import"], *([name] for name in COMMANDS)])
 def test_every_command_explains_itself(command: list[str]) -> None:
     told = runner.invoke(app, [*command, "--help"])
     assert told.exit_code == 0
@@ -154,7 +153,8 @@ def test_an_api_that_does_not_answer_is_named(
 def test_an_extract_becomes_a_network_that_a_scenario_can_name(tmp_path: Path) -> None:
     source = tmp_path / "town.osm"
     nodes = "".join(f'<node id="{i}" lat="{47.1 + i * 0.001}" lon="9.5" version="1"/>' for i in range(1, 5))
-    ways = '<way id="9" version="1"><nd ref="1"/><nd ref="2"/><nd ref="3"/><nd ref="4"/><tag k="highway" v="residential"/></way>'
+    points = "".join(f'<nd ref="{i}"/>' for i in range(1, 5))
+    ways = f'<way id="9" version="1">{points}<tag k="highway" v="residential"/></way>'
     source.write_text(f'<?xml version="1.0"?><osm version="0.6">{nodes}{ways}</osm>')
     told = runner.invoke(app, ["routes", "import", str(source), "--json"])
     assert (json.loads(told.output)["edges"], json.loads(told.output)["skipped"]) == (6, [])
@@ -204,7 +204,8 @@ def test_a_key_that_no_header_can_carry_is_refused_before_anything_starts_and_no
     with pytest.raises(InvalidInput) as refused:
         settings_from()
     assert str(refused.value) == (
-        "API_KEY: an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends"
+        "API_KEY: an API key must have 8 or more characters, "
+        "all of them printable ASCII, and no blank or newline at its ends"
     )
     with pytest.raises(InvalidInput, match="8 or more characters") as refused:
         ApiClient("http://127.0.0.1:8000", key)
@@ -217,21 +218,14 @@ def test_the_key_of_a_stack_is_not_shown_by_accident(monkeypatch: pytest.MonkeyP
     assert "correct horse" not in repr(settings_from())
 
 
-def test_a_module_on_a_leash_ends_with_its_parent(tmp_path: Path) -> None:
-    script = (
-        "import subprocess, sys, os\n"
-        "child = subprocess.Popen([sys.executable, '-m', 'cli.local.parent_death', str(os.getpid()), 'http.server', '0', '--bind', '127.0.0.1'],"
-        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
-        "print(child.pid, flush=True)\n"
-        "sys.stdin.read()\n"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    try:
-        psutil.Process(pid).wait(10)
-    except psutil.NoSuchProcess:
-        return
-    assert not psutil.pid_exists(pid)
+def test_the_version_waits_for_no_part_of_the_chain() -> None:
+    code = "import sys; from cli.main import app; app(['version'], standalone_mode=False); print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(answer.stdout.split())
+    assert modules & {"numpy", "pydantic_settings", "httpx", "confluent_kafka", "fastapi", "pymongo", "ray"} == set()
+    assert "cli.commands.version" in modules
+
+
+def test_an_unknown_command_is_named() -> None:
+    refused = runner.invoke(app, ["fly"])
+    assert (refused.exit_code, "No such command 'fly'" in refused.output) == (2, True)

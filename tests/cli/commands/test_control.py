@@ -1,4 +1,4 @@
-"""``code-delivery control`` against a small API: what is asked of it, and what a person is told."""
+"""``code-delivery control`` against a small API: what is asked of it, and what is printed."""
 
 from __future__ import annotations
 

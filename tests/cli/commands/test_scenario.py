@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli.load.load_chart import clock, nice_top, short
 from cli.main import app
-from engine.scenario.scenario import SHIPPED
+from engine.scenario.files import SHIPPED
 from engine.scenario.schema import schema_text
 
 runner = CliRunner()

@@ -1,4 +1,4 @@
-"""``code-delivery connect`` against a small worker: what is put, what is waited for, and what a person is told."""
+"""``code-delivery connect`` against a small worker: what is put, waited for and printed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory
 from cli.kafka.connect_api import ConnectApi, ConnectError, in_short
-from cli.kafka.connectors import FOLDER, Connector, api_settings, filled, read_connectors, settings_values
+from cli.kafka.connectors import FOLDER, Connector, filled, read_connectors, settings_values
+from cli.kafka.part_settings import api_settings
 from cli.main import app, main
 from engine.errors import InvalidInput
 from engine.messages import Topic
@@ -246,7 +247,8 @@ def test_placeholders_are_the_apis_settings(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_trace_is_told_in_short() -> None:
     assert in_short(TRACE) == (
-        "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception. <- java.net.ConnectException: nobody there"
+        "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception."
+        " <- java.net.ConnectException: nobody there"
     )
     assert in_short("") == ""
 

@@ -1,4 +1,7 @@
-"""Letters of both kinds of writers are understood, hostile ones are shown harmlessly, and what cannot go back is refused with its reason."""
+"""Letters of both kinds of writers are understood, and hostile ones are shown harmlessly.
+
+What cannot be put back is refused with its reason.
+"""
 
 from __future__ import annotations
 

@@ -29,17 +29,9 @@ from cli.load.capacity import (
     probe_scenario,
 )
 from engine.errors import InvalidInput
+from engine.scenario.memory import BYTES_PER_DRIVER, needed_bytes
 from engine.scenario.parts import DeliveryMode
-from engine.scenario.scenario import (
-    BYTES_PER_DRIVER,
-    DeliveryPattern,
-    FleetMix,
-    RouteFiles,
-    Scenario,
-    Shape,
-    Stage,
-    needed_bytes,
-)
+from engine.scenario.scenario import DeliveryPattern, FleetMix, RouteFiles, Scenario, Shape, Stage
 from engine.scenario.thresholds import Thresholds
 
 PASSED, FAILED, NO_VERDICT = Outcome.PASSED, Outcome.FAILED, Outcome.NO_VERDICT

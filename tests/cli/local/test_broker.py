@@ -1,4 +1,4 @@
-"""How many partitions the embedded broker has: few enough for large batches, enough for a minute of positions."""
+"""The embedded broker has partitions for a minute of positions, and few enough for large batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ READERS = 3
 
 
 def batches_walked_per_s(drivers: int, cpus: int) -> float:
-    """Return how many record batches the broker walks each second once every partition is full: for each batch and reader those that its partition holds."""
+    """Return how many record batches the broker walks each second once every partition is full.
+
+    For each batch and reader it walks those that the partition holds.
+    """
     partitions, actors = partitions_for(float(drivers))[Topic.NEW_POSITION], place(drivers, cpus, float(drivers)).actors
     batches_per_s = min(drivers, actors * partitions * 1000 / Settings().tick_ms)
     held = PARTITION_BYTES / (drivers * RECORD_BYTES / batches_per_s)

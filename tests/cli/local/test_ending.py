@@ -1,4 +1,4 @@
-"""The end of a stack: how long it waits for the stores, what it says meanwhile, and what it says was lost."""
+"""The end of a stack: how long it waits for the stores, and what it reports meanwhile and after."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import httpx
 import pytest
 from rich.console import Console
 
-from cli.commands.up import report
 from cli.local.api_client import ApiClient
 from cli.local.child import Child
 from cli.local.ending import Ending
+from cli.local.ending_report import report_ending
 from cli.local.ledger_table import LedgerSummary
 from cli.local.settings import UpSettings
 from cli.local.stack import Stack
 from cli.local.storing import Answer, Storing
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 SETTLE_S, END_WAIT_S = 10.0, 30.0
 NONE_WAITS = {"history": 0, "state": 0}
@@ -92,7 +92,7 @@ def test_waiting_records_are_named_and_the_run_is_not_clean() -> None:
 
 def test_no_ledger_is_said_with_its_reason() -> None:
     refused = "http://127.0.0.1:8000/runs/r/ledger answered 503: history.duckdb: database has been invalidated"
-    assert Ending().sentences() == ["no ledger: the run ended before the API had heard of it"]
+    assert Ending().sentences() == ["no ledger: the run ended before the API knew it"]
     assert Ending(fault=refused).sentences() == [f"no ledger: {refused}"]
     assert not Ending(ledger(), {}, refused).is_clean
     assert Ending(ledger(8), {}, refused).sentences() == [f"the ledger is not the last word: {refused}"]
@@ -119,9 +119,9 @@ def test_what_the_simulation_gave_up_is_counted_and_the_run_is_not_clean() -> No
 )
 def test_an_end_is_reported_as_text_and_as_json(ending: Ending, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     out = io.StringIO()
-    assert report(Console(file=out, width=200), "run-1", ending, {}, as_json=False) == code
+    assert report_ending(Console(file=out, width=200), "run-1", ending, {}, as_json=False) == code
     assert all(sentence in out.getvalue() for sentence in ending.sentences())
-    assert report(Console(file=out, width=200), "run-1", ending, {}, as_json=True) == code
+    assert report_ending(Console(file=out, width=200), "run-1", ending, {}, as_json=True) == code
     told = json.loads(capsys.readouterr().out)
     assert (told["runId"], told["clean"]) == ("run-1", code == 0)
 
@@ -138,16 +138,13 @@ delivery_sink_paused{role="history"} 1.0
 """
 
 
-def answering(stack: Stack, answer: Any) -> None:
-    """Let a stack's client be answered without a socket."""
-    stack.client._client = httpx.Client(transport=httpx.MockTransport(answer), base_url=stack.client.url)
+def answered(answer: Any) -> ApiClient:
+    """Return a client that is answered without a socket."""
+    return ApiClient("http://127.0.0.1:1", transport=httpx.MockTransport(answer))
 
 
 def test_what_waits_is_what_is_unread_and_what_is_held() -> None:
-    client = ApiClient("http://127.0.0.1:1")
-    client._client = httpx.Client(
-        transport=httpx.MockTransport(lambda _: httpx.Response(200, text=METRICS)), base_url=client.url
-    )
+    client = answered(lambda _: httpx.Response(200, text=METRICS))
     assert client.waiting() == {"history": 1_950_000, "state": 3}
 
 
@@ -160,48 +157,49 @@ class DeadChild(Child):
         super().__init__("the API", "api", [], {}, log)
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Stack:
-    stack = Stack(UpSettings(data_dir=tmp_path), load_scenario("liechtenstein"), tmp_path / "s.toml", "run-1")
-    stack._api, stack._was_ready = DeadChild(tmp_path / "api.log"), True
+def stack_of(tmp_path: Path, answer: Any) -> Stack:
+    """Return a stack whose API was ready and has died, and whose client is answered all the same."""
+    settings, scenario = UpSettings(data_dir=tmp_path), load_scenario("liechtenstein")
+    stack = Stack(settings, scenario, tmp_path / "s.toml", "run-1", client=answered(answer))
+    stack.api, stack.was_ready = DeadChild(tmp_path / "api.log"), True
     return stack
 
 
-def test_an_api_that_died_is_the_reason_and_is_not_waited_for(stack: Stack, tmp_path: Path) -> None:
+def test_an_api_that_died_is_the_reason_and_is_not_waited_for(tmp_path: Path) -> None:
     def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    answering(stack, refuse)
-    assert stack.end_parts(lambda _: None) == Ending(
+    assert stack_of(tmp_path, refuse).end_parts(lambda _: None) == Ending(
         fault=f"the API ended with exit code -9; its log is {tmp_path / 'api.log'}"
     )
 
 
-def test_a_simulation_that_was_killed_is_the_reason_whatever_the_ledger_says(stack: Stack, tmp_path: Path) -> None:
+def test_a_simulation_that_was_killed_is_the_reason_whatever_the_ledger_says(tmp_path: Path) -> None:
     clean = {**ledger().to_json(), "deadLettered": 0}
-    answering(
-        stack, lambda request: httpx.Response(200, text="" if request.url.path == "/metrics" else None, json=clean)
+    stack = stack_of(
+        tmp_path, lambda request: httpx.Response(200, text="" if request.url.path == "/metrics" else None, json=clean)
     )
-    stack._simulation = DeadChild(tmp_path / "simulation.log")
+    stack.simulation = DeadChild(tmp_path / "simulation.log")
     ending = stack.end_parts(lambda _: None)
     assert ending.sentences() == [
-        f"the ledger is not the last word: the simulation did not come to its end; its log is {tmp_path / 'simulation.log'}"
+        "the ledger is not the last word: the simulation did not come to its end; "
+        f"its log is {tmp_path / 'simulation.log'}"
     ]
     assert not ending.is_clean
 
 
-def test_what_a_store_refuses_is_the_reason(stack: Stack) -> None:
+def test_what_a_store_refuses_is_the_reason(tmp_path: Path) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/metrics":
             return httpx.Response(200, text=METRICS)
         return httpx.Response(503, json={"detail": "history.duckdb: database has been invalidated"})
 
-    answering(stack, answer)
+    stack = stack_of(tmp_path, answer)
     refused = f"{stack.client.url}/runs/run-1/ledger answered 503: history.duckdb: database has been invalidated"
-    assert stack._asked() == Answer(None, {"history": 1_950_000, "state": 3}, refused)
+    assert stack.answer() == Answer(None, {"history": 1_950_000, "state": 3}, refused)
 
 
-def test_an_end_before_the_api_was_there_waits_for_nothing(stack: Stack) -> None:
-    stack._was_ready = False
-    answering(stack, lambda _: httpx.Response(500))
+def test_an_end_before_the_api_was_there_waits_for_nothing(tmp_path: Path) -> None:
+    stack = stack_of(tmp_path, lambda _: httpx.Response(500))
+    stack.was_ready = False
     assert stack.end_parts(lambda _: None).sentences() == ["no ledger: the run ended before the API was there"]

@@ -45,7 +45,7 @@ def test_what_was_lost_on_purpose_leaves_the_ledger_clean_and_is_told() -> None:
     ledger = LedgerSummary.from_json({**CLEAN, "stored": 7, "consumed": 7, "lostOnPurpose": 2})
     assert ledger.is_clean
     assert ledger.to_json()["lostOnPurpose"] == 2
-    assert "lost on" in _printed(ledger)
+    assert "lost by" in _printed(ledger)
     narrow = io.StringIO()
     Console(file=narrow, width=80).print(ledger_table("run-1", ledger))
     assert "…" not in narrow.getvalue()

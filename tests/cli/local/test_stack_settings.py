@@ -1,4 +1,4 @@
-"""A command with a stack of its own obeys what is set, or refuses it in one line before anything starts."""
+"""A command with a stack of its own obeys its settings, or refuses them before anything starts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cli.local.stack import Stack
 from cli.local.stack_settings import faults_of_stack, stack_settings
 from cli.main import main
 from engine.errors import InvalidInput
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
-BROKER = "is set, but this command starts a Kafka broker of its own: unset it, or run python -m api and python -m actors, which obey it"
 STORE = "of its own: unset it, or run python -m api and python -m actors, which obey it"
+BROKER = f"is set, but this command starts a Kafka broker {STORE}"
 
 
 @pytest.fixture(autouse=True)

@@ -72,17 +72,18 @@ def test_a_fleet_in_order_keeps_one_watermark_a_delivery() -> None:
     for k in range(20):
         assert ledger.record(ids, np.full(500, k)) == Counted(500, 0)
     assert ledger.record(ids, np.full(500, 19)) == Counted(0, 500)
-    assert ledger._beyond == {}
+    assert ledger.scattered == 0
     assert ledger.summary() == Summary(deliveries=500, seen=10_000, duplicated=500, unnumbered=0, missing=0)
 
 
-def test_a_late_start_after_a_restart_is_told_what_was_seen_before() -> None:
+def test_a_late_start_after_a_restart_is_given_what_was_seen_before() -> None:
     ledger = SeqLedger()
     record(ledger, [("a", 7), ("a", 8)])
+    assert ledger.scattered == 1
     assert ledger.gaps("a") == [Gap("a", 0, 6)]
     assert ledger.record_range("a", 0, 7) == Counted(7, 0)
     assert ledger.missing() == []
-    assert ledger._beyond == {}
+    assert ledger.scattered == 0
 
 
 def test_missing_positions_are_named() -> None:

@@ -1,4 +1,4 @@
-"""What of an address may be seen: hosts and ports, and nothing of a name or password however it is written."""
+"""An address shows its hosts and ports, and no name or password in any spelling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas in `connect/schemas`: they are what the messages say, and what they allow our readers take."""
+"""The schemas in `connect/schemas` are what the messages say, and our readers take what they allow."""
 
 from __future__ import annotations
 

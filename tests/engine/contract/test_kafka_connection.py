@@ -1,13 +1,15 @@
-"""How Kafka is reached: what fits together, what is refused and by which words, and that no text holds the password."""
+"""Settings of a Kafka connection: what fits together, what is refused, and no text shows the password."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from engine.contract.kafka_connection import ConnectionTrouble, KafkaConnection
+from engine.contract.kafka_connection import KafkaConnection
+from engine.contract.kafka_trouble import ConnectionTrouble, TroubleLog
 from engine.errors import InvalidInput
 
 SASL = {"security_protocol": "sasl_ssl", "sasl_username": "fleet", "sasl_password": "correct horse"}
@@ -117,5 +119,31 @@ def test_a_trouble_is_told_once_and_whenever_its_count_has_doubled() -> None:
         trouble.last
         == "unknown authority [_SSL]; check KAFKA_SSL_CA, and KAFKA_SSL_CERTIFICATE if the broker asks for one"
     )
+    trouble.is_well()
+    assert trouble.last == ""
+
+
+class Refused:
+    """An error as librdkafka reports it."""
+
+    def name(self) -> str:
+        return "_RESOLVE"
+
+    def str(self) -> str:
+        return "no such host"
+
+
+def test_a_clients_trouble_is_logged_with_the_part_and_the_address(caplog: pytest.LogCaptureFixture) -> None:
+    trouble = TroubleLog(logging.getLogger("some.module"), "10.0.0.7:9092 (plaintext)", "history")
+    TroubleLog(logging.getLogger("other.module"), "10.0.0.7:9092 (plaintext)")(Refused())
+    for _ in range(3):
+        trouble(Refused())
+    sentence = "Kafka at 10.0.0.7:9092 (plaintext): no such host [_RESOLVE]; check KAFKA_BOOTSTRAP"
+    assert caplog.record_tuples == [
+        ("other.module", logging.WARNING, sentence),
+        ("some.module", logging.WARNING, f"history: {sentence}"),
+        ("some.module", logging.WARNING, f"history: {sentence}, 2 times so far"),
+    ]
+    assert trouble.last == "no such host [_RESOLVE]; check KAFKA_BOOTSTRAP"
     trouble.is_well()
     assert trouble.last == ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.delivery.spec import DeliverySpec, make_spec, seeded_unit
+from engine.delivery.spec import DeliverySpec, make_spec
 from engine.errors import InvalidInput
 from engine.motion.building import VehicleClass
 
@@ -16,16 +16,6 @@ WORDS: dict[str, Any] = {"delivery_id": "d", "driver_id": "v", "client_id": "c",
 
 def made(driver_id: str = "v", depart_ms: int = 1_000_000, **more: Any) -> DeliverySpec:
     return make_spec(**{**WORDS, "driver_id": driver_id, "depart_ms": depart_ms, "period_ms": 1000, "seed": 1, **more})
-
-
-def test_chance_is_even_and_depends_on_every_word() -> None:
-    drawn = [seeded_unit(1, "phase", str(i)) for i in range(2_000)]
-    assert all(0 <= unit < 1 for unit in drawn)
-    assert [sum(k / 10 <= unit < (k + 1) / 10 for unit in drawn) for k in range(10)] == pytest.approx(
-        [200] * 10, abs=50
-    )
-    assert seeded_unit(1, "ab", "c") != seeded_unit(1, "a", "bc") != seeded_unit(2, "a", "bc")
-    assert seeded_unit(1, "phase", "driver-1") == 0.8970066439489633
 
 
 def test_a_driver_keeps_its_phase_and_departs_within_one_period() -> None:

@@ -21,6 +21,7 @@ from engine.earth.geodesy import inverse
 from engine.errors import MessageError, ScenarioError
 from engine.messages import DeliveryEvent
 from engine.roads.route import Route, RouteTable, Stop
+from engine.scenario.faults import InjectedFault
 from engine.scenario.scenario import FleetMix, RouteFiles, Scenario
 
 BEGIN_MS = 1_700_000_000_000
@@ -326,7 +327,20 @@ def test_deliveries_without_faults_are_left_alone_beside_others(reference: Heard
 
 def test_faults_do_not_depend_on_the_name_of_the_run_and_are_in_every_spec_of_a_scenario_once() -> None:
     assert EVERY.key("run", "run-7-1") == EVERY.key("another", "another-7-1") != EVERY.key("run", "run-7-2")
-    scenario = Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(200), faults=EVERY.faults)
+    injected = (
+        InjectedFault(FaultKind.LATE, 0.05, delay_s=(2.0, 9.0)),
+        InjectedFault(FaultKind.TUNNEL, 0.1),
+        InjectedFault(FaultKind.GPS_DRIFT, 0.1, duration_s=12.0, distance_m=40.0),
+    )
+    scenario = Scenario(seed=5, routes=RouteFiles(ancestor=True), fleet=FleetMix(200), faults=injected)
+    assert scenario.fault_plan == FaultPlan(
+        5,
+        (
+            Fault(FaultKind.LATE, 0.05, delay_s=(2.0, 9.0)),
+            Fault(FaultKind.TUNNEL, 0.1, duration_s=30.0),
+            Fault(FaultKind.GPS_DRIFT, 0.1, duration_s=12.0, distance_m=40.0),
+        ),
+    )
     assert Scenario.from_toml(scenario.to_toml(), "again.toml") == replace(scenario, name="scenario")
     table = RouteTable.from_routes(ROUTES)
     first = next(deliveries(scenario, table, PlanDurations(table), run_id="run", start_ms=0))

@@ -1,4 +1,4 @@
-"""A fleet whose size is changed on the way: who is on the road is counted in what is really sent, second by second."""
+"""A fleet whose size is changed during the run: the drivers on the road are counted in what is sent."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def made(scenario: Scenario) -> Demand:
 
 
 class Run:
-    """A run in small: deliveries are handed out some time before they depart, and changes are asked for a little before they count."""
+    """A run in small: deliveries are handed out, and changes are asked for, some time before they count."""
 
     def __init__(
         self, scenario: Scenario, changes: Changes = (), *, end_s: int = 80, ahead_s: float = 5.0, lead_s: float = 0.15
@@ -108,7 +108,7 @@ class Run:
                 self.ends[event.delivery_id] = (event.kind, event.positions)
 
     def sizes(self, from_s: int, to_s: int) -> set[int]:
-        """How many drivers told a position, in each second."""
+        """Return how many drivers reported a position, in each second."""
         return {len(self.seconds[second]) for second in range(from_s, to_s)}
 
     def replayed(self, scenario: Scenario, changes: Changes) -> list[DeliverySpec]:

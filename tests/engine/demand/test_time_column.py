@@ -1,4 +1,4 @@
-"""Times of a column: their unit by the years that it reaches over, one form for all, dates never taken for numbers."""
+"""Times of a column: their unit by their range of years, one form for all, dates never numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scenario's world from its files: every route and trace has an id of its own, the same at every reading."""
+"""A scenario's world from its files: each route and trace has its own id, the same at every reading."""
 
 from __future__ import annotations
 

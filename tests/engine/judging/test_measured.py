@@ -1,4 +1,4 @@
-"""What workers tell becomes one run's figures, whatever the order and the repetition of their messages, and however many they are."""
+"""Workers' reports become one run's figures, in any order, repeated or not, of any number of workers."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.accounting.ledger import Account
-from engine.delivery.faults import Fault, FaultKind
+from engine.delivery.faults import FaultKind
 from engine.demand.stage_table import FleetChange, stages_of
 from engine.judging.due import DuePositions, fleet_changes
-from engine.judging.figures import LedgerTotals, MeasuredLoad, WorkerUse
+from engine.judging.figures import MeasuredLoad
+from engine.judging.ledger_totals import LedgerTotals
 from engine.judging.measured import Collector
 from engine.judging.run_time import RunTime, StageSpan
+from engine.judging.workers import WorkerUse
 from engine.latency.histogram import DIGITS, HIGHEST_US, LOWEST_US, Histogram
 from engine.latency.meter import Meter, Segment
 from engine.messages import RunEvent, RunMetrics, RunState
 from engine.motion.clock import RunClock
+from engine.scenario.faults import InjectedFault
 from engine.scenario.scenario import Arrivals, FleetMix, RouteFiles, Scenario, Stage
 
 BEGIN_S = 1_700_000_000
@@ -329,11 +332,11 @@ def test_a_change_that_nothing_was_told_in_has_the_newest_size() -> None:
 
 def test_what_a_fault_leaves_out_is_not_due_and_what_it_sends_twice_is_due_twice() -> None:
     faults = (
-        Fault(FaultKind.DUPLICATED, 0.5),
-        Fault(FaultKind.STUCK, 0.5),
-        Fault(FaultKind.LOST, 0.1),
-        Fault(FaultKind.TUNNEL, 0.5),
-        Fault(FaultKind.LATE, 0.2),
+        InjectedFault(FaultKind.DUPLICATED, 0.5),
+        InjectedFault(FaultKind.STUCK, 0.5),
+        InjectedFault(FaultKind.LOST, 0.1),
+        InjectedFault(FaultKind.TUNNEL, 0.5),
+        InjectedFault(FaultKind.LATE, 0.2),
     )
     sent, free_for_doubles = 0.5 * 0.9, 0.5 * 0.9 * 0.8
     assert DuePositions(replace(STAGED, faults=faults), 0.0).between(5_000.0, 6_000.0) == pytest.approx(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.judging.plan import load_plan
-from engine.scenario.scenario import Scenario, load_scenario
+from engine.scenario.files import load_scenario
+from engine.scenario.scenario import Scenario
 
 HEAD = "[routes]\nancestor = true\n"
 
@@ -26,7 +27,7 @@ def test_a_plan_by_value() -> None:
 
 
 def test_a_spike_shorter_than_a_column_is_seen() -> None:
-    stages = '[[stages]]\nshape = "hold"\nduration_s = 100\ndrivers = 5\n[[stages]]\nshape = "spike"\nduration_s = 0.2\ndrivers = 90\n'
+    stages = '[[stages]]\nshape = "hold"\nduration_s = 100\ndrivers = 5\n[[stages]]\nshape = "spike"\nduration_s = 0.2\ndrivers = 90\n'  # noqa: E501
     plan = load_plan(Scenario.from_toml(HEAD + stages + '[[stages]]\nshape = "hold"\nduration_s = 100', "x"), 4)
     assert max(plan.drivers) == 90
 

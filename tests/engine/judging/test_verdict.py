@@ -1,4 +1,4 @@
-"""Verdicts by value: what holds, what fails, and when nothing can be said because the load was not there."""
+"""Verdicts by value: what holds, what fails, and when nothing can be said for want of the load."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from engine.judging.figures import Brief, Latencies, LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerUse
+from engine.judging.figures import Brief, MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.ledger_totals import LedgerTotals
 from engine.judging.verdict import Bound, Check, Outcome, exit_code, judge
+from engine.judging.workers import WorkerUse
 from engine.latency.histogram import Histogram
+from engine.latency.latencies import Latencies
 from engine.latency.meter import Segment
 from engine.scenario.thresholds import Thresholds
 
@@ -56,7 +59,7 @@ def of(
 def steady(
     stage: str = "hold", seconds: int = 20, first: int = 0, count: int = PER_S, **late_ms: float
 ) -> list[SecondLoad]:
-    """Return seconds in which `count` positions are in each segment, all equally late; produced and pushed unless said otherwise."""
+    """Return seconds with `count` equally late positions in each segment, by default produced and pushed."""
     late_ms = {"produced": 10.0, "pushed": 50.0} | late_ms
     return [
         second(first + number, stage, {Segment(name): [value] * count for name, value in late_ms.items()})
@@ -146,7 +149,7 @@ def test_several_windows_are_told_by_their_beginnings() -> None:
 def test_while_a_run_goes_on_only_what_is_settled_is_judged() -> None:
     limits = Thresholds(pushed_max_ms=100)
     seconds = [*steady(seconds=9), *steady(seconds=3, first=9, pushed=900.0)]
-    running = of(seconds, state="running", now_s=12.5)  # what is due before 8.5 s is told by then
+    running = of(seconds, state="running", now_s=12.5)  # what is due before 8.5 s is reported by then
     assert judge(running, limits, running=True).outcome == "passed"
     assert judge(running, limits, running=True, settle_s=1.0).outcome == "failed"
     assert judge(running, limits).outcome == "failed"
@@ -204,7 +207,7 @@ def test_a_generator_that_makes_too_little_gives_no_verdict() -> None:
     assert verdict.why.startswith(
         "the generator did not keep up in hold: 1,800 of 2,000 planned positions were produced (90.0%)"
     )
-    assert [check.holds for check in verdict.checks] == [False]  # told, and no failure
+    assert [check.holds for check in verdict.checks] == [False]  # reported, and no failure
 
 
 def test_a_generator_that_is_late_gives_no_verdict_even_if_everything_holds() -> None:
@@ -306,9 +309,9 @@ def driver(name: str = "driver-0", **shares: float) -> WorkerUse:
         (
             (driver(wait=0.1, compute=0.2),),
             "ray",
-            "driver actors waited for 10% and computed for 20% of their time at most, and came late all the same",
+            "driver actors waited for 10% and computed for 20% of their time at most, and still came late",
         ),
-        ((), None, "no driver actor has told what it spent its time on"),
+        ((), None, "no driver actor has reported what it spent its time on"),
     ],
 )
 def test_what_held_a_slow_generator_up_is_told_by_what_it_spent_its_time_on(

@@ -104,7 +104,7 @@ def test_the_instant_of_an_expectation_is_its_inverse(
 
 
 def test_arrivals_are_deliveries_by_drivers_of_their_own_in_order_and_the_same_however_far_they_are_read() -> None:
-    text = "duration_s = 200\n[arrivals]\nprocess = 'poisson'\nper_second = 5.0\n[fleet]\nsize = 3\n[deliveries]\nstart_spread_s = 100"
+    text = "duration_s = 200\n[arrivals]\nprocess = 'poisson'\nper_second = 5.0\n[fleet]\nsize = 3\n[deliveries]\nstart_spread_s = 100"  # noqa: E501
     specs = demand_at(text)
     assert specs[:100] == demand_at(text, 100)
     assert [spec.depart_ms for spec in specs] == sorted(spec.depart_ms for spec in specs)

@@ -178,7 +178,7 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (
         EVENT,
         {"kind": "lost"},
-        "kind must be one of started, stopped, resumed, arrived_at_stop, delivered, cancelled, suspended, rejected, fault, found 'lost'",
+        "kind must be one of started, stopped, resumed, arrived_at_stop, delivered, cancelled, suspended, rejected, fault, found 'lost'",  # noqa: E501
     ),
     (EVENT, {"seq": -1}, "seq must be from 0 to 8.64e+15, found -1"),
     (EVENT, {"eventTime": [1]}, "eventTime must be a finite number, found [1]"),
@@ -272,7 +272,7 @@ def test_a_value_nested_just_short_of_the_recursion_limit_is_refused_and_not_a_c
 NAMES = st.sampled_from(
     re.findall(
         r"\w+",
-        "routeId clientId deliveryId driverId runId vehicle kind seq eventTime distance action timeScale title geometry limits stops deleted state clock "
+        "routeId clientId deliveryId driverId runId vehicle kind seq eventTime distance action timeScale title geometry limits stops deleted state clock "  # noqa: E501
         "positions departAt reason source scenario seed other",
     )
 )

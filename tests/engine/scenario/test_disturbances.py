@@ -13,7 +13,7 @@ BASE = "duration_s = 60\n[routes]\nancestor = true\n[fleet]\nsize = 3\n"
 def test_a_file_and_code_say_the_same_and_a_file_reads_back() -> None:
     text = (
         BASE
-        + '[[disturbances]]\nkind = "kill_driver"\nat_s = 5\n[[disturbances]]\nkind = "pause_consumers"\nat_s = 20.5\nduration_s = 3\n'
+        + '[[disturbances]]\nkind = "kill_driver"\nat_s = 5\n[[disturbances]]\nkind = "pause_consumers"\nat_s = 20.5\nduration_s = 3\n'  # noqa: E501
     )
     built = Scenario(
         name="s",
@@ -35,12 +35,12 @@ def test_a_file_and_code_say_the_same_and_a_file_reads_back() -> None:
     [
         (
             'kind = "kill_all"\nat_s = 1',
-            "disturbances[0].kind must be one of kill_driver, kill_dispatcher, pause_consumers, reconnect_viewers, found",
+            "disturbances[0].kind must be one of kill_driver, kill_dispatcher, pause_consumers, reconnect_viewers, found",  # noqa: E501
         ),
         ('kind = "kill_driver"', "disturbances[0].at_s is missing"),
         (
             'kind = "reconnect_viewers"\nat_s = 1',
-            "disturbances[0].kind needs [viewers]: without them nobody can reconnect",
+            "disturbances[0].kind needs [viewers]: without them there is no viewer to reconnect",
         ),
         ('kind = "kill_driver"\nat_s = 60', "disturbances[0].at_s must be less than the run's 60 s, found 60"),
         (

@@ -138,30 +138,30 @@ UP = 'shape = "ramp"\nduration_s = 10\ndrivers = 4'
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (stages(UP, UP + "\nrate = 3"), "x.toml line 11: stages[1].rate must not stand beside drivers: a stage has one target"),
-        (stages(UP, 'shape = "spike"\nduration_s = 1'), "x.toml line 7: stages[1] of shape spike needs a target: drivers = ... or rate = ..."),
+        (stages(UP, UP + "\nrate = 3"), "x.toml line 11: stages[1].rate must not stand beside drivers: a stage has one target"),  # noqa: E501
+        (stages(UP, 'shape = "spike"\nduration_s = 1'), "x.toml line 7: stages[1] of shape spike needs a target: drivers = ... or rate = ..."),  # noqa: E501
         (stages('shape = "hold"\nduration_s = 1'), "x.toml line 3: stages[0] of shape hold needs a target"),
-        (stages("duration_s = 1\ndrivers = 4"), "x.toml line 3: stages[0].shape is missing: how the fleet's size goes: ramp, hold, spike or soak"),
-        (stages(UP, UP + "\ndriver = 3"), 'x.toml line 11: stages[1].driver is no key of [stages[1]]; did you mean "drivers"?'),
-        (stages(UP, UP.replace("10", "0")), "x.toml line 9: stages[1].duration_s must be a number from 0.1 to 3.16224e+07, found 0"),
-        (stages(UP + '\nname = "a"', UP + '\nname = "a"'), "x.toml line 12: stages[1].name must be a name of its own, found 'a' twice"),
-        (stages(UP.replace("drivers = 4", "rate = 1e8")), "x.toml line 3: stages must need at most 10,000,000 drivers, found 100,000,000"),
-        (stages(UP) + "[fleet]\nsize = 9", "x.toml line 8: fleet.size must be absent or 4, the peak of the stages, found 9"),
-        ("duration_s = 11\n" + stages(UP), "x.toml line 1: duration_s must be absent or at most 10, the length of all stages, found 11"),
+        (stages("duration_s = 1\ndrivers = 4"), "x.toml line 3: stages[0].shape is missing: how the fleet's size goes: ramp, hold, spike or soak"),  # noqa: E501
+        (stages(UP, UP + "\ndriver = 3"), 'x.toml line 11: stages[1].driver is no key of [stages[1]]; did you mean "drivers"?'),  # noqa: E501
+        (stages(UP, UP.replace("10", "0")), "x.toml line 9: stages[1].duration_s must be a number from 0.1 to 3.16224e+07, found 0"),  # noqa: E501
+        (stages(UP + '\nname = "a"', UP + '\nname = "a"'), "x.toml line 12: stages[1].name must be a name of its own, found 'a' twice"),  # noqa: E501
+        (stages(UP.replace("drivers = 4", "rate = 1e8")), "x.toml line 3: stages must need at most 10,000,000 drivers, found 100,000,000"),  # noqa: E501
+        (stages(UP) + "[fleet]\nsize = 9", "x.toml line 8: fleet.size must be absent or 4, the peak of the stages, found 9"),  # noqa: E501
+        ("duration_s = 11\n" + stages(UP), "x.toml line 1: duration_s must be absent or at most 10, the length of all stages, found 11"),  # noqa: E501
         ("warm_up_s = 10\n" + stages(UP), "x.toml line 1: warm_up_s must be less than the run's 10 s, found 10"),
-        (stages(UP) + '[deliveries]\nmode = "once"', 'line 8: deliveries.mode must be "continuous" or absent beside [[stages]], found \'once\''),
-        (stages(UP) + "[deliveries]\npause_s = [0, 1]", "line 8: deliveries.pause_s must be [0, 0] or absent beside [[stages]], found [0.0, 1.0]"),
-        (stages(UP) + "[deliveries]\nstart_spread_s = 2", "line 8: deliveries.start_spread_s must be 0 or absent beside [[stages]], found 2"),
+        (stages(UP) + '[deliveries]\nmode = "once"', 'line 8: deliveries.mode must be "continuous" or absent beside [[stages]], found \'once\''),  # noqa: E501
+        (stages(UP) + "[deliveries]\npause_s = [0, 1]", "line 8: deliveries.pause_s must be [0, 0] or absent beside [[stages]], found [0.0, 1.0]"),  # noqa: E501
+        (stages(UP) + "[deliveries]\nstart_spread_s = 2", "line 8: deliveries.start_spread_s must be 0 or absent beside [[stages]], found 2"),  # noqa: E501
         ("stages = 3\n" + ROADS, "x.toml line 1: stages must be at most 1,000 tables [[stages]], found 3"),
         (ROADS + "[arrivals]\nprocess = 'poisson'", "x.toml line 3: arrivals needs either per_second or per_hour"),
-        (ROADS + "[arrivals]\nper_second = 0", "x.toml line 3: arrivals.process is missing: when deliveries come: constant, poisson or histogram"),
-        (ROADS + "[arrivals]\nprocess = 'histogram'\nper_second = 1", "line 3: arrivals.histogram is missing: the relative intensities"),
-        (ROADS + "[arrivals]\nprocess = 'histogram'\nper_second = 1\nhistogram = [0, 0]", "line 6: arrivals.histogram must be 1 to 1,440 numbers from 0"),
-        (ROADS + "[arrivals]\nprocess = 'poisson'\nper_second = 1\nhistogram = [1]", 'line 6: arrivals.histogram goes with process = "histogram" and only'),
+        (ROADS + "[arrivals]\nper_second = 0", "x.toml line 3: arrivals.process is missing: when deliveries come: constant, poisson or histogram"),  # noqa: E501
+        (ROADS + "[arrivals]\nprocess = 'histogram'\nper_second = 1", "line 3: arrivals.histogram is missing: the relative intensities"),  # noqa: E501
+        (ROADS + "[arrivals]\nprocess = 'histogram'\nper_second = 1\nhistogram = [0, 0]", "line 6: arrivals.histogram must be 1 to 1,440 numbers from 0"),  # noqa: E501
+        (ROADS + "[arrivals]\nprocess = 'poisson'\nper_second = 1\nhistogram = [1]", 'line 6: arrivals.histogram goes with process = "histogram" and only'),  # noqa: E501
         (ROADS + "[fleet]\nsize = 1\n[[sampling]]\nhz = 1\nshare = 0", "x.toml line 5: sampling needs a share above 0"),
-        (ROADS + "[fleet]\nsize = 1\n[[sampling]]\nhz = 11", "x.toml line 6: sampling[0].hz must be a number from 0.1 to 10, found 11"),
+        (ROADS + "[fleet]\nsize = 1\n[[sampling]]\nhz = 11", "x.toml line 6: sampling[0].hz must be a number from 0.1 to 10, found 11"),  # noqa: E501
         (ROADS + "route_weights = 3\n[fleet]\nsize = 1", 'routes.route_weights is no key of [routes]'),
-        ("route_weights = {a = -1}\n" + ROADS + "[fleet]\nsize = 1", "x.toml line 1: route_weights.a must be a number from 0 to 1e+09, found -1"),
+        ("route_weights = {a = -1}\n" + ROADS + "[fleet]\nsize = 1", "x.toml line 1: route_weights.a must be a number from 0 to 1e+09, found -1"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_load_that_cannot_be_is_refused_with_its_line(text: str, fault: str) -> None:

@@ -12,18 +12,9 @@ from hypothesis import strategies as st
 from engine.declared.toml_lines import key_lines
 from engine.errors import ScenarioError
 from engine.motion.vehicle import VehicleClass
-from engine.scenario.scenario import (
-    SHIPPED,
-    DeliveryMode,
-    DeliveryPattern,
-    FleetMix,
-    NetworkSource,
-    RouteFiles,
-    Scenario,
-    check_memory,
-    load_scenario,
-    needed_bytes,
-)
+from engine.scenario.files import SHIPPED, load_scenario
+from engine.scenario.memory import check_memory, needed_bytes
+from engine.scenario.scenario import DeliveryMode, DeliveryPattern, FleetMix, NetworkSource, RouteFiles, Scenario
 
 SMALL = """
 [routes]
@@ -141,7 +132,7 @@ mode = "twice"
         "x.toml line 4: fleet.size must be a whole number from 0 to 10,000,000, found -3",
         'x.toml line 5: fleet.mix.carr is no key of [fleet.mix]; did you mean "car"?',
         'x.toml line 6: network needs either extract = "liechtenstein" or file = "..."',
-        "x.toml line 7: network.extract must be one of liechtenstein, found 'liechtenstien'; did you mean \"liechtenstein\"?",
+        "x.toml line 7: network.extract must be one of liechtenstein, found 'liechtenstien'; did you mean \"liechtenstein\"?",  # noqa: E501
         "x.toml line 8: network.routes must be a whole number from 1 to 1,000,000, found [1, 2]",
         "x.toml line 10: network.file names a file that does not exist: 'x.npz'",
         "x.toml line 11: network.min_length_m must be a number from 1 to 1e+06, found inf",
@@ -154,7 +145,7 @@ mode = "twice"
     ("text", "fault"),
     [
         ("", "x.toml line 1: a scenario needs either [network] or [routes]"),
-        ("[fleet]\nsize = 1\n" + NETWORK + "[routes]\nancestor = true\n", "line 5: routes must not stand beside [network]: a scenario has one of them"),
+        ("[fleet]\nsize = 1\n" + NETWORK + "[routes]\nancestor = true\n", "line 5: routes must not stand beside [network]: a scenario has one of them"),  # noqa: E501
         ("[routes]\nancestor = true\n[fleet]\n", "x.toml line 3: fleet.size is missing"),
         ("[routes]\n[fleet]\nsize=1", 'x.toml line 1: routes needs files = ["..."] or ancestor = true'),
         (SMALL + "[fleet.mix]\ncar = 0", "x.toml line 6: fleet.mix needs a share above 0"),
@@ -165,10 +156,10 @@ mode = "twice"
         ("time_scale = 0" + SMALL, "x.toml line 1: time_scale must be a number from 0.01 to 1,000, found 0"),
         ("duration_s = 0" + SMALL, "x.toml line 1: duration_s must be a number from 1"),
         ("fleet = 5\nroutes = 'all'", "x.toml line 1: fleet must be a table, found 5"),
-        (SMALL + "[actors]\ndrivers_per_actor = 0", "x.toml line 7: actors.drivers_per_actor must be a whole number from 1"),
-        (NETWORK + "min_length_m = 5\nmax_length_m = 5\n[fleet]\nsize=1", "line 4: network.max_length_m must be greater than min_length_m = 5, found 5"),
-        (SMALL.replace("ancestor = true", "files = []"), "x.toml line 3: routes.files must be a list of texts, found []"),
-        (SMALL.replace("ancestor = true", "files = ['a.txt', 3]"), "x.toml line 3: routes.files must be a list of texts"),
+        (SMALL + "[actors]\ndrivers_per_actor = 0", "x.toml line 7: actors.drivers_per_actor must be a whole number from 1"),  # noqa: E501
+        (NETWORK + "min_length_m = 5\nmax_length_m = 5\n[fleet]\nsize=1", "line 4: network.max_length_m must be greater than min_length_m = 5, found 5"),  # noqa: E501
+        (SMALL.replace("ancestor = true", "files = []"), "x.toml line 3: routes.files must be a list of texts, found []"),  # noqa: E501
+        (SMALL.replace("ancestor = true", "files = ['a.txt', 3]"), "x.toml line 3: routes.files must be a list of texts"),  # noqa: E501
         ("name = ", "x.toml: not TOML: Invalid value (at "),
         ("a = 1\na = 2", "x.toml: not TOML: Cannot overwrite a value (at "),
         ("a = " + "[" * 5000, "x.toml: not TOML"),
@@ -202,7 +193,7 @@ def test_a_fleet_too_large_for_the_memory_is_refused_with_one_that_fits() -> Non
     check_memory(scenario, needed_bytes(scenario))
     with pytest.raises(
         ScenarioError,
-        match=r"Load of 10,000: fleet\.size must be at most 9,999 for 539 MiB of available memory, found 10,000, which may take 539 MiB",
+        match=r"Load of 10,000: fleet\.size must be at most 9,999 for 539 MiB of available memory, found 10,000, which may take 539 MiB",  # noqa: E501
     ):
         check_memory(scenario, needed_bytes(scenario) - 1)
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of scenario files is the one that their reader's declarations make, and accepts what the reader accepts."""
+"""The JSON Schema of scenario files is that of the reader's declarations, and accepts what it accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from engine.scenario.scenario import SHIPPED, Scenario, load_scenario
+from engine.scenario.files import SHIPPED, load_scenario
+from engine.scenario.scenario import Scenario
 from engine.scenario.schema import SCHEMA_FILE, scenario_schema, schema_text
 
 VALIDATOR = Draft202012Validator(scenario_schema())

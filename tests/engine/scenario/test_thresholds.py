@@ -1,4 +1,4 @@
-"""Thresholds in a scenario: the same checks, the same errors and the same values in a file and in code."""
+"""Thresholds in a scenario: the same checks, errors and values in a file and in code."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_a_share_of_the_plan_is_asked_for_only_where_the_plan_is_all_positions()
 
 
 def test_what_only_viewers_measure_needs_viewers() -> None:
-    told = "thresholds must not have viewed_p99_ms without \\[viewers\\]: nobody would measure it"
+    told = "thresholds must not have viewed_p99_ms without \\[viewers\\]: only simulated viewers measure it"
     for thresholds in (Thresholds(viewed_p99_ms=300), Thresholds(lost=0, stages={"up": {"viewed_p99_ms": 300}})):
         with pytest.raises(ScenarioError, match=told):
             built(thresholds)

@@ -18,7 +18,6 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartit
 from confluent_kafka.admin import AdminClient
 from elastic_prefixes import prefix_for_a_test
 from produced_facts import Simulation
-from running_stack import free_port
 from services import running_services
 
 from api.bus import KafkaBus
@@ -31,6 +30,7 @@ from api.stream.client import GROUP
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink
 from api.stream.tally import Tally
+from cli.local.port import free_port
 from cli.local.services import Services
 from engine.codec import PositionBatch
 from engine.contract.kafka_connection import KafkaConnection

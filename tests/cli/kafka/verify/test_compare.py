@@ -1,4 +1,4 @@
-"""Whatever may be wrong with a run's positions in some place is seen, counted, and named by delivery and seq."""
+"""Every fault of a run's positions in a place is found, counted, and named by delivery and seq."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``code-delivery verify`` on stored runs: its exit code is its word, and it says which place is at fault."""
+"""``code-delivery verify`` on stored runs: its exit code, and which place it names."""
 
 from __future__ import annotations
 

@@ -13,8 +13,10 @@ from cli.load.capacity.search import Capacity, Limit, Probe
 from cli.load.report.assembly import capacity_of, report_of
 from cli.load.report.model import Brief, CheckRow, Latency, LoadReport, Missing, histogram_of
 from engine.judging.figures import Brief as BriefUs
-from engine.judging.figures import LedgerTotals, MeasuredLoad, SecondLoad, StageLoad, WorkerLoad, WorkerUse
+from engine.judging.figures import MeasuredLoad, SecondLoad, StageLoad
+from engine.judging.ledger_totals import LedgerTotals
 from engine.judging.verdict import Bound, Check, Outcome, Verdict
+from engine.judging.workers import WorkerLoad, WorkerUse
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Segment
 from engine.scenario.load import Shape, Stage

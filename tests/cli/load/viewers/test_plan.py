@@ -21,7 +21,7 @@ from engine.errors import InvalidInput
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Meter, Segment
 from engine.messages import RunMetrics, Worker
-from engine.scenario.scenario import load_scenario
+from engine.scenario.files import load_scenario
 
 LIECHTENSTEIN = Bounds.of_degrees(9.4779, 47.0547, 9.6174, 47.2547)
 

@@ -1,4 +1,4 @@
-"""Local services without a service: who is found again, what is written for them, what is fetched, and what is said when something is missing."""
+"""Local services without a service: records, configurations, packages, and what is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 import cli.local.services
-from cli.commands.doctor import examine
+from cli.local.doctor import examine
+from cli.local.parent_death import write_record
 from cli.local.services import Services, ServicesError, tools
 from cli.local.services.elasticsearch import Elasticsearch
 from cli.local.services.errors import FetchFailed, MissingTool
@@ -111,7 +112,9 @@ def test_services_start_in_an_order_in_which_each_finds_what_it_needs() -> None:
 
 def with_ports(services: Services) -> Services:
     for number, name in enumerate(NAMES):
-        services[name]._ports = {"client": 9000 + number, **dict.fromkeys(services[name].other_ports, 9100 + number)}
+        ports = {"client": 9000 + number, **dict.fromkeys(services[name].other_ports, 9100 + number)}
+        services[name].folder.mkdir(exist_ok=True)
+        write_record(services[name].folder / "record.json", ports)
     return services
 
 
@@ -171,7 +174,8 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "kafka-clients-4.3.1.jar").write_bytes(b"something else")
     with pytest.raises(
         FetchFailed,
-        match=rf"kafka-clients-4\.3\.1\.jar has the sha256 [0-9a-f]{{64}}, but {checksums()['kafka-clients-4.3.1.jar']} is pinned",
+        match=r"kafka-clients-4\.3\.1\.jar has the sha256 [0-9a-f]{64}, "
+        rf"but {checksums()['kafka-clients-4.3.1.jar']} is pinned",
     ):
         check(tmp_path)
     (tmp_path / "kafka-clients-4.3.1.jar").rename(tmp_path / "unheard-of.jar")
@@ -215,7 +219,7 @@ def test_the_pin_changes_with_the_version() -> None:
 
 @pytest.fixture
 def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "_homes", lambda: iter(()))
+    monkeypatch.setattr(tools, "homes", lambda: iter(()))
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr(tools, "runs_as_root", lambda: True)
 

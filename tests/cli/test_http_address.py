@@ -1,4 +1,4 @@
-"""Addresses of HTTP servers as commands are given them: what is refused, and that no name and password is shown."""
+"""Addresses of HTTP servers: what is refused, and that no name and password is shown."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.http_address import checked_address
 from cli.kafka.connect_api import ConnectApi
 from cli.local.api_client import ApiClient
-from cli.local.http_address import checked_address
 from engine.errors import InvalidInput
 
 PASSWORDS = st.text(st.one_of(st.sampled_from("/?#@:%[]+&= ,."), st.characters(codec="utf-8")), min_size=1, max_size=20)

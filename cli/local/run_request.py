@@ -1,0 +1,66 @@
+"""A request to a run while it is running: which ones there are, and how the API takes them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from engine.errors import InvalidInput
+
+
+class Wish(StrEnum):
+    """What may be asked for."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    SCALE = "scale"
+    FLEET = "fleet"
+    RATE = "rate"
+
+
+_WITH_VALUE = {
+    Wish.SCALE: "virtual seconds per wall second",
+    Wish.FLEET: "drivers",
+    Wish.RATE: "positions a virtual second",
+}
+
+
+def request_of(wish: Wish, value: float | None = None, stage: str | None = None) -> tuple[str, dict[str, Any] | None]:
+    """Return the API's action for a wish, and the body of the request.
+
+    Raises
+    ------
+    InvalidInput : a value is missing, too many, or no whole number of drivers. Bounds are the API's to know.
+    """
+    if (wish in _WITH_VALUE) != (value is not None):
+        raise InvalidInput(
+            f"{wish} needs a value: {_WITH_VALUE[wish]}"
+            if wish in _WITH_VALUE
+            else f"{wish} takes no value, found {value:g}"
+        )
+    if stage is not None and wish not in (Wish.FLEET, Wish.RATE):
+        raise InvalidInput(f'--stage goes with fleet and rate, found {wish} --stage "{stage}"')
+    if value is None:
+        return wish, None
+    if wish is Wish.SCALE:
+        return wish, {"timeScale": value}
+    if wish is Wish.FLEET and not value.is_integer():
+        raise InvalidInput(f"fleet must be a whole number of drivers, found {value:g}")
+    return Wish.FLEET, ({"drivers": int(value)} if wish is Wish.FLEET else {"rate": value}) | (
+        {} if stage is None else {"stage": stage}
+    )
+
+
+def describe_request(wish: Wish, value: float | None, stage: str | None) -> str:
+    """Return what is asked for, for a person."""
+    match wish:
+        case Wish.FLEET:
+            asked = f"a fleet of {value:,.0f} drivers"
+        case Wish.RATE:
+            asked = f"{value:,.12g} positions a second"
+        case Wish.SCALE:
+            asked = f"{value:g} virtual seconds per second"
+        case _:
+            asked = str(wish)
+    return asked if stage is None else f'{asked}, stage "{stage}"'
