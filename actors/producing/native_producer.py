@@ -21,8 +21,8 @@ import numpy.typing as npt
 from confluent_kafka import KafkaError
 
 from actors.producing import librdkafka
-from actors.producing.librdkafka import MESSAGE, gather
-from actors.producing.wheel_library import LibraryUnusable
+from engine.librdkafka.interface import MESSAGE, gather
+from engine.librdkafka.wheel import LibraryUnusable
 
 Messages = npt.NDArray[np.void]
 

@@ -48,13 +48,18 @@ def lone_consumer(kafka: KafkaConnection, role: str) -> Consumer:
     )
 
 
+def client_id_of(kafka: KafkaConnection, part: str) -> str:
+    """Return the name by which a part's client is known to the broker."""
+    return f"{kafka.client_id}-{part}"
+
+
 def connection_options(kafka: KafkaConnection, part: str) -> dict[str, object]:
     """Return what every client of Kafka needs. It holds the password: for constructors, not for logs."""
     options = kafka.options()
     # What librdkafka reports of its connections comes by the callback; its own lines would only repeat it.
     return {
         **options,
-        "client.id": f"{kafka.client_id}-{part}",
+        "client.id": client_id_of(kafka, part),
         "error_cb": TroubleLog(logger, kafka, part),
         "log_level": 2,
     }

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import methodcaller
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from api.stores.model import StoredRoute
 from api.stream.offsets import Partition
-from engine.codec import PositionBatch, decode_positions
+from api.stream.records import Inbound, Joined, Records
+from engine.codec import PositionBatch, decode_buffer, decode_positions
 from engine.errors import EngineError
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 
@@ -25,17 +26,6 @@ T = TypeVar("T")
 _TOPIC, _PARTITION, _VALUE = (
     methodcaller(name) for name in ("topic", "partition", "value")
 )  # for map, without a step of Python each
-
-
-class Inbound(Protocol):
-    """What is used of a Kafka client's message."""
-
-    def topic(self) -> str | None: ...
-    def partition(self) -> int | None: ...
-    def offset(self) -> int | None: ...
-    def key(self) -> Any: ...
-    def value(self) -> Any: ...
-    def timestamp(self) -> tuple[int, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class Intake:
     """
 
     positions: PositionBatch = field(default_factory=PositionBatch.empty)
-    position_records: list[Inbound] = field(default_factory=list)
+    position_records: Sequence[Inbound] = ()
     events: list[DeliveryEvent] = field(default_factory=list)
     event_records: list[Inbound] = field(default_factory=list)
     routes: list[RouteDefined] = field(default_factory=list)
@@ -70,9 +60,11 @@ class Intake:
         """Return what several polls brought, the later ones last."""
         if len(intakes) == 1:
             return intakes[0]
-        merged = cls(PositionBatch.concat(intake.positions for intake in intakes))
+        merged = cls(
+            PositionBatch.concat(intake.positions for intake in intakes),
+            Joined([intake.position_records for intake in intakes]),
+        )
         for intake in intakes:
-            merged.position_records.extend(intake.position_records)
             merged.events.extend(intake.events)
             merged.event_records.extend(intake.event_records)
             merged.routes.extend(intake.routes)
@@ -92,11 +84,18 @@ def next_portion(waiting: deque[Intake], most: int) -> Intake:
     return Intake.merged(portion)
 
 
-def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, keep_records: bool = True) -> Intake:
+def read_messages(
+    messages: Sequence[Inbound],
+    positions: Records | None = None,
+    *,
+    shape_routes: bool = False,
+    keep_records: bool = True,
+) -> Intake:
     """Return the facts in some messages.
 
     Parameters
     ----------
+    positions : records of positions that are no messages; `messages` has none of that topic then.
     shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected
         then.
     keep_records : keep the records of positions, which take twice as much room as the positions; for a reader that may
@@ -109,7 +108,12 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, ke
         for partition in set(partitions):
             last = found[-1 - partitions.index(partition)]  # they come in order
             intake.offsets[topic, partition or 0] = (last.offset() or 0) + 1
-    positions, position_records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
+    if positions is not None:
+        for partition, offset in positions.next_offsets().items():
+            intake.offsets[positions.topic, partition] = offset
+    records: Sequence[Inbound] = by_topic.pop(Topic.NEW_POSITION, [])
+    records = records if positions is None else positions
+    batch, records = _positions(records, intake.rejected)
     for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
         intake.events.append(event)
         intake.event_records.append(record)
@@ -122,7 +126,7 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, ke
         intake.routes.append(route)
         if shape_routes:
             intake.shaped[route.route_id] = stored
-    return replace(intake, positions=positions, position_records=position_records if keep_records else [])
+    return replace(intake, positions=batch, position_records=records if keep_records else ())
 
 
 def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:
@@ -135,14 +139,19 @@ def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:
     return by_topic
 
 
-def _positions(messages: list[Inbound], rejected: list[DeadLetter]) -> tuple[PositionBatch, list[Inbound]]:
-    if not messages:
-        return PositionBatch.empty(), []
-    decoded = decode_positions([value or b"" for value in map(_VALUE, messages)])
+def _positions(records: Sequence[Inbound], rejected: list[DeadLetter]) -> tuple[PositionBatch, Sequence[Inbound]]:
+    if not len(records):
+        return PositionBatch.empty(), ()
+    if isinstance(records, Records):
+        values = records.values
+        decoded = decode_buffer(values.buffer, values.begins, values.lengths)
+    else:
+        decoded = decode_positions([value or b"" for value in map(_VALUE, records)])
     if decoded.rejected:
-        rejected.extend(dead_letter(messages[index], reason) for index, reason in decoded.rejected)
-        messages = [messages[row] for row in decoded.rows.tolist()]
-    return _identified(decoded.batch, messages), messages
+        rejected.extend(dead_letter(records[index], reason) for index, reason in decoded.rejected)
+        rows = decoded.rows
+        records = records.take(rows) if isinstance(records, Records) else [records[row] for row in rows.tolist()]
+    return _identified(decoded.batch, records), records
 
 
 def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBatch:
@@ -155,7 +164,7 @@ def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBa
         seq[row] = messages[row].offset() or 0
         if event_time_ms[row] < 0:
             event_time_ms[row] = max(messages[row].timestamp()[1], 0)
-    return replace(batch, seq=seq, event_time_ms=event_time_ms)
+    return batch.with_columns(seq=seq, event_time_ms=event_time_ms)
 
 
 def _unshaped(value: bytes) -> tuple[RouteDefined, None]:

@@ -11,8 +11,10 @@ from typing import Protocol
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from api.measuring.metrics import Metrics
-from api.stream.client import MAX_POLL, lone_consumer, without_errors
-from api.stream.intake import Intake, read_messages
+from api.stream.client import lone_consumer
+from api.stream.intake import Intake
+from api.stream.native_queue import NativeQueue
+from api.stream.polling import poll, position_queue
 from engine.codec import PositionBatch
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
@@ -55,6 +57,7 @@ class LiveLoop:
         self._kafka, self._hub, self._metrics, self._loop = kafka, hub, metrics, loop
         self._room = threading.Semaphore(MAX_UNDER_WAY)
         self._stopping = threading.Event()
+        self._positions: NativeQueue | None = None
         self._assigned = False
         self._thread = threading.Thread(target=self._run, name="consumer-live", daemon=True)
 
@@ -74,6 +77,7 @@ class LiveLoop:
 
     def _run(self) -> None:
         consumer = lone_consumer(self._kafka, self.role)
+        self._positions = position_queue(consumer, self._kafka, self.role, has_keys=False)
         while not self._stopping.is_set():
             try:
                 if not self._assigned:
@@ -83,6 +87,8 @@ class LiveLoop:
                 # A picture may be late or lack something; it must never end.
                 logger.exception("the live consumer goes on after an unexpected error")
                 time.sleep(RETRY_S)
+        if self._positions is not None:
+            self._positions.close()
         consumer.close()
 
     def _assign(self, consumer: Consumer) -> bool:
@@ -100,6 +106,8 @@ class LiveLoop:
         if not all(known.values()):
             self._stopping.wait(RETRY_S)
             return False
+        if self._positions is not None:
+            self._positions.forward(known[Topic.NEW_POSITION])
         start = {topic: OFFSET_END if topic == Topic.NEW_POSITION else OFFSET_BEGINNING for topic in _TOPICS}
         consumer.assign(
             [
@@ -113,10 +121,9 @@ class LiveLoop:
     def _take(self, consumer: Consumer) -> None:
         if not self._assigned:
             return
-        messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
-        if not messages:
+        intake = poll(consumer, self._positions, self.role, POLL_S, keep_records=False)
+        if intake is None:
             return
-        intake = read_messages(messages, keep_records=False)
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
         self._metrics.events.labels(self.role).inc(len(intake.events))
         while not self._room.acquire(timeout=RETRY_S):

@@ -18,7 +18,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future, wait
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -27,9 +26,11 @@ from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.measuring.metrics import Metrics
 from api.stream.back_pressure import Room
-from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
-from api.stream.intake import Inbound, Intake, next_portion, read_messages
+from api.stream.client import POLL_S, group_consumer
+from api.stream.intake import Intake, next_portion
+from api.stream.native_queue import NativeQueue
 from api.stream.offsets import Offsets, Partition
+from api.stream.polling import UnreadPoll, poll, position_queue
 from api.stream.sinks import DeadLetters, Sink
 from api.stream.write_schedule import Turns
 from engine.contract.kafka_connection import KafkaConnection
@@ -72,6 +73,7 @@ class SinkLoop:
             loop,
         )
         self._consumer: Consumer | None = None
+        self._positions: NativeQueue | None = None
         self._waiting: deque[Intake] = deque()
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
@@ -121,6 +123,9 @@ class SinkLoop:
 
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
+        self._positions = position_queue(
+            consumer, self._kafka, self.role, has_keys=Topic.NEW_POSITION in self._sink.reports
+        )
         consumer.subscribe(
             list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
@@ -140,18 +145,22 @@ class SinkLoop:
         if self._room.is_full and not self._paused:
             self._wait_for_the_store(POLL_S)
             return
-        messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
-        if not messages:
-            return
+        reports = self._sink.reports
         try:
-            reports = self._sink.reports
-            intake = read_messages(
-                messages, shape_routes=Topic.ROUTE_DEFINED in reports, keep_records=Topic.NEW_POSITION in reports
+            intake = poll(
+                consumer,
+                self._positions,
+                self.role,
+                POLL_S,
+                shape_routes=Topic.ROUTE_DEFINED in reports,
+                keep_records=Topic.NEW_POSITION in reports,
             )
-        except Exception:
-            # A fault of ours: these records must come again, or the commits of later ones would pass over them.
-            self._rewind(consumer, messages)
+        except UnreadPoll as unread:
+            # These records must come again, or the commits of later ones would pass over them.
+            self._rewind(consumer, unread.first_offsets)
             raise
+        if intake is None:
+            return
         self._offsets.read(intake.offsets)
         if not self._waiting:
             self._waiting_since = time.monotonic()
@@ -160,10 +169,7 @@ class SinkLoop:
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
         self._metrics.events.labels(self.role).inc(len(intake.events))
 
-    def _rewind(self, consumer: Consumer, messages: Sequence[Inbound]) -> None:
-        first: dict[Partition, int] = {}
-        for message in messages:
-            first.setdefault((message.topic() or "", message.partition() or 0), message.offset() or 0)
+    def _rewind(self, consumer: Consumer, first: dict[Partition, int]) -> None:
         for partition, offset in first.items():
             if partition in self._offsets.owned:
                 try:
@@ -294,6 +300,8 @@ class SinkLoop:
     # --------------------------------------------------------------------------------------------------------------
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._positions is not None:
+            self._positions.forward(one.partition for one in partitions if one.topic == Topic.NEW_POSITION)
         self._offsets.assigned((one.topic, one.partition) for one in partitions)
         logger.info("the %s consumer reads %d partitions", self.role, len(self._offsets.owned))
 
@@ -329,4 +337,6 @@ class SinkLoop:
                 self._facts_waiting(),
             )
         self._commit(consumer, now_or_never=True)
+        if self._positions is not None:
+            self._positions.close()
         consumer.close()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Floats, Ints
-from engine.codec.digits import Numbers, scaled
+from engine.codec.digits import FixedPoint, scaled
 from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
 from engine.codec.partition_hash import murmur2
 from engine.codec.records import EncodedRows
@@ -195,7 +195,7 @@ class PositionEncoder:
         speed: Floats,
         bearing: Floats,
         distance: Floats,
-    ) -> Numbers:
+    ) -> FixedPoint:
         columns: dict[str, Ints | Floats] = {
             "lat": lat,
             "lng": lng,
@@ -211,7 +211,7 @@ class PositionEncoder:
             self._check(rows, name, column)
         tenths = scaled(bearing, 10)
         np.subtract(tenths, 3600, out=tenths, where=tenths == 3600)
-        return Numbers(
+        return FixedPoint(
             scaled(lat, DEGREE),
             scaled(lng, DEGREE),
             finished,

@@ -64,16 +64,18 @@ class Layout:
     width : bytes of a record.
     template : uint8 (width,): every literal byte; blanks where values stand.
     id_offsets : where each id's opening quote stands.
+    fixed : uint8 (width,): the bits of each byte that are the template's in every record: all of a literal's; of a
+        number's those that digits, blanks and minuses share; none of an id's.
     writes : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written;
         some cover the literal that follows.
-    reads : structured dtype of `width` bytes whose fields are the chunks in which numbers are read.
-        Both have fields ``id_<i>_<k>`` for the k-th 8 characters of the i-th id; `writes` has ``id_<i>_last`` for the
-        character after them.
+    reads : structured dtype of `width` bytes whose fields are the chunks in which values are read; some cover the
+        literal before. ``id_<i>_<k>`` are the k-th 8 characters of the i-th id, ``id_<i>_last`` the character after all.
     """
 
     widths: Widths
     width: int
     template: npt.NDArray[np.uint8]
+    fixed: npt.NDArray[np.uint8]
     id_offsets: tuple[int, ...]
     writes: np.dtype[np.void]
     reads: np.dtype[np.void]
@@ -137,27 +139,40 @@ def layout_of(widths: Widths, blanks: int = 0) -> Layout:
         "distance_tenth": ("u2", distance + 7),  # ".5"
     }
     read = {
-        "lat_whole": ("u4", lat - 1),  # "[-15"
+        "lat_whole": ("u8", lat - 5),  # 'on":[-15'
         "lat_parts": ("u8", lat + 3),  # ".8302900"
-        "lng_whole": ("u4", lng),
-        "lng_parts": ("u8", lng + 4),
-        "finished": ("u1", finished),
+        "lng_whole": ("u8", lng - 4),  # "900, -47"
+        "lng_parts": ("u8", lng + 4),  # ".9263700"
+        "finished": ("u8", finished),  # 'false,"d'
         "seq": ("u8", seq),
         "time_high": ("u8", time - 3),  # 'e":17000'
         "time_low": ("u8", time + 5),
-        "speed_whole": ("u2", speed),
-        "speed_parts": ("u2", speed + 3),
-        "bearing_whole": ("u4", bearing - 1),  # ":123"
-        "bearing_tenth": ("u1", bearing + 4),
+        "speed": ("u8", speed - 3),  # 'd":12.34'
+        "bearing": ("u8", bearing - 3),  # 'g":123.4'
         "distance_whole": ("u8", distance - 1),  # ":1234567"
         "distance_tenth": ("u1", distance + 8),
     }
+    fixed = np.full(len(text), 0xFF, np.uint8)
+    numbers = ((lat, 3), (lat + 4, 7), (lng, 4), (lng + 5, 7), (seq, 8), (time, 13))
+    for start, count in (*numbers, (speed, 2), (speed + 3, 2), (bearing, 3), (bearing + 4, 1), (distance, 7)):
+        fixed[start : start + count] = 0xE0
+    fixed[distance + 8] = 0xE0
+    fixed[finished : finished + 5] = 0
     for i, (offset, width) in enumerate(zip(id_offsets, widths, strict=True)):
         for k in range(width // ID_STEP):
-            written[f"id_{i}_{k}"] = read[f"id_{i}_{k}"] = ("u8", offset + 1 + k * ID_STEP)
-        written[f"id_{i}_last"] = ("u1", offset + 1 + width)
+            read[f"id_{i}_{k}"] = ("u8", offset + 1 + k * ID_STEP)
+        read[f"id_{i}_last"] = ("u1", offset + 1 + width)
+        fixed[offset + 1 : offset + 2 + width] = 0
     template = np.frombuffer(text.encode(), np.uint8)
-    return Layout(widths, len(text), template, tuple(id_offsets), _chunks(written, len(text)), _chunks(read, len(text)))
+    return Layout(
+        widths,
+        len(text),
+        template,
+        fixed,
+        tuple(id_offsets),
+        _chunks(written, len(text)),
+        _chunks(read, len(text)),
+    )
 
 
 def _chunks(fields: dict[str, tuple[str, int]], width: int) -> np.dtype[np.void]:

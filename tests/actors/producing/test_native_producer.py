@@ -11,15 +11,16 @@ from confluent_kafka import KafkaError
 
 from actors.on_ray.driver_actor import TickingDriver
 from actors.producing import librdkafka
-from actors.producing.librdkafka import MESSAGE, gather, open_client
+from actors.producing.librdkafka import open_client
 from actors.producing.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.open_publisher import open_publisher
 from actors.producing.producer_figures import ProducerFigures
 from actors.producing.publisher import MemoryPublisher, ProducerFailed, Refusals
 from actors.producing.python_publisher import KafkaPublisher
-from actors.producing.wheel_library import LibraryUnusable
 from actors.settings import Settings
+from engine.librdkafka.interface import MESSAGE, gather
+from engine.librdkafka.wheel import LibraryUnusable
 from engine.motion.clock import RunClock
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +220,7 @@ def test_an_id_that_needs_escaping_is_refused(bad: str) -> None:
 def test_the_ancestors_record_is_read_and_its_seq_is_unknown() -> None:
     decoded = decode_positions([b'{"routeId":"1","clientId":"abc","position":[-15.82594,-47.92923],"finished":true}'])
     assert decoded.rejected == []
-    assert [getattr(decoded.batch, f.name).tolist() for f in fields(PositionBatch)] == [
+    assert [getattr(decoded.batch, name).tolist() for name in PositionBatch.COLUMNS] == [
         [b"1"], [b"abc"], [b"1:abc"], [b"1:abc"], [b"external"], [-15.82594], [-47.92923], [True], [-1], [-1], [0.0], [0.0], [0.0],
     ]  # fmt: skip
 
@@ -275,7 +274,7 @@ def test_batches_are_taken_apart_and_joined() -> None:
 
 
 def assert_same(found: PositionBatch, expected: PositionBatch) -> None:
-    for f in fields(PositionBatch):
-        a, b = getattr(found, f.name), getattr(expected, f.name)
-        assert a.dtype.kind == b.dtype.kind, f.name
-        np.testing.assert_array_equal(a, b, err_msg=f.name)
+    for name in PositionBatch.COLUMNS:
+        a, b = getattr(found, name), getattr(expected, name)
+        assert a.dtype.kind == b.dtype.kind, name
+        np.testing.assert_array_equal(a, b, err_msg=name)

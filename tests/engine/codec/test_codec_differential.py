@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.codec import PositionBatch, PositionEncoder, decode_positions
+from engine.codec import Decoded, PositionBatch, PositionEncoder, decode_buffer, decode_positions
 from engine.codec.decoder import MIN_ROWS
 from engine.codec.layout import probe
 from engine.codec.record import decode_record
@@ -42,6 +41,10 @@ def valid_records(n: int, seed: int = 1) -> list[bytes]:
 
 def assert_read_alike(values: list[bytes]) -> None:
     """Read values as a batch and one by one as JSON: positions, rows and reasons are the same."""
+    assert_decoded_alike(decode_positions(values), values)
+
+
+def assert_decoded_alike(decoded: Decoded, values: list[bytes]) -> None:
     records, rows, rejected = [], [], []
     for index, value in enumerate(values):
         try:
@@ -49,15 +52,14 @@ def assert_read_alike(values: list[bytes]) -> None:
             rows.append(index)
         except MessageError as error:
             rejected.append((index, str(error)))
-    decoded = decode_positions(values)
     assert decoded.rejected == rejected
     assert decoded.rows.tolist() == rows
     expected = PositionBatch.of(records)
-    for f in fields(PositionBatch):
-        found = getattr(decoded.batch, f.name)
-        np.testing.assert_array_equal(found, getattr(expected, f.name), err_msg=f.name)
+    for name in PositionBatch.COLUMNS:
+        found = getattr(decoded.batch, name)
+        np.testing.assert_array_equal(found, getattr(expected, name), err_msg=name)
         if found.dtype.kind == "f":
-            np.testing.assert_array_equal(np.signbit(found), np.signbit(getattr(expected, f.name)), err_msg=f.name)
+            np.testing.assert_array_equal(np.signbit(found), np.signbit(getattr(expected, name)), err_msg=name)
 
 
 def test_valid_records_take_the_matrix_path() -> None:
@@ -65,8 +67,8 @@ def test_valid_records_take_the_matrix_path() -> None:
     layout = probe(values[0])
     assert layout is not None
     same = [value for value in values if probe(value) is layout]
-    _, good = RowReader(layout, len(same)).read(same)
-    assert good.all()
+    matrix = np.frombuffer(b"".join(same), np.uint8).reshape(len(same), layout.width)
+    assert RowReader(layout, len(same)).read(lambda rows: matrix[rows]).good.all()
     assert len(same) > 2000
     assert_read_alike(values)
 
@@ -209,3 +211,13 @@ def test_records_of_many_layouts_and_ways_of_writing_come_back_in_order() -> Non
     values[200] = values[200].replace(b" ", b"")
     values[300] = b"x" * len(values[300])
     assert_read_alike(values)
+
+
+def test_a_buffer_with_offsets_is_read_as_its_records_are() -> None:
+    values = [*valid_records(300), b"alien", b"", b"x" * 288]
+    gaps = [b"", b"-", b"another record's key"]
+    pieces = [piece for i, value in enumerate(values) for piece in (gaps[i % 3], value)]
+    ends = np.cumsum([len(piece) for piece in pieces])
+    lengths = np.array([len(value) for value in values])
+    for buffer in (b"".join(pieces), np.frombuffer(b"".join(pieces), np.uint8)):
+        assert_decoded_alike(decode_buffer(buffer, ends[1::2] - lengths, lengths), values)
