@@ -15,6 +15,10 @@ logger = logging.getLogger(__name__)
 
 MAX_POLL = 10_000
 POLL_S = 0.05
+
+GATHER_S = 0.2
+"""How long a sink's records are gathered before they are decoded together, less than any sink lets facts wait for a write.
+Decoding a batch costs nearly the same for one position as for some hundreds."""
 GROUP = "code-delivery"
 
 GROUP_WAIT_MS, LIVE_WAIT_MS = 100, 25

@@ -24,8 +24,11 @@ logger = logging.getLogger(__name__)
 MAX_UNDER_WAY = 4
 """Intakes given to the event loop and not yet taken by it; beyond this the loop is busy and reading waits."""
 
-POLL_S = 0.02
-"""How long positions are gathered before the hub gets them; shorter than a sink's time, because somebody is watching."""
+LEAST_GATHER_S, MOST_GATHER_S = 0.02, 0.125
+"""How long positions are gathered before the hub gets them, at least and at most."""
+
+LEAD_S = 0.025
+"""How long before the hub's next picture it gets what was gathered for it: decoded in one go, and in time."""
 
 RETRY_S = 0.5
 _TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
@@ -33,6 +36,10 @@ _TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.
 
 class LiveHub(Protocol):
     """What the live map takes; called in the event loop."""
+
+    @property
+    def next_picture_s(self) -> float | None:
+        """When positions are needed next, s of the monotonic clock; None if at once."""
 
     def on_positions(self, batch: PositionBatch) -> None:
         """Take a batch of positions."""
@@ -121,7 +128,8 @@ class LiveLoop:
     def _take(self, consumer: Consumer) -> None:
         if not self._assigned:
             return
-        intake = poll(consumer, self._positions, self.role, POLL_S, keep_records=False)
+        gather_s = gathering_s(self._hub.next_picture_s, time.monotonic())
+        intake = poll(consumer, self._positions, self.role, gather_s, keep_records=False)
         if intake is None:
             return
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
@@ -142,3 +150,21 @@ class LiveLoop:
             self._hub.on_event(event)
         if len(intake.positions):
             self._hub.on_positions(intake.positions)
+
+
+def gathering_s(next_picture_s: float | None, now_s: float) -> float:
+    """Return how long positions may be gathered so that the next picture still has them.
+
+    A batch costs nearly the same for one position as for some hundreds, so there is one batch a picture. When too
+    little time is left before the next picture, the one after it is aimed at: with the same lead.
+
+    Parameters
+    ----------
+    next_picture_s, now_s : s of the monotonic clock; None stands for positions that are needed at once.
+    """
+    if next_picture_s is None:
+        return LEAST_GATHER_S
+    left_s = next_picture_s - LEAD_S - now_s
+    if left_s < LEAST_GATHER_S:
+        left_s += MOST_GATHER_S
+    return min(max(left_s, LEAST_GATHER_S), MOST_GATHER_S)

@@ -26,7 +26,7 @@ from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.measuring.metrics import Metrics
 from api.stream.back_pressure import Room
-from api.stream.client import POLL_S, group_consumer
+from api.stream.client import GATHER_S, POLL_S, group_consumer
 from api.stream.intake import Intake, next_portion
 from api.stream.native_queue import NativeQueue
 from api.stream.offsets import Offsets, Partition
@@ -145,13 +145,13 @@ class SinkLoop:
         if self._room.is_full and not self._paused:
             self._wait_for_the_store(POLL_S)
             return
-        reports = self._sink.reports
+        reports, began = self._sink.reports, time.monotonic()
         try:
             intake = poll(
                 consumer,
                 self._positions,
                 self.role,
-                POLL_S,
+                GATHER_S,
                 shape_routes=Topic.ROUTE_DEFINED in reports,
                 keep_records=Topic.NEW_POSITION in reports,
             )
@@ -163,7 +163,7 @@ class SinkLoop:
             return
         self._offsets.read(intake.offsets)
         if not self._waiting:
-            self._waiting_since = time.monotonic()
+            self._waiting_since = began  # what was gathered has waited since then, at most
         self._waiting.append(intake)
         self._sink.note(intake)
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
