@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from api.bus import Bus
 from api.catalogue import Catalogue
 from api.measuring.metrics import Metrics
-from api.measuring.metrics_publisher import Telling
+from api.measuring.metrics_publisher import MetricsPublisher
 from api.rest.basemap import Basemap
 from api.settings import Settings
 from api.stores.base import HistoryStore, StateStore
@@ -60,7 +60,7 @@ class Services:
     bus: Bus
     metrics: Metrics
     tally: Tally
-    telling: Telling
+    metrics_publisher: MetricsPublisher
     catalogue: Catalogue
     basemap: Basemap
     version: str

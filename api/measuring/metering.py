@@ -126,7 +126,7 @@ def _columns(passed: Sequence[_Passed]) -> tuple[NDArray[np.float64], NDArray[np
     return due_ms[good], now_ms[good]
 
 
-class Teller:
+class StationMessages:
     """Makes a station's messages, numbered from 0.
 
     Parameters

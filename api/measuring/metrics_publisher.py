@@ -19,7 +19,7 @@ import psutil
 
 from api.bus import Bus, Record
 from api.errors import BusUnavailable
-from api.measuring.metering import Station, Teller, worker_name
+from api.measuring.metering import Station, StationMessages, worker_name
 from engine.messages import Worker
 from engine.wall_clock import wall_ms
 
@@ -34,7 +34,7 @@ MAX_KEPT = 20_000
 """Messages that wait beyond which the oldest are forgotten; a part that catches up makes one for each second it has missed."""
 
 
-class Telling:
+class MetricsPublisher:
     """The stations of one application, and the task that tells what they measured.
 
     Parameters
@@ -49,7 +49,7 @@ class Telling:
         self._bus, self._port, self._period_s, self._now_ms = bus, port, period_s, now_ms
         self._incarnation = secrets.token_hex(4)
         self._process = psutil.Process()
-        self._tellers: list[Teller] = []
+        self._stations: list[StationMessages] = []
         self._gathering = threading.Lock()
         self._waiting: deque[tuple[float, Record]] = deque()
         self._forgotten, self._is_away = 0, False
@@ -57,13 +57,15 @@ class Telling:
 
     def add(self, role: str, part: Worker, station: Station, gauges: Callable[[], Mapping[str, float]]) -> None:
         """Tell of one more part of this process; `gauges` says how it stands."""
-        self._tellers.append(
-            Teller(worker_name(role, socket.gethostname(), self._port, self._incarnation), part, station, gauges)
+        self._stations.append(
+            StationMessages(
+                worker_name(role, socket.gethostname(), self._port, self._incarnation), part, station, gauges
+            )
         )
 
     def start(self) -> None:
         """Begin to tell, in the running event loop."""
-        self._task = asyncio.create_task(self._run(), name="telling")
+        self._task = asyncio.create_task(self._run(), name="metrics-publisher")
 
     async def end(self, timeout_s: float) -> None:
         """Tell what is left, within some seconds, and no more after it."""
@@ -72,26 +74,26 @@ class Telling:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         try:
-            await asyncio.wait_for(self.tell(), timeout_s)
+            await asyncio.wait_for(self.publish(), timeout_s)
         except TimeoutError:
             logger.warning("%d messages of what was measured are not told: Kafka gives no answer", len(self._waiting))
         except Exception:
             logger.exception("what was measured last could not be told")  # the rest of the end must come
 
-    async def tell(self) -> None:
+    async def publish(self) -> None:
         """Tell once; what Kafka does not take waits for the next time."""
         await asyncio.to_thread(self._gather)
-        told = [record for _, record in self._waiting]
-        if not told:
+        records = [record for _, record in self._waiting]
+        if not records:
             return
         try:
-            await self._bus.publish(told)
+            await self._bus.publish(records)
         except BusUnavailable as error:
             if not self._is_away:
                 logger.warning("what was measured waits for %g s at most: %s", KEEP_MS / 1000, error)
             self._is_away = True
             return
-        for _ in told:
+        for _ in records:
             self._waiting.popleft()
         if self._is_away:
             logger.info("what was measured is told again, %d messages of it were forgotten", self._forgotten)
@@ -101,7 +103,7 @@ class Telling:
         while True:
             await asyncio.sleep(self._period_s)
             try:
-                await self.tell()
+                await self.publish()
             except Exception:
                 # The loop must outlive anything: positions are stored and shown whether they are measured or not.
                 logger.exception("what was measured could not be told")
@@ -112,8 +114,8 @@ class Telling:
             now_ms = self._now_ms()
             cpu = self._process.cpu_times()
             process = {"cpuS": cpu.user + cpu.system, "rssBytes": float(self._process.memory_info().rss)}
-            for teller in self._tellers:
-                self._waiting.extend((now_ms, Record.of(message)) for message in teller.messages(process, now_ms))
+            for station in self._stations:
+                self._waiting.extend((now_ms, Record.of(message)) for message in station.messages(process, now_ms))
             self._forget(now_ms)
 
     def _forget(self, now_ms: float) -> None:

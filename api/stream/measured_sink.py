@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from api.measuring.metering import Station
 from api.stream.intake import Intake
-from api.stream.sinks import Sink, rows_by_run
+from api.stream.sinks import Sink, SinkTraits, rows_by_run
 from engine.latency.meter import Segment
 from engine.messages import DeadLetter, Topic
 
@@ -29,32 +29,9 @@ class MeasuredSink:
         self._sink, self._station, self._stored, self._reads = sink, station, stored, reads
 
     @property
-    def role(self) -> str:
-        return self._sink.role
-
-    @property
-    def topics(self) -> tuple[Topic, ...]:
-        return self._sink.topics
-
-    @property
-    def reports(self) -> frozenset[Topic]:
-        return self._sink.reports
-
-    @property
-    def linger_s(self) -> float:
-        return self._sink.linger_s
-
-    @property
-    def rest(self) -> float:
-        return self._sink.rest
-
-    @property
-    def capacity(self) -> int:
-        return self._sink.capacity
-
-    @property
-    def portion(self) -> int:
-        return self._sink.portion
+    def traits(self) -> SinkTraits:
+        """Those of the sink."""
+        return self._sink.traits
 
     def note(self, intake: Intake) -> None:
         self._sink.note(intake)

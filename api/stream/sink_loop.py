@@ -25,14 +25,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.measuring.metrics import Metrics
-from api.stream.back_pressure import Room
+from api.stream.back_pressure import BackPressure
 from api.stream.client import GATHER_S, POLL_S, group_consumer
+from api.stream.dead_letters import DeadLetters
 from api.stream.intake import Intake, next_portion
 from api.stream.native_queue import NativeQueue
 from api.stream.offsets import Offsets, Partition
 from api.stream.polling import UnreadPoll, poll, position_queue
-from api.stream.sinks import DeadLetters, Sink
-from api.stream.write_schedule import Turns
+from api.stream.sinks import Sink
+from api.stream.write_schedule import WriteSchedule
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
@@ -64,7 +65,8 @@ class SinkLoop:
         metrics: Metrics,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.role = sink.role
+        self._traits = traits = sink.traits
+        self.role = traits.role
         self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = (
             kafka,
             sink,
@@ -77,7 +79,8 @@ class SinkLoop:
         self._waiting: deque[Intake] = deque()
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
-        self._turns, self._room = Turns(sink.linger_s, sink.rest, sink.capacity), Room(sink.capacity)
+        self._schedule = WriteSchedule(traits.linger_s, traits.rest, traits.capacity)
+        self._back_pressure = BackPressure(traits.capacity)
         self._retry_at, self._refusals, self._why = 0.0, 0, ""
         self._offsets = Offsets()
         #: The first offset to read, by partition, of what this loop was given.
@@ -87,7 +90,7 @@ class SinkLoop:
         self._held, self._lag_records, self._write_s = 0, 0, 0.0
         self._stopping = threading.Event()
         self._deadline = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"consumer-{sink.role}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"consumer-{traits.role}", daemon=True)
 
     @property
     def is_assigned(self) -> bool:
@@ -103,7 +106,7 @@ class SinkLoop:
         """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
         return {
             "queue": self._held,
-            "paused": float(self._room.is_full),
+            "paused": float(self._back_pressure.is_full),
             "lag": self._lag_records,
             "writeS": self._write_s,
         }
@@ -124,10 +127,10 @@ class SinkLoop:
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
         self._positions = position_queue(
-            consumer, self._kafka, self.role, has_keys=Topic.NEW_POSITION in self._sink.reports
+            consumer, self._kafka, self.role, has_keys=Topic.NEW_POSITION in self._traits.reports
         )
         consumer.subscribe(
-            list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            list(self._traits.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
         while not self._stopping.is_set():
             try:
@@ -142,10 +145,10 @@ class SinkLoop:
         self._finish(consumer)
 
     def _take(self, consumer: Consumer) -> None:
-        if self._room.is_full and not self._paused:
+        if self._back_pressure.is_full and not self._paused:
             self._wait_for_the_store(POLL_S)
             return
-        reports, began = self._sink.reports, time.monotonic()
+        reports, began = self._traits.reports, time.monotonic()
         try:
             intake = poll(
                 consumer,
@@ -185,7 +188,7 @@ class SinkLoop:
             intake, future, began = self._writing
             self._writing = None
             self._metrics.write.labels(self.role).observe(now - began)
-            self._turns.wrote(now, now - began)
+            self._schedule.wrote(now, now - began)
             error = StoreUnavailable("the write was cancelled") if future.cancelled() else future.exception()
             if error is None:
                 self._offsets.stored(intake.offsets)
@@ -194,10 +197,10 @@ class SinkLoop:
                 self._refusals = 0
             else:
                 self._put_back(intake, error, now)
-        is_ripe = at_once or self._turns.is_ripe(now, self._facts_waiting(), self._waiting_since)
+        is_ripe = at_once or self._schedule.is_ripe(now, self._facts_waiting(), self._waiting_since)
         if self._writing is None and self._waiting and is_ripe and now >= self._retry_at:
             intake = next_portion(
-                self._waiting, self._sink.portion
+                self._waiting, self._traits.portion
             )  # what stays has waited for a whole write, and is ripe
             self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
 
@@ -207,7 +210,7 @@ class SinkLoop:
             refused = await self._sink.write(intake)
         finally:
             self._write_s += time.monotonic() - began
-        letters = [letter for letter in intake.rejected if letter.topic in self._sink.reports] + refused
+        letters = [letter for letter in intake.rejected if letter.topic in self._traits.reports] + refused
         await self._dead_letters.send(letters)
 
     def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
@@ -229,17 +232,17 @@ class SinkLoop:
         """Read no more when the sink is full. Only where that lasts are the partitions paused, until half of what it held is stored."""
         now, held = time.monotonic(), self._facts_waiting() + (self._writing[0].facts if self._writing else 0)
         self._held = held
-        self._room.holds(now, held)
-        if self._room.is_full_for_long(now):
+        self._back_pressure.holds(now, held)
+        if self._back_pressure.is_full_for_long(now):
             consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
             if not self._paused:
                 logger.info("the %s sink is full with %d facts: its partitions are paused", self.role, held)
             self._paused = True
-        elif self._paused and not self._room.is_full:
+        elif self._paused and not self._back_pressure.is_full:
             consumer.resume(consumer.assignment())
             self._paused = False
         self._metrics.waiting.labels(self.role).set(held)
-        self._metrics.paused.labels(self.role).set(self._room.is_full)
+        self._metrics.paused.labels(self.role).set(self._back_pressure.is_full)
 
     def _wait_for_the_store(self, seconds: float) -> None:
         """Wait until the write that is under way has ended, or for some seconds."""

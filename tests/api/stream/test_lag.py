@@ -11,8 +11,9 @@ from confluent_kafka import TopicPartition
 from api.bus import MemoryBus
 from api.measuring.metrics import Metrics
 from api.stores.memory import MemoryState
+from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import DeadLetters, StateSink
+from api.stream.sinks import StateSink
 from api.stream.tally import Tally
 from engine.contract.kafka_connection import KafkaConnection
 
