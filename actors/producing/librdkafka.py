@@ -1,6 +1,8 @@
-"""librdkafka's C interface, as far as a producer of batches needs it: the library inside the confluent-kafka wheel, by ctypes.
+"""A producer's part of librdkafka's C interface, called by ctypes.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a
+The library is the one inside the confluent-kafka wheel.
+
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller that opens a
 client closes it.
 """
 
@@ -60,11 +62,13 @@ def load() -> Any:
 
 
 def open_client(options: dict[str, object], events: int) -> int:
-    """Return a producer's handle; options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
+    """Return a producer's handle.
+
+    Options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
 
     Raises
     ------
-    LibraryUnusable : an option is refused. Its value is not told, for it may be a password.
+    LibraryUnusable : an option is refused. Its value is not reported, for it may be a password.
     """
     library, reason = load(), ctypes.create_string_buffer(512)
     conf = library.rd_kafka_conf_new()
