@@ -2,8 +2,8 @@
 
 The library is the one inside the confluent-kafka wheel.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller that opens a
-client closes it.
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller that
+opens a client closes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BY_PARTITIONER: Final = -1  # RD_KAFKA_PARTITION_UA
 PURGE_ALL: Final = 0x3  # RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
 EVENT_REPORTS, EVENT_ERROR, EVENT_STATISTICS = 0x1, 0x8, 0x40
 
-_SIGNATURES: Signatures = {
+SIGNATURES: Signatures = {
     "rd_kafka_conf_new": (POINTER, []),
     "rd_kafka_conf_destroy": (None, [POINTER]),
     "rd_kafka_conf_set": (INT, [POINTER, TEXT, TEXT, TEXT, SIZE]),
@@ -58,7 +58,7 @@ def load() -> Any:
     ------
     LibraryUnusable : there is none, it is of another major version, or lacks a function.
     """
-    return load_library(_SIGNATURES)
+    return load_library(SIGNATURES)
 
 
 def open_client(options: dict[str, object], events: int) -> int:
