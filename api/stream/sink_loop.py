@@ -94,6 +94,7 @@ class SinkLoop:
         self._committed_at = 0.0
         self._paused = False
         self._held, self._lag_records, self._write_s = 0, 0, 0.0
+        self._ended_at = 0.0
         self._stopping = threading.Event()
         self._deadline = 0.0
         self._thread = threading.Thread(target=self._run, name=f"consumer-{traits.role}", daemon=True)
@@ -199,8 +200,9 @@ class SinkLoop:
         if self._writing is not None and self._writing[1].done():
             intake, future, began = self._writing
             self._writing = None
-            self._metrics.write.labels(self.role).observe(now - began)
-            self._schedule.wrote(now, now - began)
+            ended = max(began, self._ended_at)  # not when it is noticed, which is after a poll
+            self._metrics.write.labels(self.role).observe(ended - began)
+            self._schedule.wrote(ended, ended - began)
             error = StoreUnavailable("the write was cancelled") if future.cancelled() else future.exception()
             if error is None:
                 self._offsets.stored(intake.offsets)
@@ -219,11 +221,14 @@ class SinkLoop:
     async def _store(self, intake: Intake) -> None:
         began = time.monotonic()
         try:
-            refused = await self._sink.write(intake)
+            try:
+                refused = await self._sink.write(intake)
+            finally:
+                self._write_s += time.monotonic() - began
+            letters = [letter for letter in intake.rejected if letter.topic in self._traits.reports] + refused
+            await self._dead_letters.send(letters)
         finally:
-            self._write_s += time.monotonic() - began
-        letters = [letter for letter in intake.rejected if letter.topic in self._traits.reports] + refused
-        await self._dead_letters.send(letters)
+            self._ended_at = time.monotonic()
 
     def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
         self._waiting.appendleft(intake)
