@@ -2,10 +2,12 @@
 
 First a run of the shipped simulation on a real Kafka, Elasticsearch and the stand-in for MongoDB, with the API's roles
 in a process each: what the driver actor, the broker, the roles and the stores take. Then the same records, sent again
-at their pace under other runs' ids, to the API alone: its roles in a process each, and all in one process. No viewer
-watches. With ``BASE=revision`` in the environment that revision of the repository does the same work in turns with this
-tree, on the same broker and stores, and is the rival; a ratio of two such figures hardly depends on what else the
-machine does. Figures are the processes' own user and system time, never wall time.
+at their pace under other runs' ids, to the API alone: its roles in a process each, and all in one process. Counted is
+while the whole fleet is on the road: a delivery's start and end cost much more than a position. No viewer watches.
+
+With ``BASE=revision`` in the environment that revision of the repository does the same work in turns with this tree, on
+the same broker and servers, and is the rival; a ratio of two such figures hardly depends on what else the machine does.
+Figures are the processes' own user and system time, never wall time.
 """
 
 from __future__ import annotations
@@ -33,12 +35,12 @@ from cli.local.services import Services
 from engine.messages import Topic
 
 DRIVERS = 5_000
-RAMP_S, HOLD_S, MEASURED_S = 5, 40, 20
+RAMP_S, HOLD_S, MEASURED_S = 5, 35, 25
 """How long the fleet grows and stays, and how much of its stay is measured."""
 
 ROUNDS = 2
-SETTLE_S = 2.0
-"""What is still counted after the last record: the stores' last writes."""
+SETTLE_IN_S = 5
+"""What is left out of a replay after the fleet has grown, so that its starts are stored."""
 
 LIMIT_S = 120.0
 RUN = "chain-cpu-00"
@@ -213,13 +215,19 @@ def _replayed(tree: _Tree, apart: bool, recording: Recording, found: Services, f
         apis = [
             stack.enter_context(_Process(tree, roles, found, folder)) for roles in (ROLES if apart else (TOGETHER,))
         ]
-        before = [api.cpu_s() for api in apis]
-        recording.replay(found.kafka.address, run_id)
-        time.sleep(SETTLE_S)
-        after = [api.cpu_s() for api in apis]
+        begin_s = RAMP_S + SETTLE_IN_S
+        marks: dict[float, list[float]] = {}
+
+        def mark(due_s: float) -> None:
+            for at_s in (begin_s, begin_s + MEASURED_S):
+                if due_s >= at_s and at_s not in marks:
+                    marks[at_s] = [api.cpu_s() for api in apis]
+
+        recording.replay(found.kafka.address, run_id, mark)
         _wait_until_stored(apis)
+    positions = recording.positions_between(begin_s, begin_s + MEASURED_S)
     costs = {
-        api.roles: (now - then) / recording.positions * 1e6 for api, now, then in zip(apis, after, before, strict=True)
+        api.roles: (last - first) / positions * 1e6 for api, first, last in zip(apis, *marks.values(), strict=True)
     }
     print(f"  {tree.name}: " + ", ".join(f"{roles} {cost:.1f}" for roles, cost in costs.items()), file=sys.stderr)
     return costs

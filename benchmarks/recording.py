@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -48,16 +48,6 @@ class Recording:
         self.run_id = run_id
         self._records = sorted(records, key=lambda one: one.at_ms)
 
-    @property
-    def positions(self) -> int:
-        """The number of positions."""
-        return sum(one.topic == Topic.NEW_POSITION for one in self._records)
-
-    @property
-    def seconds(self) -> float:
-        """How long the recording lasts."""
-        return (self._records[-1].at_ms - self._records[0].at_ms) / 1000
-
     @classmethod
     def read(cls, bootstrap: str, run_id: str) -> Recording:
         """Return what the topics hold of a run."""
@@ -70,8 +60,19 @@ class Recording:
         name = run_id.encode()
         return cls(run_id, [one for one in found if name in one.value or one.topic == Topic.ROUTE_DEFINED])
 
-    def replay(self, bootstrap: str, run_id: str) -> None:
+    def positions_between(self, from_s: float, to_s: float) -> int:
+        """Return the number of positions sent in [from, to), s since the first record."""
+        first_ms = self._records[0].at_ms
+        return sum(
+            one.topic == Topic.NEW_POSITION and from_s <= (one.at_ms - first_ms) / 1000 < to_s for one in self._records
+        )
+
+    def replay(self, bootstrap: str, run_id: str, before_step: Callable[[float], None] = lambda _: None) -> None:
         """Send every record at its pace, as the run `run_id`.
+
+        Parameters
+        ----------
+        before_step : called before the records of each step are sent, with its time, s since the first record.
 
         Raises
         ------
@@ -85,6 +86,7 @@ class Recording:
         began = time.monotonic()
         for due_s, step in _steps(self._records):
             time.sleep(max(0.0, began + due_s - time.monotonic()))
+            before_step(due_s)
             for (topic, partition), group in groupby(sorted(step, key=_place), key=_place):
                 producer.produce_batch(
                     topic,

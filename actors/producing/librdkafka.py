@@ -1,7 +1,9 @@
-"""librdkafka's C interface, as far as a producer of batches needs it: the library inside the confluent-kafka wheel, by ctypes.
+"""A producer's part of librdkafka's C interface, called by ctypes.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a
-client closes it.
+The library is the one inside the confluent-kafka wheel.
+
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller that
+opens a client closes it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ BY_PARTITIONER: Final = -1  # RD_KAFKA_PARTITION_UA
 PURGE_ALL: Final = 0x3  # RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
 EVENT_REPORTS, EVENT_ERROR, EVENT_STATISTICS = 0x1, 0x8, 0x40
 
-_SIGNATURES: Signatures = {
+SIGNATURES: Signatures = {
     "rd_kafka_conf_new": (POINTER, []),
     "rd_kafka_conf_destroy": (None, [POINTER]),
     "rd_kafka_conf_set": (INT, [POINTER, TEXT, TEXT, TEXT, SIZE]),
@@ -56,15 +58,17 @@ def load() -> Any:
     ------
     LibraryUnusable : there is none, it is of another major version, or lacks a function.
     """
-    return load_library(_SIGNATURES)
+    return load_library(SIGNATURES)
 
 
 def open_client(options: dict[str, object], events: int) -> int:
-    """Return a producer's handle; options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
+    """Return a producer's handle.
+
+    Options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
 
     Raises
     ------
-    LibraryUnusable : an option is refused. Its value is not told, for it may be a password.
+    LibraryUnusable : an option is refused. Its value is not reported, for it may be a password.
     """
     library, reason = load(), ctypes.create_string_buffer(512)
     conf = library.rd_kafka_conf_new()

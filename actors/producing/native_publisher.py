@@ -1,4 +1,6 @@
-"""The publisher over librdkafka's batches: a tick's byte matrix goes in as it is, acknowledgements come back as arrays.
+"""The publisher over librdkafka's batches.
+
+A tick's byte matrix goes in as it is, acknowledgements come back as arrays.
 
 Messages are handed over ordered by the partition that they will most likely get, each partition's in their own order.
 librdkafka alone decides on partitions, so a wrong guess costs time and nothing else. A right one puts a partition's
@@ -39,7 +41,7 @@ _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._FATA
 _HURRY_S = 0.02
 
 _TOLD = 0
-"""The tag of messages that nobody waits for; handovers' tags are greater."""
+"""The tag of messages that no part waits for; handovers' tags are greater."""
 
 
 class _Handover:
@@ -223,7 +225,10 @@ class NativePublisher:
             self._tally.failed += is_position
 
     def _fail_if_fatal(self, refused: Sequence[Refused]) -> None:
-        """After a fatal error nothing settles: what is purged then was not refused, and must be sent again by the next process."""
+        """Raise after a fatal error, before anything settles.
+
+        What is purged then was not refused, and must be sent again by the next process.
+        """
         reason = self._producer.fatal_error()
         if reason or any(message.code in _PURGED for message in refused):
             raise ProducerFailed(reason or refused[0].reason)

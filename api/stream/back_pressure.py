@@ -1,11 +1,15 @@
-"""Back-pressure of a sink: when it holds too much to take more. Pure; callers pass the time, s of any steady clock."""
+"""Back-pressure of a sink: when it holds too much to take more.
+
+Pure; callers pass the time, s of any steady clock.
+"""
 
 from __future__ import annotations
 
 PATIENCE_S = 3.0
-"""How long a full sink's client is not polled at all, before its partitions are paused and it is polled again. A pause
-discards all that the client has fetched ahead, so after every pause the broker sends it once more; but a client that
-is not polled answers no rebalance."""
+"""How long a full sink's client is not polled before its partitions are paused, s.
+
+A pause discards all that the client has fetched ahead, so after every pause the broker sends it once more; but a client
+that is not polled answers no rebalance, so a client whose partitions are paused is polled again."""
 
 
 class BackPressure:

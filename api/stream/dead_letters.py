@@ -1,4 +1,7 @@
-"""Dead letters on their way to Kafka: records that could not be read, or that a store refuses for good."""
+"""Dead letters on their way to Kafka.
+
+They are records that could not be read, or that a store refuses for good.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,13 @@ from engine.messages import DeadLetter, Topic
 logger = logging.getLogger(__name__)
 
 MAX_DEAD_LETTER_BYTES = 512 * 1024
-"""A longer record is cut in the dead-letter topic, so that it passes Kafka's own limit together with its headers."""
+"""The longest record in the dead-letter topic, bytes.
+
+A longer one is cut, so that it passes Kafka's own limit together with its headers.
+"""
 
 MAX_KEY_BYTES = 4 * 1024
-"""A longer key is cut likewise."""
+"""The longest key, bytes; a longer one is cut likewise."""
 
 
 class DeadLetters:

@@ -1,4 +1,6 @@
-"""From Kafka records to facts: what one poll brought, sorted by what it is. Pure; whatever cannot be read becomes a dead letter with its reason.
+"""From Kafka records to facts: what one poll brought, sorted by what it is.
+
+Pure; what cannot be read becomes a dead letter with its reason.
 
 A position without a seq (the ancestor's four fields) takes its record's offset for one and, without a time, its
 record's timestamp: both are the same when the record is read again, so it too is stored once.
@@ -76,7 +78,10 @@ class Intake:
 
 
 def next_portion(waiting: deque[Intake], most: int) -> Intake:
-    """Take the first intakes out of those that wait: so many as have at most `most` facts together, but one at least, for none is parted."""
+    """Take the first intakes out of those that wait.
+
+    They have at most `most` facts together; but one is always taken, for none is parted.
+    """
     portion = [waiting.popleft()]
     facts = portion[0].facts
     while waiting and (facts := facts + waiting[0].facts) <= most:

@@ -1,4 +1,7 @@
-"""The loop between Kafka and the live map: every process reads everything, positions from now on, the rest from the beginning. Nothing is committed."""
+"""The loop between Kafka and the live map.
+
+Every process reads everything, positions from now on, the rest from the beginning. Nothing is committed.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,19 @@ from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
 logger = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 4
-"""Intakes given to the event loop and not yet taken by it; beyond this the loop is busy and reading waits."""
+"""Intakes given to the event loop and not yet taken by it.
+
+Beyond this the loop is busy and reading waits.
+"""
 
 LEAST_GATHER_S, MOST_GATHER_S = 0.02, 0.125
 """How long positions are gathered before the hub gets them, at least and at most."""
 
 LEAD_S = 0.025
-"""How long before the hub's next picture it gets what was gathered for it: decoded in one go, and in time."""
+"""How long before the hub's next picture it gets what was gathered for it, s.
+
+What was gathered is decoded in one go, and in time.
+"""
 
 RETRY_S = 0.5
 _TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
@@ -92,7 +101,7 @@ class LiveLoop:
                 self._take(consumer)
             except Exception:
                 # A picture may be late or lack something; it must never end.
-                logger.exception("the live consumer goes on after an unexpected error")
+                logger.exception("the live consumer continues after an unexpected error")
                 time.sleep(RETRY_S)
         if self._positions is not None:
             self._positions.close()

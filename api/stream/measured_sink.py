@@ -34,12 +34,14 @@ class MeasuredSink:
         return self._sink.traits
 
     def note(self, intake: Intake) -> None:
+        """Measure what a poll brought as consumed, if this sink's reading counts."""
         self._sink.note(intake)
         self._station.hear(intake.runs)
         if self._reads:
             self._measure(Segment.CONSUMED, intake.positions.run_id, intake.positions.event_time_ms)
 
     async def write(self, intake: Intake) -> list[DeadLetter]:
+        """Have facts stored, and measure those that the store has taken."""
         letters = await self._sink.write(intake)
         run_id, event_time_ms = intake.positions.run_id, intake.positions.event_time_ms
         refused = {(letter.partition, letter.offset) for letter in letters if letter.topic == Topic.NEW_POSITION}

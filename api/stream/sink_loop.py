@@ -43,10 +43,16 @@ logger = logging.getLogger(__name__)
 COMMIT_S = 1.0
 RETRY_S = 1.0
 COMMITTED_S = 2.0
-"""How long Kafka may take to say where the group has come to; it is asked again at the next commit."""
+"""How long Kafka may take to report a group's committed offsets, s.
+
+It is asked again at the next commit.
+"""
 
 REFUSALS = 2
-"""Attempts in a row after which a store does not take what it is given; a store that is busy for a moment does."""
+"""Attempts in a row after which a store counts as refusing.
+
+A store that is busy for a moment takes a later one.
+"""
 
 
 class SinkLoop:
@@ -88,6 +94,7 @@ class SinkLoop:
         self._committed_at = 0.0
         self._paused = False
         self._held, self._lag_records, self._write_s = 0, 0, 0.0
+        self._ended_at = 0.0
         self._stopping = threading.Event()
         self._deadline = 0.0
         self._thread = threading.Thread(target=self._run, name=f"consumer-{traits.role}", daemon=True)
@@ -103,7 +110,11 @@ class SinkLoop:
         return self._why if self._refusals >= REFUSALS else None
 
     def gauges(self) -> dict[str, float]:
-        """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
+        """Return how the loop stands.
+
+        That is facts that wait or are being stored, whether reading pauses, records not yet read, and seconds spent in
+        writes so far.
+        """
         return {
             "queue": self._held,
             "paused": float(self._back_pressure.is_full),
@@ -116,13 +127,15 @@ class SinkLoop:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Read no more, store what was read within some seconds, commit, leave the group; blocks until that is done."""
+        """Read no more, store what was read within some seconds, commit, and leave the group.
+
+        It blocks until that is done.
+        """
         self._deadline = time.monotonic() + timeout_s
         self._stopping.set()
         self._thread.join(timeout_s + REVOKE_S)
 
     # -- in the thread
-    # ---------------------------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
@@ -140,7 +153,7 @@ class SinkLoop:
                 self._commit(consumer)
             except Exception:
                 # The loop must outlive anything. What is not stored is not committed, so nothing is lost by going on.
-                logger.exception("the %s consumer goes on after an unexpected error", self.role)
+                logger.exception("the %s consumer continues after an unexpected error", self.role)
                 time.sleep(RETRY_S)
         self._finish(consumer)
 
@@ -182,18 +195,19 @@ class SinkLoop:
                     self._disown([partition])
 
     def _advance(self, *, at_once: bool = False) -> None:
-        """Take note of a write that has ended and begin the next one, once enough was gathered or `at_once`."""
+        """Record a write that has ended and begin the next one, once enough was gathered or `at_once`."""
         now = time.monotonic()
         if self._writing is not None and self._writing[1].done():
             intake, future, began = self._writing
             self._writing = None
-            self._metrics.write.labels(self.role).observe(now - began)
-            self._schedule.wrote(now, now - began)
+            ended = max(began, self._ended_at)  # not when it is noticed, which is after a poll
+            self._metrics.write.labels(self.role).observe(ended - began)
+            self._schedule.wrote(ended, ended - began)
             error = StoreUnavailable("the write was cancelled") if future.cancelled() else future.exception()
             if error is None:
                 self._offsets.stored(intake.offsets)
                 if self._refusals:
-                    logger.info("the %s sink goes on after %d attempts", self.role, self._refusals + 1)
+                    logger.info("the %s sink writes again after %d attempts", self.role, self._refusals + 1)
                 self._refusals = 0
             else:
                 self._put_back(intake, error, now)
@@ -207,11 +221,14 @@ class SinkLoop:
     async def _store(self, intake: Intake) -> None:
         began = time.monotonic()
         try:
-            refused = await self._sink.write(intake)
+            try:
+                refused = await self._sink.write(intake)
+            finally:
+                self._write_s += time.monotonic() - began
+            letters = [letter for letter in intake.rejected if letter.topic in self._traits.reports] + refused
+            await self._dead_letters.send(letters)
         finally:
-            self._write_s += time.monotonic() - began
-        letters = [letter for letter in intake.rejected if letter.topic in self._traits.reports] + refused
-        await self._dead_letters.send(letters)
+            self._ended_at = time.monotonic()
 
     def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
         self._waiting.appendleft(intake)
@@ -229,7 +246,10 @@ class SinkLoop:
         return sum(intake.facts for intake in self._waiting)
 
     def _throttle(self, consumer: Consumer) -> None:
-        """Read no more when the sink is full. Only where that lasts are the partitions paused, until half of what it held is stored."""
+        """Read no more when the sink is full.
+
+        Only where that lasts are the partitions paused, until half of what the sink held is stored.
+        """
         now, held = time.monotonic(), self._facts_waiting() + (self._writing[0].facts if self._writing else 0)
         self._held = held
         self._back_pressure.holds(now, held)
@@ -252,7 +272,10 @@ class SinkLoop:
             time.sleep(seconds)  # until a store that failed may be asked again
 
     def _commit(self, consumer: Consumer, *, now_or_never: bool = False) -> None:
-        """Commit what is stored, of the partitions that are still ours, now and then; `now_or_never` waits for the answer."""
+        """Commit what is stored, of the partitions that are still ours, every `COMMIT_S`.
+
+        `now_or_never` commits at once and waits for the answer.
+        """
         now = time.monotonic()
         if not now_or_never and now - self._committed_at < COMMIT_S:
             return
@@ -273,7 +296,7 @@ class SinkLoop:
             self._answered(error.args[0], offsets)
 
     def _answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        """Take note of the answer to a commit; called by a poll, and for a commit that failed at once."""
+        """Record the answer to a commit; called by a poll, and for a commit that failed at once."""
         for one in offsets:
             if error is not None or one.error is not None:
                 self._offsets.failed((one.topic, one.partition), one.offset)
@@ -289,7 +312,10 @@ class SinkLoop:
         return lag
 
     def _learn_begins(self, consumer: Consumer) -> None:
-        """Ask where the group has come to in partitions of which nothing was read yet: what is before that is not waiting."""
+        """Ask for the group's offsets in partitions of which nothing was read yet.
+
+        What is before them is not waiting.
+        """
         known = self._begins.keys()
         unread = [
             one
@@ -300,7 +326,6 @@ class SinkLoop:
             self._begins[one.topic, one.partition] = max(one.offset, 0)
 
     # -- rebalances, called within a poll
-    # --------------------------------------------------------------------------------------------------------------
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._positions is not None:
@@ -323,7 +348,6 @@ class SinkLoop:
         self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 
     # -- the end
-    # ---------------------------------------------------------------------------------------------------------------------------------------
 
     def _settle(self, deadline: float) -> None:
         """Store what was read, as long as there is time."""

@@ -22,7 +22,10 @@ from engine.codec import PositionBatch
 from engine.messages import DeadLetter, Topic
 
 PORTION = 10_000
-"""Positions in one write where each of them costs the store something; so none waits for the writing of many others."""
+"""Positions in one write to a store where each of them costs something.
+
+So no position waits for the writing of many others.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,9 @@ class Sink(Protocol):
         """Count what a poll brought; called by the loop's thread, once per poll."""
 
     async def write(self, intake: Intake) -> list[DeadLetter]:
-        """Store facts and return those that the store will never take; called in the event loop, one write at a time.
+        """Store facts and return those that the store will never take.
+
+        It is called in the event loop, one write at a time.
 
         After an error it is called again with the same facts.
         """
@@ -81,7 +86,10 @@ STATE: Final = SinkTraits(
 """Of a state store that keeps each delivery's newest position."""
 
 STATE_OF_ALL_POSITIONS: Final = replace(STATE, rest=0.0, portion=PORTION)
-"""Of a state store that keeps every position: newer facts replace nothing, so it gets no rest, and no large portions."""
+"""Of a state store that keeps every position.
+
+Newer facts replace nothing, so the store gets no rest, and no large portions.
+"""
 
 HISTORY: Final = SinkTraits(
     role="history",
@@ -110,6 +118,7 @@ class StateSink:
         """Count nothing of its own."""
 
     async def write(self, intake: Intake) -> list[DeadLetter]:
+        """Store what is; nothing is ever refused."""
         gone = [route_id for route_id, route in intake.shaped.items() if route is None]
         routes = [route for route in intake.shaped.values() if route is not None]
         if routes:
@@ -133,11 +142,13 @@ class HistorySink:
         self._store, self._tally, self._metrics = store, tally, metrics
 
     def note(self, intake: Intake) -> None:
+        """Count positions by run, and take the runs' clocks."""
         self._tally.read(intake.positions.run_id)
         for event in intake.runs:
             self._tally.set_clock(event)
 
     async def write(self, intake: Intake) -> list[DeadLetter]:
+        """Store events and positions, and count what became of them."""
         letters: list[DeadLetter] = []
         if intake.events:
             written = await self._store.write_events(intake.events)
@@ -163,7 +174,10 @@ def _letters(records: Sequence[Inbound], written: Written) -> list[DeadLetter]:
 
 
 def by_run(batch: PositionBatch) -> Iterator[tuple[str, NDArray[np.int64], PositionBatch]]:
-    """Yield each run, the rows of its positions, and these; of one run, as nearly always, the batch itself."""
+    """Yield each run, the rows of its positions, and these.
+
+    The batch of one run, the usual case, is given as it is.
+    """
     for run_id, rows in rows_by_run(batch.run_id):
         yield run_id, rows, batch if len(rows) == len(batch) else batch.take(rows)
 

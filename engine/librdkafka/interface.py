@@ -34,7 +34,7 @@ Signatures = Mapping[str, tuple[Any, Sequence[Any]]]
 
 Addresses = npt.NDArray[np.uint64]
 
-_OFFSET: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}
+FIELD_OFFSETS: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}
 
 
 def load(signatures: Signatures, *, holds_gil: bool = False) -> Any:
@@ -87,7 +87,7 @@ def gather(messages: Addresses, field: str) -> Addresses:
     first = messages.min()
     words = (int(messages.max() - first) + MESSAGE.itemsize) // 8
     window = np.asarray(_Window(int(first), "<u8", words, 8))
-    found: Addresses = window[((messages - first) >> np.uint64(3)) + np.uint64(_OFFSET[field] // 8)]
+    found: Addresses = window[((messages - first) >> np.uint64(3)) + np.uint64(FIELD_OFFSETS[field] // 8)]
     return found
 
 

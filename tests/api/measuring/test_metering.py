@@ -1,4 +1,4 @@
-"""What the API measures of positions on their way, and how it tells it."""
+"""What the API measures of positions on their way, and how it publishes it."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ def test_the_newest_position_of_each_delivery_is_measured_as_pushed_when_a_snaps
     assert list(station.take()) == []
 
 
-def test_with_nobody_watching_positions_are_measured_when_they_could_have_been_sent(watch: Watch) -> None:
+def test_with_no_viewer_positions_are_measured_when_they_could_have_been_sent(watch: Watch) -> None:
     station = Station(watch)
     hub = hub_with(station)
     hub.on_positions(positions(0))
@@ -431,11 +431,11 @@ async def test_a_kafka_that_never_answers_does_not_hold_up_the_end(
     publisher = publisher_of(SilentBus(), watch, station)
     publisher.start()
     await publisher.end(0.01)
-    assert "1 messages of what was measured are not told" in caplog.text
+    assert "1 messages of what was measured are not published" in caplog.text
 
 
 class FaultyBus(MemoryBus):
-    """Fails at first in a way that nobody has thought of."""
+    """Fails at first in an unforeseen way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -449,7 +449,7 @@ class FaultyBus(MemoryBus):
         self.answered.set()
 
 
-async def test_a_fault_of_ours_while_telling_loses_nothing(station: Station, watch: Watch) -> None:
+async def test_a_fault_of_ours_while_publishing_loses_nothing(station: Station, watch: Watch) -> None:
     bus = FaultyBus()
     publisher = MetricsPublisher(bus, 8000, period_s=0.0, now_ms=watch)
     publisher.add("history", Worker.SINK, station, dict)

@@ -266,8 +266,12 @@ async def test_a_dead_letter_tells_where_it_was_found_and_is_cut_to_what_kafka_t
     [record] = bus.records
     assert (record.topic, record.key, len(record.value)) == (Topic.DEAD_LETTER, b"k", MAX_DEAD_LETTER_BYTES)
     assert record.headers == {
-        "reason": b"too large", "topic": b"route.new-position", "partition": b"3", "offset": b"9", "original-bytes": str(MAX_DEAD_LETTER_BYTES + 5).encode()
-    }  # fmt: skip
+        "reason": b"too large",
+        "topic": b"route.new-position",
+        "partition": b"3",
+        "offset": b"9",
+        "original-bytes": str(MAX_DEAD_LETTER_BYTES + 5).encode(),
+    }
     assert tally.dead_lettered == 1
 
 

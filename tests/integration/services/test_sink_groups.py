@@ -1,4 +1,7 @@
-"""Several consumers of one group on a real broker: whoever comes, leaves or dies, every position is stored once and offsets say what is stored."""
+"""Several consumers of one group on a real broker.
+
+Consumers come, leave and die; every position is stored once, and offsets say what is stored.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    """Services of these tests' own: their groups read the topics from the beginning, and would have to pass by all that other tests have left there."""
+    """Yield services of these tests' own.
+
+    Their groups read the topics from the beginning, and would have to pass what other tests have left there.
+    """
     with running_services() as services:
         yield services
 
@@ -183,7 +189,7 @@ async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets
         assert await store.holdings(simulation.run_id) == whole(simulation, 20)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20, 30))
-        await members.leave(second)  # gives up its partitions with facts that nobody takes
+        await members.leave(second)  # gives up its partitions with facts that no store takes
         store.away = False
         await until(lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of the rest")
         assert await store.holdings(simulation.run_id) == whole(simulation, 30)
