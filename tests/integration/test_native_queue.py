@@ -98,11 +98,12 @@ def test_partitions_that_go_and_come_back_are_read_natively_again(embedded_broke
         while not condition():
             for consumer, queue, _ in members:
                 rows.extend(native(consumer, queue))
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline, ([member[2] for member in members], len(rows))
 
     rows: list[Row] = []
-    first, second = member(), member()
+    first = member()
     turn(lambda: first[2] == everything and len({row[:2] for row in rows}) == 120, first)
+    second = member()
     turn(lambda: bool(first[2]) and bool(second[2]) and first[2] | second[2] == everything, first, second)
     second[1].close()
     second[0].close()
