@@ -18,7 +18,7 @@ from api.ending import end
 from api.live import Hub, live_router
 from api.measuring.metering import Station
 from api.measuring.metrics import Metrics, RequestMetrics
-from api.measuring.metrics_publisher import Telling
+from api.measuring.metrics_publisher import MetricsPublisher
 from api.rest import config, deliveries, health, openapi, problems, routes, runs, stories, views
 from api.rest.body_limit import BodyLimit
 from api.rest.security import SecureOrigin
@@ -29,10 +29,11 @@ from api.stores.elastic import ElasticHistory, ElasticOptions, Period
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
 from api.stories import KafkaStories, NoStories, Stories
+from api.stream.dead_letters import DeadLetters
 from api.stream.live_loop import LiveLoop
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
+from api.stream.sinks import HistorySink, Sink, StateSink
 from api.tally import Tally
 from engine.errors import EngineError
 from engine.latency.meter import Segment
@@ -60,7 +61,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
         parts = _services(settings, metrics, stores, bus)
         if settings.has(Role.LIVE):
             hub.station = Station()
-            parts.telling.add(Role.LIVE, Worker.LIVE, hub.station, lambda: {"viewers": hub.counters.viewers})
+            parts.metrics_publisher.add(Role.LIVE, Worker.LIVE, hub.station, lambda: {"viewers": hub.counters.viewers})
         await parts.stores.state.open()
         await parts.stores.history.open()
         if bus is None:
@@ -69,7 +70,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
             parts.readers += _readers(parts, hub)
         for reader in parts.readers:
             reader.start()
-        parts.telling.start()
+        parts.metrics_publisher.start()
         app.state.services = parts
         warming = asyncio.create_task(_warm_up(parts))
         try:
@@ -116,7 +117,7 @@ def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: 
     if bus is None:
         bus = KafkaBus(settings.kafka)
         story_source = KafkaStories(settings.kafka, bus)
-    telling = Telling(bus, settings.port)
+    publisher = MetricsPublisher(bus, settings.port)
     return Services(
         settings,
         stores,
@@ -124,7 +125,7 @@ def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: 
         story_source,
         metrics,
         Tally(),
-        telling,
+        publisher,
         Catalogue(stores.state, bus),
         Basemap(settings.basemap),
         _version(),
@@ -178,7 +179,7 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
             reader = SinkLoop(
                 settings.kafka, MeasuredSink(sink, station, stored, reads=not readers), letters, parts.metrics, loop
             )
-            parts.telling.add(role, Worker.SINK, station, reader.gauges)
+            parts.metrics_publisher.add(role, Worker.SINK, station, reader.gauges)
             readers.append(reader)
     if settings.has(Role.LIVE):
         readers.append(LiveLoop(settings.kafka, hub, parts.metrics, loop))

@@ -12,7 +12,7 @@ from api.basemap import Basemap
 from api.bus import Bus
 from api.catalogue import Catalogue
 from api.measuring.metrics import Metrics
-from api.measuring.metrics_publisher import Telling
+from api.measuring.metrics_publisher import MetricsPublisher
 from api.settings import Settings
 from api.stores.base import HistoryStore, StateStore
 from api.stories import Stories
@@ -62,7 +62,7 @@ class Services:
     stories: Stories
     metrics: Metrics
     tally: Tally
-    telling: Telling
+    metrics_publisher: MetricsPublisher
     catalogue: Catalogue
     basemap: Basemap
     version: str

@@ -21,8 +21,9 @@ from api.measuring.metrics import Metrics
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.bulk import MAX_BODY_BYTES, MAX_DOCUMENTS, MAX_REQUESTS
 from api.stream.client import GROUP
+from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import DeadLetters, HistorySink
+from api.stream.sinks import HISTORY, HistorySink
 from api.tally import Tally
 from benchmarks.elastic_sides import POSITIONS, Work, prepared
 from benchmarks.simulation import services

@@ -23,8 +23,8 @@ import numpy.typing as npt
 from confluent_kafka import KafkaError
 
 from actors.producing import librdkafka
-from actors.producing.librdkafka import MESSAGE, gather
-from actors.producing.wheel_library import LibraryUnusable
+from engine.librdkafka.interface import MESSAGE, gather
+from engine.librdkafka.wheel import LibraryUnusable
 
 Messages = npt.NDArray[np.void]
 
@@ -146,7 +146,10 @@ class NativeProducer:
         return f"{reason.value.decode(errors='replace')} [{code}]" if code else ""
 
     def hurry(self, timeout_s: float) -> None:
-        """Send without lingering for some time; `poll` meanwhile, or what has arrived is not known to have."""
+        """Send without lingering for some time.
+
+        `poll` meanwhile, or what has arrived is not known to have.
+        """
         self._library.rd_kafka_flush(self._client, int(timeout_s * 1000))
 
     def purge(self) -> None:
@@ -162,7 +165,10 @@ def _close(library: Any, client: int, queue: int, topics: dict[str, int]) -> Non
 
 
 def _reports(messages: npt.NDArray[np.uint64]) -> Reports:
-    """Return the reports in messages, given their addresses, valid until their event is destroyed."""
+    """Return what stands in messages, given their addresses.
+
+    The addresses are valid until their event is destroyed.
+    """
     tags, codes = gather(messages, "tag"), gather(messages, "err").astype(np.uint32).view(np.int32)
     partition = int(gather(messages[:1], "partition").astype(np.uint32).view(np.int32)[0])
     return Reports(tags, tuple(_refused(int(messages[i])) for i in np.flatnonzero(codes)), partition)
@@ -173,7 +179,7 @@ def _refused(address: int) -> Refused:
 
 
 def refused_of(message: np.void) -> Refused:
-    """Return an undelivered message, with copies of its key and value."""
+    """Return a message that was not taken or was reported, with copies of its key and value."""
     key, value = (
         ctypes.string_at(int(message[name]), int(message[size]))
         for name, size in (("key", "key_bytes"), ("payload", "bytes"))
@@ -184,7 +190,7 @@ def refused_of(message: np.void) -> Refused:
 def messages_of(facts: Sequence[tuple[bytes, bytes]]) -> tuple[Messages, bytes]:
     """Return messages with some keys and values, and the buffer that these stand in.
 
-    The buffer is to be kept until the messages are handed over.
+    The buffer must be kept until the messages are handed over.
     """
     buffer = b"".join(text for fact in facts for text in fact)
     sizes = np.array([len(text) for fact in facts for text in fact], np.uint64)
@@ -197,9 +203,9 @@ def messages_of(facts: Sequence[tuple[bytes, bytes]]) -> tuple[Messages, bytes]:
 
 @lru_cache(maxsize=1)
 def check_layout() -> None:
-    """Try the struct's layout on a client without a broker; nothing is sent.
+    """Try the struct's layout on a client without a broker.
 
-    Messages go in, are purged, and must come back as they were.
+    Messages go in, are purged, and must come back as they were. Nothing is sent.
 
     Raises
     ------

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import KafkaError
 
-from actors.producing.librdkafka import MESSAGE
 from actors.producing.native_producer import (
     ClientError,
     Messages,
@@ -33,6 +32,7 @@ from actors.producing.publisher import Message, ProducerFailed
 from actors.producing.queued_publisher import Handover, QueuedPublisher
 from engine.codec import EncodedRecords, EncodedRows
 from engine.codec.partition_hash import partitions_of
+from engine.librdkafka.interface import MESSAGE
 from engine.messages import DeliveryEvent, Topic
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._FATAL)

@@ -8,8 +8,8 @@ from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Publisher
 from actors.producing.python_publisher import PythonPublisher
-from actors.producing.wheel_library import LibraryUnusable
 from actors.settings import Settings
+from engine.librdkafka.wheel import LibraryUnusable
 
 logger = logging.getLogger(__name__)
 

@@ -53,12 +53,14 @@ class Hub:
     Attributes
     ----------
     station : where positions that reach the map are measured; None measures nothing.
+    next_tick_s : when the next tick is due, s of the monotonic clock; set by the ticker.
     """
 
     def __init__(self, now_ms: float | None = None) -> None:
         self.counters = LiveCounters()
         self.world = World(time.time() * 1000 if now_ms is None else now_ms)
         self.taps: list[Tap] = []
+        self.next_tick_s = 0.0
         self.station: Station | None = None
         self._routes: dict[str, RouteDefined] = {}
         self._lengths: dict[str, float | None] = {}
@@ -69,6 +71,11 @@ class Hub:
         self._seq = 0
         self._stats = ""
         self._stats_due_ms = -np.inf
+
+    @property
+    def next_picture_s(self) -> float | None:
+        """When positions are needed next, s of the monotonic clock; None while a tap takes every one as it comes."""
+        return None if self.taps else self.next_tick_s
 
     def on_positions(self, batch: PositionBatch) -> None:
         """Take a batch of positions, in any order and of any runs."""

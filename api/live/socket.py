@@ -99,6 +99,7 @@ class Audience:
             except Exception:
                 logger.exception("a tick of the live map failed")
             due_s = max(due_s + PERIOD_MS / 1000, loop.time())
+            self._hub.next_tick_s = time.monotonic() + due_s - loop.time()
             await asyncio.sleep(due_s - loop.time())
 
     @contextlib.asynccontextmanager

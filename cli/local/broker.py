@@ -27,9 +27,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from actors.producing.wheel_library import LibraryUnusable, library_path
 from cli.errors import CliError
 from cli.local.child import Child
+from engine.librdkafka.wheel import LibraryUnusable, library_path
 from engine.messages import Topic
 
 MAX_PARTITIONS = 64

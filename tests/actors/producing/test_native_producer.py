@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ from confluent_kafka import KafkaError
 
 from actors.on_ray.driver_actor import TickingDriver
 from actors.producing import librdkafka
-from actors.producing.librdkafka import MESSAGE, gather, open_client
+from actors.producing.librdkafka import open_client
 from actors.producing.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.open_publisher import open_publisher
 from actors.producing.producer_figures import ProducerFigures
 from actors.producing.publisher import MemoryPublisher, ProducerFailed, Refusals
 from actors.producing.python_publisher import PythonPublisher
-from actors.producing.wheel_library import LibraryUnusable
 from actors.settings import Settings
+from engine.librdkafka import interface
+from engine.librdkafka.interface import MESSAGE, gather
+from engine.librdkafka.wheel import LibraryUnusable
 from engine.motion.clock import RunClock
 
 
@@ -73,26 +76,32 @@ def test_the_setting_chooses_the_publisher(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "reason"),
+    ("module", "name", "value", "reason"),
     [
-        ("MAJOR_VERSION", 3, "librdkafka must have major version 3, found 2."),
-        ("SIGNATURES", {"rd_kafka_of_tomorrow": (None, [])}, "librdkafka cannot be loaded: "),
-        ("library_path", lambda: "/nowhere/librdkafka.so", "librdkafka cannot be loaded: "),
+        (interface, "MAJOR_VERSION", 3, "librdkafka must have major version 3, found 2."),
+        (librdkafka, "SIGNATURES", {"rd_kafka_of_tomorrow": (None, [])}, "librdkafka cannot be loaded: "),
+        (interface, "library_path", lambda: "/nowhere/librdkafka.so", "librdkafka cannot be loaded: "),
     ],
 )
 def test_where_the_native_publisher_cannot_be_the_other_one_is_and_the_log_says_why(
-    name: str, value: object, reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    module: ModuleType,
+    name: str,
+    value: object,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     librdkafka.load.cache_clear()
     check_layout.cache_clear()
-    monkeypatch.setattr(librdkafka, name, value)
+    monkeypatch.setattr(module, name, value)
     assert isinstance(open_publisher(Settings(kafka_producer="native")), PythonPublisher)
     assert reason in caplog.text
 
 
 def test_another_layout_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     check_layout.cache_clear()
-    monkeypatch.setattr(librdkafka, "OFFSET", {**librdkafka.OFFSET, "tag": librdkafka.OFFSET["offset"]})
+    wrong = {**interface.FIELD_OFFSETS, "tag": interface.FIELD_OFFSETS["offset"]}
+    monkeypatch.setattr(interface, "FIELD_OFFSETS", wrong)
     with pytest.raises(LibraryUnusable, match="layout"):
         check_layout()
 
