@@ -82,7 +82,7 @@ def test_any_way_to_an_instant_gives_the_same_bytes(made: tuple[Fleet, list[floa
 
 
 def resumed_between_two_samples() -> tuple[Fleet, list[float]]:
-    """Return a fleet of one car that stands at a sample and at the next one, and drives at its fastest in between."""
+    """Return a fleet of one car that stands at one sample and the next, and drives at its fastest between."""
     plan = 2 * len(VehicleClass) + list(VehicleClass).index(VehicleClass.CAR)
     fleet = Fleet([spec()], PLANS, [plan])
     fastest = int(PLANS.plan(plan)[:, SPEED].argmax())
