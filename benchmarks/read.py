@@ -24,7 +24,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from api.live import Hub
 from api.measuring.tuning import tune_process
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
-from api.stream.intake import read_messages
+from api.stream.intake import read_messages, read_records
 from api.stream.polling import position_queue
 from api.stream.records import Inbound, Records
 from engine.codec import PositionBatch, PositionEncoder, decode_buffer
@@ -167,7 +167,7 @@ class _Polls:
 
 def _positions(records: Sequence[Inbound]) -> PositionBatch:
     if isinstance(records, Records):
-        return read_messages([], records, keep_records=False).positions
+        return read_records(records, keep_records=False).positions
     return read_messages(records, keep_records=False).positions
 
 

@@ -63,7 +63,7 @@ class Intake:
         if len(intakes) == 1:
             return intakes[0]
         merged = cls(
-            PositionBatch.concat(intake.positions for intake in intakes),
+            PositionBatch.concat(intake.positions for intake in intakes if len(intake.positions)),
             Joined([intake.position_records for intake in intakes]),
         )
         for intake in intakes:
@@ -89,18 +89,11 @@ def next_portion(waiting: deque[Intake], most: int) -> Intake:
     return Intake.merged(portion)
 
 
-def read_messages(
-    messages: Sequence[Inbound],
-    positions: Records | None = None,
-    *,
-    shape_routes: bool = False,
-    keep_records: bool = True,
-) -> Intake:
+def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, keep_records: bool = True) -> Intake:
     """Return the facts in some messages.
 
     Parameters
     ----------
-    positions : records of positions that are no messages; `messages` has none of that topic then.
     shape_routes : also bring routes into their stored form, which measures them; one that cannot be driven is rejected
         then.
     keep_records : keep the records of positions, which take twice as much room as the positions; for a reader that may
@@ -113,12 +106,7 @@ def read_messages(
         for partition in set(partitions):
             last = found[-1 - partitions.index(partition)]  # they come in order
             intake.offsets[topic, partition or 0] = (last.offset() or 0) + 1
-    if positions is not None:
-        for partition, offset in positions.next_offsets().items():
-            intake.offsets[positions.topic, partition] = offset
-    records: Sequence[Inbound] = by_topic.pop(Topic.NEW_POSITION, [])
-    records = records if positions is None else positions
-    batch, records = _positions(records, intake.rejected)
+    batch, records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
     for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
         intake.events.append(event)
         intake.event_records.append(record)
@@ -132,6 +120,14 @@ def read_messages(
         if shape_routes:
             intake.shaped[route.route_id] = stored
     return replace(intake, positions=batch, position_records=records if keep_records else ())
+
+
+def read_records(records: Records, *, keep_records: bool = True) -> Intake:
+    """Return the positions in some records; `keep_records` as in `read_messages`."""
+    offsets = {(records.topic, partition): offset for partition, offset in records.next_offsets().items()}
+    rejected: list[DeadLetter] = []
+    batch, kept = _positions(records, rejected)
+    return Intake(batch, kept if keep_records else (), rejected=rejected, offsets=offsets)
 
 
 def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:

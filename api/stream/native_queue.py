@@ -77,12 +77,16 @@ class NativeQueue:
         self._pointers = np.empty(most, np.uint64)
 
     def forward(self, partitions: Iterable[int]) -> None:
-        """Read some partitions through this queue; called before the consumer is assigned them."""
+        """Read some partitions through this queue; called each time before the consumer is assigned them.
+
+        librdkafka ends the forwarding of a partition that is revoked.
+        """
         for number in partitions:
-            if number not in self._partitions:
-                queue = self._library.rd_kafka_queue_get_partition(self._client, self._topic.encode(), number)
-                self._library.rd_kafka_queue_forward(queue, self._queue)
-                self._partitions[number] = queue
+            queue = self._library.rd_kafka_queue_get_partition(self._client, self._topic.encode(), number)
+            self._library.rd_kafka_queue_forward(queue, self._queue)
+            former, self._partitions[number] = self._partitions.get(number), queue
+            if former is not None:
+                self._library.rd_kafka_queue_destroy(former)
 
     @contextmanager
     def take(self, timeout_s: float) -> Iterator[Records]:

@@ -7,7 +7,7 @@ import logging
 from confluent_kafka import Consumer, Message
 
 from api.stream.client import MAX_POLL, client_id_of, without_errors
-from api.stream.intake import Intake, read_messages
+from api.stream.intake import Intake, read_messages, read_records
 from api.stream.native_queue import NativeQueue
 from api.stream.offsets import Partition
 from api.stream.records import Records
@@ -70,8 +70,14 @@ def poll(
 def _read(messages: list[Message], records: Records | None, shape_routes: bool, keep_records: bool) -> Intake | None:
     if not messages and not records:
         return None
+    found: list[Intake] = []
     try:
-        return read_messages(messages, records, shape_routes=shape_routes, keep_records=keep_records)
+        # Positions may be among the messages as well: those that came before their partition was forwarded.
+        if messages:
+            found.append(read_messages(messages, shape_routes=shape_routes, keep_records=keep_records))
+        if records:
+            found.append(read_records(records, keep_records=keep_records))
+        return Intake.merged(found)
     except Exception as error:
         first: dict[Partition, int] = {}
         for record in (*messages, *(records or ())):

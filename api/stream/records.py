@@ -90,6 +90,8 @@ class Records(Sequence[Inbound]):
     def __getitem__(self, row: int | slice) -> Record | Sequence[Record]:
         if isinstance(row, slice):
             return [Record(self, one) for one in range(*row.indices(len(self)))]
+        if not 0 <= row < len(self):
+            raise IndexError(row)
         return Record(self, row)
 
     def take(self, rows: Ints) -> Records:

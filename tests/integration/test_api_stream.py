@@ -31,7 +31,8 @@ from api.errors import StoreBackpressure
 from api.settings import Settings
 from api.stores.base import Written
 from api.stores.memory import MemoryHistory, MemoryState
-from api.stream.intake import read_messages
+from api.stream.intake import Intake, read_records
+from api.stream.records import Records
 from api.stream.sinks import HISTORY, HistorySink
 from cli.local.broker import BrokerCluster, EmbeddedBroker, partitions_for
 from cli.local.port import free_port
@@ -304,14 +305,14 @@ async def test_a_fault_of_ours_while_reading_passes_over_nothing(
 ) -> None:
     simulation, faults = Simulation(broker), 0
 
-    def faulty(messages: Any, **more: Any) -> Any:
+    def faulty(records: Records, *, keep_records: bool) -> Intake:
         nonlocal faults
-        if any(message.topic() == Topic.NEW_POSITION for message in messages) and faults < 2:
+        if keep_records and faults < 2:  # the history's
             faults += 1
             raise RuntimeError("a fault of ours")
-        return read_messages(messages, **more)
+        return read_records(records, keep_records=keep_records)
 
-    monkeypatch.setattr("api.stream.sink_loop.read_messages", faulty)
+    monkeypatch.setattr("api.stream.polling.read_records", faulty)
     simulation.whole(10)
     async with application(broker, tmp_path) as (_, client):
         ledger = await settled(client, "run", 500)
