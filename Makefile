@@ -1,8 +1,12 @@
 # Two commands: `make run` and `make test`. Each does all its own set-up.
 #   make run    [PORT=8000] [DRIVERS=300] [SCENARIO=file.toml] [PROFILE=services]    everything on loopback; Ctrl-C ends it and prints the ledger
-#   make test   [ARGS="-m 'not ray' -k codec"]                    every test
+#   make test   [SEED=1] [COVERAGE=1]                              every test, in lanes beside each other, and their sum
+#   make test   ARGS="-m 'not ray' -k codec"                      the tests that pytest's options select, in one process
+#   make test-fast                                                the tests that need no service, no Ray and no browser
+#   make coverage                                                 lines and branches that the fast tests reach
 #   make check                                                    lint, types, imports, generated files
 #   make bench  [ONLY=engine_move]                                measurements beside their rivals
+#   make docs                                                     the documentation as pages, in .site
 #   make lock                                                     resolve the hashed lock files again
 #   make clean
 SHELL := /bin/sh
@@ -10,21 +14,29 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+DOCS_VENV := .venv-docs
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
 
+FAST := not (ray or services or browser or packaging or slow)
+
 export PORT DRIVERS SCENARIO PROFILE
 
-.PHONY: run test test-connect check bench lock clean setup setup-dev
+.PHONY: run test test-fast test-connect coverage check bench docs lock clean setup setup-dev
 
 run: setup
 	@exec $(BIN)/code-delivery up
 
+# Lanes are those of tests/house/lanes.py. A seed (SEED=N) repeats the order of the tests and hypothesis' examples.
 test: setup-dev
-	@status=0; (cd ui && npm test) || status=$$?; \
-	$(MAKE) --no-print-directory test-connect || status=$$?; \
-	$(BIN)/python -m pytest $(ARGS) || status=$$?; exit $$status
+	@$(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(BIN)/python tests/house/lanes.py $(if $(SEED),--seed $(SEED)) $(if $(COVERAGE),--coverage))
+
+test-fast: setup-dev
+	@$(BIN)/python -m pytest -m "$(FAST)" -n auto --dist worksteal -q $(ARGS)
+
+coverage: setup-dev
+	@$(BIN)/python -m pytest -m "$(FAST)" -n auto --dist worksteal -q --cov --cov-report=term $(ARGS)
 
 test-connect:
 	@if command -v mvn >/dev/null; then echo "==> The sink of Kafka Connect"; mvn -q -B -f connect/elasticsearch-sink package; \
@@ -37,6 +49,8 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python tests/house/words.py
 	$(BIN)/python -m engine.contract.json_schema --check connect/schemas
+	$(BIN)/python -m api.openapi --check ui/src/api/openapi.json
+	$(BIN)/python docs/generate.py --check
 	cd ui && npm run check
 
 bench: setup-dev
@@ -62,6 +76,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(DOCS_VENV)/.docs: requirements/docs.txt
+	@echo "==> Python packages for the documentation (hashed)"
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
 ui/node_modules/.package-lock.json: ui/package-lock.json ui/package.json
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer with npm is needed to build the map."; exit 1; }
 	@echo "==> Web packages"
@@ -73,9 +93,15 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	@cd ui && npm run build
 	@touch $@
 
+docs: $(DOCS_VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --quiet
+	@echo "==> .site/index.html"
+
+LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 lock:
-	uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/run.txt
-	uv pip compile pyproject.toml --extra build --extra dev -c requirements/run.txt --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/dev.txt
+	$(LOCK) --extra build --extra all -o requirements/run.txt
+	$(LOCK) --extra build --extra all --extra dev -c requirements/run.txt -o requirements/dev.txt
+	$(LOCK) --extra docs -c requirements/dev.txt -o requirements/docs.txt
 
 clean:
-	rm -rf $(VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/out
+	rm -rf $(VENV) $(DOCS_VENV) connect/elasticsearch-sink/target ui/node_modules ui/dist dist .data .site .mypy_cache .ruff_cache .pytest_cache .test-results .coverage .hypothesis .import_linter_cache benchmarks/out

@@ -10,18 +10,24 @@ import signal
 import sys
 import threading
 
-import psutil
-from pydantic import ValidationError
-
-from actors.on_ray.environment import prepare
-from actors.settings import Settings, faults_of
 from engine.errors import EngineError
+from engine.extras import needing
 from engine.scenario.files import load_scenario
 from engine.scenario.memory import check_memory
 
+with needing("actors"):
+    import psutil
+    from pydantic import ValidationError
+
+    from actors.on_ray.environment import prepare
+    from actors.settings import Settings, faults_of
+
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a scenario until it ends or SIGTERM or SIGINT comes; print the totals as JSON, and before them a line for whatever its end waits for."""
+    """Run a scenario until it ends or a signal comes, and print its totals as JSON.
+
+    SIGTERM and SIGINT end it. Before the totals comes a JSON line for each thing that its end waits for.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m actors", description="Run a scenario's drivers on Ray, their positions on Kafka."
     )
@@ -49,7 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if not settings.ray_address:
         prepare(os.environ)
-    from actors.on_ray.run import run  # now, because Ray reads the environment when it is imported
+    with needing("actors"):
+        from actors.on_ray.run import run  # now, because Ray reads the environment when it is imported
 
     try:
         scenario = load_scenario(found.scenario)

@@ -8,22 +8,25 @@ import signal
 import socket
 import sys
 
-import uvicorn
-from pydantic import ValidationError
+from engine.extras import needing
 
-from api.app import create_app
-from api.bounds import GRACE_S
-from api.log import server_level, set_up
-from api.measuring.tuning import tune_process
-from api.settings import Settings
+with needing("api"):
+    import uvicorn
+    from pydantic import ValidationError
+
+    from api.app import create_app
+    from api.bounds import GRACE_S
+    from api.log import server_level, set_up
+    from api.measuring.tuning import tune_process
+    from api.settings import Settings
 
 
 class PortTaken(RuntimeError):
-    """Somebody else listens on the port; the message names it."""
+    """Another process listens on the port; the message names it."""
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address, bound here so that a taken port is told plainly.
+    """Return a socket that listens on an address, bound here so that a taken port is reported plainly.
 
     Raises
     ------
@@ -63,7 +66,8 @@ def main() -> int:
         log_level=server_level(settings.log_level),
         access_log=False,
         ws="websockets-sansio",
-        ws_per_message_deflate=False,  # frames are dense already; compressing them for each viewer would cost more than everything else
+        # Frames are dense already; compressing them for each viewer would cost more than everything else.
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )

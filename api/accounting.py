@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from api.stores.base import HistoryStore, StateStore
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.accounting.ledger import Account, Gap, SeqLedger
 from engine.delivery.faults import Label, missing_on_purpose
 from engine.messages import RunState
@@ -29,7 +29,7 @@ async def account_of(run_id: str, state: StateStore, history: HistoryStore, tall
     """Return a run's account, None if nothing is known of the run.
 
     Consumed is what is stored and what this process has read and not yet stored. Duplicated and dead-lettered are
-    counted since this process began. What a fault on purpose left out or damaged, by its label, is not missing.
+    counted since this process began. What an injected fault left out or damaged, by its label, is not missing.
     """
     run = await state.run(run_id)
     holdings = await history.holdings(run_id)

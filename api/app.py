@@ -7,11 +7,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
+from api.basemap import Basemap
 from api.bus import Bus, KafkaBus
 from api.catalogue import Catalogue
 from api.deps import Services, Stores
@@ -20,8 +19,7 @@ from api.live import Hub, live_router
 from api.measuring.metering import Station
 from api.measuring.metrics import Metrics, RequestMetrics
 from api.measuring.metrics_publisher import MetricsPublisher
-from api.rest import config, deliveries, health, problems, routes, runs, views
-from api.rest.basemap import Basemap
+from api.rest import config, deliveries, health, openapi, problems, routes, runs, stories, views
 from api.rest.body_limit import BodyLimit
 from api.rest.security import SecureOrigin
 from api.rest.site import Site
@@ -30,12 +28,13 @@ from api.stores.base import HistoryStore, StateStore
 from api.stores.elastic import ElasticHistory, ElasticOptions, Period
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
+from api.stories import KafkaStories, NoStories, Stories
 from api.stream.dead_letters import DeadLetters
 from api.stream.live_loop import LiveLoop
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import HistorySink, Sink, StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.errors import EngineError
 from engine.latency.meter import Segment
 from engine.messages import Worker
@@ -44,16 +43,6 @@ logger = logging.getLogger(__name__)
 
 JSON_LIMIT_BYTES = 1024 * 1024
 """Largest body of a request that uploads no file."""
-
-_DESCRIPTION = "Live, measured, large-scale simulation of delivery fleets. SI units; times are virtual epoch milliseconds; errors are problem+json."
-_TAGS = [
-    {"name": "routes", "description": "Roads to drive: list, import, delete."},
-    {"name": "deliveries", "description": "Start deliveries, watch them, control them."},
-    {"name": "runs", "description": "Runs of a scenario, and the account of their positions."},
-    {"name": "views", "description": "Named addresses of the map: keep, open, forget."},
-    {"name": "health", "description": "For those who operate the service."},
-    {"name": "page", "description": "What the web page asks for first."},
-]
 
 
 def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | None = None) -> FastAPI:
@@ -93,8 +82,8 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
     app = FastAPI(
         title="Code Delivery",
         version=_version(),
-        description=_DESCRIPTION,
-        openapi_tags=_TAGS,
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -124,12 +113,16 @@ def _version() -> str:
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
     stores = stores or stores_of(settings)
-    bus = bus or KafkaBus(settings.kafka)
+    story_source: Stories = NoStories()
+    if bus is None:
+        bus = KafkaBus(settings.kafka)
+        story_source = KafkaStories(settings.kafka, bus)
     publisher = MetricsPublisher(bus, settings.port)
     return Services(
         settings,
         stores,
         bus,
+        story_source,
         metrics,
         Tally(),
         publisher,
@@ -194,30 +187,17 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
 
 
 def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
-    for router in (health.probes, health.router):
-        app.include_router(router, responses=problems.problems(401, 403, 422))
+    app.include_router(health.probes, responses=problems.problems(403))
+    app.include_router(health.router, responses=problems.problems(401, 403))
     if settings.has(Role.REST):
-        for router in (routes.router, deliveries.router, runs.router, views.router):
-            app.include_router(router, responses=problems.problems(401, 403, 422))
+        for router in (routes.router, deliveries.router, runs.router, stories.router, views.router):
+            app.include_router(router, responses=problems.problems(401, 403, 422, 503))
         app.include_router(config.router, responses=problems.problems(403))
         app.router.default = Site(settings)
     if settings.has(Role.LIVE):
         app.include_router(live_router(hub, api_key=settings.key, allowed_hosts=settings.allowed_hosts))
 
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            described = get_openapi(
-                title=app.title,
-                version=app.version,
-                description=app.description,
-                tags=_TAGS,
-                routes=app.routes,
-                license_info=app.license_info,
-            )
-            app.openapi_schema = problems.describe(described)
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
 
 
 async def _warm_up(parts: Services) -> None:

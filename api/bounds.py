@@ -1,9 +1,12 @@
-"""How long each part of the API's end may take: the one place from which those who wait for that end derive their patience."""
+"""How long each part of the API's end may take.
+
+The one place from which those who wait for that end derive their patience.
+"""
 
 from __future__ import annotations
 
 DRAIN_S = 3.0
-"""How long the end waits for positions that are still on their way to the stores, if the settings say nothing else."""
+"""How long the end waits for positions on their way to the stores, unless the settings say otherwise."""
 
 GRACE_S = 1
 """How long open requests may take once the end has been asked for; live sockets are closed at once."""
@@ -12,7 +15,10 @@ STORE_S = 5.0
 """How long the readers may store what they have read."""
 
 REVOKE_S = 5.0
-"""How long a rebalance waits for what is being stored; later it is stored all the same, and read again by the next owner."""
+"""How long a rebalance waits for what is being stored.
+
+Later it is stored all the same, and read again by the next owner.
+"""
 
 PUBLISH_S = 1.0
 """How long what was measured last may take to reach Kafka."""

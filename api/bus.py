@@ -20,7 +20,7 @@ from engine.messages import ControlRun, RouteDefined, RunMetrics, StartDelivery
 logger = logging.getLogger(__name__)
 
 ACK_TIMEOUT_S = 10.0
-"""How long Kafka may take to acknowledge before the caller is told that it did not."""
+"""How long Kafka may take to acknowledge before the caller gets an error."""
 
 Told = StartDelivery | ControlRun | RouteDefined | RunMetrics
 """The messages that the API sends."""
@@ -45,7 +45,10 @@ class Bus(Protocol):
     """Publishes records. `KafkaBus` is the real one, `MemoryBus` the one for tests."""
 
     async def publish(self, records: Sequence[Record]) -> None:
-        """Return once every record is acknowledged; raise `BusUnavailable` if one is not. Called by the REST interface and at the start."""
+        """Return once every record is acknowledged; raise `BusUnavailable` if one is not.
+
+        Called by the REST interface and at the start.
+        """
 
     async def ping(self) -> None:
         """Return if Kafka answers, raise `BusUnavailable` if not; called by the health endpoints."""
@@ -66,6 +69,7 @@ class MemoryBus:
         self.records: list[Record] = []
 
     async def publish(self, records: Sequence[Record]) -> None:
+        """Implement `Bus.publish`."""
         self.records += records
 
     async def ping(self) -> None:
@@ -95,6 +99,7 @@ class KafkaBus:
         self._poller.start()
 
     async def publish(self, records: Sequence[Record]) -> None:
+        """Implement `Bus.publish`."""
         if not records:
             return
         waiting = _Acknowledgements(asyncio.get_running_loop(), len(records))
@@ -116,6 +121,7 @@ class KafkaBus:
         self._trouble.is_well()
 
     async def ping(self) -> None:
+        """Implement `Bus.ping`."""
         try:
             await asyncio.to_thread(self._producer.list_topics, timeout=2.0)
         except KafkaException as error:
@@ -126,6 +132,7 @@ class KafkaBus:
         return f"; the connection's last word: {self._trouble.last}" if self._trouble.last else ""
 
     async def close(self) -> None:
+        """Implement `Bus.close`."""
         self._closing.set()
         await asyncio.to_thread(self._poller.join)
         await asyncio.to_thread(self._producer.flush, 1.0)

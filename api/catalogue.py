@@ -19,7 +19,7 @@ RETRY_S = 1.0
 
 
 class Catalogue:
-    """Puts routes in, takes them out, and sees to it that whoever simulates has heard of them.
+    """Puts routes in, takes them out, and publishes them to the simulation.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Catalogue:
         self.announced.set()
 
     async def put(self, routes: Sequence[StoredRoute]) -> list[str]:
-        """Publish routes, then store them, and return the ids of those that were there already and are replaced.
+        """Publish routes, store them, and return the ids of those that are replaced.
 
         Raises
         ------
@@ -57,7 +57,8 @@ class Catalogue:
             if len(route.definition) > MAX_ROUTE_BYTES:
                 raise Refused(
                     422,
-                    f"route {route.id} of {route.points} points is too large: {len(route.definition)} bytes, at most {MAX_ROUTE_BYTES}",
+                    f"route {route.id} of {route.points} points is too large: "
+                    f"{len(route.definition)} bytes, at most {MAX_ROUTE_BYTES}",
                 )
         there = set(await self._state.route_ids())
         await self._publish(routes)
@@ -74,7 +75,9 @@ class Catalogue:
         return True
 
     async def make_known(self, route_ids: Iterable[str]) -> None:
-        """Publish those of some routes that were not published since the start: a route left by an earlier run is not known to this one.
+        """Publish those of some routes that were not published since the start.
+
+        A route left by an earlier run is not known to this one.
 
         Raises
         ------

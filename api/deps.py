@@ -8,14 +8,15 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.basemap import Basemap
 from api.bus import Bus
 from api.catalogue import Catalogue
 from api.measuring.metrics import Metrics
 from api.measuring.metrics_publisher import MetricsPublisher
-from api.rest.basemap import Basemap
 from api.settings import Settings
 from api.stores.base import HistoryStore, StateStore
-from api.stream.tally import Tally
+from api.stories import Stories
+from api.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Services:
     settings: Settings
     stores: Stores
     bus: Bus
+    stories: Stories
     metrics: Metrics
     tally: Tally
     metrics_publisher: MetricsPublisher

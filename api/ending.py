@@ -1,4 +1,7 @@
-"""The end of the application, in the order in which nothing is lost. What a part cannot do any more is logged, and the rest comes all the same."""
+"""The end of the application, in the order in which nothing is lost.
+
+What a part cannot do any more is logged, and the rest comes all the same.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 
 class ApiError(Exception):
-    """Base of everything the API raises on purpose."""
+    """Base of every error that the API raises itself."""
 
 
 class Refused(ApiError):

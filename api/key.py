@@ -23,7 +23,8 @@ def checked_key(key: str) -> str:
     """
     if not _KEY.fullmatch(key):
         raise InvalidInput(
-            "an API key must have 8 or more characters, all of them printable ASCII, and no blank or newline at its ends"
+            "an API key must have 8 or more characters, all of them printable ASCII, "
+            "and no blank or newline at its ends"
         )
     return key
 

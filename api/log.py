@@ -1,4 +1,7 @@
-"""The log of the API's process: one form for every logger, and no key or password in any line. It is read by more people than may know those."""
+"""The log of the API's process: one form for every logger, and no key or password in any line.
+
+It is read by more people than may know those.
+"""
 
 from __future__ import annotations
 
@@ -45,5 +48,8 @@ def set_up(level: str, secrets: Iterable[str]) -> None:
 
 
 def server_level(level: str) -> str:
-    """Return the web server's level: in its debug lines is every header and every frame, and nothing that is missed here."""
+    """Return the web server's level.
+
+    In its debug lines is every header and every frame, and nothing that is missed here.
+    """
     return "info" if level == "debug" else level

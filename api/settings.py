@@ -1,35 +1,8 @@
-"""Where the API is and what it talks to. Read from the environment once, by an entry point, and passed down.
+"""Where the API is and what it talks to.
 
-API_HOST            address to serve on; another than a loopback one needs API_KEY                     127.0.0.1
-PORT                port to serve on                                                                   8000
-API_KEY             key that every caller must show as X-API-Key (or ?key= for a WebSocket)            none
-API_ROLES           parts that run in this process: rest, live, state, history                         all
-ALLOWED_HOSTS       names, besides the loopback ones, by which pages may call it without a key         none
-KAFKA_BOOTSTRAP     Kafka brokers, host:port, comma-separated                                          127.0.0.1:9092
-KAFKA_CLIENT_ID     name by which the brokers' logs know us, followed by the part's                    code-delivery
-KAFKA_SECURITY_PROTOCOL  plaintext, ssl, sasl_plaintext or sasl_ssl                                    plaintext
-KAFKA_SASL_MECHANISM     PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512                                         PLAIN
-KAFKA_SASL_USERNAME      our name, for the protocols with sasl                                         none
-KAFKA_SASL_PASSWORD      our password, for the protocols with sasl                                     none
-KAFKA_SSL_CA             PEM file of the authorities that may have signed the brokers' certificates    the system's
-KAFKA_SSL_CERTIFICATE    PEM file of our own certificate, for brokers that ask for one                 none
-KAFKA_SSL_KEY            PEM file of our certificate's private key                                     none
-MONGODB_URL         MongoDB that keeps the state, mongodb:// or mongodb+srv://                         none: a file in DATA_DIR
-MONGODB_DATABASE    name of the database there                                                         code_delivery
-MONGODB_POSITIONS   newest: one position of each delivery; all: also every one, in a collection        newest
-ELASTICSEARCH_URL   Elasticsearch 9 that keeps the history, http(s)://host:port, comma-separated       none: a file in DATA_DIR
-ELASTICSEARCH_API_KEY         key for it, as Elasticsearch gives it out                                none
-ELASTICSEARCH_PREFIX          begins the name of everything that is kept there                         delivery
-ELASTICSEARCH_INDEX_PERIOD    hour, day or month: how much time one index holds                        day
-ELASTICSEARCH_RETENTION_DAYS  indices made more days ago than this are deleted; 0 keeps them           0
-ELASTICSEARCH_REPLICAS        copies of each index besides the first                                   0
-ELASTICSEARCH_LIFECYCLE       names: we delete old indices; ilm: the server's lifecycle management     names
-DATA_DIR            folder of the embedded stores                                                      .data
-UI_DIR              folder of the built web pages                                                      the shipped ones
-BASEMAP             shipped road network that is the base map, or a network's .npz file               liechtenstein
-UPLOAD_LIMIT_BYTES  largest file of routes that may be uploaded                                        33554432
-DRAIN_SECONDS       how long the end waits for positions that are still on their way to the stores     3
-LOG_LEVEL           debug, info, warning or error                                                      info
+Read from the environment once, by an entry point, and passed down.
+
+Each field's description says what it is; ``docs/settings.md`` is made from them (``docs/generate.py``).
 """
 
 from __future__ import annotations
@@ -74,40 +47,115 @@ Words = Annotated[frozenset[str], NoDecode]
 
 
 class Settings(BaseSettings):
-    """Settings of the API; the module's docstring lists their names in the environment."""
+    """Settings of the API; each field's name in capitals is its variable in the environment."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
-    api_host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
-    api_key: ApiKey | None = None
-    api_roles: Annotated[frozenset[Role], NoDecode] = frozenset(Role)
-    allowed_hosts: Words = frozenset()
-    kafka_bootstrap: str = "127.0.0.1:9092"
-    kafka_client_id: str = DEFAULT_CLIENT_ID
-    kafka_security_protocol: SecurityProtocol = "plaintext"
-    kafka_sasl_mechanism: SaslMechanism = "PLAIN"
-    kafka_sasl_username: str = ""
-    kafka_sasl_password: SecretStr = SecretStr("")
-    kafka_ssl_ca: Path | None = None
-    kafka_ssl_certificate: Path | None = None
-    kafka_ssl_key: Path | None = None
-    mongodb_url: SecretStr | None = None
-    mongodb_database: str = Field(default="code_delivery", pattern="^[A-Za-z0-9_-]{1,63}$")
-    mongodb_positions: Literal["newest", "all"] = "newest"
-    elasticsearch_url: SecretStr | None = None
-    elasticsearch_api_key: SecretStr | None = None
-    elasticsearch_prefix: str = Field(default="delivery", pattern="^[a-z][a-z0-9-]{0,63}$")
-    elasticsearch_index_period: Literal["hour", "day", "month"] = "day"
-    elasticsearch_retention_days: int = Field(default=0, ge=0, le=36_500)
-    elasticsearch_replicas: int = Field(default=0, ge=0, le=10)
-    elasticsearch_lifecycle: Literal["names", "ilm"] = "names"
-    data_dir: Path = Path(".data")
-    ui_dir: Path | None = None
-    basemap: str = "liechtenstein"
-    upload_limit_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
-    drain_seconds: float = Field(default=DRAIN_S, ge=0, le=600)
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    api_host: str = Field(
+        default="127.0.0.1",
+        description=(
+            "address to serve on; one that is no loopback address needs API_KEY; `up`, `run` and `loadtest` take "
+            "`127.0.0.1`, `localhost` and `0.0.0.0`"
+        ),
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="port of the map and the API")
+    api_key: ApiKey | None = Field(
+        default=None,
+        description=(
+            "key that every caller must show as `X-API-Key`, or as `?key=` for a WebSocket: 8 or more printable "
+            "ASCII characters"
+        ),
+    )
+    api_roles: Annotated[frozenset[Role], NoDecode] = Field(
+        default=frozenset(Role),
+        description=(
+            "parts of the API that run in this process, with commas between: `rest`, `live`, `state`, `history`"
+        ),
+    )
+    allowed_hosts: Words = Field(
+        default=frozenset(),
+        description=(
+            "names, besides the loopback ones, by which pages may call the API without a key, with commas between"
+        ),
+    )
+    kafka_bootstrap: str = Field(
+        default="127.0.0.1:9092", description="host:port of a Kafka broker, or several with commas between"
+    )
+    kafka_client_id: str = Field(
+        default=DEFAULT_CLIENT_ID, description="name by which the brokers' logs know a client, followed by its part"
+    )
+    kafka_security_protocol: SecurityProtocol = Field(default="plaintext", description="how brokers are spoken to")
+    kafka_sasl_mechanism: SaslMechanism = Field(default="PLAIN", description="how the password is shown to a broker")
+    kafka_sasl_username: str = Field(default="", description="user name, for the protocols with sasl")
+    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="password, for the protocols with sasl")
+    kafka_ssl_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities that may have signed the brokers' certificates; empty: the system's",
+    )
+    kafka_ssl_certificate: Path | None = Field(
+        default=None, description="PEM file of a certificate of the client, for brokers that ask for one"
+    )
+    kafka_ssl_key: Path | None = Field(default=None, description="PEM file of that certificate's private key")
+    mongodb_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "MongoDB that keeps the state, `mongodb://` or `mongodb+srv://`; what the address says "
+            "(`?w=1&maxPoolSize=50`) goes before the defaults: pool 16, `w=majority`, journal; empty: a file in "
+            "DATA_DIR"
+        ),
+    )
+    mongodb_database: str = Field(
+        default="code_delivery", pattern="^[A-Za-z0-9_-]{1,63}$", description="name of the database there"
+    )
+    mongodb_positions: Literal["newest", "all"] = Field(
+        default="newest",
+        description="`newest`: one position of each delivery; `all`: every one as well, in a collection of its own",
+    )
+    elasticsearch_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Elasticsearch 9 that keeps the history, http(s)://host:port, or several with commas between; empty: "
+            "a file in DATA_DIR"
+        ),
+    )
+    elasticsearch_api_key: SecretStr | None = Field(
+        default=None, description="key for it, as Elasticsearch gives it out"
+    )
+    elasticsearch_prefix: str = Field(
+        default="delivery",
+        pattern="^[a-z][a-z0-9-]{0,63}$",
+        description="begins the name of everything that is kept there",
+    )
+    elasticsearch_index_period: Literal["hour", "day", "month"] = Field(
+        default="day", description="how much time one index holds"
+    )
+    elasticsearch_retention_days: int = Field(
+        default=0, ge=0, le=36_500, description="indices made more days ago than this are deleted; 0 keeps them"
+    )
+    elasticsearch_replicas: int = Field(default=0, ge=0, le=10, description="copies of each index besides the first")
+    elasticsearch_lifecycle: Literal["names", "ilm"] = Field(
+        default="names",
+        description="`names`: the API deletes old indices; `ilm`: the server's lifecycle management, where it has one",
+    )
+    data_dir: Path = Field(
+        default=Path(".data"), description="folder of the embedded stores, the logs and the runs' scenarios"
+    )
+    ui_dir: Path | None = Field(default=None, description="folder of the built web page; empty: the shipped one")
+    basemap: str = Field(
+        default="liechtenstein", description="shipped road network that is the base map, or a network's .npz file"
+    )
+    upload_limit_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1024, description="largest file of routes that may be uploaded, bytes"
+    )
+    drain_seconds: float = Field(
+        default=DRAIN_S,
+        ge=0,
+        le=600,
+        description="how long the API's end waits for positions that are still on their way to the stores, s",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severity that the log shows"
+    )
 
     @field_validator("api_roles", "allowed_hosts", mode="before")
     @classmethod
@@ -134,7 +182,8 @@ class Settings(BaseSettings):
             )  # and is not shown: it may hold a password
         if value is not None and not _MONGODB.fullmatch(value.get_secret_value()):
             raise ValueError(
-                f"MONGODB_URL must be mongodb://name:password@host:port/database?options, the first and the last parts as needed; {HOW_TO_ENCODE}"
+                "MONGODB_URL must be mongodb://name:password@host:port/database?options, "
+                f"the first and the last parts as needed; {HOW_TO_ENCODE}"
             )
         return value
 
@@ -144,7 +193,8 @@ class Settings(BaseSettings):
         for url in [] if value is None else value.get_secret_value().split(","):
             if not _HTTP.fullmatch(url.strip()):
                 raise ValueError(
-                    f"ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; {HOW_TO_ENCODE}"
+                    "ELASTICSEARCH_URL must be http(s)://host:port, or several of them with commas between; "
+                    f"{HOW_TO_ENCODE}"
                 )  # and is not shown
         return value
 

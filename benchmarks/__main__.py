@@ -1,6 +1,6 @@
 """Run the benchmarks: a readable table, then one JSON object a line.
 
-    python -m benchmarks [--only NAME ...] [--list] [--minutes N]
+    python -m benchmarks [--only NAME ...] [--list] [--minutes N] [--toy]
 
 Each module of this folder that has ``run()`` is one benchmark. It returns rows with `name`, `value`, `unit`, and where
 there is one `rival`, `rival_value` and `ratio` (how many times better than the rival, measured in the same run). The
@@ -24,6 +24,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.size import TOY, VARIABLE
+
 FIELDS = ("name", "value", "unit", "rival", "rival_value", "ratio", "machine")
 
 
@@ -34,7 +36,8 @@ def machine() -> str:
         platform.machine(),
     )
     memory = next((int(line.split()[1]) // 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
-    return f"{os.cpu_count()} x {model}, {memory + 1} GiB, {platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}"
+    system = f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} x {model}, {memory + 1} GiB, {system}"
 
 
 def _lines(path: str) -> list[str]:
@@ -56,8 +59,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="the benchmarks to run (default: all)")
     parser.add_argument("--minutes", type=float, help="how long a soak lasts (default: its own)")
+    parser.add_argument("--toy", action="store_true", help="run them at a size that shows only that they run")
     parser.add_argument("--list", action="store_true", help="list the benchmarks")
     arguments = parser.parse_args()
+    if arguments.toy:
+        os.environ[VARIABLE] = TOY
     names = available()
     if arguments.list:
         print("\n".join(names))

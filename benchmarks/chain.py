@@ -17,6 +17,7 @@ from cli.local.child import Child
 from cli.local.ledger_table import LedgerSummary
 from cli.local.port import free_port
 from cli.local.services import Services
+from cli.local.services.service import Service
 from engine.contract.kafka_connection import KafkaConnection
 from engine.latency.histogram import Histogram
 from engine.messages import RunMetrics, Topic
@@ -64,7 +65,12 @@ class Api:
 
     def pids(self) -> list[int]:
         """Return the processes of the API and of the services behind it."""
-        parts = (*self._children, self._found.kafka, self._found.elasticsearch, self._found.mongodb)
+        parts: tuple[Child | Service, ...] = (
+            *self._children,
+            self._found.kafka,
+            self._found.elasticsearch,
+            self._found.mongodb,
+        )
         return [part.pid for part in parts if part.pid is not None]
 
     def active(self, run_id: str) -> int:
@@ -79,7 +85,7 @@ class Api:
         """Return a run's ledger once it is clean, or as it stands after some time."""
         deadline = time.monotonic() + within_s
         while True:
-            ledger = self._client.ledger(run_id)
+            ledger = self._client.ledger(run_id, max(1.0, deadline - time.monotonic()))
             if (ledger is not None and ledger.is_clean) or time.monotonic() > deadline:
                 return ledger
             time.sleep(2.0)

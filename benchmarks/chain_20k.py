@@ -19,11 +19,13 @@ from typing import Any
 
 from benchmarks.chain import Api, chain, latencies
 from benchmarks.simulation import Simulation, account_of, cores, environment_of, fleet_scenario, sample_of
+from benchmarks.size import sized
 from cli.local.services import Services
 
-DRIVERS, FEWER = 20_000, (15_000, 12_000, 10_000)
+DRIVERS = sized(20_000, toy=50)
+FEWER: tuple[int, ...] = sized((15_000, 12_000, 10_000), toy=())
 INDEXED_P99_MS, VIEWER_P99_MS = 2_000, 300
-WARM_UP_S, RAMP_S, SETTLE_IN_S, HOLD_S = 40, 15, 10, 60
+WARM_UP_S, RAMP_S, SETTLE_IN_S, HOLD_S = sized((40, 15, 10, 60), toy=(1, 1, 1, 3))
 """Of the run that warms up; of the measured one: until the fleet is on the road, what is left out after that, and how long it stays."""
 
 SETTLE_S = 90.0
@@ -102,14 +104,17 @@ def _measured(found: Services, api: Api, folder: Path, drivers: int) -> _Found:
     hold = latencies(found.kafka.address, run_id, after_s=RAMP_S + SETTLE_IN_S)
     account = account_of(found.kafka.address, run_id)
     print(f"  {told} {account} {seen}; stored {ledger.stored:,}, missing {ledger.missing:,}", file=sys.stderr)
-    p50_ms, p99_ms = ({segment: one.percentile_us(p) / 1000 for segment, one in hold.items()} for p in (50, 99))
+    p50_ms, p99_ms = (
+        {segment: us / 1000 for segment, one in hold.items() if (us := one.percentile_us(p)) is not None}
+        for p in (50, 99)
+    )
     return _Found(
         drivers, p50_ms, p99_ms, seen, used, told["produced"], ledger.stored, ledger.is_clean and account.missing == 0
     )
 
 
 def _rows(name: str, found: _Found) -> list[dict[str, Any]]:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": f"{name}.viewer_p99",
             "value": found.viewer["age_p99_ms"],

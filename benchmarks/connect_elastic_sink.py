@@ -8,10 +8,8 @@ worker's Java is slow until it is warm.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,17 +23,18 @@ from api.stores.elastic.bulk import MAX_BODY_BYTES, MAX_DOCUMENTS, MAX_REQUESTS
 from api.stream.client import GROUP
 from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import HistorySink
-from api.stream.tally import Tally
+from api.stream.sinks import HISTORY, HistorySink
+from api.tally import Tally
 from benchmarks.elastic_sides import POSITIONS, Work, prepared
+from benchmarks.simulation import services
+from benchmarks.size import sized
 from cli.kafka.connect_api import ConnectApi
 from cli.kafka.connectors import FOLDER, filled, read_connectors
-from cli.kafka.topics import create_topics
 from cli.local.services import Services
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
-ROUNDS = 4
+ROUNDS = sized(4, toy=1)
 LOOK_S = 0.1
 WAIT_S = 300.0
 
@@ -45,16 +44,9 @@ Start = Callable[[str], Awaitable[Callable[[], Awaitable[None]]]]
 
 def run() -> list[dict[str, Any]]:
     """Return documents/s of one task beside the Python sink, and of two tasks."""
-    with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
-        Path(folder).chmod(0o755)
-        services = Services(Path(folder), free_ports=True)
-        try:
-            services.start(["kafka", "elasticsearch", "connect"])
-            create_topics(services.kafka.address, {})
-            _produce(services.kafka.address, prepared())
-            rates = asyncio.run(_rates(services))
-        finally:
-            services.stop()
+    with services("kafka", "elasticsearch", "connect") as found:
+        _produce(found.kafka.address, prepared())
+        rates = asyncio.run(_rates(found))
     python = rates["python"]
     return [
         {

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -19,15 +17,17 @@ from elasticsearch.helpers import async_bulk, bulk
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.bulk import MAX_REQUESTS, portions
 from api.stores.elastic.lines import lines_bytes, position_lines
-from engine.codec import PositionBatch, PositionEncoder, decode_positions
+from benchmarks.simulation import services
+from benchmarks.size import sized
+from engine.codec import PositionBatch, PositionEncoder, Positions, decode_positions
 
-DRIVERS = 10_000
-SECONDS = 20
+DRIVERS = sized(10_000, toy=100)
+SECONDS = sized(20, toy=2)
 POSITIONS = DRIVERS * SECONDS
 BATCH = 20_000
 """Positions of one write: what a sink finds waiting when Kafka is ahead of the store."""
 
-ROUNDS = 5
+ROUNDS = sized(5, toy=1)
 BEGAN_MS = 1_767_225_600_000
 INDEX = "positions-2026.01.01"
 
@@ -56,16 +56,8 @@ Side = Callable[[Work, Target], Awaitable[None]]
 @contextmanager
 def own_elasticsearch() -> Iterator[str]:
     """Give the address of an Elasticsearch that is ended, with all that it stored, afterwards."""
-    from cli.local.services import Services
-
-    with tempfile.TemporaryDirectory(prefix="code-delivery-") as folder:
-        Path(folder).chmod(0o755)
-        services = Services(Path(folder), free_ports=True)
-        try:
-            services.start(["elasticsearch"])
-            yield services.elasticsearch.address
-        finally:
-            services.stop()
+    with services("elasticsearch") as found:
+        yield found.elasticsearch.address
 
 
 def prepared() -> Work:
@@ -86,14 +78,16 @@ def prepared() -> Work:
         due = BEGAN_MS + seq * 1000 + np.arange(n) % 1000
         encoded += encoder.encode(
             rows,
-            lat,
-            lng,
-            np.zeros(n, np.bool_),
-            np.full(n, seq),
-            due,
-            speed,
-            chance.uniform(0, 360, n),
-            np.full(n, seq * 10.0),
+            Positions(
+                lat,
+                lng,
+                np.zeros(n, np.bool_),
+                np.full(n, seq),
+                due,
+                speed,
+                chance.uniform(0, 360, n),
+                np.full(n, seq * 10.0),
+            ),
         )
     values = [encoded[first : first + BATCH] for first in range(0, POSITIONS, BATCH)]
     batches = [decode_positions(some).batch for some in values]
@@ -156,7 +150,7 @@ async def _rate(url: str, prefix: str, work: Work, side: Side) -> float:
 
 
 # -- the sides
-# -----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 async def sink(work: Work, target: Target) -> None:

@@ -1,4 +1,4 @@
-"""What the embedded broker costs once it has run for a while: its processor time while 300 couriers report, after five minutes of their positions.
+"""The embedded broker's processor time after five minutes of 300 couriers' positions.
 
 Three readers follow the newest positions, as the stores and the live map do. The rival is the same broker with 64
 partitions and two driver actors: nearly every record is then a batch of its own, and the broker finds an offset by
@@ -18,12 +18,13 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_END, TopicPartition
 
-from actors.dispatch.actor_layout import place
+from actors.dispatch.actor_layout import lay_out
 from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer
 from benchmarks.produce_fleet import START_MS, routes
+from benchmarks.size import sized
 from cli.local.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker
 from engine.contract.kafka_connection import KafkaConnection
 from engine.delivery.simulation import FleetSimulation
@@ -31,8 +32,8 @@ from engine.delivery.spec import make_spec
 from engine.messages import Topic
 from engine.roads.route import Route
 
-COURIERS, CPUS = 300, 2
-FILLED_S, SETTLE_S, MEASURED_S = 300, 2, 20
+COURIERS, CPUS = sized((300, 2), toy=(20, 2))
+FILLED_S, SETTLE_S, MEASURED_S = sized((300, 2, 20), toy=(5, 1, 2))
 FLUSH_S = 10.0
 READERS = ("state", "history", "live")
 
@@ -94,7 +95,7 @@ def _readers(bootstrap: str) -> Iterator[None]:
 
 
 def _cost(positions_per_s: float, actors: int) -> float:
-    """Return the processor time, % of a core, of a broker made for a load, with that number of driver actors."""
+    """Return the processor time, % of a core, of a broker for a load with some driver actors."""
     with EmbeddedBroker(positions_per_s) as broker:
         settings, roads = Settings(kafka_bootstrap=broker.bootstrap), routes()
         tick_ms = settings.tick_ms
@@ -123,7 +124,7 @@ def _cost(positions_per_s: float, actors: int) -> float:
 def run() -> list[dict[str, Any]]:
     """Return what the broker costs beside its rival."""
     ours, rival = (
-        _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors),
+        _cost(COURIERS, lay_out(COURIERS, CPUS, COURIERS).actors),
         _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS),
     )
     return [

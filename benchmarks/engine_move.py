@@ -1,4 +1,4 @@
-"""Moving a fleet: positions per second of `Fleet.positions_at` on one core, against a loop over drivers in plain Python.
+"""Moving a fleet: positions per second of `Fleet.positions_at` on one core, against plain Python.
 
 100,000 drivers at 1 Hz on 2,000 routes through the streets of Liechtenstein, each driver somewhere on its way. The
 rival does the same work per driver: goes on from the piece it was in, and computes latitude, longitude, speed, bearing
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from statistics import median
 
+from benchmarks.size import sized
 from engine.delivery.fleet import Fleet
 from engine.delivery.spec import DeliverySpec, make_spec
 from engine.motion.building import PlanTable, VehicleClass, build_plans
@@ -17,8 +18,8 @@ from engine.motion.plans import BEARING, D0, LAT0, LAT_RATE, LNG0, LNG_RATE, SPE
 from engine.roads.route import RouteTable
 from engine.roads.shipped import shipped_network
 
-DRIVERS, ROUTES, SECONDS = 100_000, 2_000, 30
-RIVAL_DRIVERS, RIVAL_SECONDS = 5_000, 5
+DRIVERS, ROUTES, SECONDS = sized((100_000, 2_000, 30), toy=(200, 20, 2))
+RIVAL_DRIVERS, RIVAL_SECONDS = sized((5_000, 5), toy=(50, 1))
 BEGIN_MS = 1_700_000_000_000
 
 

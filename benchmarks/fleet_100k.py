@@ -1,9 +1,9 @@
-"""The largest fleet of the bars: 100,000 drivers at 1 Hz for 60 s, from the shipped simulation to a real broker's acknowledgements.
+"""The largest fleet of the bars: 100,000 drivers at 1 Hz for 60 s, to a real broker.
 
 The fleet is on the road within 20 s and stays for 60. Lateness counts every position of the run, those of the ramp
 included, from when it was due until it was handed to Kafka. Nothing is believed: the topic is read from its beginning,
 and every delivery's last event says how many positions there must be. Memory is that of the driver actors' processes,
-against a run of the same scenario with 10,000 drivers: so many that every actor has the plan of nearly every road and
+against a run of the same scenario with 10,000 drivers: enough that every actor has the plan of nearly every road and
 vehicle class in both runs, for plans are what roads take and not what drivers do.
 """
 
@@ -16,10 +16,11 @@ from typing import Any
 
 from benchmarks.chain import latencies
 from benchmarks.simulation import DISPATCHER, DRIVER, Simulation, account_of, environment_of, fleet_scenario, services
+from benchmarks.size import sized
 from engine.latency.histogram import Histogram
 
-DRIVERS, FEW = 100_000, 10_000
-RAMP_S, HOLD_S, SHORT_S = 20, 60, 5
+DRIVERS, FEW = sized((100_000, 10_000), toy=(100, 50))
+RAMP_S, HOLD_S, SHORT_S = sized((20, 60, 5), toy=(1, 2, 1))
 LIMIT_S = 180.0
 
 

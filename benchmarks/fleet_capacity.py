@@ -1,4 +1,6 @@
-"""The greatest fleet that holds, from the shipped simulation to a real broker's acknowledgements, found by the capacity search of ``loadtest --find-capacity``.
+"""The greatest fleet that holds, found by ``loadtest --find-capacity``.
+
+Measured from the shipped simulation to a real broker's acknowledgements.
 
 A fleet holds if, while it is on the road whole, its positions are handed to Kafka within 200 ms of when they are due
 (p99), none fails, and all are acknowledged. Every probe is a run of its own on the same broker. API and stores are not
@@ -15,16 +17,17 @@ from typing import Any
 
 from benchmarks.chain import latencies
 from benchmarks.simulation import Simulation, environment_of, fleet_scenario, services
+from benchmarks.size import sized
 from cli.load.capacity import Capacity, Outcome, ProbeResult, Search, find_capacity
 from cli.local.services import Services
 from engine.scenario.scenario import Scenario
 
-START, PRECISION, MOST_PROBES = 100_000, 0.15, 8
-RAMP_S, SETTLE_S, HOLD_S = 20, 10, 20
+START, PRECISION, MOST_PROBES = sized((100_000, 0.15, 8), toy=(50, 0.5, 1))
+RAMP_S, SETTLE_S, HOLD_S = sized((20, 10, 20), toy=(1, 1, 1))
 """Of each probe: until the fleet is on the road, what is not judged after that, and what is."""
 
 LATENESS_P99_MS = 200.0
-COOL_DOWN_S = 3.0
+COOL_DOWN_S = sized(3.0, toy=0.0)
 LIMIT_S = 240.0
 
 

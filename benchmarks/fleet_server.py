@@ -1,4 +1,6 @@
-"""The live map without Kafka, Ray and stores: an engine fleet behind the real live socket, and the built UI.
+"""The live map without Kafka, Ray and stores: an engine fleet behind the real live socket.
+
+The built UI is served beside it.
 
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --ui ui/dist
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --copies 4 3    # a city of 42 x 67 km: the roads four times across and three times down
@@ -27,9 +29,10 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import FileResponse
 
+from api.basemap import Basemap
+from api.delivery import Delivery
 from api.live import Hub, live_router
 from api.measuring.tuning import tune_process
-from api.rest.basemap import Basemap
 from engine.codec import decode_positions
 from engine.delivery.simulation import FleetSimulation
 from engine.demand.demand import PlanDurations, deliveries
@@ -198,7 +201,7 @@ def create_app(drivers: int, ui: Path | None = None, copies: tuple[int, int] = (
         return {"items": [hub.delivery(slot) for slot in slots[offset : offset + min(limit, 100)]], "total": len(slots)}
 
     @app.get("/deliveries/{delivery_id}")
-    async def delivery(delivery_id: str) -> dict[str, Any]:
+    async def delivery(delivery_id: str) -> Delivery:
         slot = hub.find(delivery_id)
         found = hub.delivery(slot) if slot is not None else None
         if found is None:

@@ -1,4 +1,4 @@
-"""The live hub on one core: positions in, and a tick's cells out, beside one JSON object per vehicle (orjson) for the same vehicles."""
+"""The live hub on one core: positions in, a tick's cells out, beside JSON per vehicle (orjson)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ import orjson
 
 from api.live import Hub
 from api.live.cells import WHOLE_WORLD
+from benchmarks.size import sized
 from engine.codec import PositionBatch
 from engine.messages import RunEvent, RunState
 
 BEGAN_MS = 1_767_225_600_000
-ROUNDS = 20
+ROUNDS = sized(20, toy=3)
+LARGE, SMALL = sized((100_000, 10_000), toy=(200, 100))
 
 
 def run() -> list[dict[str, Any]]:
-    """Return vehicles encoded per second at 100,000, and milliseconds per tick and per batch of positions at 10,000 and 100,000."""
-    large, small = _measure(100_000), _measure(10_000)
+    """Return vehicles encoded per second at 100,000, and ms per tick and per batch at 10,000 and 100,000."""
+    large, small = _measure(LARGE), _measure(SMALL)
     rival = "JSON per vehicle (orjson)"
     rows = [
         {
             "name": "live_hub",
-            "value": 100_000 / large["tick_s"],
+            "value": LARGE / large["tick_s"],
             "unit": "vehicles/s",
             "rival": rival,
-            "rival_value": 100_000 / large["json_s"],
+            "rival_value": LARGE / large["json_s"],
             "ratio": large["json_s"] / large["tick_s"],
         }
     ]
@@ -59,7 +61,7 @@ def run() -> list[dict[str, Any]]:
 
 
 def _measure(vehicles: int) -> dict[str, float]:
-    """Return the median times of one second's work with so many vehicles, and the sizes of what is sent."""
+    """Return the median times of one second's work with N vehicles, and the sizes of what is sent."""
     hub, chance = Hub(BEGAN_MS), np.random.default_rng(1)
     hub.on_run(RunEvent(run_id="run", state=RunState.RUNNING, clock=[BEGAN_MS, BEGAN_MS, 1.0]))
     batches = [_positions(vehicles, seq, chance) for seq in range(ROUNDS)]
@@ -93,7 +95,7 @@ def _as_json(hub: Hub) -> bytes:
         slots.lat_deg[rows],
         slots.bearing_deg[rows],
         slots.state[rows],
-        slots.event_ms[rows],
+        slots.event_time_ms[rows],
     )
     lists = (column.tolist() for column in columns)
     return orjson.dumps(
@@ -113,7 +115,7 @@ def _positions(n: int, seq: int, chance: np.random.Generator) -> PositionBatch:
         chance.uniform(0, 360, n).round(1),
         np.full(n, seq * 10.0),
     )
-    return PositionBatch(
+    return PositionBatch.of_columns(
         words["route"],
         client,
         words["delivery"],

@@ -1,4 +1,6 @@
-"""Frames per second of the live map in headless Chromium without a GPU, 10,000 couriers moving, beside the same page with 100.
+"""Frames per second of the live map in headless Chromium without a GPU.
+
+10,000 moving couriers beside the same page with 100.
 
 The vehicles come from `benchmarks.fleet_server` (an engine fleet behind the real live socket), so that Kafka and Ray do
 not share the cores with the browser.
@@ -15,11 +17,12 @@ from typing import Any
 
 import httpx
 
+from benchmarks.size import sized
 from cli.local.port import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-DRIVERS = 10_000
-SECONDS = 15
+DRIVERS = sized(10_000, toy=50)
+SECONDS = sized(15, toy=2)
 
 
 def _measure(drivers: int) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Our side of the producing benchmarks: a fleet's positions interpolated, encoded, produced and acknowledged by one process, as fast as it can.
+"""Our side of the producing benchmarks: one process as fast as it can.
+
+A fleet's positions are interpolated, encoded, produced and acknowledged.
 
     python -m benchmarks.produce_fleet BOOTSTRAP WARMUP RECORDS
     python -m benchmarks.produce_fleet --points | --records
@@ -19,13 +21,14 @@ from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
 from benchmarks.rivals.counting import CountingSink
+from benchmarks.size import sized
 from engine.delivery.simulation import FleetSimulation
 from engine.delivery.spec import make_spec
 from engine.roads import shipped_network
 from engine.roads.route import Route
 
-DRIVERS = 10_000
-ROUTES = 200
+DRIVERS = sized(10_000, toy=100)
+ROUTES = sized(200, toy=10)
 START_MS = 1_700_000_000_000
 STEP_MS = 1_000
 
@@ -58,7 +61,7 @@ class Fleet:
         self._until_ms = START_MS
 
     def produce(self, publisher: Publisher, records: int) -> tuple[int, int]:
-        """Send so many positions or a few more, wait until all are acknowledged; return how many there were and their bytes."""
+        """Send at least some positions, and wait for all acknowledgements; return number and bytes."""
         sent = size = 0
         while sent < records:
             tick = self._simulation.advance(self._until_ms, max_records=MAX_TICK_RECORDS)

@@ -1,4 +1,6 @@
-"""Producing to a real broker, against Kafka's own kafka-producer-perf-test: one process that makes records beside one that sends ready ones.
+"""Producing to a real broker, against Kafka's own kafka-producer-perf-test.
+
+One process that makes records beside one that sends ready ones.
 
 It sends as many bytes a record as we do: the first row is against its random letters, as everybody runs it; the second
 against our very records, read from a file, which compress as ours do. Its records have no key.
@@ -27,7 +29,7 @@ from cli.local.services import tools
 from cli.local.services.fetch import jars
 from cli.local.services.folders import default_cache
 from cli.local.services.pins import KAFKA
-from cli.local.services.service import silent
+from cli.progress import silent
 from engine.messages import Topic
 
 PROPERTIES = ["compression.type=lz4", "linger.ms=5", "batch.size=262144", "acks=all"]

@@ -1,7 +1,9 @@
-"""Positions made by one core: ours interpolated and encoded, beside a Locust user per driver and an asyncio task per driver that send stored points.
+"""Positions made by one core, beside Locust and asyncio.
 
-Every driver of every side tells one position a second by its own schedule, and every side hands its records to the same
-sink, which counts them. Each is one process; what counts is records a second of its processor time, so that nobody
+Ours interpolates and encodes; a Locust user per driver and an asyncio task per driver send stored points.
+
+Every driver of every side sends one position a second by its own schedule, and every side hands its records to the same
+sink, which counts them. Each is one process; what counts is records a second of its processor time, so that no side
 gains from a second core, nor from how large its fleet is. The last row is the asyncio tasks without a schedule: they
 wait for nothing, and are no generator any more, but bound what one could be.
 
@@ -23,10 +25,11 @@ from typing import Any
 
 from benchmarks.produce_fleet import START_MS, STEP_MS, Fleet
 from benchmarks.rivals.counting import CountingSink, Measurement, Told
+from benchmarks.size import is_toy, sized
 
-ROUNDS, SECONDS = 3, 4.0
-DRIVERS = {"asyncio": 20_000, "asyncio_free": 1_000, "locust": 5_000}
-"""As many as one core of a small machine can serve on time, so that a side's processor time is spent on positions."""
+ROUNDS, SECONDS = sized((3, 4.0), toy=(1, 0.2))
+DRIVERS = {"asyncio": sized(20_000, toy=50), "asyncio_free": sized(1_000, toy=50), "locust": sized(5_000, toy=50)}
+"""As many as one core serves on time, so that its processor time is spent on positions."""
 
 TICK_MS = 50
 """As a driver actor ticks."""
@@ -40,8 +43,9 @@ TITLES = {
 
 def run() -> list[dict[str, Any]]:
     """Return positions a second of one core: ours, and both rivals'."""
+    has_locust = not is_toy()  # a toy fetches nothing
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
-        python, version = _locust(Path(folder))
+        python, version = _locust(Path(folder)) if has_locust else (sys.executable, "")
         asyncio_side = [sys.executable, "-m", "benchmarks.rivals.asyncio_generator"]
         sides = {
             "ours": [sys.executable, "-m", "benchmarks.rate_vs_locust", str(SECONDS)],
@@ -49,6 +53,9 @@ def run() -> list[dict[str, Any]]:
             "asyncio": [*asyncio_side, str(DRIVERS["asyncio"]), str(SECONDS)],
             "asyncio_free": [*asyncio_side, str(DRIVERS["asyncio_free"]), str(SECONDS), "free"],
         }
+        if not has_locust:
+            print("  without Locust: a toy fetches nothing", file=sys.stderr)
+            del sides["locust"]
         rounds: dict[str, list[Told]] = {name: [] for name in sides}
         for _ in range(ROUNDS):
             for name, command in sides.items():
@@ -61,6 +68,7 @@ def run() -> list[dict[str, Any]]:
     return [
         _row(f"rate_vs_locust{suffix}", found["ours"], found[name], TITLES[name].format(version))
         for name, suffix in suffixes.items()
+        if name in found
     ]
 
 

@@ -1,4 +1,6 @@
-"""Reading positions from a real broker in one process: consume, decode, bring the live map's hub up to date; beside a JSON library and a dict, one by one.
+"""Reading positions from a real broker in one process, beside a JSON library and a dict, one by one.
+
+Consume, decode, bring the live map's hub up to date.
 
 Each reader is a process of its own that reads the same topic from its beginning; the two take turns, and the best of
 some rounds counts. Then the same work once more, a step at a time, to say where its time goes.
@@ -27,14 +29,15 @@ from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages, read_records
 from api.stream.polling import position_queue
 from api.stream.records import Inbound, Records
-from engine.codec import PositionBatch, PositionEncoder, decode_buffer
+from benchmarks.size import sized
+from engine.codec import PositionBatch, PositionEncoder, Positions, decode_buffer
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
-POSITIONS = 3_000_000
-DRIVERS = 50_000
+POSITIONS = sized(3_000_000, toy=4_000)
+DRIVERS = sized(50_000, toy=1_000)
 PARTITIONS = 12
-ROUNDS = 3
+ROUNDS = sized(3, toy=1)
 BEGAN_MS = 1_767_225_600_000
 
 TOPIC = Topic.NEW_POSITION.value
@@ -60,8 +63,8 @@ def measure(bootstrap: str, positions: int = POSITIONS) -> list[dict[str, Any]]:
     rates = dict.fromkeys(READERS, 0.0)
     for _ in range(ROUNDS):
         for name in READERS:
-            told = _in_a_process(name, bootstrap)
-            rates[name] = max(rates[name], told["positions"] / told["seconds"])
+            found = _in_a_process(name, bootstrap)
+            rates[name] = max(rates[name], found["positions"] / found["seconds"])
     steps = _in_a_process("steps", bootstrap)
     ours, rival = rates["ours"], rates["rival"]
     rows: list[dict[str, Any]] = [
@@ -97,7 +100,7 @@ def _produce(bootstrap: str, positions: int) -> None:
         "live",
     )
     for seq in range(positions // DRIVERS):
-        values = encoder.encode(rows, *_seconds(seq, chance))
+        values = encoder.encode(rows, Positions(*_seconds(seq, chance)))
         for partition in range(PARTITIONS):
             mine = range(partition, DRIVERS, PARTITIONS)
             _put(producer, partition, [{"value": values[i], "key": names[i]} for i in mine])
@@ -134,7 +137,7 @@ def _in_a_process(name: str, bootstrap: str) -> dict[str, Any]:
 
 
 class _Polls:
-    """Polls of the whole topic by a consumer as the live map has it; `seconds` are counted from the first record on."""
+    """Polls of the whole topic by a consumer like the live map's; `seconds` count from the first record."""
 
     def __init__(self, bootstrap: str, *, native: bool) -> None:
         kafka = KafkaConnection(bootstrap)
@@ -187,7 +190,7 @@ def _rival(bootstrap: str) -> dict[str, Any]:
     polls = _Polls(bootstrap, native=False)
     for messages in polls:
         for message in messages:
-            record = orjson.loads(message.value())
+            record = orjson.loads(message.value() or b"")
             known = newest.get(record["deliveryId"])
             if known is None or record["seq"] > known["seq"]:
                 newest[record["deliveryId"]] = record

@@ -1,4 +1,7 @@
-"""How fast an OpenStreetMap extract becomes a network. Rival: the same edges gathered by a Python handler that sees every object of the file."""
+"""How fast an OpenStreetMap extract becomes a network.
+
+Rival: the same edges gathered by a Python handler that sees every object of the file.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from pathlib import Path
 
 import osmium
 
+from benchmarks.size import sized
 from engine.roads import RoadNetwork, load_routes, read_osm
 from engine.roads.rules import road_of
 
 DATA = Path(os.environ.get("CODE_DELIVERY_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+REPEATS = sized(3, toy=1)
 EXTRACT = DATA / "osm" / "liechtenstein.osm.pbf"
 
 
@@ -35,7 +40,7 @@ class _EveryObject(osmium.SimpleHandler):
             self.edges += pairwise(refs)
 
 
-def _seconds(work: Callable[[], object], repeat: int = 3) -> float:
+def _seconds(work: Callable[[], object], repeat: int = REPEATS) -> float:
     """Return the shortest of some runs."""
     best = float("inf")
     for _ in range(repeat):

@@ -1,4 +1,7 @@
-"""How fast a network gives random shortest-time routes. Rival: Dijkstra by the book, with heapq in pure Python, on a sample that is scaled up."""
+"""How fast a network gives random shortest-time routes.
+
+Rival: Dijkstra by the book, with heapq in pure Python, on a sample that is scaled up.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ import time
 
 import numpy as np
 
+from benchmarks.size import sized
 from engine.roads import RoadNetwork, shipped_network
 from engine.roads.route import Route
 
-ROUTES = 10_000
-SAMPLE = 20
+ROUTES = sized(10_000, toy=40)
+SAMPLE = sized(20, toy=2)
 
 
 def _by_the_book(ways: list[list[tuple[int, float]]], source: int, end: int) -> list[int]:

@@ -1,4 +1,6 @@
-"""Whether memory stays flat: the whole chain at half of what it holds, for some minutes, every process weighed every two seconds.
+"""Whether memory stays flat: the whole chain at half of what it holds, for some minutes.
+
+Every process is weighed every two seconds.
 
     python -m benchmarks --only soak --minutes 20
 
@@ -19,14 +21,15 @@ from typing import Any
 
 from benchmarks.chain import chain
 from benchmarks.simulation import Sample, Simulation, environment_of, name_of, sample_of
+from benchmarks.size import sized
 
-DRIVERS = 3_000
-MINUTES = 20.0
+DRIVERS = sized(3_000, toy=50)
+MINUTES = sized(20.0, toy=0.05)
 WARM_UP = 0.25
 EDGE = 0.2
 """Shares of the time: the warm-up of the whole, and each edge of what comes after it."""
 
-SAMPLE_S = 2.0
+SAMPLE_S = sized(2.0, toy=0.1)
 START_S = 120.0
 SETTLE_S = 60.0
 
@@ -93,7 +96,7 @@ def _weigh(roots: Sequence[int], seconds: float) -> list[Sample]:
 
 
 def _of_processes(samples: Sequence[Sample]) -> dict[str, list[int]]:
-    """Return the private bytes of each process that was there from the warm-up to the end, by a name of its own."""
+    """Return the private bytes of each process that was there from the warm-up to the end."""
     warm = samples[round(WARM_UP * len(samples)) :]
     lasting = set.intersection(*(set(one.processes) for one in warm))
     found: dict[str, list[int]] = {}

@@ -1,4 +1,6 @@
-"""What a stored position costs the stores in processor time, as what they hold grows: the reasons for how the local services are set up.
+"""What a stored position costs the stores in processor time, as what they hold grows.
+
+These are the reasons for how the local services are set up.
 
 Elasticsearch: a million positions of 20,000 deliveries, created by the history store, with the heap and the index
 buffer that the local services give it and with 512 MB and the server's default buffer. The stand-in for MongoDB: the
@@ -9,25 +11,25 @@ the clients' time is not in the figures. This is no measurement of MongoDB.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.mongo import MongoState
-from benchmarks.footprint import START_MS, fleet
-from benchmarks.simulation import sample_of
+from benchmarks.footprint import fleet
+from benchmarks.produce_fleet import START_MS
+from benchmarks.simulation import sample_of, services
+from benchmarks.size import sized
 from cli.local.services import Services, elasticsearch
 from engine.codec import PositionBatch, decode_positions
 
-DELIVERIES = 20_000
-SECONDS, PART_S = 50, 10
-"""Simulated seconds; and of each part that is told, of which the first also pays for what compiles itself."""
+DELIVERIES = sized(20_000, toy=100)
+SECONDS, PART_S = sized((50, 10), toy=(2, 1))
+"""Simulated seconds, and those of each reported part; the first also pays for warming up."""
 
-UPDATES_S = 6
+UPDATES_S = sized(6, toy=2)
 SIDES = (("shipped", elasticsearch.HEAP, elasticsearch.INDEX_BUFFER), ("default_buffer", "512m", "10%"))
 
 
@@ -96,11 +98,5 @@ def _cpu_s(pid: int | None) -> float:
 
 @contextmanager
 def _server(name: str, *, mongodb_in_memory: bool = False) -> Iterator[Services]:
-    with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder:
-        Path(folder).chmod(0o755)
-        services = Services(Path(folder), free_ports=True, mongodb_in_memory=mongodb_in_memory)
-        try:
-            services.start([name])
-            yield services
-        finally:
-            services.stop()
+    with services(name, mongodb_in_memory=mongodb_in_memory) as found:
+        yield found

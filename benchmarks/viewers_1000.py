@@ -1,11 +1,13 @@
-"""A thousand map viewers on one API process, 10,000 movers at 1 Hz: how old is a position when a viewer sees it, and does a stalled tenth change that?
+"""A thousand map viewers on one API process, 10,000 movers at 1 Hz.
+
+How old is a position when a viewer sees it, and does a stalled tenth change that?
 
 The movers are an engine fleet whose records go through the live hub and the real sockets (`benchmarks.fleet_server`),
 without Kafka; they drive on roads that cover 42 x 67 km. A viewer is one of ``cli.load.viewers``: a street-level view
 of 1280 x 720 pixels at zoom 14 to 17 (4.2 to 0.5 km wide), subscribed to as the page does, with a margin of one cell of
 6.7 km, so 3 x 3 to 4 x 4 cells with some 1,300 movers, at the page's 8 frames a second; it pans every 5 s. Three rounds
 without and three with a stalled tenth take turns; the fast viewers count, from when all have come and the tenth has
-stopped reading. The server and the viewers share the machine, so what the viewers themselves are late is told beside.
+stopped reading. The server and the viewers share the machine, so the viewers' own lateness is reported beside.
 """
 
 from __future__ import annotations
@@ -22,15 +24,16 @@ import httpx
 import psutil
 
 from benchmarks.map_fps import ROOT, _wait_for
+from benchmarks.size import sized
 from cli.load.viewers.options import Options
 from cli.load.viewers.plan import READ_S, Manner
 from cli.load.viewers.tally import Totals
 from cli.local.port import free_port
 
-VIEWERS, DRIVERS = 1000, 10_000
+VIEWERS, DRIVERS = sized((1000, 10_000), toy=(10, 100))
 COME_PER_S = 250.0
-SECONDS = 10.0
-ROUNDS = 3
+SECONDS = sized(10.0, toy=3.0)
+ROUNDS = sized(3, toy=1)
 STALLED = 0.1
 ROUND_TIMEOUT_S = 120.0
 BYTES_PER_VEHICLE = 12

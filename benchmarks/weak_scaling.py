@@ -1,4 +1,4 @@
-"""Weak scaling over worker processes: every driver actor has as many drivers, and there are 1, 2 and 4 of them.
+"""Weak scaling over worker processes: 1, 2 and 4 driver actors of equal size.
 
 A perfect machine would show the same lateness and the same processor time a position in every row, and positions/s that
 rise with the actors. This one has as many cores as `machine` says, shared with the broker: where there are more actors
@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulation import DRIVER, Simulation, account_of, environment_of, fleet_scenario, services
+from benchmarks.size import sized
 
-DRIVERS_PER_ACTOR = 20_000
-ACTORS = (1, 2, 4)
-RAMP_S, HOLD_S = 8, 20
+DRIVERS_PER_ACTOR = sized(20_000, toy=50)
+ACTORS: tuple[int, ...] = sized((1, 2, 4), toy=(2,))
+RAMP_S, HOLD_S = sized((8, 20), toy=(1, 2))
 LIMIT_S = 90.0
 
 

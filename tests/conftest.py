@@ -1,8 +1,9 @@
-"""What every floor's tests share: where the public data lies, and which markers this machine can serve."""
+"""Fixtures and rules of all tests: the public data, the services, and the markers a machine can serve."""
 
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +18,22 @@ from cli.local.services.tools import missing
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-# A busy machine is no fault of the code: no example is judged by its time. Where markers are required (CI), every run
-# tries the same examples.
-settings.register_profile(
-    "shared",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    derandomize=bool(os.environ.get("CODE_DELIVERY_REQUIRE")),
-)
+# A busy machine is no fault of the code: no example is judged by its time.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw one seed for the order of the tests and for hypothesis' examples: one option repeats both.
+
+    pytest-randomly prints it as ``--randomly-seed=N``; the processes of pytest-xdist inherit it.
+    """
+    if getattr(config.option, "randomly_seed", None) == "default":
+        config.option.randomly_seed = random.SystemRandom().getrandbits(32)
+    seed = getattr(config.option, "randomly_seed", None)
+    if isinstance(seed, int) and getattr(config.option, "hypothesis_seed", "") is None:
+        config.option.hypothesis_seed = seed
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +44,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of public test data that is too large or too closely licensed to ship; CODE_DELIVERY_TEST_DATA names it."""
+    """The folder of the public test data that does not ship; CODE_DELIVERY_TEST_DATA names it."""
     folder = Path(os.environ.get("CODE_DELIVERY_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"test data not found at {folder}; set CODE_DELIVERY_TEST_DATA")
@@ -45,7 +53,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[Services]:
-    """Kafka with the contract's topics, Elasticsearch and a stand-in for MongoDB, started once for all tests and ended after them.
+    """Kafka with the contract's topics, Elasticsearch and a stand-in for MongoDB, once per session.
 
     They outlive a test: use an index prefix, a database, a run id and a consumer group of your own. A test that stops a
     service starts it again before it ends.
@@ -66,7 +74,7 @@ def _missing(marker: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine cannot run; CODE_DELIVERY_REQUIRE names the markers that must run."""
+    """Skip what this machine cannot run, with the reason; CODE_DELIVERY_REQUIRE names what must run."""
     required = os.environ.get("CODE_DELIVERY_REQUIRE", "").split()
     for marker in {"browser", "services"} - set(required):
         marked = [item for item in items if item.get_closest_marker(marker)]

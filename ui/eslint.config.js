@@ -2,8 +2,15 @@ import js from '@eslint/js'
 import hooks from 'eslint-plugin-react-hooks'
 import tseslint from 'typescript-eslint'
 
+// Arrows point from the page's frame to its features to what they share. A type alone may be named from anywhere.
+const FEATURES = ['connection', 'deliveries', 'map', 'notices', 'run', 'start', 'vehicle', 'views']
+const SHARED = ['api', 'common', 'format', 'i18n', 'live', 'theme', 'url']
+const mayNotImport = (rooms, message) => ({
+  '@typescript-eslint/no-restricted-imports': ['error', { patterns: [{ group: rooms.map((room) => `**/${room}/*`), message, allowTypeImports: true }] }],
+})
+
 export default tseslint.config(
-  { ignores: ['dist'] },
+  { ignores: ['dist', 'src/api/schema.d.ts'] },
   {
     files: ['src/**/*.{ts,tsx}', 'vite.config.ts'],
     extends: [js.configs.recommended, ...tseslint.configs.recommendedTypeChecked],
@@ -18,6 +25,15 @@ export default tseslint.config(
       eqeqeq: 'error',
       'no-console': 'error',
     },
+  },
+  {
+    files: [`src/{${FEATURES.join()}}/**/*.{ts,tsx}`],
+    rules: mayNotImport(['shell'], 'A feature does not know the frame around it.'),
+  },
+  {
+    files: [`src/{${SHARED.join()}}/**/*.{ts,tsx}`],
+    ignores: ['**/*.test.*'],
+    rules: mayNotImport(['shell', ...FEATURES], 'What the features share does not know them.'),
   },
   {
     files: ['e2e/**/*.mjs', 'eslint.config.js'],

@@ -1,4 +1,7 @@
-"""A bound on request bodies that holds while they stream in, whether or not they say how long they are, and an end to those that are refused half-way."""
+"""A bound on request bodies, held while they stream in.
+
+It does not need their declared length, and it ends those that are refused half-way.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.rest.problems import problem_response
 
 LINGER_S = 5.0
-"""How long what still comes after a refusal is thrown away before the connection is closed: closed at once, many clients would see a reset and no answer."""
+"""How long what still comes after a refusal is thrown away before the connection is closed.
+
+Closed at once, many clients would see a reset and no answer.
+"""
 
 
 class BodyLimit:
-    """Middleware: a body beyond its path's limit is answered with 413 at the limit, and no more of it is kept.
+    """Middleware that answers a body beyond its path's limit with 413, and keeps no more of it.
 
     A refusal that does not wait for the body's end, whatever for, ends the connection: what still comes is thrown away
     for a while, and then not heard.
@@ -31,6 +37,7 @@ class BodyLimit:
         self._app, self._limit_of = app, limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its body bounded; other connections as they are."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

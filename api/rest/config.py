@@ -1,4 +1,7 @@
-"""``/config.json`` and the base map: what the web page needs first. Open to all, key or not: nothing here is anybody's."""
+"""``/config.json`` and the base map: what the web page needs first.
+
+Open to all, key or not: nothing here is anybody's.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ async def get_config(response: Response, found: ServicesDep) -> PageConfig:
     summary="The base map's streets",
     response_class=Response,
     responses={
-        200: {"description": "GeoJSON lines with class and name", "content": {"application/geo+json": {}}},
+        200: {
+            "description": "GeoJSON lines with class and name",
+            "content": {"application/geo+json": {"schema": {"type": "object"}}},
+        },
         304: {"description": "not changed"},
     },
 )

@@ -10,10 +10,11 @@ from fastapi import Path as PathParameter
 from fastapi import Query, Response
 
 from api.bus import Record
+from api.delivery import Delivery
 from api.deps import BusDep, CatalogueDep, HistoryDep, StateDep
 from api.errors import Refused
 from api.rest.problems import problems
-from api.rest.schemas import Accepted, Delivery, DeliveryPage, Id, StartAnswer, StartRequest
+from api.rest.schemas import Accepted, DeliveryPage, Id, StartAnswer, StartRequest
 from api.rest.security import keyed_router
 from api.rest.starting import start_deliveries
 from api.stores.base import MAX_PAGE, DeliveryQuery, DeliverySort, Track
@@ -33,14 +34,17 @@ _ENDED = frozenset(DeliveryPhase(kind.value) for kind in FINAL_KINDS)
     operation_id="startDeliveries",
     summary="Start one or many deliveries",
     status_code=202,
-    responses=problems(404, 409, 422, 503),
+    responses=problems(404, 409, 413),
 )
 async def start(asked: StartRequest, state: StateDep, catalogue: CatalogueDep, bus: BusDep) -> StartAnswer:
-    """Ask the simulation for deliveries; the answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later."""
+    """Ask the simulation for deliveries.
+
+    The answer comes once Kafka has acknowledged the requests, the deliveries appear a moment later.
+    """
     return StartAnswer(deliveries=await start_deliveries(asked, state, catalogue, bus))
 
 
-@router.get("", operation_id="listDeliveries", summary="List deliveries", responses=problems(422))
+@router.get("", operation_id="listDeliveries", summary="List deliveries")
 async def list_deliveries(
     state_store: StateDep,
     state: Annotated[
@@ -110,7 +114,10 @@ _TRACK_EXAMPLE = {
     operation_id="getTrack",
     summary="Show where a delivery was driven",
     responses={
-        200: {"description": "A GeoJSON Feature", "content": {"application/geo+json": {"example": _TRACK_EXAMPLE}}},
+        200: {
+            "description": "A GeoJSON Feature",
+            "content": {"application/geo+json": {"schema": {"type": "object"}, "example": _TRACK_EXAMPLE}},
+        },
         **problems(404),
     },
     response_class=Response,
@@ -129,7 +136,10 @@ async def get_track(delivery_id: DeliveryId, state: StateDep, history: HistoryDe
 
 
 def _feature(delivery_id: str, track: Track | None) -> dict[str, Any]:
-    """Return a track as GeoJSON: a LineString, a Point while there is one position only, no geometry before that."""
+    """Return a track as GeoJSON.
+
+    A LineString, a Point while there is one position only, no geometry before that.
+    """
     geometry: dict[str, Any] | None = None
     columns: dict[str, Any] = {"seqs": [], "times": [], "speeds": [], "distances": []}
     if track is not None:
@@ -158,7 +168,7 @@ async def _control(delivery_id: str, action: ControlAction, state: StateDep, bus
     return Accepted(run_id=record.run_id, delivery_id=delivery_id, action=action)
 
 
-_CONTROLLED = problems(404, 409, 503)
+_CONTROLLED = problems(404, 409)
 
 
 @router.post(

@@ -14,7 +14,10 @@ from api.rest.schemas import Health, PartHealth
 from api.rest.security import keyed_router
 
 probes = APIRouter(tags=["health"])
-"""For a supervisor, open to all: whether to start the process again, and whether to send requests here."""
+"""For a supervisor, open to all.
+
+They say whether to start the process again, and whether to send requests here.
+"""
 
 router = keyed_router(tags=["health"])
 
@@ -50,7 +53,11 @@ async def health(response: Response, found: ServicesDep) -> Health:
 
 
 @router.get(
-    "/metrics", operation_id="getMetrics", summary="Metrics in Prometheus's text format", response_class=Response
+    "/metrics",
+    operation_id="getMetrics",
+    summary="Metrics in Prometheus's text format",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(found: ServicesDep) -> Response:
     """Return all metrics."""

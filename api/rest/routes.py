@@ -15,7 +15,6 @@ from api.rest.schemas import (
     AncestorStart,
     Id,
     ImportAnswer,
-    LineString,
     RouteDetail,
     RouteStop,
     RouteSummary,
@@ -23,6 +22,7 @@ from api.rest.schemas import (
 )
 from api.rest.security import keyed_router
 from api.rest.starting import CLIENT_ID, start_deliveries
+from api.shapes import LineString
 from api.stores.model import StoredRoute
 from engine.earth.polylines import decode_polyline
 from engine.errors import EngineError
@@ -31,14 +31,18 @@ from engine.roads import FORMATS, load_routes
 router = keyed_router(prefix="/routes", tags=["routes"])
 
 _FORMAT = (
-    f"{', '.join(FORMATS)}, if the file's name does not tell; polyline takes precision 6 for the whole file if a line would leave the Earth with 5, "
+    f"{', '.join(FORMATS)}, if the file's name does not tell; polyline takes precision 6 for the whole file "
+    "if a line would leave the Earth with 5, "
     "and else 5: near latitude and longitude 0 say polyline5 or polyline6"
 )
 
 RouteId = Annotated[Id, PathParameter(description="id of a route", examples=["1"])]
 
 
-@router.get("", operation_id="listRoutes", summary="List routes")
+_TOTAL = {"X-Total-Count": {"description": "how many there are in all", "schema": {"type": "integer"}}}
+
+
+@router.get("", operation_id="listRoutes", summary="List routes", responses={200: {"headers": _TOTAL}})
 async def list_routes(
     response: Response,
     state: StateDep,
@@ -46,7 +50,10 @@ async def list_routes(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     offset: Annotated[int, Query(ge=0, le=10**9)] = 0,
 ) -> list[RouteSummary]:
-    """Return routes by id, as a bare list like the ancestor's; the header X-Total-Count says how many there are in all."""
+    """Return routes by id, as a bare list like the ancestor's.
+
+    The header X-Total-Count says how many there are in all.
+    """
     page = await state.routes(q, limit, offset)
     response.headers["X-Total-Count"] = str(page.total)
     return [RouteSummary.of(route) for route in page.items]
@@ -72,7 +79,7 @@ async def get_route(route_id: RouteId, state: StateDep) -> RouteDetail:
     operation_id="importRoutes",
     summary="Import a file of routes",
     status_code=201,
-    responses=problems(413, 422, 503),
+    responses=problems(413),
 )
 async def import_routes(
     file: Annotated[UploadFile, File(description="ancestor text, GeoJSON, GPX, encoded polyline, CSV or zipped GTFS")],
@@ -82,7 +89,10 @@ async def import_routes(
     ] = False,
     format: Annotated[str | None, Query(max_length=20, description=_FORMAT)] = None,  # noqa: A002 - the parameter's name
 ) -> ImportAnswer:
-    """Import routes; a route whose id is there already is replaced. The answer says what was replaced and what was left out."""
+    """Import routes; a route whose id is there already is replaced.
+
+    The answer says what was replaced and what was left out.
+    """
     content, name = await file.read(), file.filename or "upload"
     routes, skipped, notices = await asyncio.to_thread(_read, content, name, skip_invalid, format)
     if not routes:
@@ -110,7 +120,7 @@ def _read(
 
 
 @router.delete(
-    "/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404, 503)
+    "/{route_id}", operation_id="deleteRoute", summary="Delete a route", status_code=204, responses=problems(404)
 )
 async def delete_route(route_id: RouteId, catalogue: CatalogueDep) -> None:
     """Delete a route. Deliveries that are on it go on."""
@@ -122,7 +132,7 @@ async def delete_route(route_id: RouteId, catalogue: CatalogueDep) -> None:
     "/{route_id}/start",
     operation_id="startRoute",
     summary="Start a delivery, the ancestor's way",
-    responses=problems(403, 404, 503),
+    responses=problems(404),
 )
 async def start_route(
     route_id: RouteId,

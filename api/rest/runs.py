@@ -19,7 +19,7 @@ from engine.messages import ControlAction, ControlRun, RunEvent, RunState
 router = keyed_router(prefix="/runs", tags=["runs"])
 
 RunId = Annotated[Id, PathParameter(description="id of a run")]
-_CONTROLLED = problems(404, 409, 503)
+_CONTROLLED = problems(404, 409)
 
 
 @router.get("", operation_id="listRuns", summary="List runs")
@@ -92,7 +92,10 @@ async def scale(run_id: RunId, asked: ScaleRequest, state: StateDep, bus: BusDep
     responses=_CONTROLLED,
 )
 async def fleet(run_id: RunId, asked: FleetRequest, state: StateDep, bus: BusDep) -> Accepted:
-    """Ask that from now on a run has so many drivers, or so many as make some rate of positions, whatever stages its scenario has."""
+    """Ask for another fleet: N drivers, or as many as make some rate of positions.
+
+    It holds from now on, whatever stages the scenario has.
+    """
     return await _control(
         run_id, ControlAction.FLEET, state, bus, drivers=asked.drivers, rate=asked.rate, stage=asked.stage
     )

@@ -1,13 +1,18 @@
-"""REST's own language: camelCase JSON, SI units, times in virtual epoch ms. What is asked is checked here; what is answered is described here."""
+"""REST's own language: camelCase JSON, SI units, times in virtual epoch ms.
+
+What is asked is checked here; what is answered is described here.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-from api.stores.model import DeliveryPhase, DeliveryRecord, StoredRoute, View
+from api.delivery import Delivery
+from api.shapes import LineString, Point, Schema
+from api.stores.model import StoredRoute, View
 from engine.accounting.ledger import Account
 from engine.messages import MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, RunEvent, RunState
 from engine.motion.vehicle import VehicleClass
@@ -16,19 +21,6 @@ MAX_STARTED = 10_000
 """Most deliveries that one request may start."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:\-]{1,96}$")]
-
-
-class Schema(BaseModel):
-    """Base of all: camelCase outside, snake_case inside, unknown fields refused where we are asked."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
-
-
-class Point(Schema):
-    """A place on Earth, degrees on WGS84."""
-
-    lat: float = Field(ge=-90, le=90, examples=[47.1416])
-    lng: float = Field(ge=-180, le=180, examples=[9.5215])
 
 
 class RouteSummary(Schema):
@@ -64,13 +56,6 @@ class RouteSummary(Schema):
         return cls(**cls.fields_of(route))
 
 
-class LineString(Schema):
-    """A GeoJSON line: positions are [longitude, latitude]."""
-
-    type: Literal["LineString"] = "LineString"
-    coordinates: list[tuple[float, float]] = Field(examples=[[[9.5215, 47.1416], [9.5221, 47.1423]]])
-
-
 class RouteStop(Schema):
     """A place on a route where vehicles stand for a while."""
 
@@ -102,43 +87,6 @@ class ImportAnswer(Schema):
     )
 
 
-class Delivery(Schema):
-    """A delivery's current state."""
-
-    delivery_id: str
-    run_id: str
-    route_id: str
-    route_title: str
-    client_id: str
-    driver_id: str
-    vehicle: str = Field(examples=["car"])
-    state: DeliveryPhase
-    reason: str | None = Field(default=None, description="why it was rejected or suspended")
-    started_at: int | None
-    planned_arrival: int | None
-    ended_at: int | None = None
-    route_length_m: float | None
-    distance_m: float
-    progress: float = Field(ge=0, le=1)
-    speed_mps: float
-    bearing_deg: float = Field(description="clockwise from north")
-    position: Point | None
-    seq: int = Field(description="number of the newest position, -1 before the first")
-    event_time: int | None = Field(description="when the newest position was due")
-
-    @classmethod
-    def of(cls, record: DeliveryRecord) -> Delivery:
-        """Return a stored delivery as readers see it."""
-        position = (
-            None if record.lat_deg is None or record.lng_deg is None else Point(lat=record.lat_deg, lng=record.lng_deg)
-        )
-        same = {name: getattr(record, name) for name in _SAME_IN_BOTH}
-        return cls(**same, state=record.shown_phase, progress=round(record.progress, 6), position=position)
-
-
-_SAME_IN_BOTH = tuple(name for name in Delivery.model_fields if name not in ("state", "progress", "position"))
-
-
 class DeliveryPage(Schema):
     """Some deliveries, and how many there are in all."""
 
@@ -156,7 +104,7 @@ class StartRequest(Schema):
 
     route_id: Id | None = None
     route_ids: list[Id] | None = Field(default=None, min_length=1, max_length=MAX_STARTED)
-    random: int | None = Field(default=None, ge=1, le=MAX_STARTED, description="so many, on routes drawn at random")
+    random: int | None = Field(default=None, ge=1, le=MAX_STARTED, description="this number, on routes drawn at random")
     vehicle: VehicleClass | None = None
     client_id: Id | None = None
     delivery_id: Id | None = Field(
@@ -172,7 +120,8 @@ class StartRequest(Schema):
         asked = [name for name in ("route_id", "route_ids", "random") if getattr(self, name) is not None]
         if len(asked) != 1:
             raise ValueError(
-                f"exactly one of routeId, routeIds and random is needed, found {', '.join(map(to_camel, asked)) or 'none'}"
+                "exactly one of routeId, routeIds and random is needed, "
+                f"found {', '.join(map(to_camel, asked)) or 'none'}"
             )
         if self.route_id is None and (self.delivery_id is not None or self.driver_id is not None):
             raise ValueError("deliveryId and driverId go with routeId only: several deliveries cannot share them")
@@ -262,7 +211,7 @@ class FleetRequest(Schema):
         ge=0,
         le=MAX_RATE,
         allow_inf_nan=False,
-        description="so many drivers as make so many positions a virtual second",
+        description="as many drivers as make this number of positions a virtual second",
     )
     stage: str | None = Field(
         default=None,
@@ -290,9 +239,10 @@ class Ledger(Schema):
     """A run's positions from stage to stage."""
 
     produced: int = Field(
-        description="different positions handed to Kafka, or lost on purpose; one that was sent twice counts once"
+        description="different positions handed to Kafka, or lost by an injected fault; "
+        "one that was sent twice counts once"
     )
-    acked: int = Field(description="of these, acknowledged by Kafka, or lost on purpose")
+    acked: int = Field(description="of these, acknowledged by Kafka, or lost by an injected fault")
     failed: int = Field(default=0, description="of these, refused by Kafka for good")
     consumed: int
     stored: int

@@ -1,4 +1,6 @@
-"""Who may call: with a key, whoever shows it; without one, this machine alone, and pages of this origin alone.
+"""Who may call: with a key set, every caller that shows it.
+
+Without one, this machine alone, and pages of this origin alone.
 
 Without a key a foreign web page in the user's browser could still reach a loopback server. Two checks close that: the
 Host must be a loopback name (so a name that is made to point at 127.0.0.1 is of no use) and the Origin of what changes
@@ -56,12 +58,15 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def keyed_router(**options: Any) -> APIRouter:
-    """Return a router whose endpoints are for callers with the key, where one is set, and are described so."""
+    """Return a router whose endpoints ask for the key, where one is set, and are described so."""
     return APIRouter(route_class=_KeyedRoute, dependencies=[Depends(_key_scheme)], **options)
 
 
 class _KeyedRoute(APIRoute):
-    """An endpoint that looks at the key before it reads any of the body, which a dependency would not: the framework reads the body first."""
+    """An endpoint that looks at the key before it reads any of the body, which a dependency would not.
+
+    The framework reads the body first.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
@@ -82,6 +87,7 @@ class SecureOrigin:
         self._app, self._has_key, self._allowed_hosts = app, has_key, frozenset(allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a connection on, or refuse it."""
         if (
             scope["type"] == "websocket"
             and not self._has_key
@@ -90,7 +96,7 @@ class SecureOrigin:
             await WebSocketClose()(scope, receive, send)
             return
         if scope["type"] != "http":
-            await self._app(scope, receive, send)  # a live socket's own door looks at its Origin
+            await self._app(scope, receive, send)  # a live socket's own check looks at its Origin
             return
 
         async def send_secured(message: Message) -> None:

@@ -1,4 +1,7 @@
-"""The web page: built files, a fallback to the page itself for addresses that it understands, and a plain page where nothing is built."""
+"""The web page's built files, and a plain page where nothing is built.
+
+An address that the page understands is answered with the page itself.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +31,24 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
 }
-"""Said here, because a machine's own table may be missing or wrong, and browsers refuse modules of the wrong type."""
+"""Media types by suffix.
+
+A machine's own table may be missing or wrong, and browsers refuse modules of the wrong type.
+"""
 
 _NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Code Delivery</title>
-<h1>Code Delivery</h1><p>The service runs, but the web page has not been built. <code>make run</code> builds it, and so does
+<h1>Code Delivery</h1><p>The service runs, but the web page has not been built.
+<code>make run</code> builds it, and so does
 <code>npm --prefix ui ci &amp;&amp; npm --prefix ui run build</code>; <code>UI_DIR</code> names another folder.</p>
-<p>Meanwhile: <a href="docs">the interface</a>, <a href="deliveries">deliveries</a>, <a href="routes">routes</a>, <a href="health">health</a>.</p></html>"""
+<p>Meanwhile: <a href="docs">the interface</a>, <a href="deliveries">deliveries</a>, <a href="routes">routes</a>,
+<a href="health">health</a>.</p></html>"""
 
 
 def ui_folder(settings: Settings) -> Path | None:
-    """Return the folder of the built page: the one that is set, else the one in the wheel, else the checkout's; None if there is none."""
+    """Return the folder of the built page.
+
+    The one that is set, else the one in the wheel, else the checkout's; None if there is none.
+    """
     candidates = (
         [settings.ui_dir] if settings.ui_dir is not None else [PACKAGE / "static", PACKAGE.parent / "ui" / "dist"]
     )
@@ -45,12 +56,16 @@ def ui_folder(settings: Settings) -> Path | None:
 
 
 class Site:
-    """What answers to every path that no endpoint has; made the router's default, so that a wrong method on an endpoint stays a 405."""
+    """What answers to every path that no endpoint has.
+
+    Made the router's default, so that a wrong method on an endpoint stays a 405.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, and close a WebSocket."""
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
@@ -84,14 +99,20 @@ def _file_in(folder: Path, path: str) -> Response | None:
 
 
 def _fallback(folder: Path, request: Request) -> Response:
-    """Return the page for an address that a person may have typed; a program that asks for a missing file is told so."""
+    """Return the page for an address that a person may have typed.
+
+    A program that asks for a missing file gets a 404.
+    """
     if "text/html" not in request.headers.get("accept", ""):
         raise HTTPException(404)
     return FileResponse(folder / "index.html", media_type="text/html", headers={"Cache-Control": "no-cache"})
 
 
 def reference_page(app: FastAPI) -> str:
-    """Return the interface as a plain page without a script: the usual viewers load theirs from elsewhere, and no request leaves this origin."""
+    """Return the interface as a plain page without a script.
+
+    The usual viewers load theirs from elsewhere, and no request leaves this origin.
+    """
     rows = [
         _row(method, path, operation)
         for path, operations in app.openapi()["paths"].items()
@@ -99,10 +120,14 @@ def reference_page(app: FastAPI) -> str:
         if "tags" in operation
     ]
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Code Delivery: interface</title>'
-        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}td{padding:.3em .8em;vertical-align:top;"
-        "border-top:1px solid #8884}code{white-space:nowrap}:root{color-scheme:light dark}</style><h1>Code Delivery: interface</h1>"
-        '<p>The full description is <a href="openapi.json">openapi.json</a>. Live: WebSockets <code>/ws/live</code> (binary, sim.v1) and '
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>Code Delivery: interface</title>"
+        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+        "td{padding:.3em .8em;"
+        "vertical-align:top;border-top:1px solid #8884}code{white-space:nowrap}:root{color-scheme:light dark}</style>"
+        "<h1>Code Delivery: interface</h1>"
+        '<p>The full description is <a href="openapi.json">openapi.json</a>. Live: WebSockets '
+        "<code>/ws/live</code> (binary, sim.v1) and "
         f"<code>/ws/deliveries</code> (JSON).</p><table>{''.join(rows)}</table></html>"
     )
 
@@ -111,4 +136,6 @@ def _row(method: str, path: str, operation: Mapping[str, Any]) -> str:
     asked = ", ".join(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")
     about = html.escape(operation.get("description", ""))
     asked = f"<br>query: {html.escape(asked)}" if asked else ""
-    return f"<tr><td><code>{method.upper()} {html.escape(path)}</code></td><td><b>{html.escape(operation['summary'])}</b><br>{about}{asked}</td></tr>"
+    summary = html.escape(operation["summary"])
+    name = f"<code>{method.upper()} {html.escape(path)}</code>"
+    return f"<tr><td>{name}</td><td><b>{summary}</b><br>{about}{asked}</td></tr>"

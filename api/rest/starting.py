@@ -1,4 +1,7 @@
-"""Asking the simulation for deliveries: the request as messages, and what the caller is told. Shared by the ancestor's way and ours."""
+"""Asking the simulation for deliveries: the request as messages, and the answer to the caller.
+
+Shared by the ancestor's way and ours.
+"""
 
 from __future__ import annotations
 

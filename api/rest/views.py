@@ -16,7 +16,7 @@ from api.stores.model import View
 
 router = keyed_router(prefix="/views", tags=["views"])
 
-ViewId = Annotated[Id, PathParameter(description="id of a view, chosen by whoever keeps it", examples=["vaduz-vans"])]
+ViewId = Annotated[Id, PathParameter(description="id of a view, chosen by its keeper", examples=["vaduz-vans"])]
 
 MAX_VIEWS = 500
 """Most views that are kept; two callers at the same instant may pass it by one."""
@@ -28,7 +28,7 @@ async def list_views(state: StateDep) -> list[SavedView]:
     return [SavedView.of(view) for view in await state.views()]
 
 
-@router.put("/{view_id}", operation_id="putView", summary="Save a view", responses=problems(409, 422, 503))
+@router.put("/{view_id}", operation_id="putView", summary="Save a view", responses=problems(409, 413))
 async def put_view(view_id: ViewId, asked: ViewRequest, state: StateDep) -> SavedView:
     """Keep an address of the map under an id and a title; one that is there is replaced."""
     known = {view.id for view in await state.views()}
@@ -42,7 +42,7 @@ async def put_view(view_id: ViewId, asked: ViewRequest, state: StateDep) -> Save
     operation_id="deleteView",
     summary="Delete a saved view",
     status_code=204,
-    responses=problems(404, 503),
+    responses=problems(404),
 )
 async def delete_view(view_id: ViewId, state: StateDep) -> None:
     """Delete a saved view."""

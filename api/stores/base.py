@@ -87,7 +87,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a write: facts that are new in the store, facts that were there already, and facts that it will never take.
+    """What became of a write.
+
+    Facts that are new in the store, facts that were there already, and facts that it will never take.
 
     Together they are all facts of the write: `new + known + len(refused)`.
     """
@@ -164,7 +166,10 @@ class StateStore(Store, Protocol):
     """Routes, deliveries with their current state, runs, and saved views."""
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
-        """Put routes in or replace them, `kept` staying true once it is; called by imports and by the state sink."""
+        """Put routes in or replace them, `kept` staying true once it is.
+
+        Called by imports and by the state sink.
+        """
 
     async def delete_routes(self, route_ids: Sequence[str]) -> int:
         """Take routes out and return how many there were; called by the REST interface and by the state sink."""
@@ -182,10 +187,16 @@ class StateStore(Store, Protocol):
         """Return the routes put in through this service; called once, at the start."""
 
     async def apply_events(self, events: Sequence[DeliveryEvent]) -> None:
-        """Apply events to their deliveries, as `api.stores.model.after_event`; called by the state sink with what one poll brought."""
+        """Apply events to their deliveries, as `api.stores.model.after_event`.
+
+        Called by the state sink with what one poll brought.
+        """
 
     async def apply_positions(self, batch: PositionBatch) -> None:
-        """Apply positions to their deliveries, the greatest seq winning; called by the state sink with what one poll brought."""
+        """Apply positions to their deliveries, the greatest seq winning.
+
+        Called by the state sink with what one poll brought.
+        """
 
     async def delivery(self, delivery_id: str) -> DeliveryRecord | None:
         """Return a delivery; called by the REST interface and by the live socket."""
@@ -194,13 +205,19 @@ class StateStore(Store, Protocol):
         """Return deliveries; called by the REST interface."""
 
     async def ended(self, run_id: str) -> dict[str, int]:
-        """Return how many positions each ended delivery of a run has in all, by deliveryId; called when a run is accounted for."""
+        """Return how many positions each ended delivery of a run has in all, by deliveryId.
+
+        Called when a run is accounted for.
+        """
 
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
         """Remember how runs stand, the newest event winning; called by the state sink."""
 
     async def doubt_runs(self) -> None:
-        """Take every run as silent until it is heard of again; called once, at the start: a run may have died unseen, with a broker that forgets."""
+        """Take every run as silent until it is heard of again.
+
+        Called once, at the start: a run may have died unseen, with a broker that forgets.
+        """
 
     async def silent_runs(self) -> frozenset[str]:
         """Return the runs that nothing was heard of since `doubt_runs`; called by the REST interface."""
@@ -212,7 +229,10 @@ class StateStore(Store, Protocol):
         """Return how all runs stand, the newest first; called by the REST interface."""
 
     async def put_view(self, view: View) -> View:
-        """Put a view in, or replace the one of its id, whose time of creation stays; return it as it is kept now. Called by the REST interface."""
+        """Put a view in, or replace the one of its id, whose time of creation stays.
+
+        Return it as it is kept now. Called by the REST interface.
+        """
 
     async def views(self) -> list[View]:
         """Return all views, the oldest first; called by the REST interface."""
@@ -225,22 +245,40 @@ class HistoryStore(Store, Protocol):
     """Every position and every delivery event."""
 
     async def write_positions(self, batch: PositionBatch) -> Written:
-        """Keep positions, each (deliveryId, seq) once; called by the history sink. When it returns they survive the end of this process."""
+        """Keep positions, each (deliveryId, seq) once; called by the history sink.
+
+        When it returns they survive the end of this process.
+        """
 
     async def write_events(self, events: Sequence[DeliveryEvent]) -> Written:
-        """Keep events, each (deliveryId, seq) once; called by the history sink. When it returns they survive the end of this process."""
+        """Keep events, each (deliveryId, seq) once; called by the history sink.
+
+        When it returns they survive the end of this process.
+        """
 
     async def track(self, delivery_id: str) -> Track | None:
-        """Return a delivery's positions by seq, None if there are none; called by the REST interface and when gaps are named."""
+        """Return a delivery's positions by seq, None if there are none.
+
+        Called by the REST interface and when gaps are named.
+        """
 
     async def events(self, delivery_id: str) -> list[DeliveryEvent]:
         """Return a delivery's events by seq."""
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
-        """Return how many positions of each delivery of a run are stored, by deliveryId; called when a run is accounted for."""
+        """Return how many positions of each delivery of a run are stored, by deliveryId.
+
+        Called when a run is accounted for.
+        """
 
     async def faults(self, run_id: str) -> dict[str, list[Label]]:
-        """Return what was done on purpose to the positions of a run, by deliveryId, in any order; called when a run is accounted for or verified."""
+        """Return the labels of the faults injected into a run's positions, by deliveryId, in any order.
+
+        Called when a run is accounted for or verified.
+        """
 
     def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
-        """Give everything that is stored of a run, each (deliveryId, seq) once, in chunks of any size and order; called when a run is verified."""
+        """Give all stored positions of a run, each (deliveryId, seq) once, in chunks of any size and order.
+
+        Called when a run is verified.
+        """

@@ -1,4 +1,6 @@
-"""What the stores keep, as values, and how facts change it. Pure: every adapter follows these rules, the contract tests compare them.
+"""What the stores keep, as values, and how facts change it.
+
+Pure: every adapter follows these rules, the contract tests compare them.
 
 Rules of a delivery's current state:
 
@@ -46,12 +48,18 @@ _PHASES = {EventKind.STOPPED: DeliveryPhase.PAUSED} | {kind: DeliveryPhase(kind.
 
 
 def phase_after(kind: str) -> DeliveryPhase:
-    """Return what a delivery does after an event; everything that neither pauses nor ends it leaves it moving."""
+    """Return what a delivery does after an event.
+
+    Everything that neither pauses nor ends it leaves it moving.
+    """
     return _PHASES.get(EventKind(kind), DeliveryPhase.MOVING)
 
 
 def state_seq(event: DeliveryEvent) -> int:
-    """Return the seq by which an event is newer or older than another; -1, older than any, for one that does not say what its delivery does."""
+    """Return the seq by which an event is newer or older than another.
+
+    -1, older than any, for one that does not say what its delivery does.
+    """
     return -1 if event.kind == EventKind.FAULT else event.seq
 
 
@@ -65,7 +73,7 @@ class StoredRoute:
     points : how many the geometry has.
     start, end : latitude and longitude in degrees.
     definition : the `RouteDefined` that made it, as JSON.
-    kept : put in by somebody through this service, which therefore publishes it again after a restart; others belong to
+    kept : put in through this service, which therefore publishes it again after a restart; others belong to
         a scenario.
     """
 
@@ -117,7 +125,9 @@ class StoredRoute:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery's current state. Times are virtual epoch ms, lengths metres, speeds m/s, directions degrees clockwise from north.
+    """A delivery's current state.
+
+    Times are virtual epoch ms, lengths metres, speeds m/s, directions degrees clockwise from north.
 
     Attributes
     ----------
@@ -155,7 +165,7 @@ class DeliveryRecord:
 
     @property
     def shown_phase(self) -> DeliveryPhase:
-        """What the delivery does, by its newest event and its newest position, and whether its run is heard of."""
+        """What the delivery does, by its newest event and position and whether its run is heard of."""
         if self.run_is_silent and not self.finished and self.phase in (DeliveryPhase.MOVING, DeliveryPhase.PAUSED):
             return DeliveryPhase.SUSPENDED
         if self.phase != DeliveryPhase.MOVING:
@@ -165,11 +175,9 @@ class DeliveryRecord:
         return DeliveryPhase.STOPPED if self.seq > 0 and self.speed_mps < STANDING_MPS else DeliveryPhase.MOVING
 
     @property
-    def progress(self) -> float:
-        """Share of the route that is driven, 0 to 1; 0 while the length is unknown."""
-        if not self.route_length_m:
-            return 1.0 if self.finished else 0.0
-        return min(max(self.distance_m / self.route_length_m, 0.0), 1.0)
+    def progress(self) -> float | None:
+        """Share of the route that is driven, see `progress_of`; None before the first position."""
+        return progress_of(self.distance_m, self.route_length_m, self.finished) if self.seq >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +195,16 @@ class View:
     title: str
     query: str
     created_at_ms: int
+
+
+def progress_of(distance_m: float, route_length_m: float | None, finished: bool) -> float | None:
+    """Return the share of a route that is driven, 0 to 1.
+
+    While the length is unknown None, and 1 at the end.
+    """
+    if not route_length_m:
+        return 1.0 if finished else None
+    return min(max(distance_m / route_length_m, 0.0), 1.0)
 
 
 def after_event(record: DeliveryRecord | None, event: DeliveryEvent) -> DeliveryRecord:
@@ -223,7 +241,10 @@ def _either(first: T | None, second: T | None) -> T | None:
 
 
 def is_newer(event: RunEvent, known: RunEvent | None) -> bool:
-    """Return whether an event says more about its run than the one known; seq alone would stand still when a dispatcher begins again."""
+    """Return whether an event says more about its run than the one known.
+
+    Seq alone would stand still when a dispatcher begins again.
+    """
     return known is None or (event.event_time, event.seq) > (known.event_time, known.seq)
 
 

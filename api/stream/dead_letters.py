@@ -11,7 +11,7 @@ import logging
 from api.bus import Bus, Record
 from api.errors import BusUnavailable
 from api.measuring.metrics import Metrics
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.messages import DeadLetter, Topic
 
 logger = logging.getLogger(__name__)

@@ -105,6 +105,16 @@ class SinkLoop:
         return bool(self._offsets.owned) and self._thread.is_alive()
 
     @property
+    def partitions(self) -> int:
+        """Number of partitions that this loop reads now."""
+        return len(self._offsets.owned)
+
+    @property
+    def refusals(self) -> int:
+        """Number of attempts that the store has refused since it last took something."""
+        return self._refusals
+
+    @property
     def refusal(self) -> str | None:
         """Why the store takes nothing, attempt after attempt; None if it does."""
         return self._why if self._refusals >= REFUSALS else None
@@ -136,6 +146,7 @@ class SinkLoop:
         self._thread.join(timeout_s + REVOKE_S)
 
     # -- in the thread
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
@@ -348,6 +359,7 @@ class SinkLoop:
         self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 
     # -- the end
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _settle(self, deadline: float) -> None:
         """Store what was read, as long as there is time."""

@@ -17,7 +17,7 @@ from api.measuring.metrics import Metrics
 from api.stores.base import HistoryStore, StateStore, Written
 from api.stream.intake import Intake, dead_letter
 from api.stream.records import Inbound
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.codec import PositionBatch
 from engine.messages import DeadLetter, Topic
 

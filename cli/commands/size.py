@@ -11,10 +11,10 @@ from rich.console import Console
 
 from cli.commands.options import JsonOption
 from cli.load.capacity.demand import Demand
-from cli.load.capacity.from_report import figures_of
 from cli.load.capacity.profile import shipped_profile
 from cli.load.capacity.sheet import sheet, sizing_json
 from cli.load.capacity.sizing import size as size_of
+from cli.load.figures_of_report import figures_of
 from cli.load.report.model import load_report
 
 

@@ -38,6 +38,7 @@ _OTHERS: dict[Topic, int] = {
     # Nearly each event is a batch of its own, however few partitions there are: the more of them, the fewer batches
     # each holds.
     Topic.DELIVERY_EVENT: MAX_PARTITIONS,
+    Topic.DELIVERY_STORY: 1,
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
@@ -77,6 +78,7 @@ SESSION_TIMEOUT_MS = 4000
 """How long a consumer group waits for a killed reader before another gets its partitions, ms."""
 
 _PRODUCER = 0  # RD_KAFKA_PRODUCER
+_PRODUCE_REQUEST = 0
 
 
 class BrokerError(CliError):
@@ -102,9 +104,10 @@ class BrokerCluster:
     Parameters
     ----------
     partitions : how many each topic has.
+    session_timeout_ms : after which a silent member of a consumer group is given up.
     """
 
-    def __init__(self, partitions: Mapping[Topic, int]) -> None:
+    def __init__(self, partitions: Mapping[Topic, int], *, session_timeout_ms: int = SESSION_TIMEOUT_MS) -> None:
         self._library = library = ctypes.CDLL(str(broker_library()))
         pointer, number, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
         for name, result, arguments in (
@@ -118,6 +121,7 @@ class BrokerCluster:
             ("rd_kafka_mock_topic_create", number, [pointer, text, number, number]),
             ("rd_kafka_mock_set_group_consumer_heartbeat_interval_ms", None, [pointer, number]),
             ("rd_kafka_mock_set_group_consumer_session_timeout_ms", None, [pointer, number]),
+            ("rd_kafka_mock_push_request_errors_array", None, [pointer, ctypes.c_int16, ctypes.c_size_t, pointer]),
         ):
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
@@ -126,7 +130,7 @@ class BrokerCluster:
         if not self._cluster:
             raise BrokerError("librdkafka refused to open its broker on the loopback interface")
         library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self._cluster, HEARTBEAT_MS)
-        library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, SESSION_TIMEOUT_MS)
+        library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self._cluster, session_timeout_ms)
         for topic, count in partitions.items():
             code = library.rd_kafka_mock_topic_create(self._cluster, topic.value.encode(), count, 1)
             if code != 0:
@@ -145,6 +149,11 @@ class BrokerCluster:
     def bootstrap(self) -> str:
         """Address of the broker, ``host:port``."""
         return str(self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode())
+
+    def refuse_next_produce_requests(self, *codes: int) -> None:
+        """Answer the next produce requests with these error codes of Kafka's, instead of storing their records."""
+        errors = (ctypes.c_int * len(codes))(*codes)
+        self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _PRODUCE_REQUEST, len(codes), errors)
 
     def close(self) -> None:
         """End the broker; what it held is gone."""

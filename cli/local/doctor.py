@@ -68,7 +68,7 @@ def _packages() -> Finding:
         "websockets",
     )
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
-    mend = "make run installs them, or: pip install code-delivery" if missing else ""
+    mend = "make run installs them, or: pip install 'code-delivery[all]'" if missing else ""
     return Finding(
         "Python packages",
         "everything",

@@ -27,37 +27,47 @@ class Profile(StrEnum):
 
 
 class UpSettings(BaseSettings):
-    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment.
-
-    An option on the command line wins.
-
-    Attributes
-    ----------
-    port : PORT, where the map and the API are served on 127.0.0.1.
-    drivers : DRIVERS, fleet size; the scenario's own if absent.
-    scenario : SCENARIO, a TOML file or the name of a shipped scenario.
-    data_dir : DATA_DIR, folder of the embedded stores and the logs.
-    profile : PROFILE, which broker and stores the stack has.
-    services_dir : SERVICES_DIR, folder of the local services; ``services`` in the data folder if absent.
-    api_host : API_HOST, address on which the API serves.
-    api_key : API_KEY, passed to the API.
-    end_wait_s : END_WAIT_S, how long the end waits while nothing more is acknowledged or stored, s; passed to the
-        simulation.
-    drain_seconds : DRAIN_SECONDS, passed to the API.
-    """
+    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment; an option wins over them."""
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 
-    port: int = Field(default=8000, ge=1, le=65535)
-    drivers: int | None = Field(default=None, ge=0, le=1_000_000)
-    scenario: str = "liechtenstein"
-    data_dir: Path = Path(".data")
-    profile: Profile = Profile.EMBEDDED
-    services_dir: Path | None = None
-    api_host: str = "127.0.0.1"
-    api_key: ApiKey | None = None
-    end_wait_s: float = Field(default=END_WAIT_S, gt=0, le=3600)
-    drain_seconds: float = Field(default=DRAIN_S, ge=0, le=600)
+    port: int = Field(default=8000, ge=1, le=65535, description="port of the map and the API, on 127.0.0.1")
+    drivers: int | None = Field(default=None, ge=0, le=1_000_000, description="fleet size; empty: the scenario's")
+    scenario: str = Field(default="liechtenstein", description="a TOML file, or the name of a shipped scenario")
+    data_dir: Path = Field(
+        default=Path(".data"), description="folder of the embedded stores, the logs and the runs' scenarios"
+    )
+    profile: Profile = Field(
+        default=Profile.EMBEDDED,
+        description=(
+            "what stands behind the chain: `embedded` (a broker out of a wheel, and files) or `services` (real "
+            "ones, as local processes)"
+        ),
+    )
+    services_dir: Path | None = Field(
+        default=None,
+        description=(
+            "folder of the local services: data, logs, records; empty: `services` in DATA_DIR, and "
+            "`.data/services` for `code-delivery services`"
+        ),
+    )
+    api_host: str = Field(default="127.0.0.1", description="address on which the API serves")
+    api_key: ApiKey | None = Field(default=None, description="key of the API, handed on to it")
+    end_wait_s: float = Field(
+        default=END_WAIT_S,
+        gt=0,
+        le=3600,
+        description=(
+            "how long the end of a run waits while nothing more is acknowledged by Kafka or stored, s; as long as"
+            " something is, it goes on"
+        ),
+    )
+    drain_seconds: float = Field(
+        default=DRAIN_S,
+        ge=0,
+        le=600,
+        description="how long the API's end waits for positions that are still on their way to the stores, s",
+    )
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ from engine.codec.batch import PositionBatch
 from engine.codec.decoder import Decoded, decode_buffer, decode_positions
 from engine.codec.encoder import PositionEncoder
 from engine.codec.layout import BOUNDS, MAX_RECORD_BYTES, KeyField
+from engine.codec.positions import Positions
 from engine.codec.records import EncodedRecords, EncodedRows
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "decode_buffer",
     "Decoded",
     "PositionBatch",
+    "Positions",
     "BOUNDS",
     "MAX_RECORD_BYTES",
     "KeyField",

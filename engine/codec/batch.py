@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Final, Generic, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.codec.digits import FixedPoint, fixed_point_of
+from engine.codec.digits import FIXED_POINT, UNITS, FixedPoint, fixed_point_of
+from engine.codec.positions import Positions
 
 Column = npt.NDArray[Any]
 Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
@@ -59,7 +61,7 @@ class PositionBatch:
 
     COLUMNS: Final = (
         *("route_id", "client_id", "delivery_id", "driver_id", "run_id"),
-        *("lat_deg", "lng_deg", "finished", "seq", "event_time_ms", "speed_mps", "bearing_deg", "distance_m"),
+        *(field.name for field in fields(Positions)),
     )
     """What a record says, in the order of the record."""
 
@@ -101,8 +103,17 @@ class PositionBatch:
         return PositionBatch(count, {}, lambda name: getattr(self, name)[rows])
 
     def with_columns(self, **given: Column) -> PositionBatch:
-        """Return the same records with some columns replaced."""
-        return PositionBatch(self._count, given, lambda name: getattr(self, name))
+        """Return the same records with some of `COLUMNS` replaced."""
+        decimals_change = not given.keys().isdisjoint(UNITS)
+
+        def make(name: str) -> Column:
+            derived: Column = (
+                fixed_point_of(name, changed) if decimals_change and name in FIXED_POINT else getattr(self, name)
+            )
+            return derived
+
+        changed = PositionBatch(self._count, given, make)
+        return changed
 
     def fixed_point(self) -> FixedPoint:
         """Return the records' numbers as whole ones."""
@@ -139,9 +150,14 @@ class PositionBatch:
         """Return the batch of single records."""
         kinds = ["S"] * 5 + ["f8", "f8", "?", "i8", "i8", "f8", "f8", "f8"]
         columns: Sequence[Sequence[object]] = list(zip(*records, strict=True)) if records else [()] * len(kinds)
-        arrays = (np.array(column, kind) for column, kind in zip(columns, kinds, strict=True))
-        given = dict(zip(PositionBatch.COLUMNS, arrays, strict=True))
-        return PositionBatch(len(records), given, lambda name: fixed_point_of(name, given))
+        return PositionBatch.of_columns(*(np.array(column, kind) for column, kind in zip(columns, kinds, strict=True)))
+
+    @staticmethod
+    def of_columns(*columns: Column) -> PositionBatch:
+        """Return the batch of arrays of one length, in the order of `COLUMNS`."""
+        given = dict(zip(PositionBatch.COLUMNS, columns, strict=True))
+        batch = PositionBatch(len(columns[0]), given, lambda name: fixed_point_of(name, batch))
+        return batch
 
 
 PositionRecord = tuple[bytes, bytes, bytes, bytes, bytes, float, float, bool, int, int, float, float, float]

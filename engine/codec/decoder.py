@@ -1,6 +1,7 @@
-"""The decoder of `route.new-position`: values of one length are read as a byte matrix, any other as JSON, one by one.
+"""The decoder of `route.new-position`.
 
-Both ways read the same bytes alike; the matrix is only faster.
+Values of one length are read as a byte matrix, any other as JSON, one by one. Both ways read the same bytes alike; the
+matrix is only faster.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from engine.arrays import Ints
 from engine.codec.batch import Column, PositionBatch, PositionRecord
 from engine.codec.digits import UNITS
 from engine.codec.layout import ID_STEP, MAX_RECORD_BYTES, Layout, layout_of, probe
@@ -23,11 +25,10 @@ MIN_ROWS = 16
 """Fewer records of one length than this are read faster as JSON."""
 
 MAX_LAYOUTS = 16
-"""Layouts tried for the records of one length; so a flood of strange records costs no more than JSON does."""
+"""Layouts tried for the records of one length, so that a flood of strange ones costs what JSON costs."""
 
 _NARROWEST = layout_of((8, 8, 8, 8, 8)).width
 
-Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -48,7 +49,7 @@ class Decoded:
 
 
 def decode_positions(values: Sequence[bytes]) -> Decoded:
-    """Return the positions in the values of Kafka records; a bad value raises nothing, it is listed in `rejected`."""
+    """Return the positions in the values of Kafka records; a bad one is listed in `rejected`."""
     return _decode(_Listed(values))
 
 
@@ -184,14 +185,14 @@ def _decode_rows(values: _Values, left: Ints, width: int) -> tuple[list[tuple[Po
 
 def _first_layout(values: _Values, rows: Ints) -> tuple[int, Layout | None]:
     """Return how many rows come before the first that seems to have a layout, and that layout."""
-    for skipped, row in enumerate(rows.tolist()):
-        if layout := probe(values.value(row)):
+    for skipped, row in enumerate(rows):
+        if layout := probe(values.value(int(row))):
             return skipped, layout
     return len(rows), None
 
 
 def _batch_of(read: ReadRows) -> PositionBatch:
-    """Return rows as a batch: its whole numbers are there, its ids and floats are made when they are asked for."""
+    """Return rows as a batch with whole numbers, whose ids and floats are made when they are asked for."""
     numbers, n = read.numbers, len(read.good)
 
     def make(name: str) -> Column:
@@ -201,7 +202,8 @@ def _batch_of(read: ReadRows) -> PositionBatch:
             return np.ones(n, np.bool_)
         whole, unit = UNITS[name]
         # a whole number divided by a power of ten is rounded once, so it is the double that JSON's text stands for
-        return np.divide(getattr(numbers, whole), unit)
+        floats: Column = np.divide(getattr(numbers, whole), unit)
+        return floats
 
     return PositionBatch(n, {name: getattr(numbers, name) for name in numbers.__slots__}, make)
 

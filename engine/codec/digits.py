@@ -7,7 +7,6 @@ to zero is written without a minus. Leading zeros are blanks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from engine.arrays import Floats, Ints
 from engine.codec.layout import BOUNDS, DEGREE
+from engine.codec.positions import WIRE_NAMES, Positions
 
 TRUE = np.frombuffer(b"true ", "V5")[0]
 FALSE = np.frombuffer(b"false", "V5")[0]
@@ -55,6 +55,16 @@ class FixedPoint:
     bearing_ddeg: Ints
     distance_dm: Ints
 
+    @staticmethod
+    def of(positions: Positions) -> FixedPoint:
+        """Return valid positions as whole numbers; a bearing that rounds to 360 degrees becomes 0."""
+        whole = {name: scaled(getattr(positions, column), unit) for column, (name, unit) in UNITS.items()}
+        bearing = whole["bearing_ddeg"]
+        np.subtract(bearing, 3600, out=bearing, where=bearing == 3600)
+        return FixedPoint(
+            finished=positions.finished, seq=positions.seq, event_time_ms=positions.event_time_ms, **whole
+        )
+
     def take(self, rows: slice | Ints) -> FixedPoint:
         """Return some of the records; a slice makes no copy."""
         return FixedPoint(
@@ -69,25 +79,34 @@ class FixedPoint:
         )
 
 
-_BOUND_OF: Final = dict(zip(UNITS, ("lat", "lng", "speed", "bearing", "distance"), strict=True))
 _FLOAT_OF: Final = {whole: name for name, (whole, _) in UNITS.items()}
 
 
-def fixed_point_of(name: str, floats: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Return a column of whole numbers made of floats, 0 for one outside `BOUNDS`; or "exact": where all five say the same as the floats."""
+FIXED_POINT: Final = frozenset({*_FLOAT_OF, "exact"})
+"""The columns that `fixed_point_of` makes."""
+
+
+def fixed_point_of(name: str, floats: Any) -> npt.NDArray[Any]:
+    """Return a column of whole numbers, or "exact", from the columns of floats that an object has.
+
+    A whole number is 0 where the float is outside `BOUNDS`; "exact" is true where all five whole numbers are the very
+    floats.
+    """
     if name != "exact":
-        return _whole(_FLOAT_OF[name], floats[_FLOAT_OF[name]])
-    exact = np.ones(len(floats["seq"]), np.bool_)
+        column = _FLOAT_OF[name]
+        return _whole(column, getattr(floats, column))
+    exact = np.ones(len(floats.lat_deg), np.bool_)
     for column, (_, unit) in UNITS.items():
-        whole = _whole(column, floats[column])
-        exact &= whole / unit == floats[column]
+        value = getattr(floats, column)
+        whole = _whole(column, value)
+        exact &= whole / unit == value
         if column == "bearing_deg":
             exact &= whole < 3600
     return exact
 
 
 def _whole(name: str, value: Floats) -> Ints:
-    low, high = BOUNDS[_BOUND_OF[name]]
+    low, high = BOUNDS[WIRE_NAMES[name]]
     return scaled(np.where((value >= low) & (value <= high), value, 0.0), UNITS[name][1])
 
 
@@ -121,7 +140,7 @@ BEARING = _words([f'{i / 10:5.1f},"d' for i in range(3600)])
 
 
 def write_numbers(rows: npt.NDArray[np.void], numbers: FixedPoint) -> None:
-    """Write the numbers of records into rows viewed as `Layout.writes`; the literals must be there already."""
+    """Write the numbers of records into rows viewed as `Layout.writes`, which have the literals already."""
     _write_degrees(rows, numbers)
     high = numbers.seq // 10_000
     rows["seq_high"] = FOUR_MIDDLE.take(high)

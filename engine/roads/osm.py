@@ -34,7 +34,7 @@ _MAX_NAME = 48
 _UNITS_PER_GRID = 10  # OpenStreetMap counts in 1e-7 degrees, a network in 1e-6
 _MAX_LAT_UNITS, _MAX_LNG_UNITS = 900_000_000, 1_800_000_000  # libosmium's mark for "no location" lies beyond
 _LOST_POINTS = 5  # road points that may be without a location in any file,
-_LOST_SHARE = 0.1  # and their share in a greater one: docs/decisions.md says why
+_LOST_SHARE = 0.1  # and their share in a greater one: docs/decisions says why
 
 _REMEDY = "get the ways with all their nodes (Overpass: `(._;>;); out;`, osmium: `extract --strategy complete_ways`)"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,9 @@ async def test_an_empty_store_begins_with_the_ancestor_routes_and_tells_kafka(
     assert sorted(record.key or b"" for record in bus.records if record.topic == "route.defined") == [b"1", b"2", b"3"]
 
 
-async def test_kept_routes_are_published_again_at_the_next_start(app_of, stores: Stores, bus: MemoryBus) -> None:
+async def test_kept_routes_are_published_again_at_the_next_start(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], stores: Stores, bus: MemoryBus
+) -> None:
     for _ in range(2):
         bus.records.clear()
         async with app_of():
@@ -58,7 +61,7 @@ class RefusedReader:
 
 
 async def test_a_reader_whose_store_refuses_everything_fails_with_the_reason_and_the_service_still_serves(
-    app_of,
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]],
 ) -> None:
     async with app_of() as app, AsyncClient(transport=ASGITransport(app), base_url="http://localhost") as client:
         app.state.services.readers.append(RefusedReader())
@@ -86,7 +89,7 @@ class BrokenState(MemoryState):
 
 
 @pytest.fixture
-async def broken(app_of) -> AsyncIterator[AsyncClient]:
+async def broken(app_of: Callable[..., AbstractAsyncContextManager[FastAPI]]) -> AsyncIterator[AsyncClient]:
     async with app_of(stores=Stores(BrokenState(), MemoryHistory())) as app:
         yield AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url="http://localhost")
 
@@ -182,7 +185,9 @@ async def test_a_name_that_was_made_to_point_here_is_refused(client: AsyncClient
     assert (await client.get("/routes", headers={"Host": "[::1]:8000"})).status_code == 200
 
 
-async def test_with_a_key_the_key_is_asked_for_and_nothing_else(app_of) -> None:
+async def test_with_a_key_the_key_is_asked_for_and_nothing_else(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]],
+) -> None:
     async with app_of(api_key="correct horse") as app:
         client = AsyncClient(transport=ASGITransport(app), base_url="http://map.example.org")
         assert (await client.get("/routes")).status_code == 401
@@ -209,7 +214,9 @@ async def test_a_declared_gigabyte_is_refused_before_it_is_read(client: AsyncCli
     assert f"at most {32 * 2**20} bytes, found {2**30}" in answer.json()["detail"]
 
 
-async def test_an_upload_that_does_not_say_its_length_is_refused_at_the_limit(app_of) -> None:
+async def test_an_upload_that_does_not_say_its_length_is_refused_at_the_limit(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]],
+) -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.txt"\r\n\r\n'
         for _ in range(64):
@@ -243,7 +250,9 @@ async def test_the_page_learns_where_the_map_is_and_whose(client: AsyncClient) -
     assert 47.0 < south < north < 47.3
 
 
-async def test_without_a_base_map_the_page_is_told_so(app_of, tmp_path: Path) -> None:
+async def test_without_a_base_map_the_page_is_told_so(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], tmp_path: Path
+) -> None:
     async with app_of(basemap=str(tmp_path / "gone.npz")) as app:
         client = AsyncClient(transport=ASGITransport(app), base_url="http://localhost")
         assert (await client.get("/config.json")).json()["basemap"] is None
@@ -252,7 +261,9 @@ async def test_without_a_base_map_the_page_is_told_so(app_of, tmp_path: Path) ->
 
 
 @pytest.fixture
-async def built(app_of, tmp_path: Path) -> AsyncIterator[AsyncClient]:
+async def built(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], tmp_path: Path
+) -> AsyncIterator[AsyncClient]:
     folder = tmp_path / "dist"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<title>the page</title>")
@@ -277,13 +288,17 @@ async def test_nothing_outside_the_page_is_served(built: AsyncClient, path: str)
     assert (await built.get(path)).status_code == 404
 
 
-async def test_without_a_built_page_it_is_said_how_to_build_it(app_of, tmp_path: Path) -> None:
+async def test_without_a_built_page_it_is_said_how_to_build_it(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]], tmp_path: Path
+) -> None:
     async with app_of(ui_dir=tmp_path) as app:
         page = await AsyncClient(transport=ASGITransport(app), base_url="http://localhost").get("/")
         assert (page.status_code, "make run" in page.text) == (200, True)
 
 
-async def test_a_process_without_the_rest_role_serves_health_alone(app_of) -> None:
+async def test_a_process_without_the_rest_role_serves_health_alone(
+    app_of: Callable[..., AbstractAsyncContextManager[FastAPI]],
+) -> None:
     async with app_of(api_roles=frozenset({Role.STATE})) as app:
         client = AsyncClient(transport=ASGITransport(app), base_url="http://localhost")
         assert (await client.get("/health/ready")).status_code == 200

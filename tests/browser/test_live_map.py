@@ -15,12 +15,15 @@ KEY = "a-key-for-this-test"
 
 
 def _claims_hold(up: Up, repository: Path, script: str, *arguments: str) -> int:
-    """Run a script of claims against the stack; fail with those that do not hold, and return how many there were."""
+    """Run a script of claims against the stack.
+
+    Fail with those that do not hold, and return how many there were.
+    """
     until(
         lambda: up.client.get("/deliveries", params={"state": "moving"}).json()["total"] >= 50,
         "fifty couriers on the road",
     )
-    command = ["node", f"e2e/{script}", up.told["url"], *arguments]
+    command = ["node", f"e2e/{script}", up.reported["url"], *arguments]
     done = subprocess.run(command, cwd=repository / "ui", capture_output=True, text=True, timeout=300, check=False)
     claims = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [claim for claim in claims if not claim["ok"]] == [], done.stderr

@@ -40,7 +40,7 @@ STATE_STORES: dict[str, Callable[[pytest.FixtureRequest], AbstractContextManager
     "sqlite": _sqlite,
     "mongo": _mongo,
 }
-"""By name: a place for one test, where every call makes one more store over the same facts, as in one more process."""
+"""Places for one test by name: every call makes one more store over the same facts, like a process."""
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""What is peculiar to the stores in files: they outlive the process, and say what is wrong with a file."""
+"""What is peculiar to the stores in files.
+
+They outlive the process, and say what is wrong with a file.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +45,12 @@ async def test_a_history_of_many_days_is_opened_whatever_little_memory_it_takes_
     await made.close()
     with duckdb.connect(str(path)) as connection:
         connection.execute(
-            f"INSERT INTO deliveries SELECT i, 'run-20260131t120000-' || i, 'run' || i % 2, 'r', 'c', 'x' FROM range({deliveries}) t(i)"
+            f"INSERT INTO deliveries SELECT i, 'run-20260131t120000-' || i, 'run' || i % 2, 'r', 'c', 'x'"
+            f" FROM range({deliveries}) t(i)"
         )
         connection.execute(
-            f"INSERT INTO positions SELECT i % {deliveries}, i // {deliveries}, i, 47, 9, 1, 2, i, false FROM range({2 * deliveries}) t(i)"
+            f"INSERT INTO positions SELECT i % {deliveries}, i // {deliveries}, i, 47, 9, 1, 2, i, false"
+            f" FROM range({2 * deliveries}) t(i)"
         )
     history = DuckDbHistory(path)
     await history.open()
@@ -70,7 +75,8 @@ async def test_a_history_whose_events_were_kept_under_a_key_is_brought_up_to_dat
         connection.execute("DROP VIEW events")
         connection.execute("DROP TABLE delivery_events")
         connection.execute(
-            "CREATE TABLE events (delivery_id VARCHAR, seq BIGINT, run_id VARCHAR, kind VARCHAR, event_time_ms BIGINT, event VARCHAR,"
+            "CREATE TABLE events (delivery_id VARCHAR, seq BIGINT, run_id VARCHAR, kind VARCHAR,"
+            " event_time_ms BIGINT, event VARCHAR,"
             " PRIMARY KEY (delivery_id, seq))"
         )
         rows = [
@@ -120,7 +126,7 @@ async def test_a_state_keeps_no_delivery_in_memory_that_has_ended_and_a_late_pos
     for number in range(3):
         await state.apply_positions(position(number, False))
     await state.apply_positions(position(3, True))
-    assert state._numbers == {}
+    assert state.remembered == 0
     ended = await state.delivery("d")
     await state.apply_positions(position(1, False))
     assert await state.delivery("d") == ended

@@ -1,4 +1,7 @@
-"""What the stores in files do when the disk is full for a while: nothing acknowledged is lost, and they go on in the same process once there is room."""
+"""What the stores in files do when the disk is full for a while.
+
+Nothing acknowledged is lost, and they go on in the same process once there is room.
+"""
 
 from __future__ import annotations
 

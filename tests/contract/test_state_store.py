@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 from functools import reduce
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def position(
     lat: float = 47.14,
     lng: float = 9.52,
     run: str = "run",
-):
+) -> PositionRecord:
     ids = (b"r1", b"client", delivery.encode(), f"driver-{delivery}".encode(), run.encode())
     return (*ids, lat, lng, finished, seq, T0 + seq * 1000, speed, 90.0, seq * speed)
 
@@ -168,7 +169,7 @@ async def test_random_events_lead_to_the_state_that_the_model_says(state: StateS
     expected: dict[str, DeliveryRecord] = {}
     for _ in range(30):
         kinds = ["started", "stopped", "resumed", "arrived_at_stop", "delivered", "cancelled", "fault"]
-        label = {"fault": "lost", "from_seq": 1, "to_seq": 1}
+        label: dict[str, Any] = {"fault": "lost", "from_seq": 1, "to_seq": 1}
         names = [
             (f"d{chance.randrange(4)}", chance.randrange(12), chance.choice(kinds))
             for _ in range(chance.randrange(1, 6))
@@ -354,7 +355,10 @@ async def test_a_deleted_view_is_gone(state: StateStore) -> None:
 
 
 async def facts_for_questions(stores: list[StateStore]) -> None:
-    """Tell stores the same facts: deliveries of every kind, on routes known and unknown, of runs heard of and silent."""
+    """Give stores the same facts.
+
+    They are deliveries of every kind, on routes known and unknown, of runs heard of and silent.
+    """
     chance = random.Random(3)
     kinds = ["started", "stopped", "resumed", "delivered", "cancelled", "suspended", "rejected"]
     events, rows = [], []

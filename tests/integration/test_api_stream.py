@@ -1,9 +1,8 @@
-"""The API's consumers on the embedded broker: everything arrives once, whatever is mixed in and whoever dies."""
+"""The API's consumers on the embedded broker: everything arrives once, whatever is mixed in."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ import psutil
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from fastapi import FastAPI
+from kafka_headers import headers_of
 from large_fleet import LARGE_FLEET
 from produced_facts import Simulation
 
@@ -54,10 +54,7 @@ def broker() -> Iterator[str]:
 @pytest.fixture
 def attentive_broker() -> Iterator[str]:
     """A broker that gives up a silent member of a group after 2 s instead of 45 s."""
-    cluster = BrokerCluster(partitions_for(LARGE_FLEET))
-    notice = cluster._library.rd_kafka_mock_set_group_consumer_session_timeout_ms
-    notice.restype, notice.argtypes = None, [ctypes.c_void_p, ctypes.c_int]
-    notice(cluster._cluster, 2000)
+    cluster = BrokerCluster(partitions_for(LARGE_FLEET), session_timeout_ms=2000)
     yield cluster.bootstrap
     cluster.close()
 
@@ -104,11 +101,11 @@ def dead_letters(bootstrap: str, wanted: int) -> list[tuple[bytes, dict[str, byt
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "nobody", "enable.auto.commit": False})
     partitions = consumer.list_topics(Topic.DEAD_LETTER, timeout=5).topics[Topic.DEAD_LETTER].partitions
     consumer.assign([TopicPartition(Topic.DEAD_LETTER, number, OFFSET_BEGINNING) for number in partitions])
-    found = []
+    found: list[tuple[bytes, dict[str, bytes]]] = []
     deadline = time.monotonic() + 5
     while len(found) < wanted and time.monotonic() < deadline:
-        found += [(m.value() or b"", dict(m.headers() or ())) for m in consumer.consume(100, 0.1) if m.error() is None]
-    found += [(m.value() or b"", dict(m.headers() or ())) for m in consumer.consume(100, 0.5) if m.error() is None]
+        found += [(m.value() or b"", headers_of(m)) for m in consumer.consume(100, 0.1) if m.error() is None]
+    found += [(m.value() or b"", headers_of(m)) for m in consumer.consume(100, 0.5) if m.error() is None]
     consumer.close()
     return found
 
@@ -249,7 +246,7 @@ async def test_what_cannot_be_read_goes_to_the_dead_letters_with_its_reason_and_
         count = sum(map(len, BAD.values()))
 
         async def all_told() -> bool:
-            return (await client.get("/runs/run/ledger")).json()["deadLettered"] == count
+            return bool((await client.get("/runs/run/ledger")).json()["deadLettered"] == count)
 
         await until(all_told, "the last dead letter")
         assert (ledger["missing"], ledger["duplicated"]) == (0, 0)
@@ -320,7 +317,7 @@ async def test_a_fault_of_ours_while_reading_passes_over_nothing(
 
 
 class BusyHistory(MemoryHistory):
-    """Takes nothing until it is told to."""
+    """Takes nothing until it is released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -352,10 +349,8 @@ async def test_a_full_store_stops_the_reading_and_nothing_is_lost(
         await until(is_paused, "a pause")
 
         async def is_told() -> bool:
-            return (await client.get("/health")).json()["parts"]["history consumer"] == {
-                "ok": False,
-                "detail": "not stored: full",
-            }
+            part = (await client.get("/health")).json()["parts"]["history consumer"]
+            return bool(part == {"ok": False, "detail": "not stored: full"})
 
         await until(is_told, "the refusal in the health of the parts")
         assert (await client.get("/health/ready")).status_code == 200
@@ -388,7 +383,8 @@ async def test_an_upload_of_a_gigabyte_is_refused_at_the_limit(tmp_path: Path) -
             before = psutil.Process(process.pid).memory_info().rss
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(
-                b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
+                b"POST /routes HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
             )
             chunk = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.txt"\r\n\r\n'
             answer = asyncio.create_task(reader.readline())

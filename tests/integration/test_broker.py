@@ -48,7 +48,7 @@ def test_what_is_written_is_read_back_by_a_group_and_by_the_next_member(embedded
         found: set[bytes] = set()
         deadline = time.monotonic() + 10
         while not sent <= found and time.monotonic() < deadline:
-            found |= {message.value() for message in consumer.consume(500, 0.2) if message.error() is None}
+            found |= {message.value() or b"" for message in consumer.consume(500, 0.2) if message.error() is None}
         consumer.close()
         assert sent <= found
 
@@ -64,7 +64,8 @@ def test_the_broker_stops_when_told_and_a_second_stop_does_nothing() -> None:
 
 
 def test_the_broker_ends_when_its_parent_is_killed() -> None:
-    code = "from cli.local.broker import EmbeddedBroker; import time; b = EmbeddedBroker().start(); print(b.pid, flush=True); time.sleep(60)"
+    code = "import time; from cli.local.broker import EmbeddedBroker; b = EmbeddedBroker().start(); "
+    code += "print(b.pid, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())

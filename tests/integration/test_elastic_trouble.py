@@ -1,4 +1,4 @@
-"""What becomes of each document when Elasticsearch is busy, away, or will not have it. The server is a small one of ours, so that its answers are known."""
+"""Each document's fate when Elasticsearch is busy, away or refuses it; a scripted server answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CREATED = items(lambda _: 201)
 
 
 class ScriptedServer:
-    """Answers bulk requests as told, the last answer again and again; keeps the ids of each request."""
+    """Answers bulk requests as scripted, the last answer again and again; keeps the ids of each request."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers, self.asked = deque(answers), list[list[str]]()

@@ -1,4 +1,4 @@
-"""A scenario with a growing fleet and every kind of fault, as a person runs it: the ledger is clean, and says how many positions were lost on purpose."""
+"""A scenario with a growing fleet and every kind of fault: a clean ledger that counts injected losses."""
 
 from __future__ import annotations
 

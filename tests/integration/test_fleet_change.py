@@ -1,4 +1,4 @@
-"""A person changes a run's fleet while it goes on: by the command, through REST, Kafka and Ray. The number on the road follows, and nothing is missing."""
+"""A run's fleet is changed by the command, through REST, Kafka and Ray; nothing is missing."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_fleet_grows_and_shrinks_by_the_command_and_the_ledger_is_clean(tmp_pa
     client = ApiClient(url)
 
     def wait_for_size(drivers: int, after: int = 0) -> int:
-        """Wait until so many drivers are on the road and positions were made since; return how many were made."""
+        """Wait until N drivers are on the road and have made positions since; return how many were made."""
         run = wait_for(
             lambda: client.run(run_id),
             lambda run: run and (run["drivers"], run["active"]) == (drivers, drivers) and run["produced"] > after,

@@ -1,4 +1,4 @@
-"""The stores in files on a disk that is really full for a while: a file system of 12 MB, which only root can make."""
+"""The stores in files on a disk that is full for a while: a file system of 12 MB, mounted by root."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def fleet() -> PositionBatch:
     zero, ids = np.zeros(VEHICLES), np.array([b"d%d" % i for i in range(VEHICLES)])
     lat, lng = chance.uniform(47.05, 47.27, VEHICLES), chance.uniform(9.47, 9.64, VEHICLES)
     whole = np.zeros(VEHICLES, np.int64)
-    return PositionBatch(
+    return PositionBatch.of_columns(
         word["route"],
         word["client"],
         ids,
@@ -116,7 +116,8 @@ class StalledReader:
         loop = asyncio.get_running_loop()
         self._socket.setblocking(False)
         await loop.sock_connect(self._socket, ("127.0.0.1", self._port))
-        head = "GET /ws/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        head = "GET /ws/live HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        head += "Sec-WebSocket-Version: 13\r\n"
         await loop.sock_sendall(self._socket, (head + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").encode())
         assert b" 101 " in await loop.sock_recv(self._socket, 100)
         await loop.sock_sendall(

@@ -80,7 +80,8 @@ def run(
 
 
 def test_what_holds_passes_with_a_report_in_which_every_position_is_measured(tmp_path: Path) -> None:
-    more = '[viewers]\ncount = 5\n[thresholds]\ne2e_p99_ms = 30000\nlost = 0\nproduced_rate = 0.5\n[[disturbances]]\nkind = "reconnect_viewers"\nat_s = 5\n'
+    more = "[viewers]\ncount = 5\n[thresholds]\ne2e_p99_ms = 30000\nlost = 0\nproduced_rate = 0.5\n"
+    more += '[[disturbances]]\nkind = "reconnect_viewers"\nat_s = 5\n'
     code, told, err = run(
         tmp_path, scenario_in(tmp_path, more), "--out", str(tmp_path / "report"), "--junit", str(tmp_path / "junit.xml")
     )

@@ -1,4 +1,4 @@
-"""The log of the real server at its most talkative: no key that a caller shows is written, right or wrong."""
+"""The real server's log at its most verbose: no key that a caller shows is written, right or wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A MongoDB that is not there, or says nothing: the store says so within seconds, and keeps no task or connection."""
+"""A MongoDB that is away or silent: the store says so within seconds and keeps no connection."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Every publisher keeps the same promises: the one in memory, and the two that speak to Kafka, against the embedded broker."""
+"""Every publisher keeps the same promises: the one in memory, and the two that produce to Kafka."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ from confluent_kafka import Consumer, TopicPartition
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, MemoryPublisher, ProducerFailed, Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.local.broker import BrokerCluster
-from engine.codec import EncodedRecords, PositionEncoder
+from engine.codec import EncodedRecords, PositionEncoder, Positions
 from engine.latency.histogram import Histogram
 from engine.messages import DeliveryEvent, RunMetrics, Topic
 
 Make = Callable[..., Publisher]
 
-OVER_KAFKA = {"python": KafkaPublisher, "native": NativePublisher}
+OVER_KAFKA: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(params=["memory", "python", "native"])
@@ -39,16 +39,19 @@ def make_over_kafka(request: pytest.FixtureRequest, embedded_broker: str) -> Mak
 
 
 def _maker(kind: str, bootstrap: str) -> Make:
-    def made(**settings: object) -> Publisher:
+    def made(**settings: Any) -> Publisher:
         if kind == "memory":
             return MemoryPublisher()
-        return OVER_KAFKA[kind](producer_options(Settings(kafka_bootstrap=bootstrap, **settings)))  # type: ignore[arg-type]
+        return OVER_KAFKA[kind](producer_options(Settings(kafka_bootstrap=bootstrap, **settings)))
 
     return made
 
 
 class Encoded:
-    """Positions of some deliveries of a run, each with the next seq of its delivery; ids of different lengths, so that there are several layouts."""
+    """Positions of some deliveries of a run, each with the next seq of its delivery.
+
+    Their ids have different lengths, so that there are several layouts.
+    """
 
     def __init__(self, run_id: str, deliveries: int = 7) -> None:
         self.run_id = run_id
@@ -58,7 +61,7 @@ class Encoded:
         self._next = np.zeros(deliveries, np.int64)
 
     def take(self, rounds: int) -> EncodedRecords:
-        """The next positions of every delivery, so many each."""
+        """The next `rounds` positions of every delivery."""
         deliveries = len(self._rows)
         rows, seq = np.repeat(np.arange(deliveries), rounds), np.tile(np.arange(rounds), deliveries)
         seq = seq + self._next[rows]
@@ -67,14 +70,16 @@ class Encoded:
         return EncodedRecords(
             self._encoder.encode_matrix(
                 self._rows[rows],
-                zeros + 47.1,
-                zeros + 9.5,
-                np.zeros(n, np.bool_),
-                seq,
-                seq + 1,
-                zeros,
-                zeros,
-                zeros + 5.0,
+                Positions(
+                    zeros + 47.1,
+                    zeros + 9.5,
+                    np.zeros(n, np.bool_),
+                    seq,
+                    seq + 1,
+                    zeros,
+                    zeros,
+                    zeros + 5.0,
+                ),
             )
         )
 
@@ -108,7 +113,7 @@ def read_run(
             told = json.loads(message.value() or b"")
             if told["runId"] == run_id:
                 assert message.key() == told["deliveryId"].encode()
-                found.append((told["deliveryId"], told["seq"], message.partition()))
+                found.append((told["deliveryId"], told["seq"], message.partition() or 0))
     consumer.close()
     return found
 
@@ -183,7 +188,7 @@ def test_what_the_queue_has_no_room_for_is_offered_again_in_order(embedded_broke
         "queue.buffering.max.messages": 100,
     }
     publisher = NativePublisher(options)
-    publisher._room = 10_000
+    publisher.queue_records = 10_000
     publisher.publish(Encoded("again").take(100), [event("again", seq) for seq in range(150)])
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (1, Counts(700, 700, 0))
@@ -209,10 +214,10 @@ def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(
     run_id = f"told-{request.node.callspec.id}"
     publisher, encoded = make_over_kafka(), Encoded(run_id)
     told = [metrics(run_id, seq) for seq in range(3)]
-    publisher.tell(told[:1])
+    publisher.publish_uncounted(told[:1])
     assert publisher.settled == 0
     publisher.publish(encoded.take(3), [])
-    publisher.tell(told[1:])
+    publisher.publish_uncounted(told[1:])
     assert publisher.settled == 0
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts, publisher.waited_s) == (1, Counts(21, 21, 0), 0.0)
@@ -237,17 +242,10 @@ def with_cluster(request: pytest.FixtureRequest) -> Callable[[BrokerCluster], Pu
 
 
 @pytest.fixture
-def cluster() -> BrokerCluster:
+def cluster() -> Iterator[BrokerCluster]:
     cluster = BrokerCluster({Topic.NEW_POSITION: 1, Topic.DELIVERY_EVENT: 1, Topic.RUN_METRICS: 1})
-    yield cluster  # type: ignore[misc]
+    yield cluster
     cluster.close()
-
-
-def answer_next_batches(cluster: BrokerCluster, *codes: int) -> None:
-    """Have the broker answer the next produce requests with some of Kafka's error codes, instead of doing what they ask."""
-    push = cluster._library.rd_kafka_mock_push_request_errors_array
-    push.restype, push.argtypes = None, [ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.c_void_p]
-    push(cluster._cluster, 0, len(codes), (ctypes.c_int * len(codes))(*codes))
 
 
 def test_what_the_broker_refuses_for_good_is_counted_named_and_does_not_block(
@@ -256,7 +254,7 @@ def test_what_the_broker_refuses_for_good_is_counted_named_and_does_not_block(
     publisher, encoded = with_cluster(cluster), Encoded("refused", 2)
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0
-    answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
+    cluster.refuse_next_produce_requests(10)  # MSG_SIZE_TOO_LARGE
     publisher.publish(encoded.take(10), [])
     assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
@@ -271,10 +269,10 @@ def test_what_is_told_and_refused_is_only_logged(
     with_cluster: Callable[[BrokerCluster], Publisher], cluster: BrokerCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher, encoded = with_cluster(cluster), Encoded("told-refused", 2)
-    publisher.tell([metrics("told-refused", 0)])
+    publisher.publish_uncounted([metrics("told-refused", 0)])
     assert publisher.flush(60) == 0
-    answer_next_batches(cluster, 10)  # MSG_SIZE_TOO_LARGE
-    publisher.tell([metrics("told-refused", 1)])
+    cluster.refuse_next_produce_requests(10)  # MSG_SIZE_TOO_LARGE
+    publisher.publish_uncounted([metrics("told-refused", 1)])
     assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0
@@ -290,7 +288,7 @@ def test_a_producer_that_can_promise_nothing_any_more_says_so_and_settles_nothin
     publisher, encoded = with_cluster(cluster), Encoded("fatal", 2)
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0
-    answer_next_batches(cluster, *[45] * 5)  # OUT_OF_ORDER_SEQUENCE_NUMBER: the broker has lost data
+    cluster.refuse_next_produce_requests(*[45] * 5)  # OUT_OF_ORDER_SEQUENCE_NUMBER: the broker has lost data
 
     def go_on() -> None:
         for _ in range(100):

@@ -1,7 +1,8 @@
-"""Runs on a real local Ray cluster and the embedded broker: what dies comes back, and nothing is missing."""
+"""Runs on a real local Ray cluster and the embedded broker: nothing is missing, whatever dies."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -19,18 +20,22 @@ import psutil
 import pytest
 import ray
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from kafka_headers import headers_of
 from processes import is_running
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.plan import RunPlan
 from actors.dispatch.summary import Summary
 from actors.on_ray.cluster import ray_cluster
 from actors.on_ray.run import NAMESPACE, run_plan
 from actors.settings import Settings
+from api.bus import KafkaBus
+from api.stories import KafkaStories
 from cli.local.services.folders import is_reachable
 from engine.accounting.ledger import SeqLedger
+from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import InvalidRoute, MessageError, RouteFileError
-from engine.messages import ControlRun, StartDelivery, Topic
+from engine.messages import ControlRun, DeliveryStory, StartDelivery, Topic
 from engine.scenario.scenario import Scenario
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -80,7 +85,7 @@ class Topics:
             for message in self._consumer.consume(5_000, 0.05):
                 if message.error() is None:
                     self.records[str(message.topic())].append(
-                        (message.key() or b"", message.value() or b"", dict(message.headers() or []))
+                        (message.key() or b"", message.value() or b"", headers_of(message))
                     )
         return until(self)
 
@@ -156,8 +161,8 @@ class Running:
             scale=scale, size=drivers, mode="once" if once else "continuous", files=write_roads(settings.data_dir)
         )
         self.scenario = Scenario.from_toml(text, "test.toml")
-        placement = Placement(actors, max(1, -(-drivers // actors)), 0.1)
-        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, placement, None, START_MS)
+        layout = ActorLayout(actors, max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, layout, None, START_MS)
         self.stop = threading.Event()
         self.summary: Summary | None = None
         self._thread = threading.Thread(target=self._run, args=(settings, once))
@@ -166,7 +171,7 @@ class Running:
     def _run(self, settings: Settings, once: bool) -> None:
         self.summary = run_plan(settings, self.scenario, self.plan, cpus=8.0, once=once, stop=self.stop)
 
-    def actor(self, name: str) -> ray.actor.ActorHandle:
+    def actor(self, name: str) -> ray.actor.ActorHandle[Any]:
         return ray.get_actor(name, namespace=f"{NAMESPACE}-{self.plan.run_id}")
 
     def end(self, timeout_s: float = 60.0, *, stop: bool = False) -> Summary:
@@ -200,12 +205,37 @@ def send(bootstrap: str, *messages: tuple[str, bytes, bytes | None]) -> None:
     assert producer.flush(60) == 0
 
 
+def tell_story(bootstrap: str, run_id: str, delivery_id: str) -> DeliveryStory:
+    """Ask the run's dispatcher as the API does."""
+
+    async def ask() -> DeliveryStory:
+        kafka = KafkaConnection(bootstrap)
+        bus = KafkaBus(kafka)
+        try:
+            return await KafkaStories(kafka, bus, answer_s=60.0).ask(run_id, delivery_id)
+        finally:
+            await bus.close()
+
+    return asyncio.run(ask())
+
+
+def kinds(told: DeliveryStory) -> list[str]:
+    return [entry["kind"] for entry in told.entries or []]
+
+
+def answer_of(method: Any) -> Any:
+    """Call a method of an actor and return its answer, whose type Ray's stubs lose."""
+    return ray.get(method.remote())
+
+
 def finals(topics: Topics) -> int:
     return len(topics.events("delivered"))
 
 
 def test_others_cannot_reach_the_files_and_sockets_of_a_local_cluster(cluster: None) -> None:
-    session = Path(ray._private.worker.global_worker.node.get_session_dir_path())
+    node = ray._private.worker.global_worker.node
+    assert node is not None
+    session = Path(node.get_session_dir_path())
     assert (session / "sockets" / "raylet").is_socket()
     assert not is_reachable(session)
 
@@ -221,7 +251,7 @@ def test_the_bytes_are_the_same_on_one_two_and_four_actors_packed_or_not_and_aft
         running = start_run("same", actors=actors)
         if kill:
             assert topics.read(lambda topics: len(topics.positions()) > 120)
-            status = ray.get(running.actor("driver-0").status.remote())
+            status = answer_of(running.actor("driver-0").status)
             os.kill(status.pid, signal.SIGKILL)
         summary = running.end()
         assert topics.read(lambda topics: finals(topics) == 4, 5)
@@ -250,7 +280,7 @@ def test_a_killed_dispatcher_reads_its_journal_and_the_run_goes_on(
     assert topics.read(lambda topics: len(topics.positions()) > 100)
     send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
     assert topics.read(lambda topics: "phoenix-asked" in topics.events("started"))
-    pid = ray.get(running.actor("dispatcher").progress.remote()).pid
+    pid = answer_of(running.actor("dispatcher").progress).pid
     os.kill(pid, signal.SIGKILL)
     # The drivers go on without it, and the request is served once.
     send(embedded_broker, (Topic.NEW_DIRECTION, b"1", StartDelivery("short-a", "c", "phoenix-asked").to_json()))
@@ -296,6 +326,11 @@ def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(
             embedded_broker, (Topic.RUN_CONTROL, b"requests", ControlRun("requests", "cancel", "requests-d").to_json())
         )
         assert topics.read(lambda topics: "requests-d" in topics.events("cancelled"))
+        rejected = tell_story(embedded_broker, "requests", "requests-x")
+        assert (rejected.status, kinds(rejected)) == ("rejected", ["requested", "waiting", "rejected"])
+        steered = tell_story(embedded_broker, "requests", "requests-d")
+        assert {"requested", "placed", "ignored", "steered", "confirmed"} <= set(kinds(steered))
+        assert tell_story(embedded_broker, "requests", "nothing-of-the-kind").status == "unknown"
     finally:
         summary = running.end(0, stop=True)
     assert summary.deliveries == 2
@@ -323,7 +358,7 @@ def test_drivers_on_a_shared_cluster_outlive_their_main_and_the_next_one_takes_t
     command = [sys.executable, "-m", "actors", "--scenario", str(scenario), "--run-id", "shared", "--once"]
 
     def pid_of_driver() -> int:
-        return int(ray.get(ray.get_actor("driver-0", namespace=f"{NAMESPACE}-shared").status.remote()).pid)
+        return int(answer_of(ray.get_actor("driver-0", namespace=f"{NAMESPACE}-shared").status).pid)
 
     with subprocess.Popen(
         command, env={**os.environ, **address}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -44,7 +44,8 @@ def deleted_files() -> list[str]:
 
 async def started_upload(port: int, key: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = f"POST /routes HTTP/1.1\r\nHost: 127.0.0.1\r\n{key}Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {LENGTH}\r\n\r\n"
+    head = f"POST /routes HTTP/1.1\r\nHost: 127.0.0.1\r\n{key}Content-Length: {LENGTH}\r\n"
+    head += "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     writer.write(head.encode() + PART)
     return reader, writer
 

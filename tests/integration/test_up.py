@@ -1,4 +1,4 @@
-"""``code-delivery up`` and ``run``, as a person uses them: the whole chain in its processes, and its end."""
+"""``code-delivery up`` and ``run`` as a user starts them: the whole chain in processes, and its end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -52,17 +53,22 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
     )
     asked = up.client.post("/deliveries", json={"routeId": "2", "deliveryId": "asked-by-post"})
     assert asked.status_code == 202
-    producer = Producer({"bootstrap.servers": up.told["kafka"]})
+    producer = Producer({"bootstrap.servers": up.reported["kafka"]})
     producer.produce(
         "route.new-direction", key=b"3", value=b'{"routeId":"3","clientId":"a-script","deliveryId":"asked-on-kafka"}'
     )
     assert producer.flush(60) == 0
     for delivery_id in ("asked-by-post", "asked-on-kafka"):
-        moving = until(
-            lambda wanted=delivery_id: (found := up.delivery(wanted)) and found["distanceM"] > 5 and found,
-            f"{delivery_id} on the road",
-        )
+
+        def on_the_road(wanted: str = delivery_id) -> dict[str, Any] | None:
+            found = up.delivery(wanted)
+            return found if found and (found["distanceM"] or 0) > 5 else None
+
+        moving = until(on_the_road, f"{delivery_id} on the road")
         assert moving["state"] == "moving"
+
+    story = up.client.get(f"/runs/{up.reported['runId']}/deliveries/asked-by-post/story").json()
+    assert {("dispatcher", "placed"), ("event", "started")} <= {(e["source"], e["kind"]) for e in story["entries"]}
 
     descendants = up.descendants()
     up.process.send_signal(signal.SIGINT)
@@ -120,9 +126,11 @@ def test_a_scenario_runs_to_its_end_with_a_clean_ledger(
     assert 6 * 38 <= ledger["produced"] <= 6 * 41
 
     (query,) = re.findall(
-        r"```python\n(.*?)```", (repository / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL
+        r"```python\n(.*?)```",
+        (repository / "docs" / "how-to" / "query.md").read_text(encoding="utf-8"),
+        flags=re.DOTALL,
     )
-    exec(query.replace(".data", str(tmp_path / "data")))  # the README's own words must work on what a run leaves behind
+    exec(query.replace(".data", str(tmp_path / "data")))  # the guide's own words must work on what a run leaves behind
     printed = capsys.readouterr().out
     assert "kmh" in printed
     assert "│ 1 " in printed

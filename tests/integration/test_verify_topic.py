@@ -1,4 +1,4 @@
-"""What ``verify`` reads from Kafka: the run's own records, whatever else lies between them, to an end that was noted."""
+"""What ``verify`` reads from Kafka: the run's own records among others, up to an end noted before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What simulated viewers have measured is read from the topic as it was told."""
+"""What simulated viewers have measured is read from the topic as it was published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The wheel carries everything: it works outside the checkout, and its four package names belong to it alone."""
+"""The wheel carries everything.
+
+It works outside the checkout, and its four package names belong to it alone.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignore = shutil.ignore_patterns(
         ".git",
         ".venv",
+        ".venv-docs",
+        ".site",
         "node_modules",
         "__pycache__",
         ".data",
@@ -40,7 +45,7 @@ def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the wheel, and sees the dependencies of the one that runs the tests."""
+    """The Python of an environment with the wheel and the dependencies of the one that runs the tests."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
@@ -78,7 +83,10 @@ def test_the_wheel_holds_the_four_packages_the_data_and_the_map(wheel: Path, rep
 
 
 def test_the_four_names_belong_to_this_distribution_alone(installed: Path, tmp_path: Path) -> None:
-    code = "import importlib.metadata as m, json; d = m.packages_distributions(); print(json.dumps({n: d.get(n) for n in ('engine', 'actors', 'api', 'cli')}))"
+    code = (
+        "import importlib.metadata as m, json; d = m.packages_distributions(); "
+        "print(json.dumps({n: d.get(n) for n in ('engine', 'actors', 'api', 'cli')}))"
+    )
     owners = json.loads(_run(installed, "-c", code, cwd=tmp_path))
     assert owners == {name: ["code-delivery"] for name in ("engine", "actors", "api", "cli")}
 

@@ -1,4 +1,4 @@
-"""The chain on real services, in its processes, for tests that stop and kill parts of it while it works."""
+"""The chain on real services, in its processes, for tests that stop and kill its parts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from engine.messages import Topic
 
 MIN_RATE = 2_000
 """Positions a second that must flow before a part is stopped or killed."""
+
+RATE_OVER_S = 1.0
+"""Seconds over which that rate is measured, at least."""
 
 SCENARIO = """\
 name = "faults"
@@ -57,10 +61,18 @@ class Chain:
     services : what it runs on.
     folder : for scenario, logs and what the parts keep.
     mongodb_positions : MONGODB_POSITIONS.
+    environment : more settings of every part.
     """
 
     def __init__(
-        self, services: Services, folder: Path, run_id: str, *, drivers: int = 1_300, mongodb_positions: str = "newest"
+        self,
+        services: Services,
+        folder: Path,
+        run_id: str,
+        *,
+        drivers: int = 1_300,
+        mongodb_positions: str = "newest",
+        **environment: str,
     ) -> None:
         self.services, self.run_id, self.folder = services, run_id, folder
         self.environment = {
@@ -68,6 +80,7 @@ class Chain:
             "DATA_DIR": str(folder),
             "MONGODB_POSITIONS": mongodb_positions,
             "DRAIN_SECONDS": "0",
+            **environment,
         }
         self._scenario = folder / "scenario.toml"
         self._scenario.write_text(SCENARIO.format(drivers=drivers))
@@ -91,15 +104,20 @@ class Chain:
     def until_it_flows(self, within_s: float = 120.0) -> None:
         """Wait until the topic grows by at least `MIN_RATE` positions a second."""
 
+        seen: deque[tuple[float, int]] = deque()
+
         def flows() -> bool:
             if self.simulation is not None:
                 self.simulation.check()
             try:
-                before, began = self._on_the_topic(), time.monotonic()
-                time.sleep(2.0)
-                return (self._on_the_topic() - before) / (time.monotonic() - began) >= MIN_RATE
+                seen.append((time.monotonic(), self._on_the_topic()))
             except KafkaException:  # a broker that has just come back leads no partition yet
                 return False
+            now_s, now = seen[-1]
+            while seen[0][0] < now_s - 2 * RATE_OVER_S:
+                seen.popleft()
+            began_s, before = seen[0]
+            return now_s - began_s >= RATE_OVER_S and (now - before) / (now_s - began_s) >= MIN_RATE
 
         until(flows, f"a flow of {MIN_RATE} positions/s", within_s)
 
@@ -128,6 +146,12 @@ class Chain:
         assert self.simulation.pid is not None
         family = psutil.Process(self.simulation.pid).children(recursive=True)
         return [process for process in family if title in title_of(process)]
+
+    def kill_worker(self, title: str) -> None:
+        """Kill a Ray worker with SIGKILL, and wait until another has its place."""
+        victim, *_ = self.workers(title)
+        victim.kill()
+        until(lambda: [worker for worker in self.workers(title) if worker.pid != victim.pid], f"another {title}")
 
     def kill_simulation(self) -> None:
         """Kill the simulation and its whole Ray cluster with SIGKILL."""
@@ -159,7 +183,7 @@ class Chain:
         )
 
     def verify(self, wait_s: float = 60.0) -> dict[str, Any]:
-        """Return what ``code-delivery verify`` says once everything has been stored; fail if it is not all equal."""
+        """Return the report of ``code-delivery verify`` once all is stored; fail if places differ."""
         command = [sys.executable, "-m", "cli", "verify", self.run_id, "--json", "--wait", str(wait_s)]
         found = subprocess.run(
             command,

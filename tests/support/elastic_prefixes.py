@@ -14,7 +14,7 @@ TIMEOUT_S = 30.0
 
 
 def elasticsearch_url(request: pytest.FixtureRequest) -> str:
-    """Return the address of the server for tests: the one that ELASTICSEARCH_URL names, or the session's own."""
+    """Return the address of the tests' server: ELASTICSEARCH_URL's, or the session's own."""
     url = os.environ.get("ELASTICSEARCH_URL") or request.getfixturevalue("services").elasticsearch.address
     assert isinstance(url, str)
     return url
@@ -22,7 +22,7 @@ def elasticsearch_url(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def prefix_for_a_test(url: str) -> Iterator[str]:
-    """Give a prefix that nobody else uses, and delete everything that begins with it afterwards."""
+    """Give a fresh prefix, and delete everything that begins with it afterwards."""
     prefix = f"test-{uuid4().hex[:12]}"
     yield prefix
     with httpx.Client(base_url=url, trust_env=False, timeout=TIMEOUT_S) as client:

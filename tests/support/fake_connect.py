@@ -1,4 +1,4 @@
-"""A Kafka Connect worker's REST interface, as far as the command line uses it; what it answers can be told."""
+"""The part of a Kafka Connect worker's REST interface that the command line uses, with set answers."""
 
 from __future__ import annotations
 

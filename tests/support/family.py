@@ -1,4 +1,4 @@
-"""``python -m family TITLE ...``: a process with a child for each title, on whose command line it is; all sleep until they are ended."""
+"""``python -m family TITLE ...``: a sleeping process with a sleeping child per title, named by it."""
 
 from __future__ import annotations
 

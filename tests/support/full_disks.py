@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_end_at(size_bytes: int) -> Iterator[None]:
-    """No file of this process grows beyond a size; a write beyond it fails as on a full disk, with another number."""
+    """Let no file of this process grow beyond a size; a further write fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
     try:

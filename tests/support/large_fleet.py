@@ -1,4 +1,4 @@
-"""The load of a fleet for which the embedded broker has as many partitions as it can have, so that several readers share them."""
+"""The load of a fleet for which the embedded broker has its largest number of partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load test reports made by hand: values that a seed gives, on a machine that does not exist. Nothing in them was measured."""
+"""Load test reports made by hand: values drawn from a seed, on an invented machine; none is measured."""
 
 from __future__ import annotations
 

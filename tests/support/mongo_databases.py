@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -20,8 +21,8 @@ def mongodb_url(request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def database_for_a_test(url: str) -> Iterator[str]:
-    """Give the name of a database that nobody else uses, and drop it afterwards."""
+    """Give the name of a fresh database, and drop it afterwards."""
     name = f"test_{uuid4().hex[:12]}"
     yield name
-    with MongoClient(url, serverSelectionTimeoutMS=5000) as client:
+    with MongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=5000) as client:
         client.drop_database(name)

@@ -19,7 +19,7 @@ from cli.local.port import free_port
 
 
 def own_environment(**more: str) -> dict[str, str]:
-    """Return the environment for a stack of its own: without the servers that other tests are given, which it would refuse."""
+    """Return the environment for a stack of its own, without the addresses of the session's servers."""
     return {
         name: value for name, value in os.environ.items() if name not in ("MONGODB_URL", "ELASTICSEARCH_URL")
     } | more
@@ -37,7 +37,7 @@ def until(condition: Callable[[], Any], what: str, within_s: float = 90.0) -> An
 
 
 class Up:
-    """``code-delivery up --json`` in a process; `told` is what it printed once it ran."""
+    """``code-delivery up --json`` in a process; `reported` is what it printed once it ran."""
 
     def __init__(self, folder: Path, *, drivers: int, key: str | None = None) -> None:
         self.port = free_port()
@@ -62,9 +62,9 @@ class Up:
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(self.process.communicate()[1])
-        self.told: dict[str, Any] = json.loads(line)
+        self.reported: dict[str, Any] = json.loads(line)
         self.client = httpx.Client(
-            base_url=self.told["url"], trust_env=False, headers={"X-API-Key": key} if key else {}
+            base_url=self.reported["url"], trust_env=False, headers={"X-API-Key": key} if key else {}
         )
 
     def descendants(self) -> list[psutil.Process]:

@@ -5,7 +5,8 @@ import { DESKTOP, launch, sim, until } from './browser.mjs'
 export async function openStage(base, { shots } = {}) {
   const origin = new URL(base).origin
   const browser = await launch()
-  const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', colorScheme: 'light' })
+  // A quarter of the pixels: they are drawn by the processor that also runs the stack under test.
+  const context = await browser.newContext({ viewport: DESKTOP, deviceScaleFactor: 0.5, locale: 'en-GB', colorScheme: 'light' })
   const page = await context.newPage()
   const faults = listen(page, origin)
   let failed = 0
@@ -48,7 +49,7 @@ export async function openStage(base, { shots } = {}) {
   }
 }
 
-/** What the page says wrong. `expected`: patterns of console errors that a claim causes on purpose. */
+/** What the page says wrong. `expected`: patterns of console errors that a claim causes. */
 function listen(page, origin) {
   const faults = { page: [], console: [], outside: [], expected: [] }
   page.on('pageerror', (error) => faults.page.push(error.message))

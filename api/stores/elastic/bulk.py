@@ -1,10 +1,13 @@
-"""Bulk requests: sent a few at a time, looked through document by document, and what the server had no time for sent again.
+"""Bulk requests, sent a few at a time.
+
+Answers are read document by document, and what the server had no time for is sent again.
 
 What becomes of a document:
 
     created, updated                     new
     409 to a create                      it is there already: known
-    429, 5xx, a lost connection          sent again, with growing pauses, for some seconds; then `StoreBackpressure` or `StoreUnavailable`
+    429, 5xx, a lost connection          sent again, with growing pauses, for some seconds; then
+                                         `StoreBackpressure` or `StoreUnavailable`
     400 for what is in it, 413           refused, with the server's reason; it is never sent again
     anything else (rights, no room for
     another index, a closed index)       `StoreUnavailable`: nothing is wrong with the document
@@ -35,7 +38,10 @@ MAX_DOCUMENTS = 5_000
 """Of one request."""
 
 MAX_REQUESTS = 2
-"""Requests on their way at the same time; two were half as fast again as one, a third gave a tenth more."""
+"""Requests on their way at the same time.
+
+Two were half as fast again as one, a third gave a tenth more.
+"""
 
 GIVE_UP_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
@@ -43,7 +49,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 _ANSWER = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by.reason"
 _CONFLICT = 409
 _NOT_THE_DOCUMENTS = frozenset({"validation_exception", "index_closed_exception", "invalid_index_name_exception"})
-"""Errors that come with status 400 although they are about the index: there may be no more shards, for one."""
+"""Errors that come with status 400 although they are about the index, such as too many shards."""
 
 Rows = NDArray[np.int64]
 
@@ -176,7 +182,9 @@ async def all_of(writes: Iterable[Coroutine[Any, Any, Outcome]]) -> Outcome:
 
 
 def portions(rows: Rows, sizes: NDArray[np.int64]) -> Iterator[Rows]:
-    """Give rows in portions that fit into a request each, about equal ones and so many that none of those sent side by side is left alone at the end.
+    """Give rows in portions that fit into a request each.
+
+    They are about equal, and as many as keep all requests that are sent side by side busy to the end.
 
     Parameters
     ----------

@@ -44,7 +44,10 @@ def _reason(body: object) -> str | None:
 
 @contextmanager
 def asking(place: str) -> Iterator[None]:
-    """Run calls of the client; raises `StoreBackpressure` or `StoreUnavailable` where they raise the client's own errors."""
+    """Run calls of the client.
+
+    Raises `StoreBackpressure` or `StoreUnavailable` where they raise the client's own errors.
+    """
     try:
         yield
     except (TransportError, ApiError) as error:

@@ -1,4 +1,6 @@
-"""`HistoryStore` on Elasticsearch 9: a document for every position and every event, in indices by the time at which they happened.
+"""`HistoryStore` on Elasticsearch 9.
+
+A document for every position and every event, in indices by the time at which they happened.
 
 A position's or an event's id is ``deliveryId:seq`` and it is only ever created, so what is delivered again is known by
 a conflict. Acknowledged is what is in the server's translog, which it syncs before it answers (its default;
@@ -91,6 +93,7 @@ class ElasticHistory:
         self._held: tuple[str, dict[str, Holding]] = ("", {})
 
     async def open(self) -> None:
+        """Implement `HistoryStore.open`."""
         options, names = self._options, self._names
         try:
             await self._server.open(self._open_s)
@@ -112,21 +115,26 @@ class ElasticHistory:
             raise
 
     async def close(self) -> None:
+        """Implement `HistoryStore.close`."""
         if self._retention is not None:
             self._retention.cancel()
             self._retention = None
         await self._server.close()
 
     async def ping(self) -> None:
+        """Implement `HistoryStore.ping`."""
         await self._server.ping()
 
     async def write_positions(self, batch: PositionBatch) -> Written:
+        """Implement `HistoryStore.write_positions`."""
+
         def lines(rows: Rows) -> bytes:
             return position_lines(batch if len(rows) == len(batch) else batch.take(rows))
 
         return await self._create(Kind.POSITIONS, batch.event_time_ms, np.full(len(batch), lines_bytes(batch)), lines)
 
     async def write_events(self, events: Sequence[DeliveryEvent]) -> Written:
+        """Implement `HistoryStore.write_events`."""
         documents = [event_lines(event) for event in events]
         time_ms = np.array([event.event_time for event in events], np.int64)
         written = await self._create(Kind.EVENTS, time_ms, _sizes(documents), lambda rows: _joined(documents, rows))
@@ -135,16 +143,19 @@ class ElasticHistory:
         return written
 
     async def track(self, delivery_id: str) -> Track | None:
+        """Implement `HistoryStore.track`."""
         alias = await self._refreshed(Kind.POSITIONS)
         with asking(self._server.place):
             return await queries.track(self._server.client, alias, delivery_id)
 
     async def events(self, delivery_id: str) -> list[DeliveryEvent]:
+        """Implement `HistoryStore.events`."""
         alias = await self._refreshed(Kind.EVENTS)
         with asking(self._server.place):
             return await queries.events(self._server.client, alias, delivery_id)
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
+        """Implement `HistoryStore.holdings`."""
         alias = await self._refreshed(Kind.POSITIONS)
         with asking(self._server.place):
             count = await queries.count(self._server.client, alias, run_id)
@@ -157,25 +168,29 @@ class ElasticHistory:
         return dict(known)
 
     async def faults(self, run_id: str) -> dict[str, list[Label]]:
+        """Implement `HistoryStore.faults`."""
         alias = await self._refreshed(Kind.EVENTS)
         with asking(self._server.place):
             return await queries.faults(self._server.client, alias, run_id)
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
+        """Implement `HistoryStore.positions`."""
         alias = await self._refreshed(Kind.POSITIONS)
         with asking(self._server.place):
             async for part in queries.positions(self._server.client, alias, run_id):
                 yield part
 
     async def delete_old(self) -> list[str]:
-        """Delete the indices that are older than the retention and return their names; called at the start and every hour."""
+        """Delete the indices that are older than the retention and return their names.
+
+        Called at the start and every hour.
+        """
         with asking(self._server.place):
             return await lifecycle.delete_old(
                 self._server.client, self._names, self._options.retention_days, self._now_ms()
             )
 
     # -- within
-    # ----------------------------------------------------------------------------------------------------------------------------------------
 
     async def _create(
         self, kind: Kind, time_ms: NDArray[np.int64], sizes: NDArray[np.int64], lines: Callable[[Rows], bytes]

@@ -1,6 +1,6 @@
-"""How indices end: by this adapter, which deletes the old ones, or by the server's own lifecycle management where it has that.
+"""How indices end: deleted by this adapter, or by the server's own lifecycle management.
 
-An index is old when it was made so many days ago by the wall clock; what is in it may have happened at any virtual
+An index is old when it was made that many days ago by the wall clock; what is in it may have happened at any virtual
 time.
 """
 
@@ -21,7 +21,10 @@ DAY_MS = 86_400_000
 
 
 async def delete_old(client: AsyncElasticsearch, names: Names, days: int, now_ms: float) -> list[str]:
-    """Delete our indices of one period that were made more than some days ago; return their names. Several processes may do it at once."""
+    """Delete our indices of one period that were made more than some days ago; return their names.
+
+    Several processes may do it at once.
+    """
     patterns = ",".join(names.pattern(kind) for kind in TIMED)
     found = await client.indices.get_settings(index=patterns, name="index.creation_date", flat_settings=True)
     made_ms = {index: int(one["settings"]["index.creation_date"]) for index, one in found.items()}
@@ -53,7 +56,8 @@ async def put_policy(server: Server, names: Names, days: int) -> str:
             raise
         modules = await _modules(server.client)
         raise StoreUnavailable(
-            f"ELASTICSEARCH_LIFECYCLE is ilm, but {server.place} has no index lifecycle management (its modules: {', '.join(modules)}); use names"
+            f"ELASTICSEARCH_LIFECYCLE is ilm, but {server.place} has no index lifecycle management "
+            f"(its modules: {', '.join(modules)}); use names"
         ) from error
     return policy
 

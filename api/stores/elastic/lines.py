@@ -23,7 +23,7 @@ BLOCK_ROWS = 2048
 """Lines made at a time, so that they stay in the processor's cache."""
 
 LINE_BYTES = 330
-"""What a position's two lines have besides its ids, at most: the literals, and every number with as many digits as there can be."""
+"""The most bytes of a position's two lines besides its ids: the literals, and the longest numbers."""
 
 _FILLING = b"\0 "
 """What fills the columns. No id and no literal has a blank."""
@@ -32,7 +32,7 @@ _IDS = ("delivery_id", "route_id", "client_id", "delivery_id", "driver_id", "run
 """The ids of a record's two lines, in their order."""
 
 _WHOLE = (("seq", "seq"), ("event_time_ms", "eventTime"))
-"""The numbers without decimals, and their bounds in a column; a record read as plain JSON may have larger ones."""
+"""The numbers without decimals, with the names of their bounds; a seq from an offset may exceed its."""
 
 _RECORD = (
     '{"create":{"_id":"%s:%d"}}\n{"routeId":"%s","clientId":"%s","deliveryId":"%s","driverId":"%s","runId":"%s","location":{"lat":%r,"lon":%r},'
@@ -46,7 +46,7 @@ def lines_bytes(batch: PositionBatch) -> int:
 
 
 def position_lines(batch: PositionBatch) -> bytes:
-    """Return two lines for every position: create it under ``deliveryId:seq`` unless it is there, and its document."""
+    """Return two lines for every position: create ``deliveryId:seq`` unless it exists, and its document."""
     return b"".join([_block_lines(batch.take(slice(i, i + BLOCK_ROWS))) for i in range(0, len(batch), BLOCK_ROWS)])
 
 
@@ -76,11 +76,11 @@ def _by_columns(batch: PositionBatch) -> bytes:
 
 @lru_cache(maxsize=256)
 def _layout(widths: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], np.dtype[np.void]]:
-    """Return the literal bytes of a record's two lines, with room for ids of some widths, and where its fields stand in them."""
+    """Return the literal bytes of a record's two lines with room for ids of some widths, and their fields."""
     text, fields = "", dict[str, tuple[str, int]]()
 
     def add(literal: str, *parts: tuple[str, str, int]) -> None:
-        """Add a literal and fields (name, format, characters) after it; a field may cover the literal that follows."""
+        """Add a literal and the fields (name, format, characters) after it; one may cover the next literal."""
         nonlocal text
         text += literal
         for name, kind, characters in parts:

@@ -1,4 +1,6 @@
-"""What things are called in Elasticsearch: aliases to read, indices to write, by the time of what is in them.
+"""What things are called in Elasticsearch.
+
+Aliases to read, indices to write, by the time of what is in them.
 
 An index is named for the time at which its documents happened, not for the day on which they are written. So a record
 that is delivered again, on whatever day, meets its first copy in the same index and is known by its id; a data stream
@@ -15,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_MS, END_MS = 946_684_800_000, 4_102_444_800_000
-"""2000-01-01 and 2100-01-01 UTC as epoch ms: what did not happen between them has no index. A wrong clock would make thousands of them."""
+"""2000-01-01 and 2100-01-01 UTC as epoch ms: what did not happen between them has no index.
+
+A wrong clock would make thousands of them.
+"""
 
 
 class Kind(StrEnum):
@@ -53,7 +58,10 @@ class Names:
         return f"{self.prefix}-{kind}"
 
     def pattern(self, kind: Kind) -> str:
-        """Return what matches every index of a kind; years begin with a 2, prefixes that begin with ours do not."""
+        """Return what matches every index of a kind.
+
+        Years begin with a 2, prefixes that begin with ours do not.
+        """
         return f"{self.prefix}-{kind}-2*" if kind in TIMED else self.deliveries
 
     @property

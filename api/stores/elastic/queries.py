@@ -1,4 +1,7 @@
-"""What is asked of Elasticsearch, and what its answers mean. An answer that lacks a part of the data is an error, never a short answer."""
+"""What is asked of Elasticsearch, and what its answers mean.
+
+An answer that lacks a part of the data is an error, never a short answer.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _TRACK_FIELDS = ["seq", "eventTime", "location", "speed", "bearing", "distance"]
 
 
 async def _answer(client: AsyncElasticsearch, alias: str | None, wanted: str, **body: Any) -> dict[str, Any]:
-    """Return the wanted part of the answer to a search; without an alias the body holds a point in time. A missing index is no data."""
+    """Return the wanted part of the answer to a search; without an alias the body holds a point in time.
+
+    A missing index is no data.
+    """
     body["track_total_hits"] = False
     answer = await client.search(
         index=alias,

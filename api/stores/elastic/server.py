@@ -27,7 +27,11 @@ _ALL_WENT_WELL, _OF_A_DOCUMENT = b'{"errors":false,"items":[', b'"status":2'
 
 
 class Answers(OrjsonSerializer):
-    """Reads answers. Of a bulk request in which all went well only the documents are counted: taking the answer apart cost more than making the request."""
+    """Reader of answers.
+
+    Of a bulk request in which all went well it only counts the documents: parsing the answer costs more than making the
+    request.
+    """
 
     def loads(self, data: bytes) -> Any:
         """Return an answer's content; of the said ones ``{"errors": False, "count": n}``."""
@@ -69,7 +73,7 @@ class Server:
         )
 
     async def open(self, within_s: float) -> None:
-        """Return once the server is ready; raise `StoreUnavailable` if it is not after so many seconds."""
+        """Return once the server is ready; raise `StoreUnavailable` if it is not in time."""
         self.connect()
         deadline, told = time.monotonic() + within_s, False
         while True:

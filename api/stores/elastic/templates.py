@@ -1,4 +1,6 @@
-"""What indices look like: composable templates with strict mappings, so that an index is right from its first document on.
+"""What indices look like.
+
+Composable templates with strict mappings, so that an index is right from its first document on.
 
 A document with a field that is not here is refused: a misspelt field would otherwise be indexed for ever.
 """
@@ -14,7 +16,10 @@ from api.errors import StoreUnavailable
 from api.stores.elastic.names import Kind, Names
 
 PRIORITY = 500
-"""Above what others' catch-all templates have as a rule; one that is above it all the same is found and named."""
+"""Above what others' catch-all templates have as a rule.
+
+One that is above it all the same is found and named.
+"""
 
 REFRESH = "5s"
 """How long others wait until they see what was written; who asks through this adapter sees it at once."""
@@ -76,7 +81,7 @@ async def put_templates(client: AsyncElasticsearch, names: Names, *, replicas: i
 
     Raises
     ------
-    StoreUnavailable : a template of somebody else has a higher priority for our names.
+    StoreUnavailable : another owner's template has a higher priority for our names.
     """
     common = f"{names.prefix}-common"
     settings: dict[str, Any] = {"number_of_shards": 1, "number_of_replicas": replicas, "refresh_interval": REFRESH}
@@ -122,6 +127,7 @@ async def _see_that_it_is_in_force(client: AsyncElasticsearch, names: Names, kin
         and any(fnmatch(index, pattern) for pattern in one["index_template"]["index_patterns"])
     ]
     raise StoreUnavailable(
-        f"the index template {names.alias(kind)} (priority {PRIORITY}) is not in force for {index}: {', '.join(above) or 'another template'} "
+        f"the index template {names.alias(kind)} (priority {PRIORITY}) is not in force for {index}: "
+        f"{', '.join(above) or 'another template'} "
         "is above it; take that away or choose another ELASTICSEARCH_PREFIX"
     )

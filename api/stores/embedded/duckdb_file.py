@@ -60,7 +60,10 @@ class DuckDbFile:
         self._opened().execute(f"SET memory_limit = '{limit}'")
 
     def close(self) -> None:
-        """Close the file if it is open, once no reader is busy with it: opened again beside them, one file would have two databases."""
+        """Close the file if it is open, once no reader is busy with it.
+
+        Opened again beside readers, one file would have two databases.
+        """
         with self._changed:
             connection, self._connection = self._connection, None
             self._changed.wait_for(lambda: self._readers == 0)

@@ -34,10 +34,16 @@ CHUNK_ROWS = 1_000_000
 """Positions that are read at a time when a run is verified: some 30 MB."""
 
 OPEN_MEMORY_LIMIT = "1GB"
-"""What DuckDB may use for itself while a file is opened: a file of an earlier version is brought up to date, and every delivery in it is counted."""
+"""What DuckDB may use for itself while a file is opened.
+
+A file of an earlier version is brought up to date, and every delivery in it is counted.
+"""
 
 MEMORY_LIMIT = "32MB"
-"""The same from then on. It keeps what it has written in memory until then, and nothing reads that again but a track asked for."""
+"""The same from then on.
+
+It keeps what it has written in memory until then, and nothing reads that again but a track asked for.
+"""
 
 CHECKPOINT_THRESHOLD = "4MB"
 """How much is written beside the file before it is put into it; until then it is in memory too."""
@@ -77,22 +83,28 @@ class DuckDbHistory:
         self._known: KnownDeliveries
 
     async def open(self) -> None:
+        """Implement `HistoryStore.open`."""
         await self._threads.write(self._open)
 
     async def close(self) -> None:
+        """Implement `HistoryStore.close`."""
         self._threads.close()
         self._file.close()
 
     async def ping(self) -> None:
+        """Implement `HistoryStore.ping`."""
         await self._fetch("SELECT 1 AS one")
 
     async def write_positions(self, batch: PositionBatch) -> Written:
+        """Implement `HistoryStore.write_positions`."""
         return await self._write(lambda: _position_rows(batch))
 
     async def write_events(self, events: Sequence[DeliveryEvent]) -> Written:
+        """Implement `HistoryStore.write_events`."""
         return await self._write(lambda: _event_rows(events))
 
     async def track(self, delivery_id: str) -> Track | None:
+        """Implement `HistoryStore.track`."""
         columns = await self._fetch_of(delivery_id, sql.TRACK)
         if not columns or not len(columns["seq"]):
             return None
@@ -104,25 +116,28 @@ class DuckDbHistory:
         )
 
     async def events(self, delivery_id: str) -> list[DeliveryEvent]:
+        """Implement `HistoryStore.events`."""
         columns = await self._fetch_of(delivery_id, sql.EVENTS)
         return [DeliveryEvent.from_json(event.encode()) for event in columns.get("event", ())]
 
     async def holdings(self, run_id: str) -> dict[str, Holding]:
+        """Implement `HistoryStore.holdings`."""
         return await self._read(lambda: self._known.holdings(run_id))
 
     async def faults(self, run_id: str) -> dict[str, list[Label]]:
+        """Implement `HistoryStore.faults`."""
         columns = await self._fetch(sql.FAULTS, [run_id])
         return labels_of(
             zip(*(columns[name].tolist() for name in ("delivery_id", "fault", "first", "last")), strict=True)
         )
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
+        """Implement `HistoryStore.positions`."""
         [end] = (await self._fetch(sql.POSITIONS_END))["n"].tolist()
         for first in range(0, end, CHUNK_ROWS):
             yield await self._read(partial(self._positions, run_id, first))
 
     # -- into the threads
-    # ------------------------------------------------------------------------------------------------------------------------------
 
     async def _read(self, work: Callable[[], T]) -> T:
         await self._mend()
@@ -140,12 +155,14 @@ class DuckDbHistory:
         return await self._threads.write(lambda: self._store(rows()))
 
     async def _mend(self) -> None:
-        """Open the file again if a fatal error has ended the database, and learn anew what it holds: the write that failed may be stored."""
+        """Open the file again if a fatal error has ended the database.
+
+        What it holds is read anew: the write that failed may be stored.
+        """
         if self._file.is_invalid:
             await self._threads.write(lambda: self._open() if self._file.is_invalid else None)
 
     # -- inside the threads
-    # ----------------------------------------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
         self._file.open()
@@ -158,7 +175,7 @@ class DuckDbHistory:
         self._file.limit_memory(MEMORY_LIMIT)
 
     def _store(self, given: _Rows) -> Written:
-        """Store the rows that a table lacks, each (delivery, seq) once, and with them the deliveries that no row has named before."""
+        """Store the rows that a table lacks, each (delivery, seq) once, and the deliveries new in them."""
         known, seq = self._known, given.columns["seq"]
         numbers, fresh = known.numbered(given.delivery_ids)
         rows = self._lacking(given.table, numbers, seq)

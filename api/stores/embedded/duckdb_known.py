@@ -1,4 +1,7 @@
-"""What an embedded history holds of each delivery, in memory: some 200 bytes for each delivery in the file."""
+"""What an embedded history holds of each delivery, in memory.
+
+Some 200 bytes for each delivery in the file.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ TABLES = ("positions", "delivery_events")
 
 
 class KnownDeliveries:
-    """Every delivery in a file by its number, with the greatest seq stored of its positions and of its events. Written by one thread, read by others.
+    """Every delivery in a file by its number, with the greatest seqs stored.
+
+    One seq is of its positions, one of its events. One thread writes, others read.
 
     Parameters
     ----------
@@ -41,7 +46,10 @@ class KnownDeliveries:
         return self._numbers.get(delivery_id.encode())
 
     def numbered(self, delivery_ids: Sequence[bytes]) -> tuple[NDArray[np.int64], dict[bytes, int]]:
-        """Return each row's delivery number, and the first row of each delivery not yet in the file; nothing is remembered before it is stored."""
+        """Return each row's delivery number, and the first row of each delivery not yet in the file.
+
+        Nothing is remembered before it is stored.
+        """
         known, fresh, first_row = self._numbers, dict[bytes, int](), dict[bytes, int]()
         numbers = np.empty(len(delivery_ids), np.int64)
         for row, delivery_id in enumerate(delivery_ids):
@@ -63,7 +71,10 @@ class KnownDeliveries:
     def remember(
         self, table: str, fresh: Mapping[bytes, str], numbers: NDArray[np.int64], seq: NDArray[np.int64]
     ) -> None:
-        """Take note of rows that are stored, and of the deliveries stored with them: the run of each, by deliveryId, in the order of their numbers."""
+        """Note rows that are stored, and the deliveries stored with them.
+
+        `deliveries` has the run of each by deliveryId, in the order of their numbers.
+        """
         with self._lock:
             if fresh:
                 for delivery_id, run_id in fresh.items():

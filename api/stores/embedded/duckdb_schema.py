@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - statements of SQL keep their lines
 """The tables of the embedded history, and its statements."""
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The tables of the embedded state store, and its statements. The rules are those of `api.stores.model`, written in SQL."""
+# ruff: noqa: E501 - statements of SQL keep their lines
+"""The tables of the embedded state store, and its statements.
+
+The rules are those of `api.stores.model`, written in SQL.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,10 @@ from api.stores.base import DeliveryQuery, DeliverySort
 from api.stores.model import STANDING_MPS
 
 VERSION = 2
-"""Kept in the file as ``user_version``. An older file is brought up to it when it is opened, with all that is in it; a newer one is refused."""
+"""Kept in the file as ``user_version``.
+
+An older file is brought up to it when it is opened, with all that is in it; a newer one is refused.
+"""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS routes (
@@ -106,13 +113,16 @@ _SORT = {
 
 
 def like(text: str) -> str:
-    """Return the LIKE pattern for texts that contain another one; to be used with ESCAPE '\\'."""
+    r"""Return the LIKE pattern for texts that contain another one; to be used with ESCAPE '\\'."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
 def deliveries_statements(query: DeliveryQuery) -> tuple[str, str, list[object]]:
-    """Return the statement for the page asked for, the one that counts, and the values that both take (the page's own limit and offset come after them)."""
+    """Return the statement of a page, the one that counts, and the values that both take.
+
+    The page's own limit and offset come after these values.
+    """
     conditions, values = ["1"], list[object]()
     for column, value in (("d.route_id", query.route_id), ("d.vehicle", query.vehicle), ("d.run_id", query.run_id)):
         if value is not None:

@@ -45,34 +45,45 @@ class SqliteState:
         self._connections: list[sqlite3.Connection] = []
         self._numbers: dict[bytes, int] = {}  # of the deliveries that are on their way
 
+    @property
+    def remembered(self) -> int:
+        """Deliveries whose row number is held in memory: those that have not ended."""
+        return len(self._numbers)
+
     async def open(self) -> None:
+        """Implement `StateStore.open`."""
         await self._threads.write(self._create)
 
     async def close(self) -> None:
+        """Implement `StateStore.close`."""
         self._threads.close()
         while self._connections:
             self._connections.pop().close()
 
     async def ping(self) -> None:
+        """Implement `StateStore.ping`."""
         await self._threads.read(lambda: self._rows("SELECT 1"))
 
     # -- routes
-    # ----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
+        """Implement `StateStore.put_routes`."""
         rows = [(r.id, r.title, r.source, r.length_m, r.points, *r.start, *r.end, r.definition, r.kept) for r in routes]
         await self._threads.write(lambda: self._write_many(sql.PUT_ROUTE, rows))
 
     async def delete_routes(self, route_ids: Sequence[str]) -> int:
+        """Implement `StateStore.delete_routes`."""
         return await self._threads.write(
             lambda: self._write_many("DELETE FROM routes WHERE id = ?", [(route_id,) for route_id in route_ids])
         )
 
     async def route(self, route_id: str) -> StoredRoute | None:
+        """Implement `StateStore.route`."""
         rows = await self._threads.read(lambda: self._rows("SELECT * FROM routes WHERE id = ?", (route_id,)))
         return _route(rows[0]) if rows else None
 
     async def routes(self, text: str = "", limit: int = 100, offset: int = 0) -> Page[StoredRoute]:
+        """Implement `StateStore.routes`."""
         pattern = sql.like(text)
         where = "WHERE id LIKE ? ESCAPE '\\' OR title LIKE ? ESCAPE '\\'"
 
@@ -86,32 +97,37 @@ class SqliteState:
         return await self._threads.read(page)
 
     async def route_ids(self) -> list[str]:
+        """Implement `StateStore.route_ids`."""
         return [
             route_id
             for (route_id,) in await self._threads.read(lambda: self._rows("SELECT id FROM routes ORDER BY id"))
         ]
 
     async def kept_routes(self) -> list[StoredRoute]:
+        """Implement `StateStore.kept_routes`."""
         return [
             _route(row)
             for row in await self._threads.read(lambda: self._rows("SELECT * FROM routes WHERE kept ORDER BY id"))
         ]
 
     # -- deliveries
-    # ------------------------------------------------------------------------------------------------------------------------------------
 
     async def apply_events(self, events: Sequence[DeliveryEvent]) -> None:
+        """Implement `StateStore.apply_events`."""
         rows = [_event_row(event) for event in events]
         await self._threads.write(lambda: self._write_many(sql.APPLY_EVENT, rows))
 
     async def apply_positions(self, batch: PositionBatch) -> None:
+        """Implement `StateStore.apply_positions`."""
         await self._threads.write(lambda: self._apply_positions(batch))
 
     async def delivery(self, delivery_id: str) -> DeliveryRecord | None:
+        """Implement `StateStore.delivery`."""
         rows = await self._threads.read(lambda: self._rows(sql.DELIVERY, (delivery_id,)))
         return _delivery(rows[0]) if rows else None
 
     async def deliveries(self, query: DeliveryQuery) -> Page[DeliveryRecord]:
+        """Implement `StateStore.deliveries`."""
         page, count, values = sql.deliveries_statements(query)
 
         def found() -> Page[DeliveryRecord]:
@@ -121,52 +137,58 @@ class SqliteState:
         return await self._threads.read(found)
 
     async def ended(self, run_id: str) -> dict[str, int]:
+        """Implement `StateStore.ended`."""
         statement = "SELECT delivery_id, positions FROM deliveries WHERE run_id = ? AND positions IS NOT NULL"
         return dict(await self._threads.read(lambda: self._rows(statement, (run_id,))))
 
     # -- runs
-    # ------------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
+        """Implement `StateStore.put_runs`."""
         rows = [(event.run_id, event.event_time, event.seq, event.to_json()) for event in events]
         await self._threads.write(lambda: self._write_many(sql.PUT_RUN, rows))
 
     async def doubt_runs(self) -> None:
+        """Implement `StateStore.doubt_runs`."""
         await self._threads.write(lambda: self._write_many("UPDATE runs SET silent = 1", [()]))
 
     async def silent_runs(self) -> frozenset[str]:
+        """Implement `StateStore.silent_runs`."""
         return frozenset(
             run_id for (run_id,) in await self._threads.read(lambda: self._rows("SELECT run_id FROM runs WHERE silent"))
         )
 
     async def run(self, run_id: str) -> RunEvent | None:
+        """Implement `StateStore.run`."""
         rows = await self._threads.read(lambda: self._rows("SELECT event FROM runs WHERE run_id = ?", (run_id,)))
         return RunEvent.from_json(rows[0][0]) if rows else None
 
     async def runs(self) -> list[RunEvent]:
+        """Implement `StateStore.runs`."""
         rows = await self._threads.read(lambda: self._rows("SELECT event FROM runs ORDER BY event_time DESC, run_id"))
         return [RunEvent.from_json(event) for (event,) in rows]
 
     # -- views
-    # -----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_view(self, view: View) -> View:
+        """Implement `StateStore.put_view`."""
         [row] = await self._threads.write(
             lambda: self._rows(sql.PUT_VIEW, (view.id, view.title, view.query, view.created_at_ms))
         )
         return View(*row)
 
     async def views(self) -> list[View]:
+        """Implement `StateStore.views`."""
         return [
             View(*row)
             for row in await self._threads.read(lambda: self._rows("SELECT * FROM views ORDER BY created_at_ms, id"))
         ]
 
     async def delete_view(self, view_id: str) -> bool:
+        """Implement `StateStore.delete_view`."""
         return await self._threads.write(lambda: self._write_many("DELETE FROM views WHERE id = ?", [(view_id,)])) > 0
 
     # -- inside the threads
-    # ----------------------------------------------------------------------------------------------------------------------------
 
     def _create(self) -> None:
         make_private(self._path.parent)
@@ -174,7 +196,8 @@ class SqliteState:
         [(version,)] = connection.execute("PRAGMA user_version").fetchall()
         if not 0 <= version <= sql.VERSION:
             raise StoreUnavailable(
-                f"{self._path} has version {version}, this program reads 1 to {sql.VERSION}; move the file away to begin anew"
+                f"{self._path} has version {version}, this program reads 1 to {sql.VERSION}; "
+                "move the file away to begin anew"
             )
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(sql.TABLES)
@@ -212,7 +235,7 @@ class SqliteState:
             del self._numbers[delivery_id]
 
     def _number(self, batch: PositionBatch) -> None:
-        """Learn the row numbers of the batch's deliveries; those that no event has told of are put in."""
+        """Learn the row numbers of the batch's deliveries; those that no event has named are put in."""
         unknown = [
             row for row, delivery_id in enumerate(batch.delivery_id.tolist()) if delivery_id not in self._numbers
         ]

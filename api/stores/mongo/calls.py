@@ -1,4 +1,7 @@
-"""Calls to a MongoDB driver: tried again when the fault is of the passing kind, and their errors turned into ours. The one place that knows what they mean."""
+"""Calls to a MongoDB driver, tried again when the fault is a passing one.
+
+This is the one place that knows what the driver's errors mean, and turns them into ours.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,11 @@ T = TypeVar("T")
 
 ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
-"""Before the second attempt; four times as long before each one after it, and up to twice as long at random, so that callers do not come back together."""
+"""Before the second attempt.
+
+Four times as long before each one after it, and up to twice as long at random, so that callers do not come back
+together.
+"""
 
 RETRY_AFTER_S = 1.0
 
@@ -48,7 +55,9 @@ _BUSY = frozenset({
 
 
 async def called(place: str, call: Callable[[], Awaitable[T]]) -> T:
-    """Return what a call to the driver returns; `place` names the server for the errors. The call may be made more than once.
+    """Return what a call to the driver returns; `place` names the server for the errors.
+
+    The call may be made more than once.
 
     Raises
     ------
@@ -74,7 +83,10 @@ async def called(place: str, call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def called_once(place: str, call: Callable[[], Awaitable[T]]) -> T:
-    """Return what a call to the driver returns, as `called`, without a second attempt: for what cannot be asked again, like the next part of a cursor."""
+    """Return what a call to the driver returns, as `called`, without a second attempt.
+
+    For what cannot be asked again, like the next part of a cursor.
+    """
     try:
         return await call()
     except PyMongoError as error:
@@ -82,7 +94,10 @@ async def called_once(place: str, call: Callable[[], Awaitable[T]]) -> T:
 
 
 def _is_worth_another(error: AutoReconnect) -> bool:
-    """Return whether a lost connection may be a matter of an instant: one that a new primary or a restart closed, not one that was waited for in vain."""
+    """Return whether a lost connection may be a matter of an instant.
+
+    One that a new primary or a restart closed, not one that was waited for in vain.
+    """
     return not isinstance(error, ServerSelectionTimeoutError | NetworkTimeout)
 
 
@@ -114,7 +129,10 @@ def _codes(error: PyMongoError) -> set[int]:
 
 
 def _told(error: PyMongoError) -> str:
-    """Return an error in one line; the driver's own goes on with the whole topology, and a bulk's with every operation."""
+    """Return an error in one line.
+
+    The driver's own text continues with the whole topology, and a bulk's with every operation.
+    """
     if isinstance(error, BulkWriteError):
         faults = [*error.details.get("writeErrors", []), *error.details.get("writeConcernErrors", [])]
         first = next(

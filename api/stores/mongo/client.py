@@ -1,4 +1,6 @@
-"""The driver: motor, imported here and nowhere else. Motor is at its end of life; PyMongo's own asynchronous client takes its place by a module like this.
+"""The driver: motor, imported here and nowhere else.
+
+Motor is at its end of life; PyMongo's own asynchronous client takes its place by a module like this.
 
 Durability: a write is acknowledged once a majority has it in its journal. What the address says
 (``?w=1&maxPoolSize=50``) goes before what is said here.
@@ -42,12 +44,14 @@ def options_for(url: str) -> dict[str, Any]:
 
 
 def place_of(url: str) -> str:
-    """Return what may be told of an address: its hosts, without name and password."""
+    """Return what may be shown of an address: its hosts, without name and password."""
     return f"MongoDB at {hosts_of(url)}"
 
 
 def connect(url: str, database: str) -> Database:
-    """Return a database; connections are made when they are needed. Called in the event loop that will use it.
+    """Return a database; connections are made when they are needed.
+
+    Called in the event loop that will use it.
 
     Raises
     ------

@@ -1,7 +1,9 @@
-"""The documents, from and to the values of `api.stores.model`. Places are GeoJSON: longitude before latitude. This module knows no driver.
+"""The documents, from and to the values of `api.stores.model`.
+
+Places are GeoJSON: longitude before latitude. This module knows no driver.
 
 routes      _id routeId      title source lengthM points start end definition kept
-deliveries  _id deliveryId   owners; what its events say, with a revision; position: its newest one, seq first, the place as location
+deliveries  _id deliveryId   owners; what its events say, with a revision; position: its newest one
 runs        _id runId        eventTime seq state silent event
 views       _id view's id    title query createdAtMs
 positions   _id {deliveryId, seq}   the record's fields as on the wire, and location (if every position is kept)
@@ -52,7 +54,10 @@ POSITION_FIELDS = ("deliveryId", "seq", "location")
 
 _NO_EVENT = {"vehicle": "car", "phase": DeliveryPhase.MOVING.value, "eventSeq": -1, "revision": 0}
 _NO_POSITION = {"position": {"seq": -1, "speedMps": 0.0, "bearingDeg": 0.0, "distanceM": 0.0, "finished": False}}
-"""What stands in a delivery that no event, or no position, has told of; what is sorted by must be there."""
+"""What stands in a delivery that no event, or no position, has reported.
+
+What is sorted by must be there.
+"""
 
 
 def point(lat_deg: float, lng_deg: float) -> Document:
@@ -61,11 +66,14 @@ def point(lat_deg: float, lng_deg: float) -> Document:
 
 
 # -- deliveries
-# ----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def delivery_of(document: Document, route: Document | None = None, *, run_is_silent: bool = False) -> DeliveryRecord:
-    """Return the delivery in a document; `route` is the document of its route with title and length, if that is known."""
+    """Return the delivery in a document.
+
+    `route` is the document of its route with title and length, if that is known.
+    """
     position = document.get("position", {})
     values: dict[str, Any] = {
         name: document[field] for name, field in (_OWNERS | _BY_EVENTS).items() if field in document
@@ -80,9 +88,11 @@ def delivery_of(document: Document, route: Document | None = None, *, run_is_sil
 
 
 def event_change(record: DeliveryRecord, revision: int) -> UpdateOne:
-    """Return the operation that brings what events say from a revision to the next one, or is refused if the delivery has another revision by then.
+    """Return the operation that brings events into a delivery's document, from one revision to the next.
 
-    Revision 0 stands for a delivery that no event has told of, whether it has a document or not.
+    It is refused if the delivery has another revision by then.
+
+    Revision 0 stands for a delivery that no event has named, whether it has a document or not.
     """
     told = {field: getattr(record, name) for name, field in _BY_EVENTS.items()} | {
         "phase": record.phase.value,
@@ -161,7 +171,10 @@ def position_writes(batch: PositionBatch) -> Iterator[UpdateOne]:
 
 
 def position_columns(found: Sequence[Document]) -> PositionColumns:
-    """Return the positions in documents of `POSITION_FIELDS`; what is no number, or not there, is NaN, or seq -1."""
+    """Return the positions in documents of `POSITION_FIELDS`.
+
+    What is no number, or not there, is NaN, or seq -1.
+    """
     places = [_pair((document.get("location") or {}).get("coordinates")) for document in found]
     seqs = [seq if isinstance(seq := document.get("seq"), int) else -1 for document in found]
     ids = np.array([str(document.get("deliveryId")).encode() for document in found], "S")
@@ -177,7 +190,7 @@ def _pair(coordinates: object) -> tuple[float, float]:
 
 
 # -- routes, runs, views
-# -------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def route_write(route: StoredRoute, *, kept: bool) -> UpdateOne:
@@ -196,7 +209,10 @@ def route_of(document: Document) -> StoredRoute:
 
 
 def run_change(event: RunEvent) -> tuple[Filter, Document]:
-    """Return which run's document an event changes, if that says less than the event (`api.stores.model.is_newer`), and how."""
+    """Return which run's document an event changes and how, if the event is newer than it.
+
+    See `api.stores.model.is_newer`.
+    """
     older = [{"eventTime": {"$lt": event.event_time}}, {"eventTime": event.event_time, "seq": {"$lt": event.seq}}]
     # As JSON: a seed may be any whole number, and a document's have 64 bits.
     told = {

@@ -1,4 +1,6 @@
-"""What the adapter asks of a driver, and no more: a second driver is one more module like `api.stores.mongo.client`, and changes nothing else.
+"""What the adapter asks of a driver, and no more.
+
+A second driver is one more module like `api.stores.mongo.client`, and changes nothing else.
 
 Every method raises `StoreBackpressure` or `StoreUnavailable`, never a driver's own error, and gives up within seconds.
 """
@@ -22,10 +24,16 @@ class Collection(Protocol):
     async def find(
         self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0
     ) -> list[Document]:
-        """Return the documents that fit; all their fields, or some and ``_id``; all of them, or at most `limit`."""
+        """Return the documents that fit.
+
+        All their fields, or some and ``_id``; all of them, or at most `limit`.
+        """
 
     def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
-        """Give the documents that fit, some of their fields, at most `size` at a time; for more than fits into memory."""
+        """Give the documents that fit, some of their fields, at most `size` at a time.
+
+        For more than fits into memory.
+        """
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
         """Return what a pipeline makes."""
@@ -34,7 +42,9 @@ class Collection(Protocol):
         """Return how many documents fit."""
 
     async def write(self, operations: Sequence[UpdateOne]) -> tuple[int, ...]:
-        """Carry out operations in any order and return the indices of those refused because their document is there already (error 11000).
+        """Carry out operations in any order and return the indices of those refused as duplicates.
+
+        Refused means that the document is there already (error 11000).
 
         All others are done. After a lost connection they may have been done twice.
         """

@@ -1,4 +1,6 @@
-"""Questions about deliveries in MongoDB's language: plain matches, so that indexes serve them, and one join for what is sorted by a route's title or length.
+"""Questions about deliveries in MongoDB's language.
+
+They are plain matches, so that indexes serve them, and one join for what is sorted by a route's title or length.
 
 A delivery's document does not repeat its route: a title changed after the start would be stale in it, or cost a write
 to every delivery of the route. So the two orders that need a route read every delivery that fits, with its route. All
@@ -46,7 +48,10 @@ _KEYS = {
     DeliverySort.ROUTE_TITLE: {"$ifNull": [{"$arrayElemAt": ["$route.title", 0]}, ""]},
     DeliverySort.PROGRESS: {"$cond": [{"$gt": ["$length", 0]}, _DRIVEN, {"$cond": ["$position.finished", 1.0, 0.0]}]},
 }
-"""What the orders that need a route sort by: `DeliveryRecord.route_title` and `DeliveryRecord.progress`, as expressions."""
+"""What the orders that need a route sort by.
+
+`DeliveryRecord.route_title` and `DeliveryRecord.progress`, as expressions.
+"""
 
 
 def contains(text: str) -> Document:

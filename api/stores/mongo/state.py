@@ -1,4 +1,6 @@
-"""`StateStore` on MongoDB. Any number of processes may write: every write is conditional on what it replaces, so their order does not matter.
+"""`StateStore` on MongoDB.
+
+Any number of processes may write: every write is conditional on what it replaces, so their order does not matter.
 
 - Positions: one ``$max`` each, in unordered bulks; the greater of two positions is the one with the greater seq.
 - Events: read, decide by `api.stores.model.after_event`, write if the delivery's revision is still the one that was
@@ -6,7 +8,8 @@
 - Runs: written if what is there is older.
 
 An upsert that finds no document to change makes one, and is refused (error 11000) if there is one by then: it does not
-fit the condition, or somebody made it at the same instant. Where that matters a second attempt tells these apart.
+fit the condition, or another process made it at the same instant. Where that matters a second attempt
+tells these apart.
 """
 
 from __future__ import annotations
@@ -68,6 +71,7 @@ class MongoState:
         self._database: Database | None = None
 
     async def open(self) -> None:
+        """Implement `StateStore.open`."""
         self._database = database = self._connect(self._url, self._name)
         self._ping = database.ping
         self._routes, self._deliveries, self._runs = (
@@ -77,7 +81,7 @@ class MongoState:
         try:
             await self._create_indexes(database)
         except StoreError:
-            await database.close()  # nobody closes what could not be opened
+            await database.close()  # no caller closes what could not be opened
             raise
 
     async def _create_indexes(self, database: Database) -> None:
@@ -86,16 +90,18 @@ class MongoState:
                 await database.collection(name).create_indexes(indexes)
 
     async def close(self) -> None:
+        """Implement `StateStore.close`."""
         if self._database is not None:
             await self._database.close()
 
     async def ping(self) -> None:
+        """Implement `StateStore.ping`."""
         await self._ping()
 
     # -- routes
-    # ----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_routes(self, routes: Sequence[StoredRoute]) -> None:
+        """Implement `StateStore.put_routes`."""
         kept = {route.id for route in routes if route.kept}
         newest = {route.id: route for route in routes}
         writes = [documents.route_write(route, kept=route.id in kept) for route in newest.values()]
@@ -103,29 +109,34 @@ class MongoState:
             await self._settle(self._routes, part)
 
     async def delete_routes(self, route_ids: Sequence[str]) -> int:
+        """Implement `StateStore.delete_routes`."""
         return await self._routes.delete_many({"_id": {"$in": list(route_ids)}})
 
     async def route(self, route_id: str) -> StoredRoute | None:
+        """Implement `StateStore.route`."""
         found = await self._routes.find({"_id": route_id})
         return documents.route_of(found[0]) if found else None
 
     async def routes(self, text: str = "", limit: int = 100, offset: int = 0) -> Page[StoredRoute]:
+        """Implement `StateStore.routes`."""
         where = queries.routes_like(text)
         found = await self._routes.find(where, order=[("_id", 1)], skip=offset, limit=limit)
         return Page([documents.route_of(document) for document in found], await self._routes.count(where))
 
     async def route_ids(self) -> list[str]:
+        """Implement `StateStore.route_ids`."""
         return [document["_id"] for document in await self._routes.find({}, ("_id",), order=[("_id", 1)])]
 
     async def kept_routes(self) -> list[StoredRoute]:
+        """Implement `StateStore.kept_routes`."""
         return [
             documents.route_of(document) for document in await self._routes.find({"kept": True}, order=[("_id", 1)])
         ]
 
     # -- deliveries: writing
-    # ---------------------------------------------------------------------------------------------------------------------------
 
     async def apply_events(self, events: Sequence[DeliveryEvent]) -> None:
+        """Implement `StateStore.apply_events`."""
         by_delivery: dict[str, list[DeliveryEvent]] = {}
         for event in events:
             by_delivery.setdefault(event.delivery_id, []).append(event)
@@ -152,6 +163,7 @@ class MongoState:
         )
 
     async def apply_positions(self, batch: PositionBatch) -> None:
+        """Implement `StateStore.apply_positions`."""
         if self._keep_positions:
             for part in parts(documents.position_writes(batch), BULK):
                 await self._settle(self._positions, part)
@@ -159,18 +171,22 @@ class MongoState:
             await self._settle(self._deliveries, part)
 
     async def _settle(self, collection: Collection, writes: Sequence[UpdateOne]) -> None:
-        """Carry out upserts by id alone: one is refused only if somebody makes the document at the same instant, and then it is there."""
+        """Carry out upserts by id alone.
+
+        One is refused only if another process makes the document at the same instant, and then it is there.
+        """
         refused = await collection.write(writes)
         await collection.write([writes[i] for i in refused])
 
     # -- deliveries: reading
-    # ---------------------------------------------------------------------------------------------------------------------------
 
     async def delivery(self, delivery_id: str) -> DeliveryRecord | None:
+        """Implement `StateStore.delivery`."""
         found = await self._told(await self._deliveries.find({"_id": delivery_id}))
         return found[0] if found else None
 
     async def deliveries(self, query: DeliveryQuery) -> Page[DeliveryRecord]:
+        """Implement `StateStore.deliveries`."""
         titled = (
             [document["_id"] for document in await self._routes.find({"title": queries.contains(query.text)}, ("_id",))]
             if query.text
@@ -200,6 +216,7 @@ class MongoState:
         ]
 
     async def ended(self, run_id: str) -> dict[str, int]:
+        """Implement `StateStore.ended`."""
         found = await self._deliveries.find({"runId": run_id, "positions": {"$ne": None}}, ("positions",))
         return {document["_id"]: document["positions"] for document in found}
 
@@ -208,14 +225,17 @@ class MongoState:
         return bool(await self._positions.find({"runId": run_id}, ("_id",), limit=1))
 
     async def positions(self, run_id: str) -> AsyncIterator[PositionColumns]:
-        """Give what the collection of positions holds of a run, in chunks, in any order; called when a run is verified."""
+        """Give what the collection of positions holds of a run, in chunks, in any order.
+
+        Called when a run is verified.
+        """
         async for part in self._positions.chunks({"runId": run_id}, documents.POSITION_FIELDS, CHUNK):
             yield documents.position_columns(part)
 
     # -- runs
-    # ------------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_runs(self, events: Sequence[RunEvent]) -> None:
+        """Implement `StateStore.put_runs`."""
         newest: dict[str, RunEvent] = {}
         for event in events:
             if is_newer(event, newest.get(event.run_id)):
@@ -225,35 +245,41 @@ class MongoState:
         await self._runs.write([UpdateOne(*changes[i]) for i in refused])
 
     async def doubt_runs(self) -> None:
+        """Implement `StateStore.doubt_runs`."""
         await self._runs.update_many({}, {"$set": {"silent": True}})
 
     async def silent_runs(self) -> frozenset[str]:
+        """Implement `StateStore.silent_runs`."""
         return frozenset(document["_id"] for document in await self._runs.find({"silent": True}, ("_id",)))
 
     async def run(self, run_id: str) -> RunEvent | None:
+        """Implement `StateStore.run`."""
         found = await self._runs.find({"_id": run_id})
         return documents.run_of(found[0]) if found else None
 
     async def runs(self) -> list[RunEvent]:
+        """Implement `StateStore.runs`."""
         return [
             documents.run_of(document) for document in await self._runs.find({}, order=[("eventTime", -1), ("_id", 1)])
         ]
 
     # -- views
-    # -----------------------------------------------------------------------------------------------------------------------------------------
 
     async def put_view(self, view: View) -> View:
+        """Implement `StateStore.put_view`."""
         await self._settle(self._views, [documents.view_write(view)])
         found = await self._views.find({"_id": view.id})
         return documents.view_of(found[0]) if found else view
 
     async def views(self) -> list[View]:
+        """Implement `StateStore.views`."""
         return [
             documents.view_of(document)
             for document in await self._views.find({}, order=[("createdAtMs", 1), ("_id", 1)])
         ]
 
     async def delete_view(self, view_id: str) -> bool:
+        """Implement `StateStore.delete_view`."""
         return await self._views.delete_many({"_id": view_id}) > 0
 
 
@@ -269,7 +295,10 @@ def _different(found: Sequence[Document], field: str) -> list[str]:
 
 
 def _change(known: Document | None, events: Sequence[DeliveryEvent]) -> tuple[str, UpdateOne] | None:
-    """Return what events change in a delivery, as the operation that does it; None if they say nothing new."""
+    """Return what events change in a delivery, as the operation that does it.
+
+    None if they say nothing new.
+    """
     before = record = None if known is None else documents.delivery_of(known)
     for event in events:
         record = after_event(record, event)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,14 +18,14 @@ World = type  # the class that the fixture `make_world` gives; see conftest.py
 
 
 def run_events(world: object) -> list[RunEvent]:
-    return [fact for fact in world.facts.told if isinstance(fact, RunEvent)]  # type: ignore[attr-defined]
+    return [fact for fact in world.facts.published if isinstance(fact, RunEvent)]  # type: ignore[attr-defined]
 
 
 def kinds(world: object, delivery_id: str) -> list[str]:
     return [event.kind for event in world.crew.events if event.delivery_id == delivery_id]  # type: ignore[attr-defined]
 
 
-def test_a_run_starts_when_all_actors_are_there_and_ends_when_all_has_arrived(make_world) -> None:
+def test_a_run_starts_when_all_actors_are_there_and_ends_when_all_has_arrived(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4, actors=2)
     world.run(250)
     assert world.dispatcher.is_exhausted
@@ -36,7 +38,7 @@ def test_a_run_starts_when_all_actors_are_there_and_ends_when_all_has_arrived(ma
     assert [event.seq for event in run_events(world)] == sorted({event.seq for event in run_events(world)})
 
 
-def test_the_fleet_waits_while_actors_have_not_taken_over_what_they_were_given(make_world) -> None:
+def test_the_fleet_waits_while_actors_have_not_taken_over_what_they_were_given(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4, actors=2)
     world.crew.untaken = MAX_UNTAKEN - 1
     world.run(0.1)
@@ -50,7 +52,9 @@ def test_the_fleet_waits_while_actors_have_not_taken_over_what_they_were_given(m
 
 
 @pytest.mark.parametrize(("actors", "per_actor"), [(1, 4), (2, 2), (4, 1), (3, 1)])
-def test_the_bytes_are_the_same_for_any_number_of_actors(make_world, actors: int, per_actor: int) -> None:
+def test_the_bytes_are_the_same_for_any_number_of_actors(
+    make_world: Callable[..., Any], actors: int, per_actor: int
+) -> None:
     alone, many = make_world(drivers=4, actors=1), make_world(drivers=4, actors=actors, per_actor=per_actor)
     alone.run(100)
     many.run(100)
@@ -60,14 +64,14 @@ def test_the_bytes_are_the_same_for_any_number_of_actors(make_world, actors: int
     )
 
 
-def test_the_bytes_are_the_same_at_any_pace(make_world) -> None:
+def test_the_bytes_are_the_same_at_any_pace(make_world: Callable[..., Any]) -> None:
     slow, fast = make_world(drivers=4), make_world(drivers=4, time_scale=60.0)
     slow.run(250)
     fast.run(6)
     assert fast.records() == slow.records()
 
 
-def test_a_restarted_actor_continues_without_a_gap_and_with_the_same_bytes(make_world) -> None:
+def test_a_restarted_actor_continues_without_a_gap_and_with_the_same_bytes(make_world: Callable[..., Any]) -> None:
     whole, broken = make_world(drivers=4), make_world(drivers=4)
     whole.run(250)
     broken.run(30)
@@ -82,7 +86,9 @@ def test_a_restarted_actor_continues_without_a_gap_and_with_the_same_bytes(make_
     assert {e.to_json() for e in broken.crew.events} == {e.to_json() for e in whole.crew.events}
 
 
-def test_an_actor_that_dies_twice_before_anything_is_acknowledged_still_leaves_no_gap(make_world) -> None:
+def test_an_actor_that_dies_twice_before_anything_is_acknowledged_still_leaves_no_gap(
+    make_world: Callable[..., Any],
+) -> None:
     world = make_world(drivers=4)
     world.run(20)
     for _ in range(2):
@@ -94,7 +100,7 @@ def test_an_actor_that_dies_twice_before_anything_is_acknowledged_still_leaves_n
     assert world.ledger().missing() == []
 
 
-def test_a_restarted_dispatcher_reads_its_journal_and_goes_on(make_world) -> None:
+def test_a_restarted_dispatcher_reads_its_journal_and_goes_on(make_world: Callable[..., Any]) -> None:
     whole, broken = make_world(drivers=4, deliveries=2), make_world(drivers=4, deliveries=2)
     for world in (whole, broken):
         world.run(5)
@@ -113,7 +119,7 @@ def test_a_restarted_dispatcher_reads_its_journal_and_goes_on(make_world) -> Non
     assert [event.seq for event in run_events(broken)] == sorted({event.seq for event in run_events(broken)})
 
 
-def test_dispatcher_and_actor_may_die_together(make_world) -> None:
+def test_dispatcher_and_actor_may_die_together(make_world: Callable[..., Any]) -> None:
     whole, broken = make_world(drivers=4), make_world(drivers=4)
     for world in (whole, broken):
         world.run(10)
@@ -130,7 +136,7 @@ def test_dispatcher_and_actor_may_die_together(make_world) -> None:
     assert broken.ledger().missing() == []
 
 
-def test_a_requested_delivery_moves_within_a_period(make_world) -> None:
+def test_a_requested_delivery_moves_within_a_period(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.run(5)
     world.requests.put(StartDelivery("road-0", "somebody"))
@@ -147,7 +153,7 @@ def test_a_requested_delivery_moves_within_a_period(make_world) -> None:
     assert kinds(world, "run-r0-0") == [EventKind.STARTED]
 
 
-def test_requests_and_the_fleet_share_no_ids(make_world) -> None:
+def test_requests_and_the_fleet_share_no_ids(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4)
     world.run(1)
     assert world.dispatcher.deliveries == 4
@@ -161,14 +167,14 @@ def test_requests_and_the_fleet_share_no_ids(make_world) -> None:
     assert kinds(world, "run-1-0").count(EventKind.STARTED) == 1
 
 
-def test_a_request_from_before_the_start_is_served(make_world) -> None:
+def test_a_request_from_before_the_start_is_served(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.requests.put(StartDelivery("road-0", "somebody", "early"))
     world.run(3)
     assert kinds(world, "early") == [EventKind.STARTED]
 
 
-def test_a_duplicate_request_starts_one_delivery_even_when_the_first_has_ended(make_world) -> None:
+def test_a_duplicate_request_starts_one_delivery_even_when_the_first_has_ended(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.requests.put(StartDelivery("road-0", "c", "one"), StartDelivery("road-1", "c", "one"))
     world.run(1)
@@ -180,7 +186,7 @@ def test_a_duplicate_request_starts_one_delivery_even_when_the_first_has_ended(m
     assert world.dispatcher.deliveries == 1
 
 
-def test_requests_are_spread_over_the_actors(make_world) -> None:
+def test_requests_are_spread_over_the_actors(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0, actors=3)
     world.run(1)
     world.requests.put(*(StartDelivery("road-0", "c", f"d{n}") for n in range(6)))
@@ -188,7 +194,7 @@ def test_requests_are_spread_over_the_actors(make_world) -> None:
     assert [status.active for status in world.crew.statuses({})] == [2, 2, 2]
 
 
-def test_a_route_may_come_after_the_request_for_it(make_world) -> None:
+def test_a_route_may_come_after_the_request_for_it(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.run(1)
     world.requests.put(StartDelivery("new-road", "c", "d"))
@@ -198,7 +204,7 @@ def test_a_route_may_come_after_the_request_for_it(make_world) -> None:
     assert kinds(world, "d") == [EventKind.STARTED]
 
 
-def test_a_request_for_an_unknown_route_is_rejected_with_the_reason(make_world) -> None:
+def test_a_request_for_an_unknown_route_is_rejected_with_the_reason(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.run(1)
     world.requests.put(
@@ -206,7 +212,7 @@ def test_a_request_for_an_unknown_route_is_rejected_with_the_reason(make_world) 
         StartDelivery("road-0", "c", "far", depart_at=int(world.now) + 8 * 86_400_000),
     )
     world.run(3)
-    rejected = {fact.delivery_id: fact for fact in world.facts.told if isinstance(fact, DeliveryEvent)}
+    rejected = {fact.delivery_id: fact for fact in world.facts.published if isinstance(fact, DeliveryEvent)}
     assert {name: (fact.kind, fact.positions) for name, fact in rejected.items()} == {
         "d": (EventKind.REJECTED, 0),
         "far": (EventKind.REJECTED, 0),
@@ -215,7 +221,7 @@ def test_a_request_for_an_unknown_route_is_rejected_with_the_reason(make_world) 
     assert "more than 7 days" in (rejected["far"].reason or "")
 
 
-def test_a_route_that_is_gone_starts_nothing_new_and_ends_nothing(make_world) -> None:
+def test_a_route_that_is_gone_starts_nothing_new_and_ends_nothing(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.run(1)
     world.requests.put(StartDelivery("road-0", "c", "before"))
@@ -226,7 +232,7 @@ def test_a_route_that_is_gone_starts_nothing_new_and_ends_nothing(make_world) ->
     assert kinds(world, "after") == []
 
 
-def test_a_departure_may_be_asked_for(make_world) -> None:
+def test_a_departure_may_be_asked_for(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.run(1)
     depart_ms = int(world.now) + 10_000
@@ -241,7 +247,7 @@ def test_a_departure_may_be_asked_for(make_world) -> None:
     )
 
 
-def test_a_delivery_is_paused_resumed_and_cancelled(make_world) -> None:
+def test_a_delivery_is_paused_resumed_and_cancelled(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4)
     world.run(10)
     world.requests.put(
@@ -258,7 +264,7 @@ def test_a_delivery_is_paused_resumed_and_cancelled(make_world) -> None:
     assert world.ledger().missing() == []
 
 
-def test_what_was_steered_is_the_same_after_a_restart(make_world) -> None:
+def test_what_was_steered_is_the_same_after_a_restart(make_world: Callable[..., Any]) -> None:
     whole, broken = make_world(drivers=4), make_world(drivers=4)
     for world in (whole, broken):
         world.run(10)
@@ -272,7 +278,7 @@ def test_what_was_steered_is_the_same_after_a_restart(make_world) -> None:
     assert broken.records() == whole.records()
 
 
-def test_a_run_is_paused_resumed_and_scaled_without_a_jump(make_world) -> None:
+def test_a_run_is_paused_resumed_and_scaled_without_a_jump(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4)
     world.run(10)
     world.requests.put(ControlRun("run", "pause"))
@@ -289,7 +295,7 @@ def test_a_run_is_paused_resumed_and_scaled_without_a_jump(make_world) -> None:
     assert world.ledger().missing() == []
 
 
-def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world) -> None:
+def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4, deliveries=3)
     world.run(10)
     world.requests.put(ControlRun("run", "cancel"))
@@ -298,7 +304,9 @@ def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world) -> N
     world.run(300)
     assert {event.kind for event in world.crew.events} == {EventKind.STARTED, EventKind.CANCELLED}
     assert world.ledger().missing() == []
-    assert [fact.reason for fact in world.facts.told if isinstance(fact, DeliveryEvent)] == ["run run is cancelled"]
+    assert [fact.reason for fact in world.facts.published if isinstance(fact, DeliveryEvent)] == [
+        "run run is cancelled"
+    ]
     world.restart_dispatcher()
     world.run(300)
     assert world.end()
@@ -306,7 +314,7 @@ def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world) -> N
     assert world.dispatcher.deliveries == 4
 
 
-def test_draining_says_how_far_each_delivery_came(make_world) -> None:
+def test_draining_says_how_far_each_delivery_came(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4)
     world.run(20)
     assert world.end()
@@ -316,7 +324,7 @@ def test_draining_says_how_far_each_delivery_came(make_world) -> None:
     assert run_events(world)[-1].acked == len(world.crew.positions)
 
 
-def test_a_run_with_an_end_is_over_when_all_actors_are_there(make_world) -> None:
+def test_a_run_with_an_end_is_over_when_all_actors_are_there(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4, duration_ms=20_000)
     world.run(19)
     assert not world.dispatcher.is_over
@@ -325,18 +333,18 @@ def test_a_run_with_an_end_is_over_when_all_actors_are_there(make_world) -> None
     assert max(json.loads(value)["eventTime"] for _, value in world.crew.positions) <= world.plan.start_ms + 20_000
 
 
-def test_dead_letters_are_passed_on_and_the_rest_goes_on(make_world) -> None:
+def test_dead_letters_are_passed_on_and_the_rest_goes_on(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     letter = DeadLetter(b"?", None, "not JSON", "route.new-direction", 0, 0)
     world.run(1)
     world.requests.inbox.append(letter)
     world.requests.put(StartDelivery("road-0", "c", "good"))
     world.run(2)
-    assert world.facts.buried == [letter]
+    assert world.facts.dead_letters == [letter]
     assert kinds(world, "good") == [EventKind.STARTED]
 
 
-def test_offsets_are_committed_after_the_decisions_are_journaled(make_world) -> None:
+def test_offsets_are_committed_after_the_decisions_are_journaled(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=0)
     world.run(1)
     world.requests.put(StartDelivery("road-0", "c", "d"))
@@ -350,9 +358,9 @@ def test_offsets_are_committed_after_the_decisions_are_journaled(make_world) -> 
     assert world.requests.committed == 0
 
 
-def test_a_gap_would_be_named(make_world) -> None:
+def test_a_gap_would_be_named(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=1, actors=1)
     world.run(20)
     assert world.end()
-    del world.crew._publishers["driver-0"].positions[7]
+    del world.crew.publishers["driver-0"].positions[7]
     assert world.ledger().missing() == [Gap("run-0-0", 7, 7)]

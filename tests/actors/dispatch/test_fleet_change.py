@@ -1,15 +1,20 @@
-"""The fleet's size is changed while a run goes on: what is on the road, what is told, and what a dispatcher that starts over makes of its journal."""
+"""The fleet's size changes during a run: what is on the road, and what is published.
+
+A restarted dispatcher makes the same of its journal.
+"""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.fleet_changes import noted, noted_changes
 from actors.dispatch.fleet_feed import FleetFeed
 from actors.dispatch.journal import reduced
@@ -31,49 +36,49 @@ STAGED = Scenario(
 )
 
 
-def world_of(make_world, scenario: Scenario, actors: int = 2, run_id: str = "run"):  # type: ignore[no-untyped-def]
+def world_of(make_world: Any, scenario: Scenario, actors: int = 2, run_id: str = "run") -> Any:
     """A run in memory whose deliveries are those of a scenario."""
 
-    class Scenic(make_world):
+    class Scenic(make_world):  # type: ignore[misc]  # the class comes from a fixture
         def restart_dispatcher(self) -> None:
             self.fleet = partial(fleet_of, scenario, run_id, self.routes)
+            self.stages = partial(stages_of, scenario)
             super().restart_dispatcher()
 
     end_ms = None if scenario.duration_s is None else round(scenario.duration_s * 1000)
-    world = Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
-    world.dispatcher._reporter._stages = partial(stages_of, scenario)
-    return world
+    return Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
 
 
-def on_the_road(world, from_s: int, to_s: int) -> set[int]:
-    """How many drivers told a position, in each second of virtual time."""
+def on_the_road(world: Any, from_s: int, to_s: int) -> set[int]:
+    """How many drivers sent a position, in each second of virtual time."""
     seconds = defaultdict(set)
     for _, value in world.crew.positions:
         record = json.loads(value)
-        seconds[(record["eventTime"] - world.dispatcher._course.start_ms) // 1000].add(record["driverId"])
+        seconds[(record["eventTime"] - world.dispatcher.lifecycle.start_ms) // 1000].add(record["driverId"])
     return {len(seconds[second]) for second in range(from_s, to_s)}
 
 
-def last(world) -> RunEvent:
-    return next(fact for fact in reversed(world.facts.told) if isinstance(fact, RunEvent))
+def last(world: Any) -> RunEvent:
+    return next(fact for fact in reversed(world.facts.published) if isinstance(fact, RunEvent))
 
 
-def fleet(world, **wish: object) -> None:
+def fleet(world: Any, **wish: Any) -> None:
     world.requests.put(ControlRun("run", "fleet", **wish))
 
 
-def second(world) -> int:
+def second(world: Any) -> int:
     """The second of virtual time that it is."""
-    return (world.dispatcher._course.virtual_ms(world.now) - world.dispatcher._course.start_ms) // 1000
+    return int((world.dispatcher.lifecycle.virtual_ms(world.now) - world.dispatcher.lifecycle.start_ms) // 1000)
 
 
-def ledger(world) -> SeqLedger:
+def ledger(world: Any) -> SeqLedger:
     assert world.end()
-    return world.ledger()
+    found: SeqLedger = world.ledger()
+    return found
 
 
 @pytest.mark.parametrize("scenario", [PLAIN, STAGED], ids=lambda one: one.name)
-def test_the_fleet_follows_and_the_ledger_is_clean(make_world, scenario: Scenario) -> None:
+def test_the_fleet_follows_and_the_ledger_is_clean(make_world: Callable[..., Any], scenario: Scenario) -> None:
     world = world_of(make_world, scenario)
     world.run(20)
     seen = [second(world)]
@@ -93,7 +98,9 @@ def test_the_fleet_follows_and_the_ledger_is_clean(make_world, scenario: Scenari
 
 
 @pytest.mark.parametrize("scenario", [PLAIN, STAGED], ids=lambda one: one.name)
-def test_a_dispatcher_and_actors_that_die_between_two_changes_make_the_same(make_world, scenario: Scenario) -> None:
+def test_a_dispatcher_and_actors_that_die_between_two_changes_make_the_same(
+    make_world: Callable[..., Any], scenario: Scenario
+) -> None:
     whole, broken = world_of(make_world, scenario), world_of(make_world, scenario)
     for world in (whole, broken):
         world.run(12)
@@ -117,14 +124,12 @@ def test_a_dispatcher_and_actors_that_die_between_two_changes_make_the_same(make
     assert ledger(broken).missing() == []
 
 
-def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(make_world) -> None:
+def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(make_world: Callable[..., Any]) -> None:
     whole, broken = world_of(make_world, PLAIN), world_of(make_world, PLAIN)
     for world in (whole, broken):
         world.run(12)
         fleet(world, drivers=2)
-    crew, broken.loop._crew = broken.crew, _Deaf(broken.crew)
-    broken.loop.step(0.0)
-    assert crew is broken.crew
+    broken.loop_with(_Deaf(broken.crew)).step(0.0)
     broken.restart_dispatcher()
     for world in (whole, broken):
         world.run(10)
@@ -145,7 +150,7 @@ class _Deaf:
     set_clock = steer = add
 
 
-def test_a_rate_is_as_many_drivers_as_make_it(make_world) -> None:
+def test_a_rate_is_as_many_drivers_as_make_it(make_world: Callable[..., Any]) -> None:
     mixed = Scenario(routes=RouteFiles(ancestor=True), fleet=FleetMix(1), sampling=(Sampling(5.0, 1), Sampling(1.0, 1)))
     plan = plan_run(mixed, "run", 2.0)
     assert (plan.drivers_at(300.0), plan.drivers_at(0.0), plan.drivers_at(1e8)) == (100, 0, 10_000_000)
@@ -156,12 +161,12 @@ def test_a_rate_is_as_many_drivers_as_make_it(make_world) -> None:
     assert last(world).drivers == 33
 
 
-def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world) -> None:
+def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, STAGED)
     world.run(5)
     fleet(world, drivers=7)
     world.run(0.1)
-    at_ms = world.dispatcher._course.changes[0].at_ms
+    at_ms = world.dispatcher.lifecycle.changes[0].at_ms
     told = last(world)
     assert told.event_time < at_ms
     assert told.drivers == 20
@@ -170,7 +175,7 @@ def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world) -> 
     assert last(world).drivers == 7
 
 
-def test_a_change_while_the_run_is_paused_counts_from_there(make_world) -> None:
+def test_a_change_while_the_run_is_paused_counts_from_there(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, PLAIN)
     world.run(12)
     world.requests.put(ControlRun("run", "pause"))
@@ -186,7 +191,7 @@ def test_a_change_while_the_run_is_paused_counts_from_there(make_world) -> None:
     assert ledger(world).missing() == []
 
 
-def test_a_fleet_sent_home_keeps_the_run_open(make_world) -> None:
+def test_a_fleet_sent_home_keeps_the_run_open(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, STAGED)
     world.run(12)
     fleet(world, drivers=0)
@@ -200,7 +205,7 @@ def test_a_fleet_sent_home_keeps_the_run_open(make_world) -> None:
     assert world.dispatcher.is_over
 
 
-def test_a_change_past_the_end_or_of_a_cancelled_run_is_none(make_world) -> None:
+def test_a_change_past_the_end_or_of_a_cancelled_run_is_none(make_world: Callable[..., Any]) -> None:
     world = world_of(make_world, STAGED)
     world.run(89.95)
     fleet(world, drivers=3)
@@ -214,7 +219,7 @@ def test_a_change_past_the_end_or_of_a_cancelled_run_is_none(make_world) -> None
     assert (last(other).drivers, last(other).active) == (20, 0)
 
 
-def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world) -> None:
+def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=4)
     world.run(5)
     fleet(world, drivers=50)
@@ -223,9 +228,9 @@ def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world) -> None:
 
 
 def test_drivers_past_the_placement_are_dealt_out() -> None:
-    placement = Placement(3, 10, 0.1)
-    assert [placement.actor_of(driver) for driver in (0, 9, 10, 29)] == [0, 0, 1, 2]
-    assert [placement.actor_of(driver) for driver in (30, 31, 32, 33)] == [0, 1, 2, 0]
+    layout = ActorLayout(3, 10, 0.1)
+    assert [layout.actor_of(driver) for driver in (0, 9, 10, 29)] == [0, 0, 1, 2]
+    assert [layout.actor_of(driver) for driver in (30, 31, 32, 33)] == [0, 1, 2, 0]
 
 
 def test_a_feed_takes_again_what_was_taken_between_changes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,8 @@ def test_a_world_that_cannot_be_ends_the_run_with_its_reason(
     journal = FileJournal(tmp_path / "run.journal")
     monkeypatch.setattr(dispatcher_actor, "RayCrew", NoCrew)
     monkeypatch.setattr(dispatcher_actor, "open_journal", lambda *_arguments: journal)
-    monkeypatch.setattr(dispatcher_actor.os, "_exit", lambda _code: None)
+    monkeypatch.setattr(os, "_exit", lambda _code: None)
     made = Dispatching(plan_run(scenario, "run", 1.0), scenario, Settings(), 1.0, "namespace")
-    made._thread.join(60.0)
+    made.join(60.0)
     assert made.progress().refusal.endswith(fault)
     journal.close()

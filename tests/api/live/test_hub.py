@@ -18,6 +18,7 @@ from api.live.hub import EVENTS_KEPT
 from api.live.slots import QUARANTINE_MS
 from api.live.words import CANCELLED, CAR, DELIVERED, MOVING, PAUSED, STATES, STOPPED, VEHICLES
 from api.live.world import LEAVE_MS, SILENT_MS
+from api.shapes import Point
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent, RunEvent
 from engine.roads.route import Route
@@ -31,12 +32,23 @@ def positions(*records: tuple[str, int], run: str = "run", **fields: Any) -> Pos
     return PositionBatch.of(
         [
             (
-                b"route", b"client", name.encode(), b"driver", run.encode(), round(47.1 + seq * 0.001, 3), 9.5, told["finished"], seq,
-                told.get("event_time", NOW + seq * 1000), told["speed"], told["bearing"], seq * 10.0,
+                b"route",
+                b"client",
+                name.encode(),
+                b"driver",
+                run.encode(),
+                round(47.1 + seq * 0.001, 3),
+                9.5,
+                told["finished"],
+                seq,
+                told.get("event_time", NOW + seq * 1000),
+                told["speed"],
+                told["bearing"],
+                seq * 10.0,
             )
             for name, seq in records
         ]
-    )  # fmt: skip
+    )
 
 
 def event(kind: str, seq: int, delivery: str = "a", run: str = "run", **fields: Any) -> DeliveryEvent:
@@ -61,7 +73,7 @@ def shown(hub: Hub, now_ms: float = NOW) -> Frame:
 
 
 def states(hub: Hub, now_ms: float = NOW) -> list[int]:
-    return (shown(hub, now_ms).vehicles.state & 0x0F).tolist()
+    return list((shown(hub, now_ms).vehicles.state & 0x0F).tolist())
 
 
 def stats(hub: Hub, now_ms: float) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def test_in_whatever_order_and_batches_records_come_the_newest_is_shown(
     for name, seq in newest.items():
         delivery = hub.delivery(hub.find(name) or 0)
         assert delivery is not None
-        assert (delivery["seq"], delivery["eventTime"], delivery["distanceM"]) == (seq, NOW + seq * 1000, seq * 10.0)
+        assert (delivery.seq, delivery.event_time, delivery.distance_m) == (seq, NOW + seq * 1000, seq * 10.0)
     assert len(shown(hub).vehicles) == len(newest)
 
 
@@ -131,7 +143,7 @@ def test_all_vehicles_of_a_paused_run_are_paused(hub: Hub) -> None:
     hub.on_positions(positions(("a", 1)))
     hub.on_run(run_event(1, "paused", clock=(NOW + 1000, NOW + 1000, 0.0)))
     assert states(hub) == [PAUSED]
-    assert hub.delivery(0)["state"] == "paused"  # type: ignore[index]
+    assert hub.delivery(0).state == "paused"  # type: ignore[union-attr]
     hub.on_run(run_event(2, clock=(NOW + 1000, NOW + 9000, 1.0)))
     assert states(hub) == [MOVING]
 
@@ -169,14 +181,14 @@ def test_the_last_positions_of_a_cancelled_delivery_move_it_but_do_not_revive_it
     cancelled(hub)
     hub.on_positions(positions(("a", 2)))
     assert states(hub) == [CANCELLED]
-    assert hub.delivery(0)["seq"] == 2  # type: ignore[index]
+    assert hub.delivery(0).seq == 2  # type: ignore[union-attr]
 
 
 def test_a_suspended_delivery_goes_on_when_it_sends_more_than_it_had(hub: Hub) -> None:
     hub.on_positions(positions(("a", 1)))
     hub.on_event(event("suspended", 5, positions=3))
     hub.on_positions(positions(("a", 2)))
-    assert hub.delivery(0)["state"] == "suspended"  # type: ignore[index]
+    assert hub.delivery(0).state == "suspended"  # type: ignore[union-attr]
     assert states(hub) == [PAUSED]
     hub.on_positions(positions(("a", 3)))
     assert states(hub, NOW + LEAVE_MS + 1) == [MOVING]
@@ -187,7 +199,7 @@ def test_the_end_of_a_run_ends_its_vehicles_alone(hub: Hub) -> None:
     hub.on_positions(positions(("a", 1)))
     hub.on_positions(positions(("b", 1), run="other"))
     hub.on_run(run_event(1, "finished"))
-    assert hub.delivery(hub.find("a") or 0)["state"] == "suspended"  # type: ignore[index]
+    assert hub.delivery(hub.find("a") or 0).state == "suspended"  # type: ignore[union-attr]
     assert states(hub, NOW + LEAVE_MS) == [MOVING]
 
 
@@ -231,7 +243,7 @@ def test_the_same_delivery_in_a_newer_run_is_another_vehicle(hub: Hub) -> None:
     hub.on_positions(positions(("a", 8)))
     delivery = hub.delivery(hub.find("a") or 0)
     assert delivery is not None
-    assert (delivery["runId"], delivery["seq"]) == ("next", 0)
+    assert (delivery.run_id, delivery.seq) == ("next", 0)
     assert len(shown(hub).vehicles) == 1
 
 
@@ -242,7 +254,7 @@ def test_records_of_the_ancestor_move_in_the_order_they_come(hub: Hub) -> None:
                 [(b"r", b"c", b"r:c", b"r:c", b"external", lat, 9.5, lat == 3.0, -1, -1, 0.0, 0.0, 0.0)] * 2
             )
         )
-        assert hub.delivery(0)["position"] == {"lat": lat, "lng": 9.5}  # type: ignore[index]
+        assert hub.delivery(0).position == Point(lat=lat, lng=9.5)  # type: ignore[union-attr]
     assert states(hub) == [DELIVERED]
 
 
@@ -265,7 +277,7 @@ def test_an_old_age_is_saturated_and_a_future_one_is_zero(hub: Hub) -> None:
 
 def test_stats_count_states_and_the_age_at_which_news_can_first_be_sent(hub: Hub) -> None:
     hub.on_positions(positions(("a", 1), ("b", 1)))
-    hub.on_positions(positions(("c", 0), speed=0.0))
+    hub.on_positions(positions(("c", 1), speed=0.0, event_time=NOW))
     found = stats(hub, NOW + 1200)
     assert found == {
         "t": "stats",
@@ -290,12 +302,26 @@ def test_an_event_is_told_once_with_the_vehicles_number(hub: Hub) -> None:
     hub.on_event(event("rejected", 0, delivery="x", positions=0, reason="unknown route"))
     told = [json.loads(text + "}") for text in hub.tick(NOW).events]
     assert told == [
-        {"t": "event", "kind": "started", "deliveryId": "a", "routeId": "route", "routeTitle": "To the lake", "id": 0, "eventTime": NOW},
         {
-            "t": "event", "kind": "rejected", "deliveryId": "x", "routeId": "route", "routeTitle": "To the lake", "id": None, "eventTime": NOW,
+            "t": "event",
+            "kind": "started",
+            "deliveryId": "a",
+            "routeId": "route",
+            "routeTitle": "To the lake",
+            "id": 0,
+            "eventTime": NOW,
+        },
+        {
+            "t": "event",
+            "kind": "rejected",
+            "deliveryId": "x",
+            "routeId": "route",
+            "routeTitle": "To the lake",
+            "id": None,
+            "eventTime": NOW,
             "reason": "unknown route",
         },
-    ]  # fmt: skip
+    ]
     assert hub.tick(NOW + 250).events == ()
 
 
@@ -334,11 +360,30 @@ def test_a_delivery_is_told_with_all_its_fields(hub: Hub) -> None:
     hub.on_route(route.to_message())
     hub.on_event(event("started", 0, route_length=100.0, planned_arrival=NOW + 99_000))
     hub.on_positions(positions(("a", 5)))
-    assert hub.delivery(0) == {
-        "deliveryId": "a", "runId": "run", "routeId": "route", "routeTitle": "To the lake", "clientId": "client", "driverId": "driver", "vehicle": "van",
-        "state": "moving", "reason": None, "startedAt": NOW, "plannedArrival": NOW + 99_000, "endedAt": None, "routeLengthM": 100.0, "distanceM": 50.0,
-        "progress": 0.5, "speedMps": 10.0, "bearingDeg": 90.0, "position": {"lat": 47.105, "lng": 9.5}, "seq": 5, "eventTime": NOW + 5000,
-    }  # fmt: skip
+    found = hub.delivery(0)
+    assert found is not None
+    assert found.model_dump(by_alias=True) == {
+        "deliveryId": "a",
+        "runId": "run",
+        "routeId": "route",
+        "routeTitle": "To the lake",
+        "clientId": "client",
+        "driverId": "driver",
+        "vehicle": "van",
+        "state": "moving",
+        "reason": None,
+        "startedAt": NOW,
+        "plannedArrival": NOW + 99_000,
+        "endedAt": None,
+        "routeLengthM": 100.0,
+        "distanceM": 50.0,
+        "progress": 0.5,
+        "speedMps": 10.0,
+        "bearingDeg": 90.0,
+        "position": {"lat": 47.105, "lng": 9.5},
+        "seq": 5,
+        "eventTime": NOW + 5000,
+    }
     line = hub.route_line("route")
     assert line is not None
     assert line["coordinates"] == np.column_stack((route.lng_deg, route.lat_deg)).tolist()

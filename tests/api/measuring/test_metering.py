@@ -25,7 +25,7 @@ from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sinks import HISTORY, HistorySink, StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.codec import PositionBatch
 from engine.latency.histogram import Histogram
 from engine.latency.meter import Measured, Meter, Segment

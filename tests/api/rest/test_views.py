@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from httpx import AsyncClient
 
@@ -50,7 +52,7 @@ async def test_a_deleted_view_is_gone(client: AsyncClient) -> None:
         {"colour": "red"},
     ],
 )
-async def test_a_view_that_is_none_is_refused_and_nothing_is_saved(client: AsyncClient, bad: dict[str, object]) -> None:
+async def test_a_view_that_is_none_is_refused_and_nothing_is_saved(client: AsyncClient, bad: dict[str, Any]) -> None:
     status, problem = await put(client, **bad)
     assert (status, problem["status"]) == (422, 422)
     assert (await client.get("/views")).json() == []

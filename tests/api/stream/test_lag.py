@@ -17,7 +17,7 @@ from api.stores.memory import MemoryState
 from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.contract.kafka_connection import KafkaConnection
 
 TOPIC = "delivery.event"

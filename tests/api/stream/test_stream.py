@@ -19,7 +19,7 @@ from api.stream.dead_letters import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLe
 from api.stream.intake import Intake, next_portion, read_messages
 from api.stream.offsets import Offsets
 from api.stream.sinks import HISTORY, STATE, HistorySink, StateSink
-from api.stream.tally import Tally
+from api.tally import Tally
 from engine.codec import PositionBatch
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 from engine.roads.route import Route

@@ -149,7 +149,9 @@ def test_an_address_that_a_worker_refuses_is_shown_without_its_password(
 
 def test_an_elasticsearch_that_is_away_is_told(worker: FakeConnect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELASTICSEARCH_URL", "http://127.0.0.1:1")
-    monkeypatch.setitem(ElasticHistory.__init__.__kwdefaults__, "open_s", 0.1)
+    defaults = ElasticHistory.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "open_s", 0.1)
     done = runner.invoke(app, ["connect", "apply", "--only", "elasticsearch-sink"])
     assert isinstance(done.exception, ConnectError)
     assert "the index templates cannot be put into Elasticsearch" in str(done.exception)

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -217,7 +218,9 @@ def test_a_bound_that_is_none_is_named(arguments: dict[str, int], told: str) -> 
 
 
 def test_the_runner_probes_cools_down_and_reports() -> None:
-    run, waits, told = [], [], []
+    run: list[Any] = []
+    waits: list[float] = []
+    told: list[Progress] = []
 
     def run_probe(scenario: Scenario) -> ProbeResult:
         run.append(scenario.fleet.size)

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from cli.load.capacity.demand import Demand
 from cli.load.capacity.estimate import estimate, spread_of, total
-from cli.load.capacity.from_report import SPREAD, figures_of
 from cli.load.capacity.profile import Figure, Profile, shipped_profile
 from cli.load.capacity.sheet import amount
 from cli.load.capacity.sizing import MODEL, Sizing
 from cli.load.capacity.sizing import size as size_of
+from cli.load.figures_of_report import SPREAD, figures_of
 from cli.load.report.model import WorkerRow
 from cli.main import app
 from engine.errors import InvalidInput

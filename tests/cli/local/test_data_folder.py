@@ -43,7 +43,7 @@ def _log(folder: Path) -> None:
 
 def _services(folder: Path) -> None:
     services = Services(folder / "services", cache=folder.with_name("no-folder"))
-    services.kafka.fetch = services.elasticsearch.fetch = services.mongodb.fetch = _cannot  # type: ignore[method-assign]
+    services.kafka.fetch = services.elasticsearch.fetch = services.mongodb.fetch = _cannot  # type: ignore[method-assign, assignment]
     with pytest.raises(ServicesError):
         services.start()
 

@@ -151,7 +151,7 @@ def test_what_waits_is_what_is_unread_and_what_is_held() -> None:
 class DeadChild(Child):
     """A part that has died."""
 
-    exit_code = -9  # type: ignore[assignment]
+    exit_code = -9
 
     def __init__(self, log: Path) -> None:
         super().__init__("the API", "api", [], {}, log)

@@ -45,7 +45,7 @@ WRONG: list[Any] = [
     "delivered",
 ]
 
-Strict = extend(
+Strict = extend(  # type: ignore[no-untyped-call]  # jsonschema's stubs leave it so
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )
@@ -56,7 +56,8 @@ def _reader(topic: Topic) -> Callable[[bytes], object]:
     if topic == Topic.NEW_POSITION:
         return decode_record
     [kind] = [kind for kind in vars(messages).values() if getattr(kind, "TOPIC", None) == topic]
-    return kind.from_json
+    reader: Callable[[bytes], object] = kind.from_json
+    return reader
 
 
 def _golden(topic: Topic) -> list[dict[str, Any]]:

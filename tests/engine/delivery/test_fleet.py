@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import astuple
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.delivery.fleet import Fleet, Positions
+from engine.codec import Positions
+from engine.delivery.fleet import Fleet
 from engine.delivery.spec import DeliverySpec
 from engine.errors import InvalidInstant
 from engine.motion.building import PlanTable, VehicleClass, build_plans
@@ -180,10 +182,11 @@ def test_an_empty_fleet_is_nowhere() -> None:
 @pytest.mark.parametrize("t", [np.nan, np.inf, -np.inf])
 def test_a_time_that_is_not_finite_is_refused(t: float) -> None:
     fleet = Fleet([spec(0), spec(1)], PLANS, [0, 1])
-    for ask in (
+    asks: tuple[Callable[[], object], ...] = (
         lambda: fleet.positions_at(t),
         lambda: fleet.positions_at(np.array([BEGIN_MS, t])),
         lambda: fleet.positions_of(np.array([0]), np.array([t])),
-    ):
+    )
+    for ask in asks:
         with pytest.raises(InvalidInstant, match="must be finite, found"):
             ask()

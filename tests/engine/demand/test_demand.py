@@ -12,6 +12,7 @@ from engine.delivery.spec import DeliverySpec
 from engine.demand.demand import PlanDurations, deliveries
 from engine.errors import ScenarioError
 from engine.motion.building import build_plans
+from engine.motion.vehicle import VehicleClass
 from engine.roads.route import Route, RouteTable
 from engine.scenario.scenario import Scenario
 
@@ -86,7 +87,7 @@ def test_nothing_departs_at_or_after_the_end() -> None:
 def test_vehicles_and_routes_are_drawn_by_their_shares() -> None:
     specs = demand(scenario('mode = "once"', size=4000))
     vehicles, routes = Counter(spec.vehicle for spec in specs), Counter(spec.route_id for spec in specs)
-    assert vehicles["car"] / 4000 == pytest.approx(0.75, abs=0.03)
+    assert vehicles[VehicleClass.CAR] / 4000 == pytest.approx(0.75, abs=0.03)
     assert set(vehicles) == {"car", "bicycle"}
     assert min(routes.values()) > 550
     assert all(0.8 < spec.pace <= 1 for spec in specs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,13 +37,13 @@ Changes = Sequence[tuple[int, int]]
 """(s after the start from which it counts, drivers)."""
 
 
-def plain(size: int = 20, duration_s: float | None = None, **pattern: object) -> Scenario:
+def plain(size: int = 20, duration_s: float | None = None, **pattern: Any) -> Scenario:
     return Scenario(
         routes=RouteFiles(ancestor=True),
         fleet=FleetMix(size),
         duration_s=duration_s,
         deliveries=DeliveryPattern(**pattern),
-    )  # type: ignore[arg-type]
+    )
 
 
 def staged() -> Scenario:

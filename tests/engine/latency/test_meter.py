@@ -32,7 +32,7 @@ def test_positions_that_were_due_together_may_be_counted_together() -> None:
 
 
 def test_who_catches_up_for_hours_holds_no_more_seconds_and_counts_every_position() -> None:
-    meter, hours = Meter(), 1000.0 * np.arange(10, 10_010)
+    meter, hours = Meter(), 1000.0 * np.arange(10.0, 10_010.0)
     meter.measure("run", Segment.PRODUCED, hours, 20_000_000.0)
     meter.measure("run", Segment.PRODUCED, np.array([5_000.0, 12_500.0]), 20_000_000.0)
     meter.measure("run", Segment.PRODUCED, np.array([130_000.0]), 20_000_000.0)

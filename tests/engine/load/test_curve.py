@@ -164,7 +164,7 @@ def test_who_leaves_the_road_says_how_many_positions_there_were() -> None:
     specs = demand(scenario)
     made.add(specs)
     told: Counter[str] = Counter()
-    finals = {}
+    finals: dict[str, DeliveryEvent] = {}
     while True:
         tick = made.advance(made.now_ms + 700 if made.now_ms > 0 else START_MS)
         told.update(key.decode() for key in tick.keys)
@@ -244,7 +244,7 @@ def test_specs_are_small_and_an_older_one_is_still_read() -> None:
     one = replace(demand(staged())[0], until_ms=None)
     assert len(pickle.dumps(one)) < 300
     older = pickle.loads(pickle.dumps(one))
-    older.__setstate__(one.__getstate__()[:9])  # type: ignore[attr-defined]
+    older.__setstate__(one.__getstate__()[:9])
     assert older == one
     with pytest.raises(InvalidInstant, match="until_ms must be an integer after depart_ms"):
         replace(one, until_ms=one.depart_ms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,11 +143,12 @@ GPX = """<?xml version="1.0"?><gpx version="1.1" creator="t" xmlns="http://www.t
 def test_gpx_and_csv_of_the_same_ride_are_the_same_trace(tmp_path: Path) -> None:
     (tmp_path / "ride.gpx").write_text(GPX)
     rows = [(BEGUN_S, 47.1), (BEGUN_S + 20, 47.101), (BEGUN_S + 10.5, 47.101)]
-    for name, form in {
+    forms: dict[str, Callable[[float], str]] = {
         "s": lambda s: f"{s}",
         "ms": lambda s: f"{s * 1000:.0f}",
         "iso": lambda s: datetime.fromtimestamp(s, UTC).isoformat(),
-    }.items():
+    }
+    for name, form in forms.items():
         (tmp_path / f"{name}.csv").write_text(
             "id,Time,lat,lon\n" + "".join(f"x,{form(s)},{lat},9.5\n" for s, lat in rows)
         )

@@ -7,6 +7,7 @@ import json
 import unicodedata
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ TRACK = GPX.format("".join(f'<trkpt lat="{lat}" lon="{lng}"/>' for lat, lng in P
 SHAPES = "shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence\ns1,47.002,9.0,30\ns1,47,9,2\ns1,47.001,9.001,10\n"
 
 
-def load(content: str | bytes, name: str, **options) -> Imported:
+def load(content: str | bytes, name: str, **options: Any) -> Imported:
     return load_routes((content if isinstance(content, bytes) else content.encode(), name), **options)
 
 
@@ -45,7 +46,7 @@ def zipped(members: dict[str, str]) -> bytes:
     return content.getvalue()
 
 
-SAME_ROUTE = {
+SAME_ROUTE: dict[str, str | bytes] = {
     "a.txt": TEXT,
     "crlf.txt": TEXT.replace("\n", "\r\n"),
     "bom.txt": "\ufeff" + TEXT,
@@ -75,23 +76,23 @@ SAME_ROUTE = {
 
 
 @pytest.mark.parametrize("name", SAME_ROUTE)
-def test_every_format_gives_the_same_route(name):
+def test_every_format_gives_the_same_route(name: str) -> None:
     assert points_of(load(SAME_ROUTE[name], name)) == [POINTS]
 
 
-def test_a_file_a_folder_and_a_content_are_read_alike(tmp_path):
+def test_a_file_a_folder_and_a_content_are_read_alike(tmp_path: Path) -> None:
     (tmp_path / "shapes.txt").write_text(SHAPES)
     (tmp_path / "a.txt").write_text(TEXT)
     assert points_of(load_routes(tmp_path)) == points_of(load_routes(str(tmp_path / "a.txt"))) == [POINTS]
 
 
-def test_a_format_may_be_forced():
+def test_a_format_may_be_forced() -> None:
     assert points_of(load(TEXT, "a.csv", format="text")) == [POINTS]
     with pytest.raises(InvalidInput, match=f"format must be one of {', '.join(FORMATS)}, found"):
         load(TEXT, "a.txt", format="kml")
 
 
-def test_ids_and_titles_come_from_the_file_or_its_name():
+def test_ids_and_titles_come_from_the_file_or_its_name() -> None:
     feature = {"type": "Feature", "id": 7, "properties": {"name": "Höhenweg"}, "geometry": LINE}
     several = {"type": "MultiLineString", "coordinates": [LINE["coordinates"], LINE["coordinates"][::-1]]}
     collection = {
@@ -112,7 +113,7 @@ def test_ids_and_titles_come_from_the_file_or_its_name():
 
 
 @given(st.sets(st.text(min_size=1, max_size=100).map(str.strip).filter(bool), max_size=20))
-def test_different_names_get_different_ids_that_urls_keep(names):
+def test_different_names_get_different_ids_that_urls_keep(names: set[str]) -> None:
     ids = {id_of(unicodedata.normalize("NFC", name)) for name in names}
     assert len(ids) == len({unicodedata.normalize("NFC", name) for name in names})
     assert all(
@@ -140,7 +141,7 @@ def test_different_names_get_different_ids_that_urls_keep(names):
         (unicodedata.normalize("NFD", "Zürich"), id_of("Zürich")),
     ],
 )
-def test_an_id_keeps_what_it_can_of_a_name_and_says_by_digits_what_it_cannot(name, route_id):
+def test_an_id_keeps_what_it_can_of_a_name_and_says_by_digits_what_it_cannot(name: str, route_id: str) -> None:
     assert [route.id for route in load(f"route_id,lat,lng\n{name},47,9\n{name},47.001,9\n", "t.csv").routes] == [
         route_id
     ]
@@ -148,14 +149,14 @@ def test_an_id_keeps_what_it_can_of_a_name_and_says_by_digits_what_it_cannot(nam
         assert [route.id for route in load(TEXT, f"{name}.txt").routes] == [route_id]
 
 
-def test_a_table_may_name_routes_titles_and_limits():
+def test_a_table_may_name_routes_titles_and_limits() -> None:
     table = "route_id,title,lat,lon,speed_limit\nb,B,1,1,36\na,A,0,0,\nb,B,1,2,72\na,A,0,1,90\nb,B,1,3,1\n"
     first, second = load(table, "t.csv").routes
     assert (first.id, first.title, first.limit_mps[first.given[:-1]].tolist()) == ("b", "B", [10, 20])
     assert (second.id, second.limit_mps[0], second.lat_deg[0]) == ("a", float("inf"), 0)
 
 
-def test_what_is_no_route_is_left_out_and_listed():
+def test_what_is_no_route_is_left_out_and_listed() -> None:
     collection = {
         "type": "FeatureCollection",
         "features": [
@@ -220,7 +221,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize(("name", "content"), DAMAGED)
-def test_a_damaged_part_refuses_the_file_or_is_left_out_and_listed(name, content):
+def test_a_damaged_part_refuses_the_file_or_is_left_out_and_listed(name: str, content: Any) -> None:
     message = f"{name} {DAMAGED[name, content]}"
     with pytest.raises(RouteFileError) as caught:
         load(content, name)
@@ -268,13 +269,13 @@ HOPELESS = {
 
 @pytest.mark.parametrize(("name", "content"), HOPELESS)
 @pytest.mark.parametrize("skip_invalid", [False, True])
-def test_a_hopeless_file_is_refused_with_its_place(name, content, skip_invalid):
+def test_a_hopeless_file_is_refused_with_its_place(name: str, content: Any, skip_invalid: bool) -> None:
     with pytest.raises(RouteFileError) as caught:
         load(content, name, skip_invalid=skip_invalid)
     assert str(caught.value).startswith(f"{name} {HOPELESS[name, content]}")
 
 
-def test_a_zip_damaged_inside_is_refused():
+def test_a_zip_damaged_inside_is_refused() -> None:
     content = bytearray(zipped({"shapes.txt": SHAPES}))
     content[60] ^= 0xFF
     with pytest.raises(RouteFileError, match="archive: damaged zip: Bad CRC-32"):
@@ -295,23 +296,25 @@ BY_DEFAULT = f"t.polyline file: read with precision 5, though every line fits 6 
         (["_uz}G_y|u@gEgEgEfE"], [(47.0, 9.0)], [BY_DEFAULT]),
     ],
 )
-def test_encoded_polylines_of_one_file_have_one_precision(lines, starts, notices):
+def test_encoded_polylines_of_one_file_have_one_precision(
+    lines: list[str], starts: list[tuple[float, float]], notices: list[str]
+) -> None:
     imported = load("\n".join(lines), "t.polyline")
     assert [points[0] for points in points_of(imported)] == starts
     assert imported.notices == notices
 
 
-def test_a_precision_that_is_named_needs_no_notice():
+def test_a_precision_that_is_named_needs_no_notice() -> None:
     named = load(LAGOS, "t.polyline6"), load(LAGOS, "t.polyline", format="polyline6")
     assert [(points_of(imported)[0][0], imported.notices) for imported in named] == [((6.45, 3.39), [])] * 2
 
 
-def test_a_damaged_line_does_not_say_the_precision():
+def test_a_damaged_line_does_not_say_the_precision() -> None:
     assert load(f"{LAGOS}\n{LAGOS[:-1]}_\n", "t.polyline", skip_invalid=True).notices == [BY_DEFAULT]
 
 
 @given(st.lists(st.tuples(st.floats(-89, 89), st.floats(-179, 179)), min_size=1, max_size=5), st.sampled_from([5, 6]))
-def test_the_lines_of_a_file_are_all_or_none_of_precision_6(starts, precision):
+def test_the_lines_of_a_file_are_all_or_none_of_precision_6(starts: list[tuple[float, float]], precision: int) -> None:
     steps = np.array([0.0, 0.001])
     lines = [encode_polyline(lat + steps, lng + steps, precision) for lat, lng in starts]
     found = [points[0] for points in points_of(load("\n".join(lines), "t.polyline"))]
@@ -319,27 +322,27 @@ def test_the_lines_of_a_file_are_all_or_none_of_precision_6(starts, precision):
     assert np.allclose(found, np.array(starts) * factor, atol=2e-4)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(RouteFileError, match=r"none\.gpx file: not found$"):
         load_routes(tmp_path / "none.gpx")
     with pytest.raises(RouteFileError, match=r"folder: expected GTFS with a shapes\.txt, found none$"):
         load_routes(tmp_path)
 
 
-def test_too_large_a_file_is_refused_unread(tmp_path):
+def test_too_large_a_file_is_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "large.txt").open("wb") as file:
         file.truncate((256 << 20) + 1)
     with pytest.raises(RouteFileError, match="file: has 268435457 bytes, at most 268435456"):
         load_routes(tmp_path / "large.txt")
 
 
-def test_a_list_of_what_was_left_out_stays_short():
+def test_a_list_of_what_was_left_out_stays_short() -> None:
     skipped = load(TEXT + "?\n" * 5000, "a.txt", skip_invalid=True).skipped
     assert len(skipped) == 1001
     assert skipped[-1] == "a.txt: and 4000 more"
 
 
-def test_many_routes_of_one_name_get_ids_of_their_own():
+def test_many_routes_of_one_name_get_ids_of_their_own() -> None:
     collection = {
         "type": "FeatureCollection",
         "features": [{"type": "Feature", "properties": {"id": "a"}, "geometry": LINE}] * 200,
@@ -352,7 +355,7 @@ def test_many_routes_of_one_name_get_ids_of_their_own():
     st.sampled_from(["a.txt", "a.json", "a.gpx", "a.csv", "a.polyline", "a.zip", "shapes.txt", "a"]),
     st.booleans(),
 )
-def test_any_content_is_read_or_refused(content, name, skip_invalid):
+def test_any_content_is_read_or_refused(content: Any, name: str, skip_invalid: bool) -> None:
     try:
         assert load(content, name, skip_invalid=skip_invalid).routes
     except RouteFileError as error:
@@ -360,14 +363,14 @@ def test_any_content_is_read_or_refused(content, name, skip_invalid):
 
 
 @given(st.text(max_size=200), st.sampled_from(FORMATS), st.booleans())
-def test_any_text_is_read_or_refused_in_any_format(text, format_name, skip_invalid):
+def test_any_text_is_read_or_refused_in_any_format(text: str, format_name: str, skip_invalid: bool) -> None:
     try:
         assert load(text.encode("utf-8", "replace"), "a", format=format_name, skip_invalid=skip_invalid).routes
     except RouteFileError as error:
         assert str(error).startswith("a ")  # noqa: PT017 - either outcome is right
 
 
-def test_the_ancestors_damaged_line_is_shown(shared_data: Path, monkeypatch):
+def test_the_ancestors_damaged_line_is_shown(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shared_data)
     message = 'routes/1.txt line 189: expected "lat,lng", found "-15.83029,-47.92637-15.82594,-47.92923"'
     with pytest.raises(RouteFileError) as caught:
@@ -391,16 +394,16 @@ def test_the_ancestors_damaged_line_is_shown(shared_data: Path, monkeypatch):
         ("traces/geolife.csv", [466, 864, 1797, 1845, 867]),
     ],
 )
-def test_real_files_are_read(shared_data: Path, name, points):
+def test_real_files_are_read(shared_data: Path, name: str, points: list[int]) -> None:
     assert [int(route.given.sum()) for route in load_routes(shared_data / name).routes] == points
 
 
-def test_a_real_file_without_routes_is_refused(shared_data: Path):
+def test_a_real_file_without_routes_is_refused(shared_data: Path) -> None:
     with pytest.raises(RouteFileError, match=r"holds no route$"):
         load_routes(shared_data / "gpx" / "unicode_with_bom.gpx")
 
 
-def test_the_package_hands_on_its_public_names():
+def test_the_package_hands_on_its_public_names() -> None:
     public = {
         name
         for name, value in vars(roads).items()

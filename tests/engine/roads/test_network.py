@@ -7,6 +7,7 @@ import json
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def country() -> RoadNetwork:
     return shipped_network("liechtenstein")
 
 
-def network(edges: dict[tuple[int, int], float], n_nodes: int = 0, **more) -> RoadNetwork:
+def network(edges: dict[tuple[int, int], float], n_nodes: int = 0, **more: Any) -> RoadNetwork:
     """Return a network of nodes 111 m apart on a meridian, from edges and their speeds."""
     count = n_nodes or 1 + max(max(pair) for pair in edges)
     start, end = zip(*edges, strict=True)
@@ -73,7 +74,7 @@ def seconds_of(route: Route) -> float:
 
 @given(GRAPHS)
 @settings(deadline=None)
-def test_a_route_takes_the_shortest_time_or_there_is_none(edges):
+def test_a_route_takes_the_shortest_time_or_there_is_none(edges: dict[tuple[int, int], float]) -> None:
     net = network(edges, 8)
     for source in range(8):
         best = naive_seconds(net, source)
@@ -87,7 +88,7 @@ def test_a_route_takes_the_shortest_time_or_there_is_none(edges):
 
 @given(GRAPHS)
 @settings(deadline=None)
-def test_in_the_largest_component_every_node_reaches_every_other(edges):
+def test_in_the_largest_component_every_node_reaches_every_other(edges: dict[tuple[int, int], float]) -> None:
     net = network(edges, 8)
     try:
         part = net.largest_component()
@@ -96,7 +97,7 @@ def test_in_the_largest_component_every_node_reaches_every_other(edges):
     assert all(len(naive_seconds(part, source)) == part.n_nodes for source in range(part.n_nodes))
 
 
-def test_of_edges_between_the_same_nodes_the_fastest_counts():
+def test_of_edges_between_the_same_nodes_the_fastest_counts() -> None:
     net = RoadNetwork.from_edges(
         name="n",
         lat_deg=np.array([0, 0.001]),
@@ -112,7 +113,7 @@ def test_of_edges_between_the_same_nodes_the_fastest_counts():
     ]
 
 
-def test_random_routes_are_legal_and_the_shortest(country):
+def test_random_routes_are_legal_and_the_shortest(country: RoadNetwork) -> None:
     node = {
         point: number
         for number, point in enumerate(zip(country.lat_deg.tolist(), country.lng_deg.tolist(), strict=True))
@@ -133,7 +134,7 @@ def test_random_routes_are_legal_and_the_shortest(country):
         assert seconds_of(route) == pytest.approx(seconds_of(country.shortest_route(path[0], path[-1])), rel=1e-9)
 
 
-def test_random_routes_follow_from_their_seed(country):
+def test_random_routes_follow_from_their_seed(country: RoadNetwork) -> None:
     routes = country.random_routes(50, seed=1)
     assert routes == country.random_routes(50, seed=1)
     assert [route.id for route in routes[:2]] == ["liechtenstein-1-0", "liechtenstein-1-1"]
@@ -142,16 +143,16 @@ def test_random_routes_follow_from_their_seed(country):
     assert len({(route.lat_deg[0], route.lng_deg[0]) for route in routes}) >= 25
 
 
-def test_random_routes_survive_their_messages(country):
+def test_random_routes_survive_their_messages(country: RoadNetwork) -> None:
     for route in country.random_routes(30, seed=9):
         assert Route.from_message(type(route.to_message()).from_json(route.to_message().to_json())) == route
 
 
-def test_no_routes_are_no_routes(country):
+def test_no_routes_are_no_routes(country: RoadNetwork) -> None:
     assert country.random_routes(0, seed=1) == []
 
 
-def test_nothing_begins_on_a_motorway():
+def test_nothing_begins_on_a_motorway() -> None:
     chain = {(i, i + 1): 20.0 for i in range(10)} | {(i + 1, i): 20.0 for i in range(10)}
     net = network(chain, road_class=[0 if 2 <= min(pair) < 8 else 10 for pair in chain])
     ends = {
@@ -172,18 +173,20 @@ def test_nothing_begins_on_a_motorway():
         (2, 1, 5e5, 6e5, NoPath, "found only 0 of 2 routes of 500000 to 600000 m"),
     ],
 )
-def test_impossible_wishes_are_refused(country, n, seed, low, high, error, message):
+def test_impossible_wishes_are_refused(
+    country: RoadNetwork, n: int, seed: int, low: float, high: float, error: type[Exception], message: str
+) -> None:
     with pytest.raises(error) as caught:
         country.random_routes(n, seed, min_length_m=low, max_length_m=high)
     assert message in str(caught.value)
 
 
-def test_a_node_that_does_not_exist_is_named(country):
+def test_a_node_that_does_not_exist_is_named(country: RoadNetwork) -> None:
     with pytest.raises(InvalidInput, match="node must be from 0 to 16473, found 16474"):
         country.shortest_route(0, 16_474)
 
 
-def test_the_nearest_node_is_the_nearest(country):
+def test_the_nearest_node_is_the_nearest(country: RoadNetwork) -> None:
     assert country.nearest_node(country.lat_deg[77], country.lng_deg[77]) == 77
     around_the_world = network({(0, 1): 1.0, (1, 0): 1.0})
     assert around_the_world.nearest_node(0.0, -179.0) == 1
@@ -191,7 +194,7 @@ def test_the_nearest_node_is_the_nearest(country):
         country.nearest_node(95, 0)
 
 
-def test_a_saved_network_is_the_same(tmp_path, country):
+def test_a_saved_network_is_the_same(tmp_path: Path, country: RoadNetwork) -> None:
     for name in ("a", "b"):
         country.save(tmp_path / f"{name}.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
@@ -202,7 +205,7 @@ def test_a_saved_network_is_the_same(tmp_path, country):
         assert np.array_equal(getattr(loaded, field), getattr(country, field)), field
 
 
-def test_a_damaged_network_file_is_refused(tmp_path, country):
+def test_a_damaged_network_file_is_refused(tmp_path: Path, country: RoadNetwork) -> None:
     path = tmp_path / "net.npz"
     country.save(path)
     content = bytearray(path.read_bytes())
@@ -222,7 +225,7 @@ def test_a_damaged_network_file_is_refused(tmp_path, country):
 
 
 @given(GRAPHS)
-def test_streets_cover_every_edge_once(edges):
+def test_streets_cover_every_edge_once(edges: dict[tuple[int, int], float]) -> None:
     start, end = np.array(list(edges)).T
     label = (np.minimum(start, end) * 3 + np.maximum(start, end)) % 2
     lines = merged_lines(start, end, label)
@@ -231,7 +234,7 @@ def test_streets_cover_every_edge_once(edges):
     assert set(drawn) == {frozenset(pair) for pair in edges}
 
 
-def test_a_street_is_one_line_as_long_as_its_class_goes_on():
+def test_a_street_is_one_line_as_long_as_its_class_goes_on() -> None:
     edges = {(3, 1): 5.0, (1, 0): 5.0, (0, 2): 5.0, (2, 0): 5.0, (2, 4): 5.0}
     geojson = network(
         edges, road_class=[8, 8, 8, 8, 12], street_names=("", "A"), street=[1, 1, 1, 1, 0]
@@ -242,14 +245,14 @@ def test_a_street_is_one_line_as_long_as_its_class_goes_on():
     ]
 
 
-def test_the_streets_of_a_country_carry_their_attribution(country):
+def test_the_streets_of_a_country_carry_their_attribution(country: RoadNetwork) -> None:
     geojson = country.streets_geojson()
     assert "OpenStreetMap contributors" in geojson["attribution"]
     assert len(json.dumps(geojson)) < 1_000_000
     assert {feature["properties"]["class"] for feature in geojson["features"]} >= {"primary", "residential"}
 
 
-def test_the_shipped_network_is_strongly_connected_and_attributed(country):
+def test_the_shipped_network_is_strongly_connected_and_attributed(country: RoadNetwork) -> None:
     assert (country.n_nodes, country.n_edges) == (16_474, 33_261)
     assert country.largest_component().n_nodes == country.n_nodes
     assert "ODbL" in country.attribution
@@ -257,7 +260,7 @@ def test_the_shipped_network_is_strongly_connected_and_attributed(country):
         shipped_network("mars")
 
 
-def test_the_ancestors_routes_are_shipped():
+def test_the_ancestors_routes_are_shipped() -> None:
     assert [(route.id, route.title, route.lat_deg.size) for route in ancestor_routes()] == [
         ("1", "Primeiro", 436),
         ("2", "Segundo", 40),
@@ -267,7 +270,7 @@ def test_the_ancestors_routes_are_shipped():
     assert (first.lat_deg[0], first.lng_deg[0]) == (-15.82594, -47.92923)
 
 
-def test_the_shipped_files_follow_from_their_sources(tmp_path, shared_data: Path, country):
+def test_the_shipped_files_follow_from_their_sources(tmp_path: Path, shared_data: Path, country: RoadNetwork) -> None:
     made = RoadNetwork.load(derive_network(shared_data / "osm" / "liechtenstein.osm.pbf", tmp_path))
     assert np.array_equal(made.edge_to, country.edge_to)
     assert np.array_equal(made.lat_deg, country.lat_deg)
@@ -283,7 +286,7 @@ def test_the_shipped_files_follow_from_their_sources(tmp_path, shared_data: Path
     ]
 
 
-def test_the_derive_command_tells_what_it_needs(capsys, tmp_path):
+def test_the_derive_command_tells_what_it_needs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main([]) == 2
     assert main([str(tmp_path / "none.osm.pbf")]) == 1
     assert capsys.readouterr().err.endswith("none.osm.pbf file: not found\n")

@@ -73,7 +73,7 @@ def test_a_file_and_code_make_the_same_thresholds_and_either_is_written_as_the_s
     assert built(IN_CODE) == scenario
     assert Scenario.from_toml(scenario.to_toml(), "load.toml") == scenario
     assert pickle.loads(pickle.dumps(scenario)) == scenario
-    assert repr(scenario.thresholds.limits["e2e_p99_ms"]) == "300.0"  # type: ignore[union-attr]
+    assert repr(scenario.thresholds.limits["e2e_p99_ms"]) == "300.0"
     assert (
         FULL.replace("300", "300.0").replace("= 3\n", "= 3.0\n").split()
         == scenario.to_toml()[scenario.to_toml().index("[thresholds]") :].split()

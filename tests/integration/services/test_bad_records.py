@@ -1,4 +1,4 @@
-"""One record in a hundred cannot be read: the good ones are all stored, each bad one is in the dead-letter topic with its reason."""
+"""One record in a hundred is unreadable: all others are stored, it becomes a dead letter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from chain import MIN_RATE, Chain
 from confluent_kafka import Consumer, TopicPartition
+from kafka_headers import headers_of
 from produced_facts import Simulation
+from services import mongodb_in_memory
 
 from cli.local.services import Services
 from engine.messages import Topic
@@ -23,10 +25,13 @@ OVERSIZED = b'{"routeId":"r1","clientId":"c","position":[47,9],"finished":false,
 
 
 @pytest.fixture
-def chain(services: Services, tmp_path: Path) -> Iterator[Chain]:
-    chain = Chain(services, tmp_path, f"bad-records-{int(time.time())}", mongodb_positions="all")
-    yield chain
-    chain.end()
+def chain(clean_services: Services, tmp_path: Path) -> Iterator[Chain]:
+    """A chain whose MongoDB-wire server keeps positions, under ids that are objects, in memory."""
+    with mongodb_in_memory() as mongodb:
+        run_id = f"bad-records-{int(time.time())}"
+        chain = Chain(clean_services, tmp_path, run_id, mongodb_positions="all", MONGODB_URL=mongodb.address)
+        yield chain
+        chain.end()
 
 
 def bad_value(number: int, good: bytes, chance: random.Random) -> bytes:
@@ -67,7 +72,7 @@ def dead_letters(bootstrap: str, run_started_ms: int) -> list[tuple[bytes, dict[
             if message.error() is None:
                 read += 1
                 if message.timestamp()[1] >= run_started_ms:
-                    found.append((message.value() or b"", dict(message.headers() or ())))
+                    found.append((message.value() or b"", headers_of(message)))
     consumer.close()
     return found
 

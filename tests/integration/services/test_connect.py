@@ -1,4 +1,6 @@
-"""Kafka Connect with its three sinks: documents under the contract's ids, unchanged by redelivery, by the API's own sinks and by a worker that is killed.
+"""Kafka Connect with its three sinks.
+
+Documents have the contract's ids; a redelivery, the API's own sinks and a killed worker change none of them.
 
 The MongoDB side runs against a third-party MongoDB-wire server, not MongoDB 8.
 """
@@ -9,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,16 +19,16 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 from elastic_prefixes import prefix_for_a_test
+from kafka_headers import headers_of
 from mongo_databases import database_for_a_test
 from produced_facts import Simulation
 from pymongo import MongoClient
-from services import running_services
 from typer.testing import CliRunner
 
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.names import END_MS, FIRST_MS
 from api.stores.mongo import MongoState
-from cli.local.services import NAMES, Services
+from cli.local.services import Services
 from cli.main import app
 from engine.codec import decode_positions
 from engine.errors import MessageError
@@ -56,7 +59,7 @@ class Sinks:
     environment: dict[str, str]
 
     def ask(self, method: str, path: str) -> Any:
-        """Ask the worker; asks again while it shares its work out anew (409) or cannot answer just then (5xx)."""
+        """Ask the worker, again and again while it rebalances (409) or cannot answer (5xx)."""
         deadline = time.monotonic() + WAIT_S
         while True:
             answer = httpx.request(method, f"{self.services.connect.address}{path}", timeout=60, trust_env=False)
@@ -75,7 +78,7 @@ class Sinks:
         return dict(json.loads(done.stdout))
 
     def elasticsearch(self, kind: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """Return the documents of a run by index and id; none while a server that has just come up does not answer."""
+        """Return a run's documents by index and id; none while a server that has just started is silent."""
         url = f"{self.services.elasticsearch.address}/{self.prefix}-{kind}"
         query = {"size": 10_000, "query": {"prefix": {"runId" if kind != "requests" else "clientId": run_id}}}
         try:
@@ -101,7 +104,7 @@ class Sinks:
         }
 
     def wait_for(self, run_id: str, positions: int, events: int, requests: int) -> None:
-        """Wait until both stores hold so many documents of a run."""
+        """Wait until both stores hold these numbers of documents of a run."""
         kinds = {"positions": positions, "events": events, "requests": requests}
         wanted = {f"{store} {kind}": count for store in ("elasticsearch", "mongodb") for kind, count in kinds.items()}
         eventually(lambda: self.counts(run_id) == wanted, lambda: (wanted, self.counts(run_id), self.command("status")))
@@ -133,15 +136,16 @@ class Sinks:
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/stop")
         for name in CONNECTORS:
-            eventually(
-                lambda name=name: self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED",
-                lambda: self.command("status"),
-            )
-            eventually(lambda name=name: self.is_forgotten(name), lambda: self.command("status"))
+            eventually(partial(self.is_stopped, name), lambda: self.command("status"))
+            eventually(partial(self.is_forgotten, name), lambda: self.command("status"))
         assert self.lag() > 0
         for name in CONNECTORS:
             self.ask("PUT", f"/connectors/{name}/resume")
         eventually(lambda: self.lag() == 0, self.lag)
+
+    def is_stopped(self, name: str) -> bool:
+        """Return whether a connector has stopped."""
+        return bool(self.ask("GET", f"/connectors/{name}/status")["connector"]["state"] == "STOPPED")
 
     def is_forgotten(self, name: str) -> bool:
         """Delete the offsets of a connector; return whether its consumers were gone, so that it was done."""
@@ -150,10 +154,11 @@ class Sinks:
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """Services of these tests' own: connectors read the topics from the beginning, and would store all that other tests have left there, again and again."""
-    with running_services(NAMES) as services:
-        yield services
+def services(clean_services: Services) -> Iterator[Services]:
+    """Services with Kafka Connect, and empty topics: connectors read them from the beginning."""
+    clean_services.start(["connect"])
+    yield clean_services
+    clean_services.stop(["connect"])
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +168,7 @@ def sinks(services: Services) -> Iterator[Sinks]:
     with (
         prefix_for_a_test(services.elasticsearch.address) as prefix,
         database_for_a_test(url) as database,
-        MongoClient(url) as mongodb,
+        MongoClient[dict[str, Any]](url) as mongodb,
     ):
         settings = {
             "ELASTICSEARCH_URL": services.elasticsearch.address,
@@ -317,7 +322,7 @@ async def test_the_apis_own_sinks_write_the_same_documents(sinks: Sinks, run_id:
 def dead_letters(bootstrap: str, mark: bytes) -> list[tuple[str, str]]:
     """Return connector and reason of the dead letters whose value holds some bytes."""
     headers = [
-        {name: (value or b"").decode() for name, value in message.headers() or ()}
+        {name: value.decode() for name, value in headers_of(message).items()}
         for message in messages(bootstrap, Topic.DEAD_LETTER, mark)
     ]
     return sorted(
@@ -462,7 +467,7 @@ def test_connect_refuses_what_the_api_refuses_and_nothing_else(sinks: Sinks, run
     found = {"mongodb": set[bytes](), "elasticsearch": set[bytes]()}
     for message in messages(sinks.services.kafka.address, Topic.DEAD_LETTER, b""):
         if (message.key() or b"").startswith(run_id.encode()):
-            found[dict(message.headers() or ())["__connect.errors.connector.name"].decode().partition("-")[0]].add(
+            found[headers_of(message)["__connect.errors.connector.name"].decode().partition("-")[0]].add(
                 message.key() or b""
             )
     for store, refused in found.items():

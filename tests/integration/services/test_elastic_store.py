@@ -1,11 +1,11 @@
-"""What is peculiar to the history in Elasticsearch, on a real one: its mappings, its indices, what it refuses, how old ones end."""
+"""The history in a real Elasticsearch: mappings, indices, refusals, and the end of old indices."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from functools import partial
+from typing import Any, cast
 
 import httpx
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 from elastic_prefixes import TIMEOUT_S, elasticsearch_url, prefix_for_a_test
 
 from api.errors import StoreUnavailable
-from api.stores.base import Holding, Written
+from api.stores.base import Holding, PositionColumns, Written
 from api.stores.elastic import ElasticHistory, ElasticOptions, Period, queries
 from engine.codec import PositionBatch
 from engine.messages import DeliveryEvent
@@ -146,8 +146,8 @@ async def test_what_is_delivered_again_on_another_day_stays_one_document(
     url: str, prefix: str, http: httpx.AsyncClient
 ) -> None:
     batch = positions(range(100), begin_ms=MIDNIGHT - 50_000)
-    for day, expected in enumerate([Written(100, 0), Written(0, 100)]):
-        store = ElasticHistory(url, ElasticOptions(prefix), now_ms=lambda day=day: MIDNIGHT + day * DAY_MS)
+    for now_ms, expected in ((MIDNIGHT, Written(100, 0)), (MIDNIGHT + DAY_MS, Written(0, 100))):
+        store = ElasticHistory(url, ElasticOptions(prefix), now_ms=partial(int, now_ms))
         await store.open()
         assert await store.write_positions(batch) == expected
         assert await store.holdings("run") == {"d": Holding(100, 99)}
@@ -234,7 +234,7 @@ async def test_a_reading_that_is_broken_off_leaves_nothing_open_on_the_server(
         return int(stats["_all"]["total"]["search"]["open_contexts"])
 
     await history.write_positions(positions(range(5)))
-    reading = history.positions("run")
+    reading = cast(AsyncGenerator[PositionColumns], history.positions("run"))
     assert len((await anext(reading)).seq) == 5
     assert await opened() == 1
     await reading.aclose()
@@ -341,7 +341,7 @@ async def test_a_hundred_thousand_positions_are_written_and_read_back(history: E
     n = 100_000
     batch = positions(range(1)).take(np.zeros(n, np.int64))
     names = np.array([b"d%d" % (row % 500) for row in range(n)])
-    batch = replace(batch, delivery_id=names, seq=np.arange(n) // 500)
+    batch = batch.with_columns(delivery_id=names, seq=np.arange(n) // 500)
     assert await history.write_positions(batch) == Written(n, 0)
     assert await history.write_positions(batch.take(np.arange(0, n, 20))) == Written(0, n // 20)
     assert await history.holdings("run") == {f"d{number}": Holding(200, 199) for number in range(500)}

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewTopic
 from running_stack import until
 
 from actors.dispatch.journal import Change, JournalClosed, NoPlace, Superseded
-from actors.dispatch.kafka_journal import KafkaJournal, partition_of
+from actors.kafka.journal import KafkaJournal, partition_of
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
 from cli.local.services import Services
-from engine.contract.topics import TOPICS, Topic
+from engine.contract.topics import TOPICS
+from engine.messages import Topic
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 

@@ -1,4 +1,4 @@
-"""Kafka behind passwords and certificates: every client is let in by the same settings, and who is not let in says why."""
+"""Kafka behind passwords and certificates: the same settings admit all clients; refused ones say why."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from confluent_kafka import KafkaException
 from services import services_folder
 
-from actors.dispatch import requests
-from actors.dispatch.facts import KafkaFacts
-from actors.dispatch.requests import RequestReader
+from actors.kafka.facts import KafkaFacts
+from actors.kafka.request_reader import RequestReader
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import connection_options, consumer_options, producer_options
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.publisher import Publisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable
@@ -28,7 +29,7 @@ from api.stream.client import group_consumer
 from cli.kafka.topics import create_topics
 from cli.local.services import Kafka, Services
 from cli.local.services.tools import java
-from engine.codec import EncodedRecords, PositionEncoder
+from engine.codec import EncodedRecords, PositionEncoder, Positions
 from engine.contract.kafka_connection import KafkaConnection, SaslMechanism
 from engine.messages import RouteDefined, StartDelivery, Topic
 
@@ -36,12 +37,12 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery"
 MECHANISMS: tuple[SaslMechanism, ...] = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-PUBLISHERS = {"python": KafkaPublisher, "native": NativePublisher}
+PUBLISHERS: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Kafka]:
-    """A broker with a listener that wants a name and a password, and shows a certificate of its own making."""
+    """A broker with a listener that wants a name and a password, and shows a certificate it has made."""
     with services_folder() as folder:
         services = Services(folder, free_ports=True, quick=True, users={"fleet": PASSWORD})
         services.start(["kafka"])
@@ -73,7 +74,8 @@ def positions(run_id: str, count: int) -> EncodedRecords:
     rows = encoder.add_rows(["1"], ["c"], [f"{run_id}-0"], ["car"], run_id)[np.zeros(count, int)]
     return EncodedRecords(
         encoder.encode_matrix(
-            rows, zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros
+            rows,
+            Positions(zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros),
         )
     )
 
@@ -95,23 +97,28 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
         assert publisher.flush(60) == 0
         assert publisher.counts.acked == 10
     facts = KafkaFacts(producer_options(settings))
-    facts.tell(RouteDefined(run_id, deleted=True))
+    facts.publish(RouteDefined(run_id, deleted=True))
     assert facts.flush(60) == 0
     reader = RequestReader(consumer_options(settings, run_id))
     reader.open({})
     asyncio.run(publish(settings.kafka, run_id))
     found: list[object] = []
-    until(lambda: found.extend(reader.poll(0.5)) or found)
+
+    def some_found() -> bool:
+        found.extend(reader.poll(0.5))
+        return bool(found)
+
+    until(some_found)
     reader.close()
     consumer = group_consumer(settings.kafka, run_id, ignore)
     consumer.subscribe([Topic.NEW_POSITION.value])
     values: list[bytes] = []
-    until(
-        lambda: (
-            values.extend(message.value() or b"" for message in consumer.consume(100, 0.5))
-            or sum(run_id.encode() in v for v in values) == 20
-        )
-    )
+
+    def all_read() -> bool:
+        values.extend(message.value() or b"" for message in consumer.consume(100, 0.5))
+        return sum(run_id.encode() in value for value in values) == 20
+
+    until(all_read)
     assert {json.loads(value)["seq"] for value in values if run_id.encode() in value} == set(range(10))
     consumer.close()
 
@@ -154,7 +161,7 @@ def other_authority(kafka: Kafka, folder: Path) -> Path:
     ]
 )
 def shut_out(request: pytest.FixtureRequest, kafka: Kafka, tmp_path: Path) -> tuple[Settings, str]:
-    """Settings by which nobody is let in, and a word of the reason."""
+    """Settings that the broker refuses, and a word of the reason."""
     match request.param:
         case "a wrong password":
             return settings_for(kafka, kafka_sasl_password="wrong horse"), "_AUTHENTICATION"
@@ -177,7 +184,12 @@ def test_a_producer_that_is_not_let_in_says_why_and_loses_nothing(
     settings, reason = shut_out
     publisher = PUBLISHERS[kind](producer_options(settings))
     publisher.publish(positions("shut-out", 3), [])
-    until(lambda: publisher.poll() or reason in caplog.text)
+
+    def has_said_why() -> bool:
+        publisher.poll()
+        return reason in caplog.text
+
+    until(has_said_why)
     assert (publisher.settled, publisher.counts.failed, publisher.flush(0.1)) == (0, 0, 3)
     assert_told(caplog, settings)
 
@@ -209,11 +221,10 @@ def test_the_apis_clients_that_are_not_let_in_say_why(
 
 
 def test_a_dispatcher_that_is_not_let_in_says_why(
-    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(requests, "_METADATA_S", 5.0)
     settings, reason = shut_out
-    reader = RequestReader(consumer_options(settings, "shut-out"))
+    reader = RequestReader(consumer_options(settings, "shut-out"), answer_s=5.0)
     with pytest.raises(KafkaException):
         reader.open({})
     reader.close()

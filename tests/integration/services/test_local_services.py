@@ -1,4 +1,4 @@
-"""Local services, for real: what is started is there, what is ended is gone, and what was stored is kept."""
+"""Local services as processes: started ones answer, ended ones are gone, what was stored is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewTopic
 from pymongo import MongoClient
 from running_stack import until
 from services import services_folder
@@ -174,7 +174,7 @@ def test_all_that_the_chain_needs_is_told_as_settings(services: Services) -> Non
 def test_kafka_lets_in_over_tls_who_has_a_password(folder: Path) -> None:
     kafka = Services(folder, free_ports=True, quick=True, users={"courier": "s3cret"}).kafka
     kafka.start()
-    known = {
+    known: dict[str, Any] = {
         "bootstrap.servers": kafka.secure_address,
         "security.protocol": "SASL_SSL",
         "ssl.ca.location": str(kafka.ca_file),
@@ -184,15 +184,8 @@ def test_kafka_lets_in_over_tls_who_has_a_password(folder: Path) -> None:
         client = AdminClient({**known, "sasl.mechanism": mechanism, "sasl.password": "s3cret"})
         assert len(client.list_topics(timeout=30).brokers) == 1, mechanism
     refusals: list[str] = []
-    stranger = AdminClient(
-        {
-            **known,
-            "sasl.mechanism": "PLAIN",
-            "sasl.password": "wrong",
-            "error_cb": lambda error: refusals.append(error.name()),
-            "log_level": 0,
-        }
-    )
+    wrong: dict[str, Any] = {**known, "sasl.mechanism": "PLAIN", "sasl.password": "wrong", "log_level": 0}
+    stranger = AdminClient(wrong | {"error_cb": lambda error: refusals.append(error.name())})
     until(lambda: stranger.poll(0.1) and refusals, "a refusal", 30)
     assert "_AUTHENTICATION" in refusals
 
@@ -205,13 +198,14 @@ def test_a_taken_port_is_told_with_who_has_it(folder: Path) -> None:
         name = psutil.Process().name()
         with pytest.raises(
             PortTaken,
-            match=rf"mongodb wants port {port} on 127\.0\.0\.1, but it is taken by {name} \(pid {os.getpid()}: .*--mongodb-port",
+            match=rf"mongodb wants port {port} on 127\.0\.0\.1, but it is taken by {name} "
+            rf"\(pid {os.getpid()}: .*--mongodb-port",
         ):
             Services(folder, ports={"mongodb": port}).start(["mongodb"])
 
 
 def test_a_number_that_was_given_to_another_process_is_left_alone(folder: Path) -> None:
-    """The record of a service that ended long ago names a process that is somebody else's by now."""
+    """The record of a service that ended long ago names a pid that another program has by now."""
     other = subprocess.Popen(["sleep", "600"], start_new_session=True)
     try:
         (folder / "mongodb").mkdir()

@@ -1,4 +1,4 @@
-"""The state store on a MongoDB-compatible server (a third party's, not MongoDB itself): what the contract of all state stores does not say."""
+"""The state store on a third-party MongoDB-wire server, beyond the contract of all state stores."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ async def test_a_newer_position_wins_although_an_older_one_made_the_document_at_
     rival = await opened()
 
     class Raced:
-        """A collection where, between our look for a document and our making one, somebody else makes it: the server refuses ours as a duplicate."""
+        """A collection where another writer makes a document between our look for it and our insertion of it."""
 
         def __init__(self, collection: Collection) -> None:
             self._collection = collection
@@ -267,9 +267,8 @@ class PyMongoCollection:
     async def find(
         self, where: Filter, fields: Sequence[str] | None = None, *, order: Order = (), skip: int = 0, limit: int = 0
     ) -> list[Document]:
-        return await self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit).to_list(
-            None
-        )
+        found = self._collection.find(where, fields, sort=list(order) or None, skip=skip, limit=limit)
+        return list(await found.to_list(None))
 
     async def chunks(self, where: Filter, fields: Sequence[str], size: int) -> AsyncIterator[list[Document]]:
         cursor = self._collection.find(where, fields, batch_size=size)
@@ -277,10 +276,10 @@ class PyMongoCollection:
             yield part
 
     async def aggregate(self, pipeline: Sequence[Document]) -> list[Document]:
-        return await (await self._collection.aggregate(pipeline)).to_list(None)
+        return list(await (await self._collection.aggregate(pipeline)).to_list(None))
 
     async def count(self, where: Filter) -> int:
-        return await self._collection.count_documents(where)
+        return int(await self._collection.count_documents(where))
 
     async def write(self, operations: Sequence[UpdateOne]) -> tuple[int, ...]:
         try:
@@ -294,7 +293,7 @@ class PyMongoCollection:
         await self._collection.update_many(where, update)
 
     async def delete_many(self, where: Filter) -> int:
-        return (await self._collection.delete_many(where)).deleted_count
+        return int((await self._collection.delete_many(where)).deleted_count)
 
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         await self._collection.create_indexes(list(indexes))

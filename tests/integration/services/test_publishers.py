@@ -1,4 +1,4 @@
-"""Both publishers on a real broker: order, partitions, what it refuses, and what a kill in mid-stream costs: nothing."""
+"""Both publishers on a real broker: order, partitions, refusals, and a kill without loss."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from services import services_folder
 
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
-from cli.kafka.topics import create_topics
 from cli.local.services import Kafka, Services
-from engine.codec import EncodedRecords, KeyField, PositionEncoder
+from engine.codec import EncodedRecords, KeyField, PositionEncoder, Positions
 from engine.codec.partition_hash import murmur2, partitions_of
 from engine.messages import DeliveryEvent, Topic
 
@@ -30,19 +29,15 @@ DELIVERIES = 60
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[Kafka]:
-    """A broker of this module's own, which may be killed."""
-    with services_folder() as folder:
-        services = Services(folder, free_ports=True, quick=True)
-        services.start(["kafka"])
-        create_topics(services.kafka.address, {})
-        yield services.kafka
-        services.stop()
+def kafka(clean_services: Services) -> Kafka:
+    """The session's broker with empty topics: these tests read them from the beginning."""
+    return clean_services.kafka
 
 
 @pytest.fixture(params=["python", "native"])
 def make(request: pytest.FixtureRequest, kafka: Kafka) -> Callable[..., Publisher]:
-    kind = {"python": KafkaPublisher, "native": NativePublisher}[request.param]
+    kinds: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
+    kind = kinds[request.param]
     return lambda **settings: kind(producer_options(Settings(kafka_bootstrap=kafka.address, **settings)))
 
 
@@ -69,13 +64,13 @@ class Source:
         rows = np.tile(self._rows, rounds)
         return EncodedRecords(
             self._encoder.encode_matrix(
-                rows, zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros
+                rows, Positions(zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros)
             )
         )
 
 
 def read_run(bootstrap: str, run_id: str, expected: int) -> list[tuple[bytes, str, int, int]]:
-    """Key, delivery, seq and partition of a run's positions, each partition's in order, up to the topic's end."""
+    """Return key, delivery, seq and partition of a run's positions, each partition's in order."""
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": run_id, "enable.auto.commit": False, "log_level": 2}
     )

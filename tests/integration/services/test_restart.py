@@ -1,4 +1,4 @@
-"""A run outlives whatever is killed: a driver actor, the dispatcher, the whole Ray cluster. And only one cluster has it at a time."""
+"""A run outlives its driver actors, its dispatcher and its Ray cluster; one cluster at a time has it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from processes import is_running, title_of
 from running_stack import until
 
-from actors.dispatch.kafka_journal import KafkaJournal
+from actors.kafka.journal import KafkaJournal
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
 from api.accounting import account_of
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import read_messages
-from api.stream.tally import Tally
+from api.tally import Tally
 from cli.local.ledger_table import LedgerSummary
 from cli.local.services import Services
 from engine.contract.topics import TOPICS
@@ -109,7 +109,7 @@ class Main:
         return [process for process in self.family() if title in title_of(process)]
 
     def family(self) -> list[psutil.Process]:
-        """Return every living process of the cluster; those are kept that have lost their parents since they were first seen."""
+        """Return the cluster's living processes, with those that have lost their parents meanwhile."""
         if self.process.poll() is None:
             self._family |= {child.pid: child for child in psutil.Process(self.process.pid).children(recursive=True)}
         return [process for process in self._family.values() if is_running(process)]
@@ -144,7 +144,7 @@ class Main:
         return self.log().splitlines()[-1]
 
     def log(self) -> str:
-        """Return the end of what it told."""
+        """Return the end of its log."""
         return self._log.read_text(errors="replace")[-8_000:]
 
     def end(self) -> None:
@@ -200,7 +200,7 @@ class Topics:
         until(holds, what, within_s)
 
     def until_more(self, positions: int) -> None:
-        """Read until so many more positions have come."""
+        """Read until this number of further positions has come."""
         enough = len(self.positions) + positions
         self.until(lambda: len(self.positions) >= enough, f"{positions} more positions")
 

@@ -1,7 +1,4 @@
-"""Several consumers of one group on a real broker.
-
-Consumers come, leave and die; every position is stored once, and offsets say what is stored.
-"""
+"""Consumers of one group on a real broker: as they join, leave or die, each position is stored once."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +17,8 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupTopicPartitions, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 from elastic_prefixes import prefix_for_a_test
+from kafka_headers import headers_of
 from produced_facts import Simulation
-from services import running_services
 
 from api.bus import KafkaBus
 from api.errors import StoreUnavailable
@@ -33,7 +30,7 @@ from api.stream.client import GROUP
 from api.stream.dead_letters import MAX_DEAD_LETTER_BYTES, DeadLetters
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import HISTORY, HistorySink
-from api.stream.tally import Tally
+from api.tally import Tally
 from cli.local.port import free_port
 from cli.local.services import Services
 from engine.codec import PositionBatch
@@ -44,13 +41,9 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """Yield services of these tests' own.
-
-    Their groups read the topics from the beginning, and would have to pass what other tests have left there.
-    """
-    with running_services() as services:
-        yield services
+def services(clean_services: Services) -> Services:
+    """Services with empty topics: these groups read them from the beginning."""
+    return clean_services
 
 
 TIMEOUT_S = 90.0
@@ -151,9 +144,7 @@ async def test_two_in_a_group_share_the_work_and_what_one_leaves_the_other_takes
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", DELIVERIES)
     async with group(bootstrap, store) as members:
         first, second = members.join(), members.join()
-        await until(
-            lambda: all(0 < len(loop._offsets.owned) < 12 for loop in (first, second)), "the sharing of the partitions"
-        )
+        await until(lambda: all(0 < loop.partitions < 12 for loop in (first, second)), "the sharing of the partitions")
         for seq in range(0, 60, 4):
             await asyncio.to_thread(simulation.positions, range(seq, seq + 4))
             if seq == 20:
@@ -173,23 +164,23 @@ async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets
     simulation = Simulation(bootstrap, f"group-{uuid4().hex[:8]}", DELIVERIES)
     async with group(bootstrap, store) as members:
         first = members.join()
-        await until(lambda: len(first._offsets.owned) == 12, "the assignment")
+        await until(lambda: first.partitions == 12, "the assignment")
         await until(
             lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of what others produced"
         )
         before = committed(bootstrap, members.traits.role)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20))
-        await until(lambda: first._refusals > 0, "a refused write")
+        await until(lambda: first.refusals > 0, "a refused write")
         second = members.join()  # takes half of the partitions while their positions wait
-        await until(lambda: bool(second._offsets.owned), "the rebalance")
+        await until(lambda: second.partitions > 0, "the rebalance")
         assert committed(bootstrap, members.traits.role) == before
         store.away = False
         await until(lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of everything")
         assert await store.holdings(simulation.run_id) == whole(simulation, 20)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20, 30))
-        await members.leave(second)  # gives up its partitions with facts that no store takes
+        await members.leave(second)  # gives up its partitions with facts that no store has taken
         store.away = False
         await until(lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of the rest")
         assert await store.holdings(simulation.run_id) == whole(simulation, 30)
@@ -203,10 +194,10 @@ def dead_letters(bootstrap: str, mark: bytes) -> list[tuple[bytes, dict[str, byt
     found, ended = [], 0
     while ended < len(numbers):
         for message in consumer.consume(1000, 0.2):
-            if message.error() is not None:
-                ended += message.error().code() == KafkaError._PARTITION_EOF
+            if (error := message.error()) is not None:
+                ended += error.code() == KafkaError._PARTITION_EOF
             elif message.key() == mark:
-                found.append((message.value() or b"", dict(message.headers() or ())))
+                found.append((message.value() or b"", headers_of(message)))
     consumer.close()
     return found
 

@@ -1,4 +1,4 @@
-"""``code-delivery verify`` on real services: equal stores are proven equal, and one document that is altered is found and named."""
+"""``code-delivery verify`` on real services: equal stores pass, and one altered document is named."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from elastic_prefixes import prefix_for_a_test
 from mongo_databases import database_for_a_test
 from produced_facts import Simulation
 from pymongo import MongoClient
-from services import running_services
+from services import mongodb_in_memory
 
 from cli.local.services import Services
 
@@ -28,21 +28,21 @@ DELIVERIES, SEQS = 200, 100
 
 
 @pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
-    """Services of these tests' own: the API reads the topics from the beginning. In memory: the stand-in's files lose documents whose ids are objects."""
-    with running_services(mongodb_in_memory=True) as services:
-        yield services
+def services(clean_services: Services) -> Services:
+    """Services whose topics hold nothing of other tests: the API reads them from the beginning."""
+    return clean_services
 
 
 @pytest.fixture
-def mongodb(services: Services) -> str:
-    """Address of the MongoDB-wire server."""
-    return services.mongodb.address
+def mongodb() -> Iterator[str]:
+    """Address of a MongoDB-wire server that keeps positions under ids that are objects."""
+    with mongodb_in_memory() as mongodb:
+        yield mongodb.address
 
 
 @pytest.fixture
 def environment(services: Services, mongodb: str, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Settings of stores that nobody else uses."""
+    """Settings of stores that are this test's alone."""
     found = services.environment() | {"MONGODB_URL": mongodb}
     with prefix_for_a_test(found["ELASTICSEARCH_URL"]) as prefix, database_for_a_test(found["MONGODB_URL"]) as database:
         yield found | {

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { useApiKey } from './apiKey'
-import { ApiError, fetchOrThrow, liveUrl, reasonOf } from './client'
+import { ApiError, liveUrl, reasonOf, server } from './client'
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -20,14 +20,14 @@ test.each([
 
 test('a 401 asks for the key; the key then goes with every request and with the socket', async () => {
   const headers: (string | null)[] = []
-  vi.stubGlobal('fetch', (_: string, init: RequestInit) => {
-    headers.push(new Headers(init.headers).get('X-API-Key'))
+  vi.stubGlobal('fetch', (request: Request) => {
+    headers.push(request.headers.get('X-API-Key'))
     return Promise.resolve(new Response('{}', { status: headers.length === 1 ? 401 : 200 }))
   })
-  await expect(fetchOrThrow('deliveries')).rejects.toThrow(ApiError)
+  await expect(server.GET('/deliveries')).rejects.toThrow(ApiError)
   expect(useApiKey.getState().asking).toBe(true)
   useApiKey.getState().give('a b')
-  await fetchOrThrow('deliveries')
+  await server.GET('/deliveries')
   expect(headers).toEqual([null, 'a b'])
   expect(liveUrl()).toMatch(/^ws:\/\/[^/]+\/ws\/live\?key=a\+b$/)
   expect(window.sessionStorage.getItem('code-delivery.key')).toBe('a b')
@@ -35,5 +35,19 @@ test('a 401 asks for the key; the key then goes with every request and with the 
 
 test('a server that cannot be reached is an ApiError of status 0', async () => {
   vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')))
-  await expect(fetchOrThrow('routes')).rejects.toMatchObject({ status: 0 })
+  await expect(server.GET('/routes')).rejects.toMatchObject({ status: 0 })
+})
+
+test('a query in the address of the page is no part of the address of the server', async () => {
+  const asked: string[] = []
+  vi.stubGlobal('fetch', (request: Request) => {
+    asked.push(request.url)
+    return Promise.resolve(new Response('{}'))
+  })
+  window.history.replaceState(null, '', '/map/?lang=pt')
+  vi.resetModules()
+  const again = await import('./client')
+  window.history.replaceState(null, '', '/')
+  await again.server.GET('/deliveries/{delivery_id}', { params: { path: { delivery_id: 'a/b' } } })
+  expect(asked.map((url) => new URL(url).pathname + new URL(url).search)).toEqual(['/map/deliveries/a%2Fb'])
 })

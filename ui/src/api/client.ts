@@ -1,6 +1,8 @@
-/** One way to ask the server: same origin, key if one was given, answers or an error with the server's own words. */
+/** One way to ask the server: same origin, key if one was given, answers or an error with the server's own words. Paths and shapes are those of the OpenAPI document. */
 
+import createClient from 'openapi-fetch'
 import { useApiKey } from './apiKey'
+import type { paths } from './schema'
 
 /** The server refused; the message is made for readers. */
 export class ApiError extends Error {
@@ -28,40 +30,27 @@ export function liveUrl(): string {
   return url.toString()
 }
 
-/** Return the response, or throw ApiError with the reason that problem+json gives. */
-export async function fetchOrThrow(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = new Headers(init.headers)
-  const { key } = useApiKey.getState()
-  if (key) headers.set('X-API-Key', key)
-  let response: Response
-  try {
-    response = await fetch(apiUrl(path), { ...init, headers })
-  } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error
-    throw new ApiError('', 0)
-  }
-  if (response.status === 401) useApiKey.getState().ask()
-  if (!response.ok) throw new ApiError(await reasonOf(response), response.status)
-  return response
-}
+/**
+ * The REST API. A refusal and a server that cannot be reached are thrown as ApiError, so an answer always has its data.
+ * '.' drops the query and the last part of the page's address.
+ */
+export const server = createClient<paths>({ baseUrl: apiUrl('.').replace(/\/$/, ''), fetch: (request) => globalThis.fetch(request) })
 
-export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await fetchOrThrow(path, { signal })
-  return (await response.json()) as T
-}
+server.use({
+  onRequest: ({ request }) => {
+    const { key } = useApiKey.getState()
+    if (key) request.headers.set('X-API-Key', key)
+  },
+  onResponse: async ({ response }) => {
+    if (response.status === 401) useApiKey.getState().ask()
+    if (!response.ok) throw new ApiError(await reasonOf(response), response.status)
+  },
+  onError: ({ error }) => (error instanceof DOMException && error.name === 'AbortError' ? error : new ApiError('', 0)),
+})
 
-export async function postJson<T>(path: string, body?: unknown): Promise<T> {
-  const response = await fetchOrThrow(path, {
-    method: 'POST',
-    ...(body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  return (text ? JSON.parse(text) : null) as T
-}
-
-export async function putJson<T>(path: string, body: unknown): Promise<T> {
-  const response = await fetchOrThrow(path, { method: 'PUT', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
-  return (await response.json()) as T
+/** The data of an answer. */
+export async function dataOf<T>(asked: Promise<{ data?: T }>): Promise<T> {
+  return (await asked).data as T
 }
 
 /** What a refused response says: problem+json's detail, else its title, else its text, else its status. */

@@ -1,8 +1,8 @@
 /** The page's questions to the REST API, as react-query hooks. */
 
 import { QueryClient, useMutation, useQuery, useQueryClient, type UseMutationResult, type UseQueryResult } from '@tanstack/react-query'
-import { ApiError, fetchOrThrow, getJson, postJson, putJson } from './client'
-import type { Delivery, DeliveryPage, ImportResponse, PageConfig, RouteDetail, RouteSummary, SavedView, StartRequest, StartResponse } from './types'
+import { ApiError, dataOf, server } from './client'
+import type { BodyImportRoutes, Delivery, ImportAnswer, PageConfig, paths, RouteDetail, RouteSummary, SavedView, StartAnswer, StartRequest } from './schema'
 
 export const LIST_REFRESH_MS = 1_500
 const CARD_REFRESH_MS = 2_000
@@ -22,28 +22,28 @@ export interface DeliveryFilter {
   states: readonly string[]
 }
 
-export function deliveriesPath(filter: DeliveryFilter, page: number): string {
-  const params = new URLSearchParams()
-  if (filter.text.trim()) params.set('q', filter.text.trim())
-  if (filter.states.length > 0) params.set('state', filter.states.join(','))
-  params.set('limit', String(PAGE_ROWS))
-  params.set('offset', String(page * PAGE_ROWS))
-  return `deliveries?${params.toString()}`
+export function deliveriesQuery(filter: DeliveryFilter, page: number): NonNullable<paths['/deliveries']['get']['parameters']['query']> {
+  return {
+    ...(filter.text.trim() ? { q: filter.text.trim() } : {}),
+    ...(filter.states.length > 0 ? { state: [...filter.states] } : {}),
+    limit: PAGE_ROWS,
+    offset: page * PAGE_ROWS,
+  }
 }
 
 export function deliveryPageOptions(filter: DeliveryFilter, page: number) {
   return {
     queryKey: ['deliveries', filter.text.trim(), filter.states.join(','), page],
-    queryFn: ({ signal }: { signal: AbortSignal }) => getJson<DeliveryPage>(deliveriesPath(filter, page), signal),
+    queryFn: ({ signal }: { signal: AbortSignal }) => dataOf(server.GET('/deliveries', { params: { query: deliveriesQuery(filter, page) }, signal })),
     refetchInterval: LIST_REFRESH_MS,
   }
 }
 
-/** One delivery from the store; `live` says that the socket tells its news, so that asking is not needed. */
+/** One delivery from the store; `live`: the socket reports its news, so that asking is not needed. */
 export function useDelivery(deliveryId: string | null, live: boolean): UseQueryResult<Delivery> {
   return useQuery({
     queryKey: ['delivery', deliveryId],
-    queryFn: ({ signal }) => getJson<Delivery>(`deliveries/${encodeURIComponent(deliveryId ?? '')}`, signal),
+    queryFn: ({ signal }) => dataOf(server.GET('/deliveries/{delivery_id}', { params: { path: { delivery_id: deliveryId ?? '' } }, signal })),
     enabled: deliveryId !== null && !live,
     refetchInterval: CARD_REFRESH_MS,
     // A delivery that was just asked for is known a moment later.
@@ -55,7 +55,7 @@ export function useDelivery(deliveryId: string | null, live: boolean): UseQueryR
 export function useRoute(routeId: string | null): UseQueryResult<RouteDetail> {
   return useQuery({
     queryKey: ['route', routeId],
-    queryFn: ({ signal }) => getJson<RouteDetail>(`routes/${encodeURIComponent(routeId ?? '')}`, signal),
+    queryFn: ({ signal }) => dataOf(server.GET('/routes/{route_id}', { params: { path: { route_id: routeId ?? '' } }, signal })),
     enabled: routeId !== null,
     staleTime: 60_000,
   })
@@ -70,9 +70,8 @@ export function useRoutes(text: string, enabled: boolean): UseQueryResult<RouteL
   return useQuery({
     queryKey: ['routes', text.trim()],
     queryFn: async ({ signal }) => {
-      const params = new URLSearchParams({ limit: String(ROUTES_SHOWN), ...(text.trim() ? { q: text.trim() } : {}) })
-      const response = await fetchOrThrow(`routes?${params.toString()}`, { signal })
-      const routes = (await response.json()) as RouteSummary[]
+      const { data, response } = await server.GET('/routes', { params: { query: { limit: ROUTES_SHOWN, ...(text.trim() ? { q: text.trim() } : {}) } }, signal })
+      const routes = data ?? []
       return { routes, total: Number(response.headers.get('X-Total-Count') ?? routes.length) }
     },
     enabled,
@@ -82,13 +81,13 @@ export function useRoutes(text: string, enabled: boolean): UseQueryResult<RouteL
 }
 
 export function useConfig(): UseQueryResult<PageConfig> {
-  return useQuery({ queryKey: ['config'], queryFn: ({ signal }) => getJson<PageConfig>('config.json', signal), staleTime: Infinity })
+  return useQuery({ queryKey: ['config'], queryFn: ({ signal }) => dataOf(server.GET('/config.json', { signal })), staleTime: Infinity })
 }
 
-export function useStartDeliveries(): UseMutationResult<StartResponse, Error, StartRequest> {
+export function useStartDeliveries(): UseMutationResult<StartAnswer, Error, StartRequest> {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: (request: StartRequest) => postJson<StartResponse>('deliveries', request),
+    mutationFn: (request: StartRequest) => dataOf(server.POST('/deliveries', { body: request })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['deliveries'] }),
   })
 }
@@ -98,7 +97,7 @@ export type ControlAction = 'pause' | 'resume' | 'cancel'
 export function useControlDelivery(): UseMutationResult<unknown, Error, { deliveryId: string; action: ControlAction }> {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: ({ deliveryId, action }) => postJson<unknown>(`deliveries/${encodeURIComponent(deliveryId)}/${action}`),
+    mutationFn: ({ deliveryId, action }) => server.POST(`/deliveries/{delivery_id}/${action}`, { params: { path: { delivery_id: deliveryId } } }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['deliveries'] }),
   })
 }
@@ -107,34 +106,34 @@ export type RunControl = { runId: string; action: 'pause' | 'resume' } | { runId
 
 export function useControlRun(): UseMutationResult<unknown, Error, RunControl> {
   return useMutation({
-    mutationFn: (control: RunControl) => {
-      const run = `runs/${encodeURIComponent(control.runId)}`
-      return 'timeScale' in control ? postJson<unknown>(`${run}/scale`, { timeScale: control.timeScale }) : postJson<unknown>(`${run}/${control.action}`)
+    mutationFn: (control: RunControl): Promise<unknown> => {
+      const params = { path: { run_id: control.runId } }
+      return 'timeScale' in control ? server.POST('/runs/{run_id}/scale', { params, body: { timeScale: control.timeScale } }) : server.POST(`/runs/{run_id}/${control.action}`, { params })
     },
   })
 }
 
-export function useImportRoutes(): UseMutationResult<ImportResponse, Error, { file: File; skipInvalid: boolean }> {
+export function useImportRoutes(): UseMutationResult<ImportAnswer, Error, { file: File; skipInvalid: boolean }> {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: async ({ file, skipInvalid }) => {
+    mutationFn: ({ file, skipInvalid }) => {
       const body = new FormData()
       body.append('file', file, file.name)
-      const response = await fetchOrThrow(`routes?skipInvalid=${String(skipInvalid)}`, { method: 'POST', body })
-      return (await response.json()) as ImportResponse
+      // The form is sent as it is; the document describes its fields.
+      return dataOf(server.POST('/routes', { params: { query: { skipInvalid } }, body: body as unknown as BodyImportRoutes }))
     },
     onSuccess: () => queries.invalidateQueries({ queryKey: ['routes'] }),
   })
 }
 
 export function useViews(): UseQueryResult<SavedView[]> {
-  return useQuery({ queryKey: ['views'], queryFn: ({ signal }) => getJson<SavedView[]>('views', signal) })
+  return useQuery({ queryKey: ['views'], queryFn: ({ signal }) => dataOf(server.GET('/views', { signal })) })
 }
 
 export function useSaveView(): UseMutationResult<SavedView, Error, Omit<SavedView, 'createdAt'>> {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: ({ id, ...view }) => putJson<SavedView>(`views/${encodeURIComponent(id)}`, view),
+    mutationFn: ({ id, ...view }) => dataOf(server.PUT('/views/{view_id}', { params: { path: { view_id: id } }, body: view })),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['views'] }),
   })
 }
@@ -142,8 +141,8 @@ export function useSaveView(): UseMutationResult<SavedView, Error, Omit<SavedVie
 export function useDeleteView(): UseMutationResult<unknown, Error, string> {
   const queries = useQueryClient()
   return useMutation({
-    mutationFn: (id) => fetchOrThrow(`views/${encodeURIComponent(id)}`, { method: 'DELETE' }),
-    // Also when somebody else was faster: the list shows what there is.
+    mutationFn: (id) => server.DELETE('/views/{view_id}', { params: { path: { view_id: id } } }),
+    // Also when another page was faster: the list shows what there is.
     onSettled: () => queries.invalidateQueries({ queryKey: ['views'] }),
   })
 }

@@ -3,7 +3,7 @@ import LinearProgress from '@mui/material/LinearProgress'
 import Skeleton from '@mui/material/Skeleton'
 import Typography from '@mui/material/Typography'
 import { memo, type JSX } from 'react'
-import type { Delivery } from '../api/types'
+import type { Delivery } from '../api/schema'
 import { useText } from '../i18n/language'
 import { stateWord, vehicleWord } from '../i18n/words'
 import { StateDot } from './StateDot'
@@ -63,7 +63,7 @@ export const DeliveryRow = memo(function DeliveryRow({ id, delivery, index, tota
             </Typography>
           </Box>
           {!FINAL.has(delivery.state) && (
-            <LinearProgress aria-hidden variant="determinate" value={100 * Math.min(1, Math.max(0, delivery.progress))} sx={{ height: 2, borderRadius: 1, mt: 0.25, bgcolor: 'divider', '& .MuiLinearProgress-bar': { transition: 'none' } }} />
+            <LinearProgress aria-hidden variant="determinate" value={100 * Math.min(1, Math.max(0, delivery.progress ?? 0))} sx={{ height: 2, borderRadius: 1, mt: 0.25, bgcolor: 'divider', '& .MuiLinearProgress-bar': { transition: 'none' } }} />
           )}
         </>
       ) : (

@@ -1,6 +1,6 @@
 import Box from '@mui/material/Box'
 import type { JSX } from 'react'
-import { useColourMode } from '../app/colourMode'
+import { useColourMode } from '../common/colourMode'
 import { stateColour } from '../theme/stateColours'
 
 /** The colour of a state, as on the map. Words stand beside it. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { deliveriesPath } from '../api/queries'
+import { deliveriesQuery } from '../api/queries'
 import { stateMask } from './filter'
 import { pagesOf, rowAfterKey, visibleRows } from './visibleRows'
 
@@ -22,7 +22,7 @@ test('keys move within the list', () => {
 })
 
 test('the filter becomes a query and a mask', () => {
-  expect(deliveriesPath({ text: ' rua ', states: ['moving', 'paused'] }, 2)).toBe('deliveries?q=rua&state=moving%2Cpaused&limit=50&offset=100')
+  expect(deliveriesQuery({ text: ' rua ', states: ['moving', 'paused'] }, 2)).toEqual({ q: 'rua', state: ['moving', 'paused'], limit: 50, offset: 100 })
   expect(stateMask([])).toBe(0xff)
   expect(stateMask(['moving', 'delivered'])).toBe(0b1001)
   expect(stateMask(['rejected'])).toBe(0)

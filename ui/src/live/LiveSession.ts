@@ -1,6 +1,7 @@
 /** Socket to store to layers, one way: the one object that the map and the page share. */
 
-import type { LiveEvent, ServerMessage } from './control'
+import type { LiveEvent } from '../api/schema'
+import type { ServerMessage } from './control'
 import { DrawClock } from './DrawClock'
 import { LiveSocket } from './LiveSocket'
 import { NOTHING_SELECTED, useLiveStatus, useSelection } from './liveStatus'
@@ -17,7 +18,7 @@ export type LiveEventListener = (event: LiveEvent) => void
 export class LiveSession {
   readonly store = new VehicleStore()
   readonly clock = new DrawClock()
-  /** The newest frame if it told numbers per square instead of places. */
+  /** The newest frame if it has numbers per square instead of places. */
   density: DensityFrame | null = null
   private readonly socket: LiveSocket
   private readonly eventListeners = new Set<LiveEventListener>()

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { waitMs } from './backoff'
 import { LiveSocket, LOST_AFTER_MS, SOUND_AFTER_MS, STALE_AFTER_MS, type Connection } from './LiveSocket'
 import type { ServerMessage } from './control'
+import { CELL_ZOOM } from './wire'
 
 class FakeSocket {
   static made: FakeSocket[] = []
@@ -79,7 +80,7 @@ test('the wait doubles up to fifteen seconds, with jitter over its upper half', 
 })
 
 test('it comes back after a loss, later each time, and subscribes and tracks again', () => {
-  const sub = { t: 'sub' as const, z: 12, cells: [0, 0, 1, 1] as [number, number, number, number], max: 10, hz: 4 }
+  const sub = { t: 'sub' as const, z: CELL_ZOOM, cells: [0, 0, 1, 1] as [number, number, number, number], max: 10, hz: 4 }
   socket.subscribe(sub)
   socket.track({ t: 'track', deliveryId: 'd1' })
   newest().open()

@@ -23,7 +23,7 @@ export interface Place {
   heading: number
 }
 
-/** What a frame told about time; NaN where it told nothing. */
+/** What a frame says about time; NaN where it says nothing. */
 export interface Observed {
   /** Typical virtual ms between two samples of a vehicle. */
   stepMs: number

@@ -1,7 +1,7 @@
 /** What React may know of the live connection: summaries that change about once a second, never positions. */
 
 import { create } from 'zustand'
-import type { Hello, Stats, Track } from './control'
+import type { Hello, Stats, Track } from '../api/schema'
 import type { Connection } from './LiveSocket'
 
 export interface ViewSummary {
@@ -9,7 +9,7 @@ export interface ViewSummary {
   held: number
   /** Vehicles in the whole world. */
   total: number
-  /** 1 of so many is shown. */
+  /** 1 of this number of vehicles is shown. */
   oneOf: number
   density: boolean
   simTimeMs: number

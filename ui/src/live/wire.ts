@@ -7,7 +7,7 @@
 export const MAGIC = 0x56
 export const VERSION = 1
 export const HEADER_BYTES = 32
-export const CELL_ZOOM = 12
+export const CELL_ZOOM = 12 as const
 
 const POSITIONS = 1
 const DENSITY = 2

@@ -16,7 +16,7 @@ export class Camera {
   private readonly reducedMotion = window.matchMedia('(prefers-reduced-motion: reduce)').matches
   private home: Bounds | null = null
   private homeWanted = false
-  /** The view is the home as it was known then, and nobody has moved it since. */
+  /** The view is the home as it was known then, and the reader has not moved it since. */
   private atHome = false
   private homeTries = 0
   private flyWanted = false
@@ -47,7 +47,7 @@ export class Camera {
     if (this.homeWanted || this.atHome) this.goHome(false)
   }
 
-  /** Tell where the home may be, as long as nobody knows better. */
+  /** Propose where the home is, until it is known. */
   suggestHome(bounds: Bounds | null): void {
     if (bounds && !this.home) this.setHome(bounds)
   }

@@ -194,7 +194,7 @@ export class LiveMap {
     return this.gathered.length > 0 ? 0 : this.mask
   }
 
-  /** Gather vehicles into clusters where single ones would not be told apart. */
+  /** Gather vehicles into clusters where single ones could not be distinguished. */
   private gather(): void {
     const { store, density } = this.options.session
     const zoom = this.map.getZoom()

@@ -6,9 +6,9 @@ import Chip from '@mui/material/Chip'
 import { useQuery } from '@tanstack/react-query'
 import type { FeatureCollection, LineString } from 'geojson'
 import { useEffect, useRef, useState, type JSX } from 'react'
-import { useColourMode } from '../app/colourMode'
-import { useSession } from '../app/context'
-import { getJson } from '../api/client'
+import { useColourMode } from '../common/colourMode'
+import { useSession } from '../common/context'
+import { dataOf, server } from '../api/client'
 import { useConfig } from '../api/queries'
 import { stateMask, useFilter } from '../deliveries/filter'
 import { useText } from '../i18n/language'
@@ -103,7 +103,7 @@ export default function MapStage({ onMap, phone }: { onMap: (map: LiveMap | null
 function useBaseMap(map: LiveMap | null, outlineWanted: boolean): void {
   const streets = useQuery({
     queryKey: ['streets'],
-    queryFn: ({ signal }) => getJson<FeatureCollection<LineString>>('basemap/streets.geojson', signal),
+    queryFn: ({ signal }) => dataOf(server.GET('/basemap/streets.geojson', { signal })) as Promise<unknown> as Promise<FeatureCollection<LineString>>,
     staleTime: Infinity,
     retry: 1,
   })
@@ -130,8 +130,8 @@ function useRouteOnMap(map: LiveMap | null): void {
   useEffect(() => {
     if (!map) return
     const lengthM = delivery?.routeLengthM ?? 0
-    const speedMps = onMap && delivery?.state === 'moving' ? delivery.speedMps : 0
-    const driven = delivery ? drivenAt(delivery.distanceM, speedMps, delivery.eventTime ?? Number.NaN, session.clock.drawnMs, lengthM) : 0
+    const speedMps = onMap && delivery?.state === 'moving' ? (delivery.speedMps ?? 0) : 0
+    const driven = delivery ? drivenAt(delivery.distanceM ?? 0, speedMps, delivery.eventTime ?? Number.NaN, session.clock.drawnMs, lengthM) : 0
     map.base.setRoute(route?.coordinates ?? null, lengthM > 0 ? driven / lengthM : (delivery?.progress ?? 0))
   }, [map, route, delivery, onMap, session])
 }

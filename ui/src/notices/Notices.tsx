@@ -5,11 +5,11 @@ import Button from '@mui/material/Button'
 import IconButton from '@mui/material/IconButton'
 import Snackbar from '@mui/material/Snackbar'
 import { useEffect, type JSX } from 'react'
-import { useLiveMap, useSession } from '../app/context'
-import { CloseIcon } from '../app/icons'
+import { useLiveMap, useSession } from '../common/context'
+import { CloseIcon } from '../common/icons'
 import { useText, type Text } from '../i18n/language'
 import type { Format } from '../format/format'
-import type { LiveEvent } from '../live/control'
+import type { LiveEvent } from '../api/schema'
 import { isMine, useWantedNotices } from './mine'
 import { dismissNotice, notify, useNotices, type Notice, type NoticeKind } from './noticeQueue'
 
@@ -20,7 +20,7 @@ export function newsOf(event: LiveEvent, mine: boolean, wanted: 'all' | 'mine'):
   const kind = KINDS[event.kind]
   if (!kind) return null
   if (!mine && (wanted === 'mine' || (kind !== 'delivered' && kind !== 'rejected'))) return null
-  return { kind, title: event.routeTitle || event.routeId, deliveryId: event.deliveryId, reason: event.reason, mine }
+  return { kind, title: event.routeTitle || event.routeId, deliveryId: event.deliveryId, reason: event.reason ?? undefined, mine }
 }
 
 export function noticeText(notice: Notice, text: Text, format: Format): string {

@@ -1,3 +1,4 @@
+import type { LiveEvent } from '../api/schema'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Format } from '../format/format'
 import { fill, type Text } from '../i18n/language'
@@ -48,7 +49,7 @@ test('a request that comes true says so in its place', () => {
 })
 
 test('which events are news', () => {
-  const event = (kind: string) => ({ t: 'event' as const, kind, deliveryId: 'd', routeId: 'r', routeTitle: 'Rua', id: 1, eventTime: 0 })
+  const event = (kind: LiveEvent['kind']) => ({ t: 'event' as const, kind, deliveryId: 'd', routeId: 'r', routeTitle: 'Rua', id: 1, eventTime: 0 })
   expect(newsOf(event('delivered'), false, 'all')).toMatchObject({ kind: 'delivered', title: 'Rua' })
   expect(newsOf(event('delivered'), false, 'mine')).toBeNull()
   expect(newsOf(event('started'), false, 'all')).toBeNull()

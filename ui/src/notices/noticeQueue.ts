@@ -1,7 +1,7 @@
 /** News for the reader, one at a time: the same kind adds up instead of piling up, and after common news there is quiet. */
 
 import { create } from 'zustand'
-import type { Point } from '../api/types'
+import type { Point } from '../api/schema'
 
 export type NoticeKind = 'delivered' | 'started' | 'requested' | 'rejected' | 'cancelled' | 'failed' | 'live'
 

@@ -9,9 +9,9 @@ import ListItemText from '@mui/material/ListItemText'
 import TextField from '@mui/material/TextField'
 import Typography from '@mui/material/Typography'
 import { useDeferredValue, useState, type JSX } from 'react'
-import { describeError } from '../app/describeError'
+import { describeError } from '../common/describeError'
 import { useRoutes } from '../api/queries'
-import type { RouteSummary } from '../api/types'
+import type { RouteSummary } from '../api/schema'
 import { useText } from '../i18n/language'
 
 interface PickerProps {
@@ -46,7 +46,7 @@ export function RoutePicker({ chosen, onToggle, error }: PickerProps): JSX.Eleme
               <Checkbox edge="start" size="small" disableRipple tabIndex={-1} checked={chosen.has(route._id)} slotProps={{ input: { 'aria-hidden': true } }} sx={{ py: 0 }} />
               <ListItemText
                 primary={route.title}
-                secondary={[route._id, route.lengthM === undefined ? null : format.distance(route.lengthM)].filter(Boolean).join(' · ')}
+                secondary={`${route._id} · ${format.distance(route.lengthM)}`}
                 slotProps={{ primary: { noWrap: true }, secondary: { noWrap: true } }}
               />
             </ListItemButton>

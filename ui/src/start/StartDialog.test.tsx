@@ -17,10 +17,10 @@ let answer: () => Response
 beforeEach(() => {
   posted.length = 0
   resetNotices()
-  vi.stubGlobal('fetch', (_url: string, init?: RequestInit) => {
-    if (init?.method !== 'POST') return Promise.resolve(new Response(JSON.stringify(ROUTES), { headers: { 'X-Total-Count': '2' } }))
-    posted.push(JSON.parse(init.body as string))
-    return Promise.resolve(answer())
+  vi.stubGlobal('fetch', async (request: Request) => {
+    if (request.method !== 'POST') return new Response(JSON.stringify(ROUTES), { headers: { 'X-Total-Count': '2' } })
+    posted.push(await request.json())
+    return answer()
   })
 })
 

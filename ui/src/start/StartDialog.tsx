@@ -12,9 +12,9 @@ import Tab from '@mui/material/Tab'
 import Tabs from '@mui/material/Tabs'
 import TextField from '@mui/material/TextField'
 import { useState, type FormEvent, type JSX } from 'react'
-import { describeError } from '../app/describeError'
+import { describeError } from '../common/describeError'
 import { useStartDeliveries } from '../api/queries'
-import type { RouteSummary } from '../api/types'
+import type { RouteSummary } from '../api/schema'
 import { useText } from '../i18n/language'
 import { vehicleWord } from '../i18n/words'
 import { notify } from '../notices/noticeQueue'
@@ -67,7 +67,7 @@ export default function StartDialog({ onClose }: { onClose: () => void }): JSX.E
           <Stack spacing={2}>
             {form.mode === 'chosen' && <RoutePicker chosen={chosen} onToggle={toggle} error={errorOf('routes')} />}
             <Stack direction={{ xs: 'column', sm: 'row' }} spacing={2}>
-              <TextField select size="small" fullWidth label={text('start.vehicle')} value={form.vehicle} onChange={(event) => change({ vehicle: event.target.value })}>
+              <TextField select size="small" fullWidth label={text('start.vehicle')} value={form.vehicle} onChange={(event) => change({ vehicle: event.target.value as StartForm['vehicle'] })}>
                 {VEHICLES.map((vehicle) => (
                   <MenuItem key={vehicle} value={vehicle}>
                     {vehicleWord(vehicle, text)}

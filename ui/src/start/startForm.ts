@@ -1,10 +1,10 @@
 /** The start dialog's form: what can be asked for, and what is wrong with it. Pure. */
 
-import type { StartRequest } from '../api/types'
+import type { StartRequest, VehicleClass } from '../api/schema'
 import type { TextKey } from '../i18n/en'
 import type { Values } from '../i18n/language'
 
-export const VEHICLES = ['bicycle', 'motorcycle', 'car', 'van', 'truck'] as const
+export const VEHICLES: readonly VehicleClass[] = ['bicycle', 'motorcycle', 'car', 'van', 'truck']
 
 /** More than this in one request is a scenario, not a click. */
 export const MOST_AT_ONCE = 1_000
@@ -16,7 +16,7 @@ export interface StartForm {
   /** As typed. */
   perRoute: string
   randomCount: string
-  vehicle: string
+  vehicle: VehicleClass
 }
 
 export const EMPTY_FORM: StartForm = { mode: 'chosen', routeIds: [], perRoute: '1', randomCount: '100', vehicle: 'car' }

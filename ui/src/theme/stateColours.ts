@@ -1,4 +1,4 @@
-/** One colour per delivery state, after Okabe and Ito, so that they can be told apart with any colour vision; each also has its own word and place in the legend. */
+/** One colour per delivery state, after Okabe and Ito, so that any colour vision distinguishes them; each also has its own word and place in the legend. */
 
 export const STATES = ['moving', 'stopped', 'paused', 'delivered', 'cancelled'] as const
 /** States that only the list knows: such deliveries are not on the map. */

@@ -7,12 +7,12 @@ import LinearProgress from '@mui/material/LinearProgress'
 import Paper from '@mui/material/Paper'
 import Typography from '@mui/material/Typography'
 import { useEffect, useState, type JSX } from 'react'
-import { useLiveMap, useSession } from '../app/context'
-import { describeError } from '../app/describeError'
-import { CancelIcon, CloseIcon, FollowIcon, PauseIcon, PlayIcon } from '../app/icons'
-import { useNow } from '../app/useNow'
+import { useLiveMap, useSession } from '../common/context'
+import { describeError } from '../common/describeError'
+import { CancelIcon, CloseIcon, FollowIcon, PauseIcon, PlayIcon } from '../common/icons'
+import { useNow } from '../common/useNow'
 import { useControlDelivery, type ControlAction } from '../api/queries'
-import type { Delivery } from '../api/types'
+import type { Delivery } from '../api/schema'
 import { StateDot } from '../deliveries/StateDot'
 import { useText } from '../i18n/language'
 import { stateWord, vehicleWord } from '../i18n/words'
@@ -84,7 +84,7 @@ function Details({ delivery, phone }: { delivery: Delivery; phone: boolean }): J
       </Box>
       {delivery.reason && <Typography variant="body2" color="error">{text('card.reason', { reason: delivery.reason })}</Typography>}
       <Box>
-        <LinearProgress variant="determinate" value={100 * Math.min(1, Math.max(0, delivery.progress))} aria-label={text('card.progress')} sx={{ height: 6, borderRadius: 3, bgcolor: 'divider' }} />
+        <LinearProgress variant="determinate" value={100 * Math.min(1, Math.max(0, delivery.progress ?? 0))} aria-label={text('card.progress')} sx={{ height: 6, borderRadius: 3, bgcolor: 'divider' }} />
         <Box sx={{ display: 'flex', justifyContent: 'space-between', mt: 0.5 }}>
           <Typography variant="caption" color="text.secondary" data-testid="card-progress">
             {format.percent(delivery.progress)}

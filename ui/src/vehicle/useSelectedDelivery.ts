@@ -2,9 +2,9 @@
 
 import type { LineString } from 'geojson'
 import { useEffect, useState } from 'react'
-import { useSession } from '../app/context'
+import { useSession } from '../common/context'
 import { useDelivery, useRoute } from '../api/queries'
-import type { Delivery } from '../api/types'
+import type { Delivery } from '../api/schema'
 import { useLiveStatus, useSelection } from '../live/liveStatus'
 import { isMine } from '../notices/mine'
 

@@ -2,8 +2,8 @@ import { QueryClientProvider } from '@tanstack/react-query'
 import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createQueryClient } from '../api/queries'
-import type { SavedView } from '../api/types'
-import { SessionContext } from '../app/context'
+import type { SavedView } from '../api/schema'
+import { SessionContext } from '../common/context'
 import { useFilter } from '../deliveries/filter'
 import { LiveSession } from '../live/LiveSession'
 import ViewsDialog from './ViewsDialog'
@@ -16,12 +16,12 @@ beforeEach(() => {
   refusal = null
   window.history.replaceState(null, '', '/?lang=pt&q=truck')
   useFilter.setState({ text: '', states: [] })
-  vi.stubGlobal('fetch', (url: string, init?: RequestInit) => {
-    const id = decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '')
-    if (refusal) return Promise.resolve(refusal)
-    if (init?.method === 'DELETE') kept = kept.filter((view) => view.id !== id)
-    if (init?.method === 'PUT') kept = [...kept.filter((view) => view.id !== id), { id, createdAt: 2, ...(JSON.parse(init.body as string) as { title: string; query: string }) }]
-    return Promise.resolve(init?.method === 'DELETE' ? new Response(null, { status: 204 }) : new Response(JSON.stringify(kept)))
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const id = decodeURIComponent(new URL(request.url).pathname.split('/').pop() ?? '')
+    if (refusal) return refusal
+    if (request.method === 'DELETE') kept = kept.filter((view) => view.id !== id)
+    if (request.method === 'PUT') kept = [...kept.filter((view) => view.id !== id), { id, createdAt: 2, ...((await request.json()) as { title: string; query: string }) }]
+    return request.method === 'DELETE' ? new Response(null, { status: 204 }) : new Response(JSON.stringify(kept))
   })
 })
 

@@ -1,6 +1,6 @@
 /** Named addresses of the map: what of the page's address is kept, under which id, and what opening one does. */
 
-import type { SavedView } from '../api/types'
+import type { SavedView } from '../api/schema'
 import { useFilter } from '../deliveries/filter'
 import type { LiveSession } from '../live/LiveSession'
 import type { Camera } from '../map/Camera'

@@ -103,7 +103,8 @@ def test_workers_of_one_process_count_its_cpu_once() -> None:
     report = FORMER[0]
     produced = sum(stage.produced for stage in report.stages)
     one_process, drivers = report.workers[-1].cpu_s, report.workers[:2]
-    assert one_process == report.workers[-2].cpu_s is not None
+    assert one_process is not None
+    assert one_process == report.workers[-2].cpu_s
     cpu_s = one_process + sum(worker.cpu_s or 0.0 for worker in drivers)
     assert figures_of(report)[Figure(RUN, "CPU µs per position")].value == pytest.approx(cpu_s / produced * 1e6)
 

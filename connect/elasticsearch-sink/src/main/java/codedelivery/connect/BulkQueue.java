@@ -49,7 +49,7 @@ final class BulkQueue {
     private final BulkAnswer reader = new BulkAnswer();
     private final Deque<Sending> underWay = new ArrayDeque<>();
 
-    /** `refuse` is told each record that Elasticsearch will never take, and why. */
+    /** `refuse` gets each record that Elasticsearch will never take, and why. */
     BulkQueue(ElasticsearchClient client, int mostUnderWay, int maxRetries, Backoff backoff, BiConsumer<SinkRecord, MalformedRecord> refuse) {
         this.client = client;
         this.mostUnderWay = mostUnderWay;

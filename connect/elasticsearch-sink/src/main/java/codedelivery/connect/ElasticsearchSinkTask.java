@@ -84,7 +84,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> delivered) {
         try {
             flush(delivered);
-        } catch (ConnectException error) { // told again by the next put, which sends it again
+        } catch (ConnectException error) { // thrown again by the next put, which sends it again
             log.warn("Offsets are committed only up to what is stored: {}", error.getMessage());
         }
         Map<TopicPartition, OffsetAndMetadata> stored = new HashMap<>();
@@ -109,7 +109,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         partitions.forEach(taken::remove);
     }
 
-    /** Documents of partitions that go away may still be under way: whoever gets these partitions writes them under the same ids. */
+    /** Documents of partitions that go away may still be under way: the next owner of these partitions writes them under the same ids. */
     @Override
     public void close(Collection<TopicPartition> partitions) {
         partitions.forEach(taken::remove);

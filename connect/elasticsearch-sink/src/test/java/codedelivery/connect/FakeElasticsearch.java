@@ -15,7 +15,7 @@ import java.util.function.BiFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Enough of Elasticsearch for a sink: bulk requests that create, with conflicts; what it answers for a document can be told. */
+/** Enough of Elasticsearch for a sink: bulk requests that create, with conflicts; what it answers for a document can be set. */
 final class FakeElasticsearch implements AutoCloseable {
     private static final Pattern ACTION = Pattern.compile("\\{\"create\":\\{\"_index\":\"([^\"]+)\",\"_id\":\"([^\"]+)\"}}");
 
