@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from api.stores.base import Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake, read_records
 from api.stream.records import Records
-from api.stream.sinks import HistorySink
+from api.stream.sinks import HISTORY, HistorySink
 from cli.local.broker import BrokerCluster, EmbeddedBroker, partitions_for
 from cli.local.port import free_port
 from engine.codec import PositionBatch
@@ -331,8 +333,8 @@ class BusyHistory(MemoryHistory):
 async def test_a_full_store_stops_the_reading_and_nothing_is_lost(
     broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HistorySink, "linger_s", 0.05)
-    monkeypatch.setattr(HistorySink, "capacity", 500)
+    traits = replace(HISTORY, linger_s=0.05, capacity=500)
+    monkeypatch.setattr("api.app.HistorySink", partial(HistorySink, traits=traits))
     simulation, history = Simulation(broker), BusyHistory()
     async with application(broker, tmp_path, Stores(MemoryState(), history)) as (_, client):
         simulation.run("running", 0)
