@@ -1,4 +1,6 @@
-"""The Elasticsearch sink of Kafka Connect, beside the API's own: the same records of one topic into the same Elasticsearch, in requests of the same size.
+"""The Elasticsearch sink of Kafka Connect, beside the API's own.
+
+The same records of one topic go into the same Elasticsearch, in requests of the same size.
 
 Both have the partitions to themselves and start at the oldest record; the figure is documents a second from the first
 that is stored to the last. The sides take turns, each on fresh indices, and the best of some rounds counts: the
@@ -140,7 +142,7 @@ async def _python(services: Services, prefix: str) -> Callable[[], Awaitable[Non
         await asyncio.to_thread(loop.stop, 10.0)
         await bus.close()
         await store.close()
-        group, admin = f"{GROUP}-{sink.role}", AdminClient({"bootstrap.servers": services.kafka.address})
+        group, admin = f"{GROUP}-{HISTORY.role}", AdminClient({"bootstrap.servers": services.kafka.address})
         await asyncio.to_thread(admin.delete_consumer_groups([group])[group].result, 30)
 
     return end

@@ -74,7 +74,10 @@ class Hub:
 
     @property
     def next_picture_s(self) -> float | None:
-        """When positions are needed next, s of the monotonic clock; None while a tap takes every one as it comes."""
+        """Instant, s of the monotonic clock, at which positions are needed next.
+
+        None while a tap takes every one as it comes.
+        """
         return None if self.taps else self.next_tick_s
 
     def on_positions(self, batch: PositionBatch) -> None:

@@ -151,7 +151,7 @@ class BrokerCluster:
         return str(self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode())
 
     def refuse_next_produce_requests(self, *codes: int) -> None:
-        """Answer the next produce requests with these error codes of Kafka's, instead of storing their records."""
+        """Answer the next produce requests with these error codes instead of storing their records."""
         errors = (ctypes.c_int * len(codes))(*codes)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _PRODUCE_REQUEST, len(codes), errors)
 

@@ -1,4 +1,4 @@
-"""librdkafka by ctypes: the library with some functions declared, and its message struct as numpy sees it.
+"""librdkafka by ctypes: the library with declared functions, and its message struct.
 
 What a client calls is declared by the client; here is what producers and consumers share.
 """

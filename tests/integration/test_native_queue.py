@@ -1,4 +1,4 @@
-"""Records of a real consumer in native batches: the same ones that its messages would be, also after a rebalance."""
+"""Native batches hold what a real consumer's messages would, also after a rebalance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = tuple[int | None, int | None, bytes | None, bytes, int]
 
 @pytest.fixture
 def topic(embedded_broker: str) -> str:
-    """A topic of the test's own with three partitions of 40 records, of many lengths, some without a key or a value."""
+    """A topic with three partitions of 40 records of many lengths, some without key or value."""
     name, producer = f"native-{uuid.uuid4().hex[:8]}", Producer({"bootstrap.servers": embedded_broker})
     producer.list_topics(name, timeout=10)
     deadline = time.monotonic() + TIMEOUT_S
