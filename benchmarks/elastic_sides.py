@@ -1,4 +1,7 @@
-"""What the Elasticsearch benchmarks have in common: a server of their own, the positions, and ways to store them that take turns, each on fresh indices."""
+"""What the Elasticsearch benchmarks have in common.
+
+That is a server of their own, the positions, and ways to store them that take turns, each on fresh indices.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ INDEX = "positions-2026.01.01"
 
 @dataclass(frozen=True)
 class Work:
-    """The positions as each side takes them: Kafka records' values, columns, and the bodies of bulk requests as our sink cuts them."""
+    """The positions as each side takes them.
+
+    They are Kafka records' values, columns, and the bodies of bulk requests as our sink cuts them.
+    """
 
     values: list[list[bytes]]
     batches: list[PositionBatch]
@@ -43,7 +49,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Target:
-    """Indices that nobody has written to yet, behind the templates of a store that is open."""
+    """Indices without documents yet, behind the templates of a store that is open."""
 
     url: str
     prefix: str
@@ -105,7 +111,10 @@ def rates(url: str, work: Work, sides: dict[str, Side], rounds: int = ROUNDS) ->
 
 
 def compared(name: str, side: str, rival: str, rival_side: str, found: list[dict[str, float]]) -> dict[str, Any]:
-    """Return one line of a benchmark's result: the round whose ratio is the median one, so that a moment's noise on the machine decides nothing."""
+    """Return one line of a benchmark's result: the round whose ratio is the median one.
+
+    So a moment's noise on the machine decides nothing.
+    """
     chosen = sorted(found, key=lambda rate: rate[side] / rate[rival_side])[len(found) // 2]
     value, rival_value = chosen[side], chosen[rival_side]
     return {
@@ -166,7 +175,7 @@ async def sink_from_kafka(work: Work, target: Target) -> None:
 
 
 async def raw(work: Work, target: Target) -> None:
-    """Send prepared bodies, as many at a time as the sink does, and look at nothing but whether all went well."""
+    """Send prepared bodies, as many at a time as the sink does, and check only whether all went well."""
     room = asyncio.Semaphore(MAX_REQUESTS)
     url = f"{target.url}/{target.prefix}-{INDEX}/_bulk?filter_path=errors"
 

@@ -90,7 +90,10 @@ class NativeQueue:
 
     @contextmanager
     def take(self, timeout_s: float) -> Iterator[Records]:
-        """Give the records that come within some seconds, at most `most`; their timestamps are known inside alone."""
+        """Give the records that come within some seconds, at most `most`.
+
+        Their timestamps are known inside alone.
+        """
         count = self._library.rd_kafka_consume_batch_queue(
             self._queue, int(timeout_s * 1000), self._pointers.ctypes.data, self._most
         )
