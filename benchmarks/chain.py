@@ -1,4 +1,7 @@
-"""What the benchmarks of the whole chain share: an API on real services, and its figures."""
+"""What the benchmarks of the whole chain share.
+
+That is an API on real services, and what the chain has measured of itself.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,7 @@ def chain(*, mongodb_in_memory: bool) -> Iterator[tuple[Services, Api, Path]]:
 def latencies(bootstrap: str, run_id: str, after_s: float = 0.0) -> dict[str, Histogram]:
     """Return what the run's workers measured, merged by segment.
 
-    Positions due in the first `after_s` are left out.
+    Counted are positions due more than `after_s` after the first one.
     """
     told: dict[tuple[str, int], RunMetrics] = {}
     reader = TopicReader(KafkaConnection(bootstrap), [Topic.RUN_METRICS.value], "benchmark")

@@ -29,17 +29,18 @@ from confluent_kafka import Consumer, TopicPartition
 
 from benchmarks.recording import Recording
 from benchmarks.simulation import Simulation, environment_of, fleet_scenario, name_of, sample_of, services
+from benchmarks.size import sized
 from cli.local.api_client import ApiClient
 from cli.local.port import free_port
 from cli.local.services import Services
 from engine.messages import Topic
 
-DRIVERS = 5_000
-RAMP_S, HOLD_S, MEASURED_S = 5, 35, 25
+DRIVERS = sized(5_000, toy=50)
+RAMP_S, HOLD_S, MEASURED_S = sized((5, 35, 25), toy=(1, 8, 3))
 """How long the fleet grows and stays, and how much of its stay is measured."""
 
-ROUNDS = 2
-SETTLE_IN_S = 5
+ROUNDS = sized(2, toy=1)
+SETTLE_IN_S = sized(5, toy=1)
 """What is left out of a replay after the fleet has grown, so that its starts are stored."""
 
 LIMIT_S = 120.0
@@ -182,6 +183,7 @@ def _row(name: str, role: str, costs: dict[tuple[str, str], float], trees: Seque
 
 def _chain(tree: _Tree, found: Services, folder: Path) -> dict[str, float]:
     """Return µs/position of every part of the chain while the simulation drives it."""
+    there = _positions(found)
     scenario = fleet_scenario(DRIVERS, ramp_s=RAMP_S, hold_s=HOLD_S, per_actor=DRIVERS)
     with ExitStack() as stack:
         apis = [stack.enter_context(_Process(tree, role, found, folder)) for role in ROLES]
@@ -197,7 +199,7 @@ def _chain(tree: _Tree, found: Services, folder: Path) -> dict[str, float]:
                 sums[name] = sums.get(name, 0.0) + used.cpu_s
             return sums, _positions(found)
 
-        simulation.watch(LIMIT_S, done=lambda: _positions(found) >= DRIVERS * RAMP_S)
+        simulation.watch(LIMIT_S, done=lambda: _positions(found) - there >= DRIVERS * RAMP_S)
         before, first = spent()
         ends = time.monotonic() + MEASURED_S
         simulation.watch(LIMIT_S, done=lambda: time.monotonic() >= ends)

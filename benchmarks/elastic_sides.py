@@ -1,6 +1,6 @@
-"""What the Elasticsearch benchmarks share: a server, positions, and ways to store them.
+"""What the Elasticsearch benchmarks have in common.
 
-The ways take turns, each on fresh indices.
+That is a server of their own, the positions, and ways to store them that take turns, each on fresh indices.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ INDEX = "positions-2026.01.01"
 class Work:
     """The positions as each side takes them.
 
-    Kafka records' values, columns, and the bodies of bulk requests as our sink cuts them.
+    They are Kafka records' values, columns, and the bodies of bulk requests as our sink cuts them.
     """
 
     values: list[list[bytes]]
@@ -49,7 +49,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Target:
-    """Indices without documents, behind the templates of a store that is open."""
+    """Indices without documents yet, behind the templates of a store that is open."""
 
     url: str
     prefix: str
@@ -175,7 +175,7 @@ async def sink_from_kafka(work: Work, target: Target) -> None:
 
 
 async def raw(work: Work, target: Target) -> None:
-    """Send prepared bodies, as many at a time as the sink, and check only that all went well."""
+    """Send prepared bodies, as many at a time as the sink does, and check only whether all went well."""
     room = asyncio.Semaphore(MAX_REQUESTS)
     url = f"{target.url}/{target.prefix}-{INDEX}/_bulk?filter_path=errors"
 

@@ -200,9 +200,9 @@ def _rival(bootstrap: str) -> dict[str, Any]:
 
 
 def _steps(bootstrap: str) -> dict[str, Any]:
-    """Read as the live map does, and count this thread's seconds of processor for each step.
+    """Read as the live map does, and count this thread's processor time for each step.
 
-    The decoder's are a part of the intake's.
+    The decoder's seconds are a part of the intake's.
     """
     hub, polls = Hub(BEGAN_MS), _Polls(bootstrap, native=True)
     spent = dict.fromkeys(("consume", "intake", "hub", "intake.decode"), 0.0)

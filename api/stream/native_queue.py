@@ -90,9 +90,9 @@ class NativeQueue:
 
     @contextmanager
     def take(self, timeout_s: float) -> Iterator[Records]:
-        """Give the records that come within some seconds, at most `most` of them.
+        """Give the records that come within some seconds, at most `most`.
 
-        Their timestamps are known inside the context alone.
+        Their timestamps are known inside alone.
         """
         count = self._library.rd_kafka_consume_batch_queue(
             self._queue, int(timeout_s * 1000), self._pointers.ctypes.data, self._most

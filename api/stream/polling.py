@@ -1,4 +1,7 @@
-"""One poll of a consumer: positions in native batches if possible, the rest as messages."""
+"""One poll of a consumer.
+
+Positions come in native batches where that is possible, everything else as messages.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ class UnreadPoll(RuntimeError):
 def position_queue(consumer: Consumer, kafka: KafkaConnection, role: str, *, has_keys: bool) -> NativeQueue | None:
     """Return the native queue of a consumer's positions.
 
-    None, with the reason in the log, where there can be none.
+    Where there can be none it is None, with the reason in the log.
     """
     try:
         return NativeQueue(consumer, client_id_of(kafka, role), Topic.NEW_POSITION, MAX_POLL, has_keys=has_keys)

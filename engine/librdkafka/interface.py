@@ -1,4 +1,6 @@
-"""librdkafka by ctypes: the library with declared functions, and its message struct.
+"""librdkafka by ctypes: the library with some functions declared, and its message struct.
+
+The struct is given as numpy sees it.
 
 What a client calls is declared by the client; here is what producers and consumers share.
 """

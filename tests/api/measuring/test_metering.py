@@ -430,7 +430,7 @@ async def test_a_kafka_that_never_answers_does_not_hold_up_the_end(
 ) -> None:
     publisher = publisher_of(SilentBus(), watch, station)
     publisher.start()
-    await publisher.end(0.01)
+    await publisher.end(0.5)
     assert "1 messages of what was measured are not published" in caplog.text
 
 

@@ -14,7 +14,10 @@ def texts(*values: bytes) -> Texts:
 
 
 def records(*rows: tuple[int, int, bytes, bytes]) -> Records:
-    """Return records of (partition, offset, key, value); timestamps are 1000 times the offsets."""
+    """Return records of (partition, offset, key, value).
+
+    Their timestamps are a thousand times their offsets.
+    """
     partitions, offsets, keys, values = zip(*rows, strict=True)
     return Records(
         "t", np.array(partitions), np.array(offsets), texts(*values), texts(*keys), lambda row: 1000 * offsets[row]
