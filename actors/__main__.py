@@ -24,7 +24,10 @@ with needing("actors"):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a scenario until it ends or SIGTERM or SIGINT comes; print the totals as JSON, and before them a line for whatever its end waits for."""
+    """Run a scenario until it ends or a signal comes, and print its totals as JSON.
+
+    SIGTERM and SIGINT end it. Before the totals comes a JSON line for each thing that its end waits for.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m actors", description="Run a scenario's drivers on Ray, their positions on Kafka."
     )

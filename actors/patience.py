@@ -1,12 +1,18 @@
-"""Patience: how long to wait for something that gets on. It reads no clock; it is given measures and times, and answers."""
+"""Patience: how long to wait for something that makes progress.
+
+It reads no clock: measures and times are arguments.
+"""
 
 from __future__ import annotations
 
 END_WAIT_S = 30.0
-"""How long the end of a run waits without any progress, if the settings say nothing else: longer than a process of a busy machine may stand still."""
+"""How long the end of a run waits without progress, unless the settings give another time.
+
+It is longer than a process of a busy machine may stand still.
+"""
 
 LAST_WORDS_S = 10.0
-"""How long a simulation that has given up may take to say so and to end."""
+"""How long a simulation that has given up may take to report that and to end."""
 
 
 class Patience:
@@ -14,7 +20,7 @@ class Patience:
 
     Parameters
     ----------
-    bound_s : it is over when nothing got on for so long.
+    bound_s : it is over when nothing has moved for this long.
     now_s : when it begins; of any clock that only goes forward.
     """
 
@@ -23,12 +29,12 @@ class Patience:
         self._least: tuple[float, ...] = ()
 
     def is_over(self, measures: tuple[float, ...], now_s: float) -> bool:
-        """Return whether nothing got on for too long.
+        """Return whether nothing has moved for too long.
 
         Parameters
         ----------
-        measures : what is still to be done, always as many; it gets on when one of them is less than ever before. None
-            at all if nothing is known.
+        measures : what is still to be done, always as many values; progress is when one of them is less than ever
+            before. Empty if nothing is known.
         """
         least = tuple(map(min, self._least, measures)) if self._least and measures else self._least or measures
         if least != self._least:

@@ -1,4 +1,4 @@
-"""Settings of the simulation's process: where things are. What happens in the world is a scenario, not a setting."""
+"""Settings of the simulation's process: where things are; a scenario says what happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from engine.contract.kafka_connection import DEFAULT_CLIENT_ID, KafkaConnection,
 
 
 class Settings(BaseSettings):
-    """Read from the environment once, in an entry point, and passed down; every field's name in capitals is its variable."""
+    """The settings, read from the environment once, in an entry point, and passed down.
+
+    Every field's name in capitals is its variable.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
@@ -73,7 +76,8 @@ class Settings(BaseSettings):
     )
     journal: Literal["topic", "file"] = Field(
         default="topic",
-        description="where the dispatcher keeps its decisions: the topic run.journal, or a file in the data folder for a broker that forgets",
+        description="where the dispatcher keeps its decisions: the topic run.journal, or a file in the data folder for "
+        "a broker that forgets",
     )
     data_dir: Path = Field(default=Path(".data"), description="folder for what must outlive a process")
     ray_address: str = Field(
@@ -103,7 +107,8 @@ class Settings(BaseSettings):
     def _goes_together(self) -> Self:
         if self.kafka_idempotence and self.kafka_acks != "all":
             raise ValueError(
-                f"KAFKA_IDEMPOTENCE is true, which needs KAFKA_ACKS=all, found {self.kafka_acks}: set KAFKA_IDEMPOTENCE=false as well"
+                f"KAFKA_IDEMPOTENCE is true, which needs KAFKA_ACKS=all, found {self.kafka_acks}: "
+                "set KAFKA_IDEMPOTENCE=false as well"
             )
         assert self.kafka  # raises for settings of the connection that do not fit
         return self
@@ -115,7 +120,10 @@ class Settings(BaseSettings):
 
 
 def faults_of(error: ValidationError) -> list[str]:
-    """Return what is wrong with settings, one sentence each: the variable, what fits, and what was found if that is no secret."""
+    """Return the faults of settings, one sentence each.
+
+    A sentence names the variable, what fits, and what was found if that is no secret.
+    """
     faults = []
     for fault in error.errors():
         name = ".".join(str(part).upper() for part in fault["loc"])

@@ -18,8 +18,8 @@ from api.ending import end
 from api.live import Hub, live_router
 from api.measuring.metering import Station
 from api.measuring.metrics import Metrics, RequestMetrics
-from api.measuring.metrics_publisher import Telling
-from api.rest import config, deliveries, health, openapi, problems, routes, runs, views
+from api.measuring.metrics_publisher import MetricsPublisher
+from api.rest import config, deliveries, health, openapi, problems, routes, runs, stories, views
 from api.rest.body_limit import BodyLimit
 from api.rest.security import SecureOrigin
 from api.rest.site import Site
@@ -28,10 +28,12 @@ from api.stores.base import HistoryStore, StateStore
 from api.stores.elastic import ElasticHistory, ElasticOptions, Period
 from api.stores.embedded import DuckDbHistory, SqliteState
 from api.stores.mongo import MongoState
+from api.stories import KafkaStories, NoStories, Stories
+from api.stream.dead_letters import DeadLetters
 from api.stream.live_loop import LiveLoop
 from api.stream.measured_sink import MeasuredSink
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import DeadLetters, HistorySink, Sink, StateSink
+from api.stream.sinks import HistorySink, Sink, StateSink
 from api.tally import Tally
 from engine.errors import EngineError
 from engine.latency.meter import Segment
@@ -59,7 +61,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
         parts = _services(settings, metrics, stores, bus)
         if settings.has(Role.LIVE):
             hub.station = Station()
-            parts.telling.add(Role.LIVE, Worker.LIVE, hub.station, lambda: {"viewers": hub.counters.viewers})
+            parts.metrics_publisher.add(Role.LIVE, Worker.LIVE, hub.station, lambda: {"viewers": hub.counters.viewers})
         await parts.stores.state.open()
         await parts.stores.history.open()
         if bus is None:
@@ -68,7 +70,7 @@ def create_app(settings: Settings, *, stores: Stores | None = None, bus: Bus | N
             parts.readers += _readers(parts, hub)
         for reader in parts.readers:
             reader.start()
-        parts.telling.start()
+        parts.metrics_publisher.start()
         app.state.services = parts
         warming = asyncio.create_task(_warm_up(parts))
         try:
@@ -111,15 +113,19 @@ def _version() -> str:
 
 def _services(settings: Settings, metrics: Metrics, stores: Stores | None, bus: Bus | None) -> Services:
     stores = stores or stores_of(settings)
-    bus = bus or KafkaBus(settings.kafka)
-    telling = Telling(bus, settings.port)
+    story_source: Stories = NoStories()
+    if bus is None:
+        bus = KafkaBus(settings.kafka)
+        story_source = KafkaStories(settings.kafka, bus)
+    publisher = MetricsPublisher(bus, settings.port)
     return Services(
         settings,
         stores,
         bus,
+        story_source,
         metrics,
         Tally(),
-        telling,
+        publisher,
         Catalogue(stores.state, bus),
         Basemap(settings.basemap),
         _version(),
@@ -173,7 +179,7 @@ def _readers(parts: Services, hub: Hub) -> list[SinkLoop | LiveLoop]:
             reader = SinkLoop(
                 settings.kafka, MeasuredSink(sink, station, stored, reads=not readers), letters, parts.metrics, loop
             )
-            parts.telling.add(role, Worker.SINK, station, reader.gauges)
+            parts.metrics_publisher.add(role, Worker.SINK, station, reader.gauges)
             readers.append(reader)
     if settings.has(Role.LIVE):
         readers.append(LiveLoop(settings.kafka, hub, parts.metrics, loop))
@@ -184,7 +190,7 @@ def _add_endpoints(app: FastAPI, settings: Settings, hub: Hub) -> None:
     app.include_router(health.probes, responses=problems.problems(403))
     app.include_router(health.router, responses=problems.problems(401, 403))
     if settings.has(Role.REST):
-        for router in (routes.router, deliveries.router, runs.router, views.router):
+        for router in (routes.router, deliveries.router, runs.router, stories.router, views.router):
             app.include_router(router, responses=problems.problems(401, 403, 422, 503))
         app.include_router(config.router, responses=problems.problems(403))
         app.router.default = Site(settings)

@@ -20,7 +20,7 @@ REVOKE_S = 5.0
 Later it is stored all the same, and read again by the next owner.
 """
 
-TELL_S = 1.0
+PUBLISH_S = 1.0
 """How long what was measured last may take to reach Kafka."""
 
 ACCOUNT_S = 5.0
@@ -32,4 +32,4 @@ CLOSE_S = 15.0
 
 def longest_end_s(drain_s: float) -> float:
     """Return after which time an API that was asked to end will not end by itself."""
-    return GRACE_S + drain_s + STORE_S + REVOKE_S + TELL_S + ACCOUNT_S + CLOSE_S
+    return GRACE_S + drain_s + STORE_S + REVOKE_S + PUBLISH_S + ACCOUNT_S + CLOSE_S

@@ -12,9 +12,10 @@ from api.basemap import Basemap
 from api.bus import Bus
 from api.catalogue import Catalogue
 from api.measuring.metrics import Metrics
-from api.measuring.metrics_publisher import Telling
+from api.measuring.metrics_publisher import MetricsPublisher
 from api.settings import Settings
 from api.stores.base import HistoryStore, StateStore
+from api.stories import Stories
 from api.tally import Tally
 
 
@@ -58,9 +59,10 @@ class Services:
     settings: Settings
     stores: Stores
     bus: Bus
+    stories: Stories
     metrics: Metrics
     tally: Tally
-    telling: Telling
+    metrics_publisher: MetricsPublisher
     catalogue: Catalogue
     basemap: Basemap
     version: str

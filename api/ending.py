@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable
 
 from api.accounting import account_of
-from api.bounds import ACCOUNT_S, STORE_S, TELL_S
+from api.bounds import ACCOUNT_S, PUBLISH_S, STORE_S
 from api.deps import Services
 from api.errors import ApiError
 from api.settings import Role
@@ -28,7 +28,7 @@ async def end(parts: Services) -> None:
     """Read to the end, store, commit, tell what was measured, let go."""
     await _tried("what is on its way is not waited for", _drain(parts), parts.settings.drain_seconds)
     await asyncio.gather(*(asyncio.to_thread(reader.stop, STORE_S) for reader in parts.readers))
-    await parts.telling.end(TELL_S)
+    await parts.metrics_publisher.end(PUBLISH_S)
     await _tried("the runs are not accounted for", _log_accounts(parts), ACCOUNT_S)
     await parts.bus.close()
     await parts.stores.state.close()

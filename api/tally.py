@@ -1,4 +1,7 @@
-"""What this process has read and stored of each run, and by which clock each run lives. Written by the sinks, read by the accounting."""
+"""What this process has read and stored of each run, and each run's clock.
+
+Written by the sinks, read by the accounting.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,10 @@ class Tally:
         return list(self._clocks)
 
     def ages_s(self, run_id: str, event_time_ms: NDArray[np.int64], now_ms: float) -> NDArray[np.float64]:
-        """Return the wall seconds since positions were due; empty while the run's clock is unknown or stands still."""
+        """Return the wall seconds since positions were due.
+
+        Empty while the run's clock is unknown or stands still.
+        """
         clock = self._clocks.get(run_id)
         if clock is None or clock.scale == 0:
             return np.empty(0)

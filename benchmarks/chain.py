@@ -1,4 +1,7 @@
-"""What the benchmarks of the whole chain share: an API on real services, and what the chain has told of itself."""
+"""What the benchmarks of the whole chain share.
+
+That is an API on real services, and what the chain has measured of itself.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _READY_S, _STOP_S = 60.0, 15.0
 
 
 class Api:
-    """The API on some services, in two processes: one answers and shows, the other stores. `with` starts them, waits until they are ready, and ends them."""
+    """The API on some services, in two processes: one answers and shows, the other stores.
+
+    `with` starts them, waits until they are ready, and ends them.
+    """
 
     def __init__(self, found: Services, folder: Path) -> None:
         port, other = free_port(), free_port()
@@ -103,7 +109,10 @@ def chain(*, mongodb_in_memory: bool) -> Iterator[tuple[Services, Api, Path]]:
 
 
 def latencies(bootstrap: str, run_id: str, after_s: float = 0.0) -> dict[str, Histogram]:
-    """Return what the run's workers measured, merged by segment; of positions due more than `after_s` after the first one."""
+    """Return what the run's workers measured, merged by segment.
+
+    Counted are positions due more than `after_s` after the first one.
+    """
     told: dict[tuple[str, int], RunMetrics] = {}
     reader = TopicReader(KafkaConnection(bootstrap), [Topic.RUN_METRICS.value], "benchmark")
     try:

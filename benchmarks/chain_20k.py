@@ -1,4 +1,6 @@
-"""The whole chain under 20,000 positions a second, all on this machine: simulation, Kafka, API, Elasticsearch and the stand-in for MongoDB, one viewer.
+"""The whole chain under 20,000 positions a second, all on this machine.
+
+It is simulation, Kafka, API, Elasticsearch, the stand-in for MongoDB and one viewer.
 
 Latencies are counted from when a position was due. Indexed is when Elasticsearch has confirmed it, as the API tells on
 `run.metrics`. The viewer sees everybody; a position is there when its socket has the frame. Before the measured run a
@@ -26,7 +28,10 @@ DRIVERS = sized(20_000, toy=50)
 FEWER: tuple[int, ...] = sized((15_000, 12_000, 10_000), toy=())
 INDEXED_P99_MS, VIEWER_P99_MS = 2_000, 300
 WARM_UP_S, RAMP_S, SETTLE_IN_S, HOLD_S = sized((40, 15, 10, 60), toy=(1, 1, 1, 3))
-"""Of the run that warms up; of the measured one: until the fleet is on the road, what is left out after that, and how long it stays."""
+"""Seconds of the run that warms up, and of the measured one.
+
+The measured one has those until the fleet is on the road, those left out after that, and those of its stay.
+"""
 
 SETTLE_S = 90.0
 LIMIT_S = 150.0
@@ -56,7 +61,10 @@ class _Found:
 
 
 def run() -> list[dict[str, Any]]:
-    """Return latencies until indexed and until viewed, and whether the ledger is clean; and the greatest fleet tried at which all of it holds."""
+    """Return latencies until indexed and viewed, and whether the ledger is clean.
+
+    It also returns the greatest fleet tried at which all of it holds.
+    """
     with chain(mongodb_in_memory=True) as (found, api, folder):
         with Simulation(environment_of(found), _scenario(DRIVERS, WARM_UP_S), folder, "warm-up") as simulation:
             simulation.watch(LIMIT_S)
@@ -144,7 +152,10 @@ def _rows(name: str, found: _Found) -> list[dict[str, Any]]:
 
 
 def _scenario(drivers: int, hold_s: float) -> str:
-    """Return a fleet in one actor: two would send twice as many batches, half as large, and there is little left of two cores."""
+    """Return a fleet in one actor.
+
+    Two actors would send twice as many batches, half as large, and there is little left of two cores.
+    """
     return fleet_scenario(drivers, ramp_s=RAMP_S, hold_s=SETTLE_IN_S + hold_s, per_actor=drivers)
 
 

@@ -1,4 +1,6 @@
-"""The Elasticsearch sink of Kafka Connect, beside the API's own: the same records of one topic into the same Elasticsearch, in requests of the same size.
+"""The Elasticsearch sink of Kafka Connect, beside the API's own.
+
+Both store the same records of one topic in the same Elasticsearch, in requests of the same size.
 
 Both have the partitions to themselves and start at the oldest record; the figure is documents a second from the first
 that is stored to the last. The sides take turns, each on fresh indices, and the best of some rounds counts: the
@@ -21,8 +23,9 @@ from api.measuring.metrics import Metrics
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.bulk import MAX_BODY_BYTES, MAX_DOCUMENTS, MAX_REQUESTS
 from api.stream.client import GROUP
+from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import DeadLetters, HistorySink
+from api.stream.sinks import HistorySink
 from api.tally import Tally
 from benchmarks.elastic_sides import POSITIONS, Work, prepared
 from benchmarks.simulation import services
@@ -139,7 +142,7 @@ async def _python(services: Services, prefix: str) -> Callable[[], Awaitable[Non
         await asyncio.to_thread(loop.stop, 10.0)
         await bus.close()
         await store.close()
-        group, admin = f"{GROUP}-{sink.role}", AdminClient({"bootstrap.servers": services.kafka.address})
+        group, admin = f"{GROUP}-{sink.traits.role}", AdminClient({"bootstrap.servers": services.kafka.address})
         await asyncio.to_thread(admin.delete_consumer_groups([group])[group].result, 30)
 
     return end

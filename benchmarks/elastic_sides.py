@@ -1,4 +1,7 @@
-"""What the Elasticsearch benchmarks have in common: a server of their own, the positions, and ways to store them that take turns, each on fresh indices."""
+"""What the Elasticsearch benchmarks have in common.
+
+That is a server of their own, the positions, and ways to store them that take turns, each on fresh indices.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from api.stores.elastic.bulk import MAX_REQUESTS, portions
 from api.stores.elastic.lines import lines_bytes, position_lines
 from benchmarks.simulation import services
 from benchmarks.size import sized
-from engine.codec import PositionBatch, PositionEncoder, decode_positions
+from engine.codec import PositionBatch, PositionEncoder, Positions, decode_positions
 
 DRIVERS = sized(10_000, toy=100)
 SECONDS = sized(20, toy=2)
@@ -34,7 +37,10 @@ INDEX = "positions-2026.01.01"
 
 @dataclass(frozen=True)
 class Work:
-    """The positions as each side takes them: Kafka records' values, columns, and the bodies of bulk requests as our sink cuts them."""
+    """The positions as each side takes them.
+
+    They are Kafka records' values, columns, and the bodies of bulk requests as our sink cuts them.
+    """
 
     values: list[list[bytes]]
     batches: list[PositionBatch]
@@ -43,7 +49,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Target:
-    """Indices that nobody has written to yet, behind the templates of a store that is open."""
+    """Indices without documents yet, behind the templates of a store that is open."""
 
     url: str
     prefix: str
@@ -78,14 +84,16 @@ def prepared() -> Work:
         due = BEGAN_MS + seq * 1000 + np.arange(n) % 1000
         encoded += encoder.encode(
             rows,
-            lat,
-            lng,
-            np.zeros(n, np.bool_),
-            np.full(n, seq),
-            due,
-            speed,
-            chance.uniform(0, 360, n),
-            np.full(n, seq * 10.0),
+            Positions(
+                lat,
+                lng,
+                np.zeros(n, np.bool_),
+                np.full(n, seq),
+                due,
+                speed,
+                chance.uniform(0, 360, n),
+                np.full(n, seq * 10.0),
+            ),
         )
     values = [encoded[first : first + BATCH] for first in range(0, POSITIONS, BATCH)]
     batches = [decode_positions(some).batch for some in values]
@@ -103,7 +111,10 @@ def rates(url: str, work: Work, sides: dict[str, Side], rounds: int = ROUNDS) ->
 
 
 def compared(name: str, side: str, rival: str, rival_side: str, found: list[dict[str, float]]) -> dict[str, Any]:
-    """Return one line of a benchmark's result: the round whose ratio is the median one, so that a moment's noise on the machine decides nothing."""
+    """Return one line of a benchmark's result: the round whose ratio is the median one.
+
+    So a moment's noise on the machine decides nothing.
+    """
     chosen = sorted(found, key=lambda rate: rate[side] / rate[rival_side])[len(found) // 2]
     value, rival_value = chosen[side], chosen[rival_side]
     return {
@@ -148,7 +159,7 @@ async def _rate(url: str, prefix: str, work: Work, side: Side) -> float:
 
 
 # -- the sides
-# -----------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 async def sink(work: Work, target: Target) -> None:
@@ -164,7 +175,7 @@ async def sink_from_kafka(work: Work, target: Target) -> None:
 
 
 async def raw(work: Work, target: Target) -> None:
-    """Send prepared bodies, as many at a time as the sink does, and look at nothing but whether all went well."""
+    """Send prepared bodies, as many at a time as the sink does, and check only whether all went well."""
     room = asyncio.Semaphore(MAX_REQUESTS)
     url = f"{target.url}/{target.prefix}-{INDEX}/_bulk?filter_path=errors"
 

@@ -1,7 +1,9 @@
-"""The history sink into Elasticsearch, beside the client's own bulk helpers with a dictionary for each position.
+"""The history sink into Elasticsearch, beside the client's own bulk helpers.
+
+The helpers get a dictionary for each position.
 
 The helpers get requests of as many documents as the sink's, which is better for them than their default of 500. Each
-side on fresh indices with the same templates, in turns; told is the round with the median ratio.
+side on fresh indices with the same templates, in turns; the round with the median ratio counts.
 """
 
 from __future__ import annotations

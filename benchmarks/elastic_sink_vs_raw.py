@@ -1,8 +1,10 @@
-"""The history sink into Elasticsearch, beside raw bulk requests of the very bytes that it sends, prepared beforehand, as many at the same time.
+"""The history sink into Elasticsearch, beside raw bulk requests of the same bytes.
+
+The raw requests are prepared beforehand, and as many are sent at the same time.
 
 What the sink adds: making the bytes from columns, cutting them, and looking through the answer document by document.
 Positions as the history sink gets them, 20,000 a write; each side on fresh indices with the same templates, in turns;
-told is the round with the median ratio.
+the round with the median ratio counts.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from benchmarks.elastic_sides import (
 
 
 def run() -> list[dict[str, Any]]:
-    """Return positions/s stored by the sink, by the sink with the decoding of Kafka's records, and lines made on one core."""
+    """Return positions/s stored by the sink, with and without decoding, and lines made on one core."""
     with own_elasticsearch() as url:
         return measure(url)
 

@@ -1,4 +1,4 @@
-"""What the embedded broker costs once it has run for a while: its processor time while 300 couriers report, after five minutes of their positions.
+"""The embedded broker's processor time after five minutes of 300 couriers' positions.
 
 Three readers follow the newest positions, as the stores and the live map do. The rival is the same broker with 64
 partitions and two driver actors: nearly every record is then a batch of its own, and the broker finds an offset by
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_END, TopicPartition
 
-from actors.dispatch.actor_layout import place
+from actors.dispatch.actor_layout import lay_out
 from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
@@ -95,7 +95,7 @@ def _readers(bootstrap: str) -> Iterator[None]:
 
 
 def _cost(positions_per_s: float, actors: int) -> float:
-    """Return the processor time, % of a core, of a broker made for a load, with that number of driver actors."""
+    """Return the processor time, % of a core, of a broker for a load with some driver actors."""
     with EmbeddedBroker(positions_per_s) as broker:
         settings, roads = Settings(kafka_bootstrap=broker.bootstrap), routes()
         tick_ms = settings.tick_ms
@@ -124,7 +124,7 @@ def _cost(positions_per_s: float, actors: int) -> float:
 def run() -> list[dict[str, Any]]:
     """Return what the broker costs beside its rival."""
     ours, rival = (
-        _cost(COURIERS, place(COURIERS, CPUS, COURIERS).actors),
+        _cost(COURIERS, lay_out(COURIERS, CPUS, COURIERS).actors),
         _cost(MAX_PARTITIONS * POSITIONS_PER_PARTITION, CPUS),
     )
     return [

@@ -1,4 +1,6 @@
-"""The whole chain on this machine: 10,000 drivers at 1 Hz for 60 s, embedded broker, both stores and the live map on, one viewer who sees everybody.
+"""The whole chain on this machine: 10,000 drivers at 1 Hz for 60 s.
+
+Embedded broker, both stores and the live map are on; one viewer sees every driver.
 
 The figure is the 99th percentile of lateness, from the instant at which a position was due until it was handed to
 Kafka, over the whole run. The rival is one asyncio task per driver on the same broker, alone on the machine: without
@@ -56,7 +58,7 @@ def _wait_for_fleet(url: str, process: subprocess.Popen[str], within_s: float = 
 
 
 def _chain() -> tuple[dict[str, Any], Report]:
-    """Run the shipped scenario load-10k with a viewer; return what the run told at its end, and what the viewer saw."""
+    """Run the shipped scenario load-10k; return the run's summary and what the viewer saw."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         scenario = sized("load-10k", toy=str(Path(folder, "toy.toml")))

@@ -1,9 +1,9 @@
-"""The largest fleet of the bars: 100,000 drivers at 1 Hz for 60 s, from the shipped simulation to a real broker's acknowledgements.
+"""The largest fleet of the bars: 100,000 drivers at 1 Hz for 60 s, to a real broker.
 
 The fleet is on the road within 20 s and stays for 60. Lateness counts every position of the run, those of the ramp
 included, from when it was due until it was handed to Kafka. Nothing is believed: the topic is read from its beginning,
 and every delivery's last event says how many positions there must be. Memory is that of the driver actors' processes,
-against a run of the same scenario with 10,000 drivers: so many that every actor has the plan of nearly every road and
+against a run of the same scenario with 10,000 drivers: enough that every actor has the plan of nearly every road and
 vehicle class in both runs, for plans are what roads take and not what drivers do.
 """
 

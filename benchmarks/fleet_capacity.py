@@ -1,4 +1,6 @@
-"""The greatest fleet that holds, from the shipped simulation to a real broker's acknowledgements, found by the capacity search of ``loadtest --find-capacity``.
+"""The greatest fleet that holds, found by ``loadtest --find-capacity``.
+
+Measured from the shipped simulation to a real broker's acknowledgements.
 
 A fleet holds if, while it is on the road whole, its positions are handed to Kafka within 200 ms of when they are due
 (p99), none fails, and all are acknowledged. Every probe is a run of its own on the same broker. API and stores are not

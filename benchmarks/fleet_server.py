@@ -1,7 +1,10 @@
-"""The live map without Kafka, Ray and stores: an engine fleet behind the real live socket, and the built UI.
+"""The live map without Kafka, Ray and stores: an engine fleet behind the real live socket.
+
+The built UI is served beside it.
 
     python benchmarks/fleet_server.py --port 8000 --drivers 10000 --ui ui/dist
-    python benchmarks/fleet_server.py --port 8000 --drivers 10000 --copies 4 3    # a city of 42 x 67 km: the roads four times across and three times down
+    # a city of 42 x 67 km: the roads four times across and three times down
+    python benchmarks/fleet_server.py --port 8000 --drivers 10000 --copies 4 3
 
 For work on the UI and for measuring the map alone. The fleet drives the shipped network and is under way when the
 server starts. Records are encoded and decoded as they would be for Kafka. REST is reduced to what the page asks for

@@ -1,5 +1,7 @@
-"""What a driver and a position take: memory in a driver actor and in the live map, bytes on Kafka's and on Elasticsearch's disk, processor time
-of a process that sends by the clock and of the sink.
+"""What a driver and a position take: memory, disk and processor time.
+
+Memory is that of a driver actor and of the live map, disk that of Kafka and Elasticsearch, processor time that of a
+process that sends by the clock and of the sink.
 
 There is no rival; `code-delivery size` counts with these figures (`cli/load/capacity/profile.json`). Positions are
 those of drivers on real streets, for made-up ones compress otherwise. On disk is what the server's own folder and its
@@ -44,11 +46,14 @@ SETTLE_S = sized(8, toy=1)
 """Routes are planned and the process warms up meanwhile; it is not in the processor's figures."""
 
 TICK_MS = 50
-"""A driver actor's: with it records are sent in the batches that a run sends, not in the full ones of a race."""
+"""A driver actor's linger, so that records are sent in the batches of a run."""
 
 
 def fleet(drivers: int, first: int = 0) -> FleetSimulation:
-    """Return drivers at 1 Hz, numbered from `first` on and spread over the second, on the streets of Liechtenstein."""
+    """Return drivers at 1 Hz, numbered from `first` on, on the streets of Liechtenstein.
+
+    Their phases are spread over the second.
+    """
     roads = routes()
     simulation = FleetSimulation("live")
     simulation.define_routes(roads)
@@ -85,7 +90,7 @@ def run() -> list[dict[str, Any]]:
 
 
 # -- memory
-# --------------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def _driver(drivers: int) -> object:
@@ -98,7 +103,10 @@ def _driver(drivers: int) -> object:
 
 
 def _vehicle(drivers: int) -> object:
-    """Let the live map take two positions of each vehicle; the vehicles come from small fleets, which leave little behind."""
+    """Let the live map take two positions of each vehicle.
+
+    The vehicles come from small fleets, which leave little behind.
+    """
     hub = Hub(START_MS)
     for first in range(0, drivers, CHUNK):
         simulation = fleet(CHUNK, first)
@@ -127,12 +135,15 @@ def _resident(name: str, drivers: int) -> int:
 
 
 # -- disk
-# ----------------------------------------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Paced:
-    """What sending by the wall's clock took: how many positions; once it had settled, processor time a position, us, and how late ticks ended, ms."""
+    """What sending by the wall's clock took.
+
+    The number of positions; once it had settled, processor time a position, us, and how late ticks ended, ms.
+    """
 
     positions: int
     cpu_us: float
@@ -140,7 +151,10 @@ class Paced:
 
 
 def _kafka() -> list[dict[str, Any]]:
-    """Send a fleet's positions as a driver actor does, and look at the broker's folder; then a larger fleet's, for the processor."""
+    """Send a fleet's positions as a driver actor does, and look at the broker's folder.
+
+    A larger fleet's follow, for the processor time.
+    """
     with services("kafka") as found:
         small = _paced(found.kafka.address, DRIVERS)
         on_disk = sum(file.stat().st_size for file in found.folder.rglob("route.new-position-*/*.log"))

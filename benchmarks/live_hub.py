@@ -1,4 +1,4 @@
-"""The live hub on one core: positions in, and a tick's cells out, beside one JSON object per vehicle (orjson) for the same vehicles."""
+"""The live hub on one core: positions in, a tick's cells out, beside JSON per vehicle (orjson)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGE, SMALL = sized((100_000, 10_000), toy=(200, 100))
 
 
 def run() -> list[dict[str, Any]]:
-    """Return vehicles encoded per second at 100,000, and milliseconds per tick and per batch of positions at 10,000 and 100,000."""
+    """Return vehicles encoded per second at 100,000, and ms per tick and per batch at 10,000 and 100,000."""
     large, small = _measure(LARGE), _measure(SMALL)
     rival = "JSON per vehicle (orjson)"
     rows = [
@@ -61,7 +61,7 @@ def run() -> list[dict[str, Any]]:
 
 
 def _measure(vehicles: int) -> dict[str, float]:
-    """Return the median times of one second's work with so many vehicles, and the sizes of what is sent."""
+    """Return the median times of one second's work with N vehicles, and the sizes of what is sent."""
     hub, chance = Hub(BEGAN_MS), np.random.default_rng(1)
     hub.on_run(RunEvent(run_id="run", state=RunState.RUNNING, clock=[BEGAN_MS, BEGAN_MS, 1.0]))
     batches = [_positions(vehicles, seq, chance) for seq in range(ROUNDS)]
@@ -95,7 +95,7 @@ def _as_json(hub: Hub) -> bytes:
         slots.lat_deg[rows],
         slots.bearing_deg[rows],
         slots.state[rows],
-        slots.event_ms[rows],
+        slots.event_time_ms[rows],
     )
     lists = (column.tolist() for column in columns)
     return orjson.dumps(
@@ -115,7 +115,7 @@ def _positions(n: int, seq: int, chance: np.random.Generator) -> PositionBatch:
         chance.uniform(0, 360, n).round(1),
         np.full(n, seq * 10.0),
     )
-    return PositionBatch(
+    return PositionBatch.of_columns(
         words["route"],
         client,
         words["delivery"],

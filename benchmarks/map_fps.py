@@ -1,4 +1,6 @@
-"""Frames per second of the live map in headless Chromium without a GPU, 10,000 couriers moving, beside the same page with 100.
+"""Frames per second of the live map in headless Chromium without a GPU.
+
+10,000 moving couriers beside the same page with 100.
 
 The vehicles come from `benchmarks.fleet_server` (an engine fleet behind the real live socket), so that Kafka and Ray do
 not share the cores with the browser.

@@ -1,4 +1,6 @@
-"""Our side of the producing benchmarks: a fleet's positions interpolated, encoded, produced and acknowledged by one process, as fast as it can.
+"""Our side of the producing benchmarks: one process as fast as it can.
+
+A fleet's positions are interpolated, encoded, produced and acknowledged.
 
     python -m benchmarks.produce_fleet BOOTSTRAP WARMUP RECORDS
     python -m benchmarks.produce_fleet --points | --records
@@ -59,7 +61,7 @@ class Fleet:
         self._until_ms = START_MS
 
     def produce(self, publisher: Publisher, records: int) -> tuple[int, int]:
-        """Send so many positions or a few more, wait until all are acknowledged; return how many there were and their bytes."""
+        """Send at least some positions, and wait for all acknowledgements; return number and bytes."""
         sent = size = 0
         while sent < records:
             tick = self._simulation.advance(self._until_ms, max_records=MAX_TICK_RECORDS)

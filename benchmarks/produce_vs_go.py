@@ -1,4 +1,6 @@
-"""Producing to a real broker, against Go: one process that interpolates, encodes and sends, beside one that sends stored points.
+"""Producing to a real broker, against Go.
+
+One process that interpolates, encodes and sends, beside one that sends stored points.
 
 The rivals are `benchmarks/rivals/go_producer`, with the client that the ancestor used and with the fastest one; the
 first row is against the faster of the two.

@@ -1,4 +1,6 @@
-"""Producing to a real broker, against Kafka's own kafka-producer-perf-test: one process that makes records beside one that sends ready ones.
+"""Producing to a real broker, against Kafka's own kafka-producer-perf-test.
+
+One process that makes records beside one that sends ready ones.
 
 It sends as many bytes a record as we do: the first row is against its random letters, as everybody runs it; the second
 against our very records, read from a file, which compress as ours do. Its records have no key.

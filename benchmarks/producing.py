@@ -28,7 +28,10 @@ WARMUP = sized(400_000, toy=10_000)
 
 @dataclass(frozen=True)
 class Round:
-    """What a side did in one turn after its warm-up: records a second of wall time, and its process's processor time for one record."""
+    """What a side did in one turn after its warm-up.
+
+    Records a second of wall time, and its process's processor time for one record.
+    """
 
     rate: float
     cpu_us: float
@@ -57,13 +60,14 @@ def measured(command: list[str], stdin: bytes = b"") -> str:
     found = subprocess.run(command, input=stdin, capture_output=True, check=False)
     if found.returncode:
         raise RuntimeError(
-            f"{' '.join(command)} ended with exit code {found.returncode}: {found.stderr.decode(errors='replace')[-2000:]}"
+            f"{' '.join(command)} ended with exit code {found.returncode}: "
+            f"{found.stderr.decode(errors='replace')[-2000:]}"
         )
     return found.stdout.decode()
 
 
 def told_round(told: str) -> Round:
-    """Return the round that a side told as one JSON object."""
+    """Return the round that a side printed as one JSON object."""
     result = json.loads(told)
     if result["failed"]:
         raise RuntimeError(f"{result['failed']} records failed")
@@ -73,7 +77,10 @@ def told_round(told: str) -> Round:
 
 
 def perf_test_round(command: list[str], mean_bytes: float) -> Round:
-    """Run kafka-producer-perf-test; its rate is that after its warm-up, its processor time that of the whole, start included, for it tells no other."""
+    """Run kafka-producer-perf-test and return its round.
+
+    Its rate is that after its warm-up; its processor time that of the whole, start included, for it reports no other.
+    """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     told = measured(command)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -85,14 +92,15 @@ def perf_test_round(command: list[str], mean_bytes: float) -> Round:
 
 
 def by_turns(sides: Mapping[str, Side], bootstrap: str) -> dict[str, Round]:
-    """Return each side's medians; the sides take turns, so all meet the same noise, and in each round another one is first."""
+    """Return each side's medians; the sides take turns, each round another one first."""
     rounds: dict[str, list[Round]] = {name: [] for name in sides}
     names = list(sides)
     for turn in range(ROUNDS):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             rounds[name].append(sides[name](bootstrap))
             print(
-                f"  {name}: {rounds[name][-1].rate:,.0f} records/s, {rounds[name][-1].cpu_us:.2f} us of processor time a record",
+                f"  {name}: {rounds[name][-1].rate:,.0f} records/s, "
+                f"{rounds[name][-1].cpu_us:.2f} us of processor time a record",
                 file=sys.stderr,
             )
     return {
@@ -104,7 +112,10 @@ def by_turns(sides: Mapping[str, Side], bootstrap: str) -> dict[str, Round]:
 
 
 def compared(name: str, found: Mapping[str, Round], rivals: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of "ours" against each rival, given the suffix of each rival's rows: rates, then processor time, then the length of records."""
+    """Return the rows of "ours" against each rival: rates, processor time, length of records.
+
+    `rivals` gives the suffix of each rival's rows.
+    """
     our = found["ours"]
     rows = []
     for rival, suffix in rivals.items():

@@ -1,7 +1,9 @@
-"""Positions made by one core: ours interpolated and encoded, beside a Locust user per driver and an asyncio task per driver that send stored points.
+"""Positions made by one core, beside Locust and asyncio.
 
-Every driver of every side tells one position a second by its own schedule, and every side hands its records to the same
-sink, which counts them. Each is one process; what counts is records a second of its processor time, so that nobody
+Ours interpolates and encodes; a Locust user per driver and an asyncio task per driver send stored points.
+
+Every driver of every side sends one position a second by its own schedule, and every side hands its records to the same
+sink, which counts them. Each is one process; what counts is records a second of its processor time, so that no side
 gains from a second core, nor from how large its fleet is. The last row is the asyncio tasks without a schedule: they
 wait for nothing, and are no generator any more, but bound what one could be.
 
@@ -27,7 +29,7 @@ from benchmarks.size import is_toy, sized
 
 ROUNDS, SECONDS = sized((3, 4.0), toy=(1, 0.2))
 DRIVERS = {"asyncio": sized(20_000, toy=50), "asyncio_free": sized(1_000, toy=50), "locust": sized(5_000, toy=50)}
-"""As many as one core of a small machine can serve on time, so that a side's processor time is spent on positions."""
+"""As many as one core serves on time, so that its processor time is spent on positions."""
 
 TICK_MS = 50
 """As a driver actor ticks."""

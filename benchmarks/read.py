@@ -1,4 +1,6 @@
-"""Reading positions from a real broker in one process: consume, decode, bring the live map's hub up to date; beside a JSON library and a dict, one by one.
+"""Reading positions from a real broker in one process, beside a JSON library and a dict, one by one.
+
+Consume, decode, bring the live map's hub up to date.
 
 Each reader is a process of its own that reads the same topic from its beginning; the two take turns, and the best of
 some rounds counts. Then the same work once more, a step at a time, to say where its time goes.
@@ -12,20 +14,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-from confluent_kafka import Message, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from api.live import Hub
 from api.measuring.tuning import tune_process
 from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
-from api.stream.intake import read_messages
+from api.stream.intake import read_messages, read_records
+from api.stream.polling import position_queue
+from api.stream.records import Inbound, Records
 from benchmarks.size import sized
-from engine.codec import PositionEncoder, decode_positions
+from engine.codec import PositionBatch, PositionEncoder, Positions, decode_buffer
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
@@ -58,8 +63,8 @@ def measure(bootstrap: str, positions: int = POSITIONS) -> list[dict[str, Any]]:
     rates = dict.fromkeys(READERS, 0.0)
     for _ in range(ROUNDS):
         for name in READERS:
-            told = _in_a_process(name, bootstrap)
-            rates[name] = max(rates[name], told["positions"] / told["seconds"])
+            found = _in_a_process(name, bootstrap)
+            rates[name] = max(rates[name], found["positions"] / found["seconds"])
     steps = _in_a_process("steps", bootstrap)
     ours, rival = rates["ours"], rates["rival"]
     rows: list[dict[str, Any]] = [
@@ -95,7 +100,7 @@ def _produce(bootstrap: str, positions: int) -> None:
         "live",
     )
     for seq in range(positions // DRIVERS):
-        values = encoder.encode(rows, *_seconds(seq, chance))
+        values = encoder.encode(rows, Positions(*_seconds(seq, chance)))
         for partition in range(PARTITIONS):
             mine = range(partition, DRIVERS, PARTITIONS)
             _put(producer, partition, [{"value": values[i], "key": names[i]} for i in mine])
@@ -132,31 +137,48 @@ def _in_a_process(name: str, bootstrap: str) -> dict[str, Any]:
 
 
 class _Polls:
-    """Polls of the whole topic by a consumer as the live map has it; `seconds` are counted from the first record on."""
+    """Polls of the whole topic by a consumer like the live map's; `seconds` count from the first record."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._consumer = lone_consumer(KafkaConnection(bootstrap), "benchmark")
+    def __init__(self, bootstrap: str, *, native: bool) -> None:
+        kafka = KafkaConnection(bootstrap)
+        self._consumer = lone_consumer(kafka, "benchmark")
+        self._queue = position_queue(self._consumer, kafka, "benchmark", has_keys=False) if native else None
+        if self._queue is not None:
+            self._queue.forward(range(PARTITIONS))
         partitions = [TopicPartition(TOPIC, partition, 0) for partition in range(PARTITIONS)]
         self.positions = sum(self._consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
         self.seconds = 0.0
         self._consumer.assign(partitions)
 
-    def __iter__(self) -> Iterator[list[Message]]:
+    def __iter__(self) -> Iterator[Sequence[Inbound]]:
         left, began = self.positions, 0.0
         while left > 0:
-            messages = without_errors(self._consumer.consume(MAX_POLL, POLL_S), "benchmark")
-            began = began or (time.perf_counter() if messages else 0.0)
-            left -= len(messages)
-            yield messages
+            with self._take() as records:
+                began = began or (time.perf_counter() if len(records) else 0.0)
+                left -= len(records)
+                yield records
         self.seconds = time.perf_counter() - began
+        if self._queue is not None:
+            self._queue.close()
         self._consumer.close()
+
+    def _take(self) -> AbstractContextManager[Sequence[Inbound]]:
+        if self._queue is not None:
+            return self._queue.take(POLL_S)
+        return nullcontext(without_errors(self._consumer.consume(MAX_POLL, POLL_S), "benchmark"))
+
+
+def _positions(records: Sequence[Inbound]) -> PositionBatch:
+    if isinstance(records, Records):
+        return read_records(records, keep_records=False).positions
+    return read_messages(records, keep_records=False).positions
 
 
 def _ours(bootstrap: str) -> dict[str, Any]:
     """Read as the live map does."""
-    hub, polls = Hub(BEGAN_MS), _Polls(bootstrap)
-    for messages in polls:
-        hub.on_positions(read_messages(messages).positions)
+    hub, polls = Hub(BEGAN_MS), _Polls(bootstrap, native=True)
+    for records in polls:
+        hub.on_positions(_positions(records))
     if hub.counters.positions != polls.positions or len(hub.world.slots) != DRIVERS:
         raise RuntimeError(f"the hub took {hub.counters.positions} positions of {len(hub.world.slots)} deliveries")
     return {"positions": polls.positions, "seconds": polls.seconds}
@@ -165,7 +187,7 @@ def _ours(bootstrap: str) -> dict[str, Any]:
 def _rival(bootstrap: str) -> dict[str, Any]:
     """Read as one would at first: each record parsed, the newest of each delivery kept."""
     newest: dict[str, dict[str, Any]] = {}
-    polls = _Polls(bootstrap)
+    polls = _Polls(bootstrap, native=False)
     for messages in polls:
         for message in messages:
             record = orjson.loads(message.value() or b"")
@@ -178,18 +200,22 @@ def _rival(bootstrap: str) -> dict[str, Any]:
 
 
 def _steps(bootstrap: str) -> dict[str, Any]:
-    """Read as the live map does, and count the processor's seconds of this thread for each step; the decoder's are a part of the intake's."""
-    hub, polls = Hub(BEGAN_MS), _Polls(bootstrap)
+    """Read as the live map does, and count this thread's processor time for each step.
+
+    The decoder's seconds are a part of the intake's.
+    """
+    hub, polls = Hub(BEGAN_MS), _Polls(bootstrap, native=True)
     spent = dict.fromkeys(("consume", "intake", "hub", "intake.decode"), 0.0)
     clock = time.thread_time
     marks = [clock()]
-    for messages in polls:
+    for records in polls:
         marks.append(clock())
-        positions = read_messages(messages).positions
+        positions = _positions(records)
         marks.append(clock())
         hub.on_positions(positions)
         marks.append(clock())
-        decode_positions([message.value() or b"" for message in messages])  # once more
+        if isinstance(records, Records):
+            decode_buffer(records.values.buffer, records.values.begins, records.values.lengths)  # once more
         marks.append(clock())
         for name, seconds in zip(spent, np.diff(marks).tolist(), strict=True):
             spent[name] += seconds

@@ -1,4 +1,7 @@
-"""How fast an OpenStreetMap extract becomes a network. Rival: the same edges gathered by a Python handler that sees every object of the file."""
+"""How fast an OpenStreetMap extract becomes a network.
+
+Rival: the same edges gathered by a Python handler that sees every object of the file.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How fast a network gives random shortest-time routes. Rival: Dijkstra by the book, with heapq in pure Python, on a sample that is scaled up."""
+"""How fast a network gives random shortest-time routes.
+
+Rival: Dijkstra by the book, with heapq in pure Python, on a sample that is scaled up.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the benchmarks of whole runs share: a simulation in its processes on a real broker, watched while it works, and an account of what it has sent.
+"""What the benchmarks of whole runs share: a simulation on a real broker, watched.
 
-The simulation is the shipped one, ``python -m actors``, with its settings' defaults. What is told of memory is what the
-system says is resident.
+The simulation is the shipped one, ``python -m actors``, with its settings' defaults. Memory is what the system says is
+resident.
 """
 
 from __future__ import annotations
@@ -67,7 +67,10 @@ def lent(services: Services) -> Iterator[None]:
 
 @contextmanager
 def services(*names: str, mongodb_in_memory: bool = False) -> Iterator[Services]:
-    """Give some services, Kafka with the contract's topics, in a folder and on ports of their own; or those that are lent."""
+    """Give some services, Kafka with the contract's topics; or those that are lent.
+
+    They have a folder and ports of their own.
+    """
     if _LENT:
         _LENT[-1].start(names)
         yield _LENT[-1]
@@ -93,7 +96,10 @@ def fleet_scenario(
     per_actor: int | None = None,
     min_length_m: float = 5_000.0,
 ) -> str:
-    """Return a scenario with a fleet at 1 Hz that grows for `ramp_s`, and stays as it is for `hold_s`; whole long routes, so that few drivers arrive."""
+    """Return a scenario with a fleet at 1 Hz that grows for `ramp_s` and stays for `hold_s`.
+
+    Its routes are long, so that few drivers arrive.
+    """
     actors = f"[actors]\ndrivers_per_actor = {per_actor}\n" if per_actor else ""
     ramp = f'[[stages]]\nname = "up"\nshape = "ramp"\nduration_s = {ramp_s}\ndrivers = {drivers}\n' if ramp_s else ""
     return f"""\
@@ -174,7 +180,10 @@ class Simulation:
         self.child.start()
 
     def watch(self, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
-        """Take a sample a second until it has ended by itself or `done` says so; fail if that takes longer than `seconds`."""
+        """Take a sample a second until it has ended by itself or `done` says so.
+
+        Fails after `seconds`.
+        """
         deadline = time.monotonic() + seconds
         while self.child.exit_code is None and not done():
             if time.monotonic() > deadline:
@@ -190,14 +199,17 @@ class Simulation:
         return [self.child.pid] if self.child.pid is not None else []
 
     def summary(self) -> dict[str, Any]:
-        """Return what it told at its end."""
+        """Return what it printed at its end."""
         told = [line for line in self.child.last_words().splitlines() if line.startswith("{")]
         if not told:
             raise RuntimeError(f"{self.child.name} told nothing at its end:\n{self.child.last_words()}")
         return dict(json.loads(told[-1]))
 
     def resident(self, title: str, last: float = 0.5) -> float:
-        """Return the resident bytes of all processes of a title together: the median over the last part of the samples."""
+        """Return the resident bytes of all processes of a title together.
+
+        The median over the last part of the samples.
+        """
         chosen = self.samples[-max(1, round(last * len(self.samples))) :]
         sums = [sum(used.resident_bytes for used in one.processes.values() if title in used.title) for one in chosen]
         return statistics.median([size for size in sums if size] or [0])
@@ -210,7 +222,7 @@ class Simulation:
         return sum(newest.values())
 
     def stop(self) -> dict[str, Any]:
-        """End it in order and return what it told."""
+        """End it in order and return what it printed."""
         self.child.stop(_STOP_S)
         return self.summary()
 
@@ -245,7 +257,7 @@ def name_of(title: str) -> str:
 
 
 def cores(before: Sample, after: Sample) -> dict[str, float]:
-    """Return how many processor cores were used between two samples, by what a process is called; the busiest first."""
+    """Return the processor cores used between two samples, by process; the busiest first."""
     found: dict[str, float] = {}
     for pid, used in after.processes.items():
         name, earlier = name_of(used.title), before.processes.get(pid)

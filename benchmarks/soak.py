@@ -1,4 +1,6 @@
-"""Whether memory stays flat: the whole chain at half of what it holds, for some minutes, every process weighed every two seconds.
+"""Whether memory stays flat: the whole chain at half of what it holds, for some minutes.
+
+Every process is weighed every two seconds.
 
     python -m benchmarks --only soak --minutes 20
 
@@ -94,7 +96,7 @@ def _weigh(roots: Sequence[int], seconds: float) -> list[Sample]:
 
 
 def _of_processes(samples: Sequence[Sample]) -> dict[str, list[int]]:
-    """Return the private bytes of each process that was there from the warm-up to the end, by a name of its own."""
+    """Return the private bytes of each process that was there from the warm-up to the end."""
     warm = samples[round(WARM_UP * len(samples)) :]
     lasting = set.intersection(*(set(one.processes) for one in warm))
     found: dict[str, list[int]] = {}

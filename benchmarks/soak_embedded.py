@@ -1,4 +1,6 @@
-"""Whether the default runs all day: ``code-delivery up`` on the embedded broker and stores, every process weighed every ten seconds.
+"""Whether the default runs all day: ``code-delivery up`` on the embedded broker and stores.
+
+Every process is weighed every ten seconds.
 
     python -m benchmarks --only soak_embedded --minutes 60
 
@@ -34,10 +36,16 @@ FLEETS: tuple[tuple[int, float], ...] = sized(((300, 1.0), (5_000, 1 / 3)), toy=
 """Couriers, and for what share of the minutes they drive."""
 
 STRETCH_MIN = 5.0
-"""Early is from the fifth to the tenth minute, late are the last five; in a run of less than 20 minutes, quarters of it."""
+"""Early is the fifth to the tenth minute, late the last five.
+
+In a run of less than 20 minutes they are quarters of it.
+"""
 
 FLAT_SHARE, FLAT_EDGE = 1 / 3, 0.1
-"""Memory is flat if it does not grow in the last part of a run, from the median of that part's first tenth to the median of its last."""
+"""Share of a run, its last, in which memory must not grow.
+
+Growth is from the median of that part's first tenth to the median of its last.
+"""
 
 SAMPLE_S = sized(10.0, toy=0.5)
 STOP_S = 120.0
@@ -49,20 +57,20 @@ class Soak:
 
     Attributes
     ----------
-    told : what ``up`` printed at its end.
-    lost_members : lines in the API's log by which a consumer gave up partitions while the run went on.
+    printed : what ``up`` printed at its end.
+    lost_members : lines in the API's log by which a consumer gave up partitions during the run.
     seen : the viewer's reports of the early and of the late stretch.
     """
 
     couriers: int
     samples: list[Sample] = field(default_factory=list)
-    told: dict[str, Any] = field(default_factory=dict)
+    printed: dict[str, Any] = field(default_factory=dict)
     lost_members: int = 0
     seen: list[Report] = field(default_factory=list)
 
 
 def run(minutes: float = MINUTES) -> list[dict[str, Any]]:
-    """Return for each fleet the broker's processor time early and late, the API's memory, the ledger, and the age of positions at the viewer."""
+    """Return broker time, API memory, ledger and age of positions at the viewer, by fleet."""
     rows: list[dict[str, Any]] = []
     for couriers, share in FLEETS:
         found = _rows(_soak(couriers, minutes * share), minutes * share)
@@ -128,7 +136,7 @@ def _soak(couriers: int, minutes: float) -> Soak:
         out, err = process.communicate(timeout=STOP_S)
         if not out:
             raise RuntimeError(err)
-        found.told = json.loads(out)
+        found.printed = json.loads(out)
     return found
 
 
@@ -147,7 +155,8 @@ def _tell(found: Soak, at_s: float) -> None:
         before, now = found.samples[-1 - every], found.samples[-1]
         api_mb = _resident_mb(now, "api")
         print(
-            f"  {found.couriers} couriers, minute {at_s / 60:.0f}: broker {100 * cores(before, now).get('broker', 0):.1f} % of a core, API {api_mb:.0f} MB",
+            f"  {found.couriers} couriers, minute {at_s / 60:.0f}: "
+            f"broker {100 * cores(before, now).get('broker', 0):.1f} % of a core, API {api_mb:.0f} MB",
             file=sys.stderr,
             flush=True,
         )
@@ -189,8 +198,11 @@ def _rows(found: Soak, minutes: float) -> list[dict[str, Any]]:
             f"MB of growth in the last {minutes * FLAT_SHARE:.1f} minutes",
         ),
         ("lost_members", found.lost_members, "times a consumer gave up partitions"),
-        *((word, found.told[word], "positions") for word in ("produced", "acked", "stored", "missing", "duplicated")),
-        ("clean", int(found.told["clean"]), "1 = clean"),
+        *(
+            (word, found.printed[word], "positions")
+            for word in ("produced", "acked", "stored", "missing", "duplicated")
+        ),
+        ("clean", int(found.printed["clean"]), "1 = clean"),
         *(
             (f"browser_p99_{when}_ms", seen.age_ms(99), "ms from due to the viewer's socket")
             for when, seen in zip(("early", "late"), found.seen, strict=True)

@@ -1,4 +1,7 @@
-"""From ``code-delivery up`` to the first vehicle that moves, on a set-up machine; and the same for Ray alone, which bounds it."""
+"""From ``code-delivery up`` to the first vehicle that moves, on a set-up machine.
+
+Ray alone is measured beside it, because it bounds the start.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ import httpx
 
 from cli.local.port import free_port
 
-RAY_ALONE = "import ray; ray.init(include_dashboard=False, logging_level='error', log_to_driver=False, num_cpus=2); ray.shutdown()"
+RAY_ALONE = (
+    "import ray; ray.init(include_dashboard=False, logging_level='error', log_to_driver=False, num_cpus=2); "
+    "ray.shutdown()"
+)
 
 
 async def _first_vehicle_moves(url: str) -> None:
@@ -34,7 +40,7 @@ async def _first_vehicle_moves(url: str) -> None:
 
 
 def run() -> list[dict[str, Any]]:
-    """Return seconds from the command to the first moving vehicle, 300 couriers on real streets, stores on."""
+    """Return seconds from the command to the first moving vehicle; 300 couriers, stores on."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         began = time.monotonic()

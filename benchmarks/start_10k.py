@@ -1,4 +1,4 @@
-"""Ten thousand deliveries asked for at once of a simulation that is running: how long until all are moving?
+"""Ten thousand deliveries asked for at once: how long until all of them move?
 
 The requests are `StartDelivery` messages on Kafka, as the API writes them. A delivery moves when its first position is
 on the topic; a driver samples at its own phase of the second, so that alone takes up to a second. The clock runs from
@@ -41,7 +41,7 @@ start_spread_s = 1.0
 
 
 def run() -> list[dict[str, Any]]:
-    """Return seconds until the first, half and all of the deliveries have told a position."""
+    """Return seconds until the first, half and all of the deliveries have a position."""
     with tempfile.TemporaryDirectory(prefix="code-delivery-bench-") as folder, services("kafka") as found:
         simulation = Simulation(environment_of(found), SCENARIO, Path(folder), "start")
         with simulation:
@@ -89,7 +89,7 @@ class _Watcher:
         self._known, self._seen_s, self._routes = Interner(), list[float](), set[bytes]()
 
     def wait_for(self, deliveries: int, within_s: float) -> list[float]:
-        """Read until so many deliveries have told a position; return when each was first seen, in that order."""
+        """Read until some deliveries have a position; return when each was first seen, in order."""
         deadline = time.monotonic() + within_s
         while len(self._seen_s) < deliveries:
             if time.monotonic() > deadline:

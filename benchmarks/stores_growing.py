@@ -1,4 +1,6 @@
-"""What a stored position costs the stores in processor time, as what they hold grows: the reasons for how the local services are set up.
+"""What a stored position costs the stores in processor time, as what they hold grows.
+
+These are the reasons for how the local services are set up.
 
 Elasticsearch: a million positions of 20,000 deliveries, created by the history store, with the heap and the index
 buffer that the local services give it and with 512 MB and the server's default buffer. The stand-in for MongoDB: the
@@ -25,7 +27,7 @@ from engine.codec import PositionBatch, decode_positions
 
 DELIVERIES = sized(20_000, toy=100)
 SECONDS, PART_S = sized((50, 10), toy=(2, 1))
-"""Simulated seconds; and of each part that is told, of which the first also pays for what compiles itself."""
+"""Simulated seconds, and those of each reported part; the first also pays for warming up."""
 
 UPDATES_S = sized(6, toy=2)
 SIDES = (("shipped", elasticsearch.HEAP, elasticsearch.INDEX_BUFFER), ("default_buffer", "512m", "10%"))

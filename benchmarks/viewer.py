@@ -54,7 +54,7 @@ class Report:
         return sum(len(ages) for ages in self.ages_ms)
 
     def age_ms(self, percentile: float, after_s: float = 0.0) -> float:
-        """Return a percentile of the age at arrival, of what came more than `after_s` after the first frame; NaN if nothing did."""
+        """Return a percentile of the age at arrival, `after_s` after the first frame; NaN if none."""
         frames = [
             ages
             for ages, at in zip(self.ages_ms, self.arrived_ms, strict=True)
@@ -64,7 +64,10 @@ class Report:
 
 
 class Viewer:
-    """Decodes what a live socket sends, and keeps the account. The first frame of a connection is not counted: nobody knows how long it was there."""
+    """Decodes what a live socket sends, and counts.
+
+    The first frame of a connection is left out: how long its positions were there is unknown.
+    """
 
     def __init__(self, wall_ms: Callable[[], float] = lambda: time.time() * 1000) -> None:
         self.report = Report()

@@ -1,11 +1,13 @@
-"""A thousand map viewers on one API process, 10,000 movers at 1 Hz: how old is a position when a viewer sees it, and does a stalled tenth change that?
+"""A thousand map viewers on one API process, 10,000 movers at 1 Hz.
+
+How old is a position when a viewer sees it, and does a stalled tenth change that?
 
 The movers are an engine fleet whose records go through the live hub and the real sockets (`benchmarks.fleet_server`),
 without Kafka; they drive on roads that cover 42 x 67 km. A viewer is one of ``cli.load.viewers``: a street-level view
 of 1280 x 720 pixels at zoom 14 to 17 (4.2 to 0.5 km wide), subscribed to as the page does, with a margin of one cell of
 6.7 km, so 3 x 3 to 4 x 4 cells with some 1,300 movers, at the page's 8 frames a second; it pans every 5 s. Three rounds
 without and three with a stalled tenth take turns; the fast viewers count, from when all have come and the tenth has
-stopped reading. The server and the viewers share the machine, so what the viewers themselves are late is told beside.
+stopped reading. The server and the viewers share the machine, so the viewers' own lateness is reported beside.
 """
 
 from __future__ import annotations

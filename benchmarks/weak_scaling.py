@@ -1,4 +1,4 @@
-"""Weak scaling over worker processes: every driver actor has as many drivers, and there are 1, 2 and 4 of them.
+"""Weak scaling over worker processes: 1, 2 and 4 driver actors of equal size.
 
 A perfect machine would show the same lateness and the same processor time a position in every row, and positions/s that
 rise with the actors. This one has as many cores as `machine` says, shared with the broker: where there are more actors

@@ -74,6 +74,7 @@ KEYS = {
     Topic.RUN_CONTROL: "runId",
     Topic.NEW_POSITION: "deliveryId; another id with `KAFKA_KEY`",
     Topic.DELIVERY_EVENT: "deliveryId",
+    Topic.DELIVERY_STORY: "deliveryId",
     Topic.ROUTE_DEFINED: "routeId",
     Topic.RUN_EVENT: "runId",
     Topic.RUN_METRICS: "runId",

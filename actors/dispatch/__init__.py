@@ -1,1 +1,1 @@
-"""Decides which delivery starts where; knows no Ray and no Kafka client of its own."""
+"""Decides which delivery starts where; knows no Ray and no Kafka client."""

@@ -1,4 +1,7 @@
-"""Placement: how many driver actors a run gets, and which driver sits in which. Pure arithmetic."""
+"""The actor layout: how many driver actors a run gets, and which driver sits in which.
+
+Pure arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 ACTORS_PER_CPU = 2
-"""A small run gets one actor per driver up to this many actors per CPU; an actor is a process of some 100 MiB."""
+"""Driver actors per CPU up to which each driver gets its own; an actor is a process of some 100 MiB."""
 
 POSITIONS_PER_ACTOR = 1_000.0
-"""Positions a wall second for which a further actor is made: some 2 % of a core, so that there is room for a larger scale of time. Fewer and fuller actors send
-fewer and fuller batches, which every broker and reader pays for one by one."""
+"""Positions a wall second for which a further actor is made: some 2 % of a core.
+
+That leaves capacity for a larger time scale. Fewer and fuller actors send fewer and fuller batches, and brokers and
+readers pay for each batch.
+"""
 
 _CPU_SHARE = 0.8
-"""Part of the cluster's CPUs that driver actors may reserve; the rest is for the dispatcher and whoever else is there."""
+"""Part of the cluster's CPUs that driver actors may reserve; the rest is for other processes."""
 
 _CPU_GRAIN = 10_000
 """Ray counts CPUs in ten-thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the drivers of a fleet sit.
+class ActorLayout:
+    """The actors of a fleet, and which drivers sit in which.
 
     Attributes
     ----------
@@ -45,9 +51,12 @@ class Placement:
         actor = driver // self.drivers_per_actor
         return driver % self.actors if self.is_dealt or actor >= self.actors else actor
 
-    def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> Placement:
-        """Return an earlier placement on a cluster with so many CPUs: as many actors as then, each with at most its share of the CPUs there are."""
-        return Placement(
+    def kept(self, actors: int, drivers_per_actor: int, is_dealt: bool, cpus: float) -> ActorLayout:
+        """Return an earlier layout on a cluster with `cpus` CPUs.
+
+        It has as many actors as then, each with at most its share of the CPUs there are.
+        """
+        return ActorLayout(
             actors,
             drivers_per_actor,
             self.actor_cpus if actors == self.actors else min(self.actor_cpus, _share(cpus, actors)),
@@ -55,7 +64,7 @@ class Placement:
         )
 
 
-def place(
+def lay_out(
     drivers: int,
     cpus: float,
     positions_per_s: float,
@@ -63,8 +72,8 @@ def place(
     drivers_per_actor: int | None = None,
     actor_cpus: float | None = None,
     is_dealt: bool = False,
-) -> Placement:
-    """Return the placement of a fleet of `drivers`, which make `positions_per_s` in all, on `cpus` CPUs.
+) -> ActorLayout:
+    """Return the layout of a fleet of `drivers`, which make `positions_per_s` in all, on `cpus` CPUs.
 
     A fleet of up to `ACTORS_PER_CPU` drivers a CPU gets one actor each. Past that, drivers are packed: one actor for
     each `POSITIONS_PER_ACTOR`, and at most one per CPU, because a second process on a busy CPU only adds cost.
@@ -79,7 +88,7 @@ def place(
         actors = whole_cpus
     else:
         actors = min(whole_cpus, max(1, math.ceil(positions_per_s / POSITIONS_PER_ACTOR)))
-    return Placement(
+    return ActorLayout(
         actors=actors,
         drivers_per_actor=drivers_per_actor or max(1, math.ceil(drivers / actors)),
         actor_cpus=actor_cpus or _share(cpus, actors),
@@ -93,5 +102,8 @@ def _share(cpus: float, actors: int) -> float:
 
 
 def least_loaded(loads: Mapping[str, int]) -> str:
-    """Return the name of the actor with the fewest deliveries; the first by name among equals, so that the choice can be repeated."""
+    """Return the name of the actor with the fewest deliveries.
+
+    Of equals it is the first by name, so that the choice can be repeated.
+    """
     return min(loads, key=lambda name: (loads[name], name))

@@ -1,11 +1,11 @@
-"""How far the end of a run has come: which driver actors are still to end, and what Kafka has still to acknowledge."""
+"""How far the end of a run has come: which driver actors and which records are still awaited."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from actors.dispatch.actor_registry import Host
+from actors.dispatch.actor_registry import RegisteredActor
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +14,9 @@ class Left:
 
     Attributes
     ----------
-    away : driver actors that cannot say yet how far their deliveries came.
-    unended : driver actors that have not ended; those that are away included.
-    unacknowledged : records that these have handed over and that have not arrived, as far as is known.
+    away : driver actors that cannot yet say how far their deliveries came.
+    unended : driver actors that have not ended, those that are away included.
+    unacknowledged : records that these have handed over and that, as far as is known, have not arrived.
     acked : positions of the run that have arrived.
     """
 
@@ -26,23 +26,23 @@ class Left:
     acked: int = 0
 
     @classmethod
-    def of(cls, hosts: Mapping[str, Host], away: int, acked: int) -> Left:
-        """Return what is left to do for driver actors that have not ended."""
+    def of(cls, unended: Mapping[str, RegisteredActor], away: int, acked: int) -> Left:
+        """Return what is awaited of driver actors that have not ended."""
         return cls(
             away,
-            len(hosts),
-            sum(host.status.unacknowledged for host in hosts.values() if host.status is not None),
+            len(unended),
+            sum(registered.status.unacknowledged for registered in unended.values() if registered.status is not None),
             acked,
         )
 
     @property
     def measures(self) -> tuple[float, ...]:
-        """What falls as the end gets on."""
+        """What falls as the end proceeds."""
         return self.away, self.unended, self.unacknowledged, -self.acked
 
     @property
     def sentence(self) -> str:
-        """What is waited for, for a person."""
+        """What is awaited, for a person."""
         if self.away:
             return f"waiting for {_counted(self.away, 'driver actor')} to be back"
         if self.unacknowledged:

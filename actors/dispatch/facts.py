@@ -1,99 +1,45 @@
-"""Facts of the run itself: few, one by one, with headers where a dead letter needs them. Positions do not pass here."""
+"""Facts of the run itself: few, one by one, with headers for dead letters.
+
+Positions do not pass here.
+"""
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
-from confluent_kafka import KafkaError, Message, Producer
+from engine.messages import DeadLetter, DeliveryEvent, DeliveryStory, RouteDefined, RunEvent
 
-from actors.producing.options import Options
-from engine.contract.topics import TOPICS
-from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
-
-logger = logging.getLogger(__name__)
-
-_DEFAULT_BYTES = 1_000_000
-
-Fact = DeliveryEvent | RouteDefined | RunEvent
+Fact = DeliveryEvent | DeliveryStory | RouteDefined | RunEvent
 
 
 class Facts(Protocol):
-    """Where the dispatcher's facts go."""
+    """The way out of the dispatcher's facts."""
 
-    def tell(self, fact: Fact) -> None:
+    def publish(self, fact: Fact) -> None:
         """Send a fact."""
 
-    def bury(self, letter: DeadLetter) -> None:
-        """Send what could not be read to the dead-letter topic."""
+    def publish_dead_letter(self, letter: DeadLetter) -> None:
+        """Send a record that could not be read to the dead-letter topic."""
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything has arrived, and return how many have not."""
 
 
-class KafkaFacts:
-    """Sends facts through a producer of its own."""
-
-    def __init__(self, options: Options) -> None:
-        # The largest request that a broker takes must still fit when it has become a dead letter, with its reason.
-        self._producer = Producer(
-            {
-                **options,
-                "linger.ms": 0,
-                "message.max.bytes": TOPICS[Topic.DEAD_LETTER].max_message_bytes or _DEFAULT_BYTES,
-            }
-        )
-
-    def tell(self, fact: Fact) -> None:
-        """Send a fact."""
-        self._send(fact.TOPIC, fact.key, fact.to_json(), {})
-
-    def bury(self, letter: DeadLetter) -> None:
-        """Send what could not be read to the dead-letter topic, with the reason."""
-        logger.warning(
-            "%s partition %d offset %d goes to the dead letters: %s",
-            letter.topic,
-            letter.partition,
-            letter.offset,
-            letter.reason,
-        )
-        self._send(Topic.DEAD_LETTER, letter.key, letter.value, dict(letter.headers))
-
-    def _send(self, topic: Topic, key: bytes | None, value: bytes, headers: dict[str, str | bytes | None]) -> None:
-        while True:
-            try:
-                self._producer.produce(topic.value, value, key, headers=headers, on_delivery=_log_failure)
-            except BufferError:
-                self._producer.poll(0.05)
-            else:
-                break
-        self._producer.poll(0)
-
-    def flush(self, timeout_s: float) -> int:
-        """Wait until everything has arrived."""
-        return int(self._producer.flush(timeout_s))
-
-
-def _log_failure(error: KafkaError | None, message: Message) -> None:
-    if error is not None:
-        logger.error("a record for %s was refused: %s", message.topic(), error)
-
-
 class MemoryFacts:
-    """Keeps every fact; for tests."""
+    """A list of the facts; for tests."""
 
     def __init__(self) -> None:
-        self.told: list[Fact] = []
-        self.buried: list[DeadLetter] = []
+        self.published: list[Fact] = []
+        self.dead_letters: list[DeadLetter] = []
 
-    def tell(self, fact: Fact) -> None:
+    def publish(self, fact: Fact) -> None:
         """Keep a fact."""
-        self.told.append(fact)
+        self.published.append(fact)
 
-    def bury(self, letter: DeadLetter) -> None:
+    def publish_dead_letter(self, letter: DeadLetter) -> None:
         """Keep a dead letter."""
-        self.buried.append(letter)
+        self.dead_letters.append(letter)
 
     def flush(self, timeout_s: float) -> int:  # noqa: ARG002
-        """Nothing is ever on its way."""
+        """Return 0: nothing is ever on its way."""
         return 0

@@ -1,4 +1,6 @@
-"""The fleet's deliveries in the order of their departures, numbered, each on its actor; and which of them have finished.
+"""The fleet's deliveries in the order of their departures, and which of them have finished.
+
+Each has a number and an actor.
 
 They follow from the scenario and from how its fleet's size was changed, so the journal holds these changes and how many
 were handed out, not what they are. Which have finished is kept in blocks of bits: a block in which all have is
@@ -19,13 +21,13 @@ from engine.demand.orders import courier_delivery
 from engine.load.curve import FleetChange
 
 BLOCK = 256
-"""So many deliveries share an entry of the journal, which is written again when one of them finishes."""
-
-_FULL = (1 << BLOCK) - 1
+"""Deliveries that share an entry of the journal, which is written again when one of them finishes."""
 
 
 class HandedOut:
-    """The ids of the deliveries that were handed out. A driver's deliveries are numbered, so its last one stands for all of them; others are kept one by one.
+    """The ids of the deliveries that were handed out.
+
+    A driver's deliveries are numbered, so its last one stands for all of them; others are kept one by one.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ class HandedOut:
         return delivery_id in self._others if courier is None else courier[1] < self._next.get(courier[0], 0)
 
     def add(self, delivery_id: str) -> None:
-        """Note one more."""
+        """Add one."""
         courier = courier_delivery(self._run_id, delivery_id)
         if courier is None:
             self._others.add(delivery_id)
@@ -58,10 +60,12 @@ class FleetFeed:
     ----------
     make : given the run's first virtual instant (epoch ms), the fleet's deliveries in order of departure; may be
         endless. Only a `Demand` can be changed.
+    block : deliveries that share an entry of the journal; the same for every dispatcher of a run.
     """
 
-    def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]]) -> None:
-        self._make, self._actors, self._placement = make, plan.actors, plan.placement
+    def __init__(self, plan: RunPlan, make: Callable[[int], Iterator[DeliverySpec]], block: int = BLOCK) -> None:
+        self._block = block
+        self._make, self._actors, self._layout = make, plan.actors, plan.layout
         self._demand = _listed(())
         self._changes = 0
         self._driver_numbers: dict[str, int] = {}
@@ -87,39 +91,42 @@ class FleetFeed:
         self._demand = made if isinstance(made, Demand) else _listed(made)
 
     def stop(self) -> None:
-        """Hand out no more."""
+        """Hand out nothing more."""
         self._demand = _listed(())
 
     def take(self, until_ms: float, at_most: int) -> list[Placed]:
-        """Take the deliveries that depart up to a virtual instant, at most so many."""
+        """Take the deliveries that depart up to a virtual instant, at most `at_most`."""
         taken: list[Placed] = []
         while len(taken) < at_most and (spec := self._demand.peek()) is not None and spec.depart_ms <= until_ms:
             next(self._demand)
             # Drivers are numbered in the order in which they first depart.
             driver = self._driver_numbers.setdefault(spec.driver_id, len(self._driver_numbers))
-            taken.append(Placed(spec, self._actors[self._placement.actor_of(driver)], self.count, of_fleet=True))
+            taken.append(Placed(spec, self._actors[self._layout.actor_of(driver)], self.count, of_fleet=True))
             self._handed_out.add(spec.delivery_id)
             self.count += 1
         return taken
 
     def resize(self, change: FleetChange) -> tuple[Change, Callable[[DeliverySpec], bool]]:
-        """Change the fleet's size; return what changes in the journal, and which of the deliveries taken must end at that instant."""
+        """Change the fleet's size.
+
+        Return the journal's change, and a test for which of the deliveries taken must end at that instant.
+        """
         number, self._changes = self._changes, self._changes + 1
         return noted(number, change, self.count), self._demand.change(change.at_ms, change.drivers)
 
     def change(self) -> Change:
-        """Return how many were taken, for the journal."""
+        """Return the journal's change of how many were taken."""
         return "fleet", {"count": self.count, "blocks": self._whole_blocks}
 
     def finish(self, numbers: Iterable[int]) -> list[Change]:
-        """Note that some have finished; return what changes in the journal."""
+        """Mark some as finished; return the journal's changes."""
         touched = set()
         for number in numbers:
-            block, place = divmod(number, BLOCK)
+            block, place = divmod(number, self._block)
             self._finished[block] = self._finished.get(block, 0) | 1 << place
             touched.add(block)
         before = self._whole_blocks
-        while self._finished.get(self._whole_blocks) == _FULL:
+        while self._finished.get(self._whole_blocks) == (1 << self._block) - 1:
             del self._finished[self._whole_blocks]
             self._whole_blocks += 1
         touched.update(range(before, self._whole_blocks))
@@ -135,11 +142,11 @@ class FleetFeed:
 
     def has_finished(self, number: int) -> bool:
         """Return whether a delivery has finished, by its number."""
-        block, place = divmod(number, BLOCK)
+        block, place = divmod(number, self._block)
         return block < self._whole_blocks or bool(self._finished.get(block, 0) >> place & 1)
 
     def replay(self, table: Table) -> list[Placed]:
-        """After `begin`: take again what an earlier dispatcher took, and return all of it, what has finished included."""
+        """Take again, after `begin`, what an earlier dispatcher took; return it all, finished ones included."""
         fleet = table.get("fleet", {"count": 0, "blocks": 0})
         self._whole_blocks = fleet["blocks"]
         self._finished = {

@@ -1,4 +1,4 @@
-"""What the dispatcher wants done. It decides and returns these; `actors.dispatch.loop` does them, in order, journal first."""
+"""The dispatcher's instructions, which `actors.dispatch.loop` carries out in order, journal first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from actors.dispatch.journal import Entry
 from actors.driving.assignment import Batch, Steering
-from engine.messages import DeliveryEvent, RouteDefined, RunEvent
+from engine.messages import DeliveryEvent, DeliveryStory, RouteDefined, RunEvent
 from engine.motion.clock import RunClock
 
 
@@ -37,7 +37,7 @@ class SendSteering:
 
 @dataclass(frozen=True, slots=True)
 class SendClock:
-    """Tell a driver actor the run's clock and end."""
+    """Send a driver actor the run's clock and end."""
 
     actor: str
     clock: RunClock
@@ -48,16 +48,18 @@ class SendClock:
 class Publish:
     """Put a fact on Kafka."""
 
-    message: DeliveryEvent | RouteDefined | RunEvent
+    message: DeliveryEvent | DeliveryStory | RouteDefined | RunEvent
 
 
 Instruction = Record | SendBatch | SendSteering | SendClock | Publish
 
 
 def joined(instructions: Iterable[Instruction]) -> Iterator[Instruction]:
-    """Yield what is to be done with batches of one actor as one batch, as far as the order allows: ten thousand requests are not ten thousand calls.
+    """Yield the instructions with each actor's batches as one, as far as the order allows.
 
-    A batch waits for later ones of its actor until something else is to be told to that actor, or until the end.
+    So ten thousand requests are not ten thousand calls.
+
+    A batch waits for later ones of its actor until that actor gets another instruction, or until the end.
     """
     waiting: dict[str, list[Batch]] = {}
     for instruction in instructions:

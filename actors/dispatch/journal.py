@@ -1,4 +1,6 @@
-"""The journal: a table of what a run's dispatcher has decided, so that its successor can go on. It knows keys and entries, not their meaning.
+"""The journal: a table of a run's decisions, from which a restarted dispatcher continues.
+
+It knows keys and entries, not their meaning.
 
 Of each key the newest entry counts, so what a journal holds is as large as what is going on, however long the run has
 been. Some changes kept together are kept all or not at all, as far as the place allows: see each class.
@@ -76,7 +78,10 @@ def reduced(changes: Iterable[Change]) -> Table:
 
 
 class MemoryJournal:
-    """A journal that lasts as long as the object; for tests and throw-away runs. `compact` is what a broker does to a compacted topic."""
+    """A journal that lasts as long as the object; for tests and throw-away runs.
+
+    `compact` does what a broker does to a compacted topic.
+    """
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str | None]] = []
@@ -101,7 +106,7 @@ class MemoryJournal:
         ]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class FileJournal:

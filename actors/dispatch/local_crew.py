@@ -1,4 +1,7 @@
-"""A crew in this very process: driver hosts that tick when they are asked, publish to memory, and can be killed. For tests, and to try things without Ray."""
+"""A crew in this process, for tests and for trying things without Ray.
+
+Its driver hosts tick when they are asked, publish to memory, and can be killed.
+"""
 
 from __future__ import annotations
 
@@ -19,40 +22,47 @@ class LocalCrew:
     Parameters
     ----------
     now_ms : the wall clock, epoch ms; a test's own.
+
+    Attributes
+    ----------
+    publishers : of the hosts that live, by name.
     """
 
     def __init__(self, plan: RunPlan, now_ms: Callable[[], float]) -> None:
         self._plan, self._now_ms = plan, now_ms
         self._past: list[MemoryPublisher] = []
-        self._publishers: dict[str, MemoryPublisher] = {}
+        self.publishers: dict[str, MemoryPublisher] = {}
         self._hosts: dict[str, DriverHost] = {}
         self._steered: list[tuple[Steering, int | None]] = []
         self._drained: set[str] = set()
-        #: They take over what they are given at once; a test may say that they do not.
+        #: Always 0, because hosts take deliveries over at once, unless a test sets it.
         self.untaken = 0
         for name in plan.actors:
             self.restart(name)
 
     def restart(self, name: str) -> None:
-        """Kill a host, if there is one, with all it knows, and put a new one in its place; what it has published stays published."""
-        self._past += [self._publishers[name]] if name in self._publishers else []
+        """Replace a host, if there is one, by a new one that knows nothing.
+
+        What the old one has published stays published.
+        """
+        self._past += [self.publishers[name]] if name in self.publishers else []
         self._drained.discard(name)
-        self._publishers[name] = MemoryPublisher()
-        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self._publishers[name], self._now_ms)
+        self.publishers[name] = MemoryPublisher()
+        self._hosts[name] = DriverHost(name, FleetSimulation(self._plan.run_id), self.publishers[name], self._now_ms)
 
     @property
     def positions(self) -> list[tuple[bytes, bytes]]:
         """Keys and values of all positions that were ever published."""
-        return [record for publisher in [*self._past, *self._publishers.values()] for record in publisher.positions]
+        return [record for publisher in [*self._past, *self.publishers.values()] for record in publisher.positions]
 
     @property
     def events(self) -> list[DeliveryEvent]:
         """All events that were ever published."""
-        return [event for publisher in [*self._past, *self._publishers.values()] for event in publisher.events]
+        return [event for publisher in [*self._past, *self.publishers.values()] for event in publisher.events]
 
     def hold(self, name: str, *, holding: bool = True) -> None:
-        """Acknowledge nothing any more to a host, or everything again."""
-        self._publishers[name].holding = holding
+        """Stop acknowledging to a host, or acknowledge everything again."""
+        self.publishers[name].holding = holding
 
     def tick(self) -> None:
         """Let every host tick once, or flush if it was drained."""
@@ -72,7 +82,7 @@ class LocalCrew:
         self._steered.append((steering, self._hosts[actor].steer(steering)))
 
     def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
-        """Tell a host the run's clock."""
+        """Send a host the run's clock."""
         self._hosts[actor].set_clock(clock, end_ms)
 
     def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:

@@ -1,16 +1,18 @@
-"""The dispatch loop does what the dispatcher decides. It joins requests, crew, journal and facts, and decides nothing itself.
+"""The dispatch loop: it carries out what the dispatcher decides, and decides nothing itself.
+
+It joins requests, crew, journal and facts.
 
 The order of one step is what makes a crash harmless:
 
 1. read requests and statuses, and let the dispatcher decide;
-2. tell what is only told (dead letters, rejections), and wait until it has arrived;
+2. publish dead letters and rejections, and wait until they have arrived;
 3. journal the decisions, with the requests that they answer, in one;
 4. act on them: crew and facts;
 5. commit the requests' offsets.
 
 Dying between two of these repeats work: a request is read again and starts nothing twice, a batch is sent again and is
-known. The journal says which requests have been decided; the committed offsets are for those who watch, and for the
-next run.
+known. The journal says which requests have been decided; the committed offsets are for monitoring, and for the next
+run.
 """
 
 from __future__ import annotations
@@ -26,21 +28,24 @@ from actors.dispatch.journal import Change, Journal, Table
 from actors.dispatch.requests import Offsets, Received, RouteGone
 from actors.dispatch.run_lifecycle import ENDED
 from actors.driving.assignment import Batch, DriverStatus, Steering
-from engine.messages import ControlRun, DeadLetter, DeliveryEvent, RunEvent, StartDelivery
+from engine.messages import ControlRun, DeadLetter, DeliveryEvent, DeliveryStory, RunEvent, StartDelivery
 from engine.motion.clock import RunClock
 from engine.roads.route import Route
 
 logger = logging.getLogger(__name__)
 
 MAX_UNTAKEN = 20_000
-"""While so many deliveries are on their way to the actors, the fleet waits: what they have not taken over yet would only take room, there and in Ray."""
+"""Most deliveries on their way to the actors before the fleet waits.
+
+More of them would only fill memory, in the actors and in Ray.
+"""
 
 _REQUESTS = "requests"
 _FLUSH_S = 1.0
 
 
 class Crew(Protocol):
-    """The driver actors. Nothing here waits for them."""
+    """The driver actors; no call waits for them."""
 
     @property
     def untaken(self) -> int:
@@ -53,23 +58,32 @@ class Crew(Protocol):
         """Have an actor pause, resume or cancel a delivery."""
 
     def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
-        """Tell an actor the run's clock."""
+        """Send an actor the run's clock."""
 
     def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
         """Return the statuses that have come in since the last call. Called each step."""
 
     def steered(self) -> list[tuple[Steering, int | None]]:
-        """Return for each steering that was done since the last call the virtual instant from which it holds; None if it changed nothing."""
+        """Return the steerings done since the last call, each with the virtual instant from which it holds.
+
+        The instant is None if the steering changed nothing.
+        """
 
     def drain(self, actor: str) -> None:
-        """Have an actor end: it stops its drivers, says how far they came and flushes; its statuses say when it has. A second call changes nothing."""
+        """Have an actor end: it stops its drivers, reports how far they came, and flushes.
+
+        Its statuses say when it has ended. A second call changes nothing.
+        """
 
 
 class Requests(Protocol):
-    """Where requests come from."""
+    """The way in of requests."""
 
     def open(self, decided: Offsets) -> list[Received]:
-        """Return the routes that are there already. Called once, first; `decided` are the first offsets still to be read, where somebody has noted them."""
+        """Return the routes that are there already; called once, first.
+
+        `decided` are the first offsets still to be read, where the journal has them.
+        """
 
     def offsets(self) -> Offsets:
         """Return the first offset not read yet, by topic and partition."""
@@ -78,7 +92,7 @@ class Requests(Protocol):
         """Return what has been asked for since the last call, waiting a while if there is nothing."""
 
     def commit(self) -> None:
-        """Note that everything polled so far has been handled."""
+        """Commit everything polled so far as handled."""
 
 
 class DispatchLoop:
@@ -112,7 +126,7 @@ class DispatchLoop:
         self._drained: set[tuple[str, str]] = set()
 
     def open(self, table: Table) -> None:
-        """Take over what there is: the routes on Kafka, and an earlier dispatcher's decisions, as the journal gave them."""
+        """Take over the routes on Kafka and an earlier dispatcher's decisions, as the journal gave them."""
         for received in self._requests.open(table.get(_REQUESTS, {})):
             self._decide(received)
         self._dispatcher.replay(table)
@@ -123,32 +137,37 @@ class DispatchLoop:
         self._journal.close()
 
     def step(self, wait_s: float) -> None:
-        """Do one round; waits up to `wait_s` for requests, and as long as it takes for the broker to take what must be kept."""
+        """Do one round.
+
+        It waits up to `wait_s` for requests, and as long as the broker needs to take what must be kept.
+        """
         instructions: list[Instruction] = []
         found = self._requests.poll(wait_s)
         for received in found:
             if isinstance(received, DeadLetter):
-                self._facts.bury(received)
+                self._facts.publish_dead_letter(received)
             else:
                 instructions += self._decide(received)
-        instructions += self._hear()
+        instructions += self._collect_statuses()
         instructions += self._dispatcher.pass_time(self._now_ms(), MAX_UNTAKEN - self._crew.untaken)
-        self._do(
+        self._carry_out(
             instructions, must_arrive=any(isinstance(received, DeadLetter) for received in found), has_read=bool(found)
         )
         self._requests.commit()
 
-    def _hear(self) -> list[Instruction]:
-        """Take note of what the actors have said since the last round."""
+    def _collect_statuses(self) -> list[Instruction]:
+        """Take the statuses and answers of the actors since the last round."""
         instructions: list[Instruction] = []
-        for status in self._crew.statuses({name: host.finished_seen for name, host in self._dispatcher.hosts.items()}):
-            instructions += self._dispatcher.report(status)
+        for status in self._crew.statuses(
+            {name: registered.finished_seen for name, registered in self._dispatcher.registry.items()}
+        ):
+            instructions += self._dispatcher.report(status, self._now_ms())
         for steering, at_ms in self._crew.steered():
-            instructions += self._dispatcher.steered(steering, at_ms)
+            instructions += self._dispatcher.steered(steering, at_ms, self._now_ms())
         return instructions
 
     def _decide(self, received: Received) -> list[Instruction]:
-        match received.wish:
+        match received.request:
             case StartDelivery() as request:
                 delivery_id = (
                     request.delivery_id or f"{self._dispatcher.plan.run_id}-r{received.partition}-{received.offset}"
@@ -162,17 +181,19 @@ class DispatchLoop:
                 self._dispatcher.forget_route(route_id)
         return []
 
-    def _do(self, instructions: Sequence[Instruction], *, must_arrive: bool = False, has_read: bool = False) -> None:
-        """Do what was decided, in the order that this module tells.
+    def _carry_out(
+        self, instructions: Sequence[Instruction], *, must_arrive: bool = False, has_read: bool = False
+    ) -> None:
+        """Carry out instructions, in the order that this module describes.
 
         Parameters
         ----------
-        must_arrive : facts have been told that must be safe before their requests count as decided.
+        must_arrive : facts were published that must be safe before their requests count as decided.
         has_read : there were requests.
         """
         for instruction in instructions:
             if isinstance(instruction, Publish) and isinstance(instruction.message, DeliveryEvent):
-                self._facts.tell(instruction.message)
+                self._facts.publish(instruction.message)
                 must_arrive = True
         while must_arrive and self._facts.flush(_FLUSH_S) and not self._stopping:
             logger.warning("the broker takes nothing; requests wait")
@@ -180,11 +201,11 @@ class DispatchLoop:
             (instruction.key, instruction.entry) for instruction in instructions if isinstance(instruction, Record)
         ]
         if changes:
-            self._keep([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
+            self._append([*changes, (_REQUESTS, self._requests.offsets())] if has_read else changes)
         for instruction in joined(instructions):
             self._act(instruction)
 
-    def _keep(self, changes: Sequence[Change]) -> None:
+    def _append(self, changes: Sequence[Change]) -> None:
         if not self._stopping:
             self._journal.append(changes)
 
@@ -196,27 +217,29 @@ class DispatchLoop:
                 self._crew.steer(actor, steering)
             case SendClock(actor, clock, end_ms):
                 self._crew.set_clock(actor, clock, end_ms)
-            case Publish(RunEvent() as event):
-                self._facts.tell(event)
+            case Publish((RunEvent() | DeliveryStory()) as event):
+                self._facts.publish(event)
 
     def end_step(self) -> bool:
-        """Do one round of the run's end, and return whether it is over. It waits for nothing but a broker that is to take what must be kept.
+        """Do one round of the run's end, and return whether it is over.
 
-        1. Actors that are being restarted make again what was sent before; until then they would say too little of
+        It waits only for a broker that is to take what must be kept.
+
+        1. Actors that are being restarted make again what was sent before; until then they would report too little of
            their deliveries.
-        2. The journal notes that the run is ending, because nothing of it can go on once its deliveries have said that
-           they are suspended.
+        2. The journal notes that the run is ending, because nothing of it can continue once its deliveries have
+           reported that they are suspended.
         3. Each actor is drained. One that dies meanwhile comes back, is sent everything, and is drained again.
-        4. The run says that it has ended, and the journal forgets it.
+        4. The run reports that it has ended, and the journal forgets it.
         """
-        self._do([*self._hear(), *self._dispatcher.report_run(self._now_ms())])
+        self._carry_out([*self._collect_statuses(), *self._dispatcher.report_run(self._now_ms())])
         if not self._is_ending and not self._dispatcher.can_end and self._dispatcher.has_begun:
             return False
         if not self._is_ending and self._dispatcher.has_begun:
-            self._keep([(ENDED, {"state": "ending"})])
+            self._append([(ENDED, {"state": "ending"})])
         self._is_ending = True
         for name in self._dispatcher.can_drain:
-            drained = (name, self._dispatcher.hosts[name].incarnation)
+            drained = (name, self._dispatcher.registry[name].incarnation)
             if drained not in self._drained:
                 self._drained.add(drained)
                 self._crew.drain(name)
@@ -226,24 +249,27 @@ class DispatchLoop:
         return True
 
     def _conclude(self) -> None:
-        self._do(self._dispatcher.finish(self._now_ms(), ends=True))
+        self._carry_out(self._dispatcher.finish(self._now_ms(), ends=True))
         while self._facts.flush(_FLUSH_S) and not self._stopping:
             logger.warning("the broker takes nothing; the end of the run waits")
         if self._dispatcher.has_begun and not self._stopping:
             self._journal.conclude(ENDED, {"state": "ended", "deliveries": self._dispatcher.deliveries})
 
     def abandon(self) -> None:
-        """Say what is lost of a run whose end is given up, after `stop`. The journal keeps the run, so it can be started again to end it."""
-        for name, host in self._dispatcher.unended.items():
-            if host.status is None or not host.has_caught_up:
+        """Log what is lost of a run whose end is given up, after `stop`.
+
+        The journal keeps the run, so it can be started again to end it.
+        """
+        for name, registered in self._dispatcher.unended.items():
+            if registered.status is None or not registered.has_caught_up:
                 logger.error("%s did not come back; its deliveries have no final event", name)
             else:
                 logger.error(
                     "%s did not end; %d records are not acknowledged and may be lost, and final events",
                     name,
-                    host.status.unacknowledged,
+                    registered.status.unacknowledged,
                 )
-        self._do(self._dispatcher.finish(self._now_ms(), ends=False))
+        self._carry_out(self._dispatcher.finish(self._now_ms(), ends=False))
         self._facts.flush(_FLUSH_S)
         if self._dispatcher.has_begun:
             logger.error(

@@ -1,4 +1,4 @@
-"""The dispatcher's book: which delivery sits in which driver actor, and from which sample on it would have to be sent again."""
+"""Placements: which delivery sits in which driver actor, and from which sample it would be sent again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Placed:
     number : of the fleet's deliveries if it is one, else of the requested ones; in the order in which they were placed.
     batch : number of the batch in which its actor got it last.
     resume_seq : first sample that its actor had to send when it got it.
-    steerings : what has been done to it, in order.
+    steerings : how it has been steered, in order.
     steered : how many steerings there were, those included that changed nothing.
     """
 
@@ -35,8 +35,10 @@ class Placed:
     steered: int = 0
 
 
-class Book:
-    """Deliveries on the road, by id, and the ids of all that were ever requested: a delivery starts once. Of the fleet's own its feed knows which have been.
+class Placements:
+    """Deliveries on the road by id, and the ids of all that were ever requested: each starts once.
+
+    Which of the fleet's own deliveries have been handed out, its feed knows.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ class Book:
         return list(self._placed.values())
 
     def place(self, actor: str, placed: Iterable[Placed], routes: Iterable[Route] = ()) -> Batch:
-        """Note new deliveries of an actor, and return what it must be told; deliveries already known are left out.
+        """Place new deliveries on an actor, and return the batch for it; known deliveries are left out.
 
         `routes` are those the actor does not have.
         """
@@ -86,7 +88,7 @@ class Book:
         return Batch(self._batch, tuple(new), tuple(routes))
 
     def put_back(self, placed: Placed) -> None:
-        """Note a delivery that an earlier dispatcher placed; `resend` gives it to its actor."""
+        """Put back a delivery that an earlier dispatcher placed; `resend` gives it to its actor."""
         self._note(placed.actor, placed)
 
     def _note(self, actor: str, placed: Placed) -> None:
@@ -96,11 +98,11 @@ class Book:
             self._requested.add(placed.spec.delivery_id)
 
     def remember(self, delivery_id: str) -> None:
-        """Note that a requested delivery was placed and has finished."""
+        """Remember a requested delivery that has finished."""
         self._requested.add(delivery_id)
 
     def finish(self, finished: Iterable[Finished]) -> list[tuple[Placed, int]]:
-        """Take finished deliveries off the road; return those that were on it, with their numbers of positions."""
+        """Take finished deliveries off the road; return those that were on it, with their position counts."""
         gone = []
         for delivery_id, positions in finished:
             placed = self._placed.pop(delivery_id, None)
@@ -110,7 +112,7 @@ class Book:
         return gone
 
     def steer(self, delivery_id: str, action: ControlAction, at_ms: int) -> Steering | None:
-        """Note what is done to a delivery, and return it; None if it is not on the road."""
+        """Steer a delivery, and return the steering; None if it is not on the road."""
         placed = self._placed.get(delivery_id)
         if placed is None:
             return None
@@ -125,7 +127,7 @@ class Book:
         return Batch(self._batch, (), steerings=tuple(steerings))
 
     def correct(self, steering: Steering, at_ms: int | None) -> bool:
-        """Note from when a steering really holds, or that it changed nothing (None); return whether that is news."""
+        """Correct a steering's instant, or drop it (None: it changed nothing); return whether that is new."""
         placed = self._placed.get(steering.delivery_id)
         noted = [] if placed is None else [one for one in placed.steerings if one.number == steering.number]
         if placed is None or not noted or noted[0].at_ms == at_ms:
@@ -135,17 +137,19 @@ class Book:
         return True
 
     def note_checkpoint(self, actor: str, checkpoint: Checkpoint) -> None:
-        """Note what an actor has had acknowledged: if it must be told again, its deliveries go on from there."""
+        """Resume an actor's deliveries after its checkpoint, should they be sent again."""
         self.resume_from(actor, checkpoint, lambda placed: placed.batch <= checkpoint.batch)
 
     def resume_from(self, actor: str, checkpoint: Checkpoint, covers: Callable[[Placed], bool]) -> None:
-        """Note that some deliveries of an actor have been acknowledged up to a checkpoint."""
+        """Resume some deliveries of an actor after a checkpoint, should they be sent again."""
         for placed in self._placed.values():
             if placed.actor == actor and covers(placed):
                 placed.resume_seq = max(placed.resume_seq, checkpoint.resume_seq(placed.spec))
 
     def resend(self, actor: str, routes: Mapping[str, Route]) -> Batch:
-        """Return all deliveries of an actor that has forgotten everything, each from where it had been acknowledged.
+        """Return all deliveries of an actor that has forgotten everything, as one batch.
+
+        Each continues after its last sample known to be acknowledged.
 
         A delivery whose route is not in `routes` is left out: it cannot be driven.
         """

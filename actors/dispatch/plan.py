@@ -1,4 +1,4 @@
-"""What a run is, decided before it starts."""
+"""The plan of a run, made before it starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from actors.dispatch.actor_layout import Placement, place
+from actors.dispatch.actor_layout import ActorLayout, lay_out
 from engine.errors import InvalidInput, MessageError
 from engine.messages import MAX_FLEET, checked_id
 from engine.scenario.scenario import Scenario
@@ -22,7 +22,7 @@ FLEET_HORIZON_MS = 5_000.0
 
 
 class RunRefused(InvalidInput):
-    """A run id that cannot be used: the run has ended, or was begun otherwise, or goes on elsewhere."""
+    """A run id that cannot be used: the run has ended, or was begun otherwise, or is running elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RunPlan:
     period_ms: int
     time_scale: float
     drivers: int
-    placement: Placement
+    layout: ActorLayout
     duration_ms: int | None = None
     start_ms: int | None = None
     at_first: int = 0
@@ -57,26 +57,29 @@ class RunPlan:
     @property
     def actors(self) -> tuple[str, ...]:
         """Names of the driver actors."""
-        width = len(str(self.placement.actors - 1))
-        return tuple(f"driver-{number:0{width}d}" for number in range(self.placement.actors))
+        width = len(str(self.layout.actors - 1))
+        return tuple(f"driver-{number:0{width}d}" for number in range(self.layout.actors))
 
     def drivers_at(self, rate: float) -> int:
-        """Return how many drivers make so many positions a virtual second, as far as a fleet may be."""
+        """Return how many drivers make `rate` positions a virtual second, at most the largest fleet."""
         return min(round(rate / self.mean_hz), MAX_FLEET)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same when the run is started again, and where its drivers sit, which stays as it was; for the journal."""
+        """What must be the same when the run is started again, and its actor layout, for the journal.
+
+        The layout stays as it was.
+        """
         named = {name: getattr(self, name) for name in _SAME}
         return {
             **named,
-            "actors": self.placement.actors,
-            "drivers_per_actor": self.placement.drivers_per_actor,
-            "is_dealt": self.placement.is_dealt,
+            "actors": self.layout.actors,
+            "drivers_per_actor": self.layout.drivers_per_actor,
+            "is_dealt": self.layout.is_dealt,
         }
 
     def resumed(self, begun: Mapping[str, Any], cpus: float) -> RunPlan:
-        """Return this plan with its drivers where they sat when the run was begun, on a cluster with so many CPUs.
+        """Return this plan with the actor layout of the run's first start, on a cluster with `cpus` CPUs.
 
         Parameters
         ----------
@@ -89,13 +92,12 @@ class RunPlan:
         for name in _SAME:
             if begun[name] != getattr(self, name):
                 raise RunRefused(
-                    f"run {self.run_id} was begun with {name} {begun[name]!r} and cannot go on with {getattr(self, name)!r}; give another run id"
+                    f"run {self.run_id} was begun with {name} {begun[name]!r} and cannot continue with "
+                    f"{getattr(self, name)!r}; give another run id"
                 )
         return replace(
             self,
-            placement=self.placement.kept(
-                begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus
-            ),
+            layout=self.layout.kept(begun["actors"], begun["drivers_per_actor"], begun.get("is_dealt", False), cpus),
         )
 
 
@@ -105,7 +107,7 @@ _SAME = ("scenario", "seed", "period_ms", "drivers", "duration_ms")
 def plan_run(
     scenario: Scenario, run_id: str, cpus: float, *, actor_cpus: float | None = None, start_ms: int | None = None
 ) -> RunPlan:
-    """Return the plan of a scenario's run on a cluster with so many CPUs.
+    """Return the plan of a scenario's run on a cluster with `cpus` CPUs.
 
     Where the fleet grows and shrinks, or deliveries come by themselves, only the first drivers may be on the road: they
     are dealt out to the actors.
@@ -116,9 +118,10 @@ def plan_run(
     """
     if len(checked_id(run_id, "runId")) > MAX_RUN_ID:
         raise MessageError(
-            f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, found {len(run_id)}: {run_id}"
+            f"runId must be at most {MAX_RUN_ID} characters, because deliveryIds begin with it, "
+            f"found {len(run_id)}: {run_id}"
         )
-    placement = place(
+    layout = lay_out(
         scenario.fleet.size,
         cpus,
         scenario.positions_per_s,
@@ -133,7 +136,7 @@ def plan_run(
         period_ms=scenario.period_ms,
         time_scale=scenario.time_scale,
         drivers=scenario.fleet.size,
-        placement=placement,
+        layout=layout,
         duration_ms=None if scenario.duration_s is None else round(scenario.duration_s * 1000),
         start_ms=start_ms,
         at_first=_at_first(scenario),
@@ -150,7 +153,10 @@ def _at_first(scenario: Scenario) -> int:
 
 
 def make_run_id(scenario: Scenario, now: datetime) -> str:
-    """Return the id of a run that begins now: the scenario's name and the time, for example ``liechtenstein-20260131t120000``."""
+    """Return the id of a run that begins now: the scenario's name and the time.
+
+    For example ``liechtenstein-20260131t120000``.
+    """
     plain = unicodedata.normalize("NFKD", scenario.name).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40] or "run"
     return f"{name}-{now.astimezone(UTC):%Y%m%dt%H%M%S}"

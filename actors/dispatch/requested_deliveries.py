@@ -1,4 +1,4 @@
-"""The desk: deliveries that somebody has asked for, from the request to the finish, and how the journal tells of each.
+"""Requested deliveries, from the request to the finish, and their journal entries.
 
 A request that cannot be decided yet waits here. A finished delivery leaves a small mark, because its id must never
 start anything again.
@@ -19,15 +19,18 @@ _KEY = "delivery/"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A request that waits for its route, or for the run to begin; past `until_ms` (wall clock, epoch ms) it is rejected."""
+    """A request that waits for its route, or for the run to begin.
+
+    Past `until_ms` (wall clock, epoch ms) it is rejected.
+    """
 
     request: StartDelivery
     delivery_id: str
     until_ms: float
 
 
-class Desk:
-    """Requested deliveries of one run.
+class RequestedDeliveries:
+    """The requested deliveries of one run.
 
     Attributes
     ----------
@@ -40,7 +43,7 @@ class Desk:
         self.waiting: dict[str, Waiting] = {}
 
     def wait(self, waiting: Waiting) -> Change:
-        """Let a request wait; return what changes in the journal."""
+        """Let a request wait; return the journal's change."""
         self.waiting[waiting.delivery_id] = waiting
         return _KEY + waiting.delivery_id, {
             "state": "waiting",
@@ -49,11 +52,11 @@ class Desk:
         }
 
     def refuse(self, delivery_id: str) -> list[Change]:
-        """Forget a request; return what changes in the journal: nothing if it never waited."""
+        """Forget a request; return the journal's changes: none if it never waited."""
         return [] if self.waiting.pop(delivery_id, None) is None else [(_KEY + delivery_id, None)]
 
     def place(self, spec: DeliverySpec, actor: str) -> tuple[Placed, Change]:
-        """Number a delivery that starts now; return it, and what changes in the journal."""
+        """Give a delivery that starts now its number; return it, and the journal's change."""
         self.waiting.pop(spec.delivery_id, None)
         placed = Placed(spec, actor, self.count, of_fleet=False)
         self.count += 1
@@ -67,7 +70,10 @@ class Desk:
         return _KEY + placed.spec.delivery_id, {"state": "finished", "number": placed.number}
 
     def replay(self, table: Table) -> Iterator[tuple[str, Placed | None]]:
-        """Take over what an earlier dispatcher noted: yield the id of each delivery that was placed, and the delivery if it is on the road."""
+        """Take over an earlier dispatcher's entries.
+
+        Yield the id of each delivery that was placed, and the delivery if it is on the road.
+        """
         placed: list[Placed] = []
         for key, entry in table.items():
             if key.startswith(_KEY):

@@ -1,4 +1,4 @@
-"""A run's course through time: when it began, by which clock it goes, in which state it is, how its fleet was changed, and that it has ended."""
+"""A run's lifecycle: its beginning, its clock, its state, the changes of its fleet, and its end."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from engine.messages import ControlAction, RunState
 from engine.motion.clock import RunClock
 
 STEERING_LEAD_MS = 150.0
-"""What is asked for takes effect this much later, so that it is at its actor before positions past that instant are made."""
+"""How much later a request takes effect, so that it is at its actor before later positions are made."""
 
 _LEAD_PER_DRIVER_MS = 0.15
-"""A change of the fleet takes effect so much later for each driver that comes or goes: a delivery is drawn, kept in the journal and handed out by then."""
+"""How much later a change of the fleet takes effect, for each driver that comes or goes.
+
+A delivery is drawn, kept in the journal and handed out by then.
+"""
 
 
-class Course:
-    """One run in time.
+class RunLifecycle:
+    """The lifecycle of one run.
 
     Attributes
     ----------
@@ -33,7 +36,7 @@ class Course:
 
     def __init__(self, plan: RunPlan, now_ms: float) -> None:
         self._plan = plan
-        #: The scale to go on at when a paused run is resumed.
+        #: The scale that holds when a paused run is resumed.
         self._scale = plan.time_scale
         self.clock: RunClock | None = None
         self.state = RunState.RUNNING
@@ -44,7 +47,7 @@ class Course:
         self.changes: list[FleetChange] = []
 
     def begin(self, begin_ms: int) -> list[Change]:
-        """Begin at a wall instant, epoch ms; return what changes in the journal."""
+        """Begin at a wall instant, epoch ms; return the journal's changes."""
         self._set_begin(begin_ms if self._plan.start_ms is None else self._plan.start_ms, begin_ms)
         self.clock = RunClock(self.start_ms or 0, begin_ms, self._scale)
         return [("run", {**self._plan.identity, "start_ms": self.start_ms, "begun_ms": begin_ms}), self.change()]
@@ -97,7 +100,7 @@ class Course:
         return change
 
     def end(self) -> None:
-        """The run has ended, unless it was cancelled before."""
+        """Mark the run as ended, unless it was cancelled before."""
         if self.state != RunState.CANCELLED:
             self.state = RunState.FINISHED
 
@@ -106,7 +109,7 @@ class Course:
         return math.ceil(now_ms if self.clock is None else self.clock.virtual(now_ms))
 
     def replay(self, table: Table) -> None:
-        """Take over what an earlier dispatcher noted."""
+        """Take over an earlier dispatcher's entries."""
         self.is_ending = ENDED in table
         self.changes = [change for change, _ in noted_changes(table)]
         if "run" in table:
@@ -120,7 +123,7 @@ ENDED = "ended"
 
 
 def resumed_plan(plan: RunPlan, table: Table, cpus: float) -> RunPlan:
-    """Return the plan by which a run goes on, given what its journal holds; the plan as it is if there is nothing.
+    """Return the plan with which a run continues, given its journal; an empty journal changes nothing.
 
     Raises
     ------

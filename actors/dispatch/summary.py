@@ -1,4 +1,4 @@
-"""What is said of a run when it has ended."""
+"""The totals of a run that has ended."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Summary:
     ----------
     deliveries : how many were started.
     produced, acked, failed : positions handed to Kafka, acknowledged by it, refused by it for good.
-    unended, unacknowledged : driver actors whose end was given up, and records of any kind, final events too, that they
-        had not got acknowledged by then.
+    unended, unacknowledged : driver actors whose end was given up, and their records of any kind, final events too,
+        that were not acknowledged by then.
     lateness_p50_ms, lateness_p99_ms, lateness_max_ms : wall time of producing minus wall time at which a position was
         due; None without positions.
     """
@@ -36,7 +36,7 @@ class Summary:
     @classmethod
     def of(cls, dispatcher: Dispatcher) -> Summary:
         """Return the totals of a dispatcher's run."""
-        totals, lateness, left = dispatcher.hosts.totals, dispatcher.hosts.lateness(), dispatcher.left
+        totals, lateness, left = dispatcher.registry.totals, dispatcher.registry.lateness(), dispatcher.left
         return cls(
             run_id=dispatcher.plan.run_id,
             deliveries=dispatcher.deliveries,

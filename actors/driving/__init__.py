@@ -1,1 +1,1 @@
-"""One host of many drivers."""
+"""Hosts many drivers in one process: their ticks, their pace, their measurements."""

@@ -1,7 +1,9 @@
-"""What a driver host remembers of the deliveries in its charge, beside their motion: where it took them over, and what it answered to steerings.
+"""What a driver host remembers of the deliveries that it adopted, beside their motion.
 
-Both make repetition harmless. A dispatcher that starts over sends everything again, and a steering that was done is
-answered as it was, not done twice.
+That is where it took them over, and what it answered to steerings.
+
+Both make repetition harmless. A restarted dispatcher sends everything again, and a steering that was carried out is
+answered as before, not carried out twice.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from engine.delivery.spec import DeliverySpec
 from engine.messages import DeliveryEvent
 
 
-class Charges:
-    """The deliveries that a host has had and may not yet forget.
+class Adopted:
+    """The deliveries that a host has had and must not forget yet.
 
     Attributes
     ----------
@@ -30,7 +32,7 @@ class Charges:
         self._answers: dict[str, dict[int, int | None]] = {}
 
     def take_over(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int]) -> None:
-        """Note new deliveries and from which sample on they are made here."""
+        """Adopt new deliveries, each from the sample on that is made here."""
         for spec in specs:
             self._known.add(spec.delivery_id)
             first = resume_seq.get(spec.delivery_id, 0)
@@ -39,12 +41,15 @@ class Charges:
                 self.resumed += first
 
     def end(self, event: DeliveryEvent) -> None:
-        """Note a delivery's final event. One that had ended before the sample it was to go on with has fewer positions than was thought."""
+        """Take a delivery's final event.
+
+        A delivery that ended before the sample it was resumed at has fewer positions than was thought.
+        """
         first = self._resume_seq.pop(event.delivery_id, 0)
         self.resumed -= max(0, first - (event.positions or 0))
 
     def answer(self, steering: Steering, act: Callable[[Steering], int | None]) -> int | None:
-        """Do what a steering wants, unless it has been done, and return from when it holds; None if it changes nothing."""
+        """Carry out a steering, unless it has been, and return from when it holds; None if it changed nothing."""
         if steering.delivery_id not in self._known:
             return None
         answers = self._answers.setdefault(steering.delivery_id, {})
@@ -53,7 +58,7 @@ class Charges:
         return answers[steering.number]
 
     def forget(self, delivery_ids: Iterable[str]) -> None:
-        """Forget deliveries of which the dispatcher knows that they have ended."""
+        """Forget deliveries that the dispatcher knows to have ended."""
         for delivery_id in delivery_ids:
             self._known.discard(delivery_id)
             self._answers.pop(delivery_id, None)

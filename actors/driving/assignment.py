@@ -1,4 +1,7 @@
-"""What the dispatcher and a driver host tell each other. Values only; they pickle, and mean the same when they arrive twice."""
+"""What the dispatcher and a driver host send each other.
+
+These are values only; they pickle, and mean the same when they arrive twice.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ class Steering:
     ----------
     action : ``fleet``: the driver leaves the road, because the fleet becomes smaller.
     at_ms : virtual epoch ms; journaled, so that a restarted driver does the same at the same instant.
-    number : of the steerings of this delivery, from 0; what comes twice is done once.
+    number : of the steerings of this delivery, from 0; one that comes twice is carried out once.
     """
 
     delivery_id: str
@@ -36,10 +39,10 @@ class Batch:
 
     Attributes
     ----------
-    number : rises with every batch of a run; a host's checkpoint speaks of the batches it has.
+    number : rises with every batch of a run; a host's checkpoint names the last batch it has.
     routes : those of the specs that this host does not have yet.
     resume_seq : first sample still to be sent, by deliveryId; 0 if absent.
-    steerings : what has been done to these deliveries before, in order.
+    steerings : how these deliveries have been steered before, in order.
     """
 
     number: int
@@ -62,7 +65,9 @@ class Batch:
         )
 
     def parts(self, at_most: int) -> Iterator[Batch]:
-        """Yield it in parts of so many deliveries, each with what was done to them, and then what was done to others, which the host has already.
+        """Yield the batch in parts of at most `at_most` deliveries, each with its steerings.
+
+        Then come the steerings of deliveries that the host has already.
 
         Only the last part has the batch's number, and says that the host has all of it.
         """
@@ -81,7 +86,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything due up to `until_ms` (virtual epoch ms) of every delivery in batches up to `batch` has been acknowledged."""
+    """How far a host's positions are acknowledged.
+
+    Everything due up to `until_ms` (virtual epoch ms) of every delivery in batches up to `batch` has been.
+    """
 
     until_ms: int
     batch: int
@@ -97,7 +105,7 @@ Finished = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class DriverStatus:
-    """How a driver host stands.
+    """The state of a driver host.
 
     Attributes
     ----------
@@ -109,8 +117,8 @@ class DriverStatus:
     active : deliveries on the road.
     resumed : positions that earlier processes had made of the deliveries that this one took over; with `counts` they
         make the whole.
-    counts, lateness : since the process began; counted are different positions, those included that are left out on
-        purpose.
+    counts, lateness : since the process began; counted are different positions, including those that injected
+        faults leave out.
     finished : deliveries whose last position and event were acknowledged, from number `finished_from` on.
     figures : how the producer did in its last period; None unless KAFKA_STATISTICS_S asks for it.
     unacknowledged : records of any kind that are with the producer and have not arrived.

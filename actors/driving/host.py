@@ -1,8 +1,8 @@
 """A driver host: a batch of drivers, their tick, and what is known of their positions' arrival.
 
-It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is told the time,
-so that it is tested without Ray, sockets or waiting. One thread ticks; any other may add, steer and ask meanwhile: the
-lock is held while positions are computed, never while they are sent.
+It joins a `FleetSimulation`, which computes, and a `Publisher`, which sends. It is a plain class that is given the
+time, so that it is tested without Ray, sockets or waiting. One thread ticks; any other may add, steer and ask
+meanwhile: the lock is held while positions are computed, never while they are sent.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from actors.driving.adopted import Charges
+from actors.driving.adopted import Adopted
 from actors.driving.assignment import Batch, Checkpoint, DriverStatus, Finished, Steering
 from actors.driving.metering import Due, Metering, due_by
 from actors.producing.publisher import Counts, Publisher
@@ -27,14 +27,17 @@ from engine.messages import FINAL_KINDS, ControlAction, DeliveryEvent
 from engine.motion.clock import RunClock
 
 MAX_TICK_RECORDS = 20_000
-"""Positions made under one hold of the lock; a long catch-up is cut in pieces, so that questions are answered meanwhile."""
+"""Positions made under one hold of the lock.
+
+A long catch-up is cut in pieces of this size, so that questions are answered meanwhile.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
     """A tick on its way: its number at the publisher, and what is certain once that number is settled.
 
-    `unsent` is by how many its samples are more than its records, because of faults on purpose; it may be negative.
+    `unsent` is by how many its samples are more than its records, because of injected faults; it may be negative.
     """
 
     number: int
@@ -52,12 +55,18 @@ class DriverHost:
     name : of the actor, for its status.
     simulation, publisher : what computes and what sends.
     now_ms : the wall clock, epoch ms.
+    max_tick_records : positions made under one hold of the lock.
     """
 
     def __init__(
-        self, name: str, simulation: FleetSimulation, publisher: Publisher, now_ms: Callable[[], float]
+        self,
+        name: str,
+        simulation: FleetSimulation,
+        publisher: Publisher,
+        now_ms: Callable[[], float],
+        max_tick_records: int = MAX_TICK_RECORDS,
     ) -> None:
-        self.name = name
+        self.name, self._max_tick_records = name, max_tick_records
         self._simulation, self._publisher, self._now_ms = simulation, publisher, now_ms
         self._end_ms: int | None = None
         self._lock = threading.Lock()
@@ -70,26 +79,32 @@ class DriverHost:
         self._batch = 0
         self._on_the_way: deque[_Sent] = deque()
         self._checkpoint: Checkpoint | None = None
-        self._charges = Charges()
+        self._adopted = Adopted()
         self._finished: deque[Finished] = deque()
         self._finished_from = 0
         self._unsent = self._unsent_settled = 0
         self._lateness = Histogram()
-        self._stopped = self._has_told_last = self._has_ended = False
+        self._stopped = self._has_reported_last = self._has_ended = False
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
-        """Go by another clock from its own wall instant on; until then by the one before. Nothing is sent that is due after `end_ms` (virtual epoch ms)."""
+        """Follow another clock from its wall instant on, and until then the one before.
+
+        Nothing is sent that is due after `end_ms` (virtual epoch ms).
+        """
         with self._lock:
             self._clocks = [*self._clocks[-1:], clock]
             self._end_ms = end_ms
 
     def add(self, batch: Batch) -> list[tuple[Steering, int | None]]:
-        """Take over some deliveries; those already known are left as they are. Return the batch's steerings with what `steer` returns."""
+        """Adopt some deliveries; known ones are left as they are.
+
+        Return the batch's steerings, each with what `steer` returns.
+        """
         with self._lock:
             self._simulation.define_routes(batch.routes)
-            self._charges.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
+            self._adopted.take_over(self._simulation.add(batch.specs, batch.resume_seq), batch.resume_seq)
             self._batch = max(self._batch, batch.number)
-            return [(steering, self._charges.answer(steering, self._steer)) for steering in batch.steerings]
+            return [(steering, self._adopted.answer(steering, self._steer)) for steering in batch.steerings]
 
     def steer(self, steering: Steering) -> int | None:
         """Pause, resume or cancel a delivery.
@@ -101,7 +116,7 @@ class DriverHost:
         answered twice.
         """
         with self._lock:
-            return self._charges.answer(steering, self._steer)
+            return self._adopted.answer(steering, self._steer)
 
     def _steer(self, steering: Steering) -> int | None:
         match steering.action:
@@ -131,18 +146,18 @@ class DriverHost:
                 if self._until_ms is not None and until_ms <= self._until_ms:
                     break
                 with self._metering.computing():
-                    tick = self._simulation.advance(until_ms, max_records=MAX_TICK_RECORDS)
+                    tick = self._simulation.advance(until_ms, max_records=self._max_tick_records)
                 more, batch = tick.more, self._batch
             self._send(tick, None if more else Checkpoint(until_ms, batch), clock)
-            if more:  # a long catch-up tells while it lasts
-                self._settle_and_tell()
+            if more:  # a long catch-up reports while it lasts
+                self._settle_and_report()
             else:  # after the sending: a run whose drivers are past its end is ended
                 self._until_ms = until_ms
-        self._settle_and_tell()
+        self._settle_and_report()
 
-    def _settle_and_tell(self) -> None:
+    def _settle_and_report(self) -> None:
         self.settle()
-        self._metering.tell_in_time(self._now_ms(), self._simulation.active)
+        self._metering.report_in_time(self._now_ms(), self._simulation.active)
 
     @property
     def has_on_the_way(self) -> bool:
@@ -150,7 +165,10 @@ class DriverHost:
         return bool(self._on_the_way)
 
     def settle(self) -> None:
-        """Take note of what has arrived. Called by the thread that ticks, between two ticks too: what is acknowledged counts as such when this is called."""
+        """Take the acknowledgements that have come.
+
+        Called by the thread that ticks, between two ticks too: a position counts as acknowledged when this is called.
+        """
         self._publisher.poll()
         self._note_settled()
 
@@ -175,7 +193,7 @@ class DriverHost:
     def _ended(self, finals: Iterable[DeliveryEvent]) -> tuple[Finished, ...]:
         ended = []
         for event in finals:
-            self._charges.end(event)
+            self._adopted.end(event)
             ended.append((event.delivery_id, event.positions or 0))
         return tuple(ended)
 
@@ -190,16 +208,19 @@ class DriverHost:
                 self._metering.acked(sent.due, now_ms)
 
     def _counts(self) -> Counts:
-        """Return the counts of positions by identity: one that was left out on purpose counts as if it were sent, one that was sent twice counts once."""
+        """Return the counts of positions by identity.
+
+        One that an injected fault left out counts as if it were sent, one that was sent twice counts once.
+        """
         counts = self._publisher.counts
         return Counts(counts.produced + self._unsent, counts.acked + self._unsent_settled, counts.failed)
 
     def status(self, finished_seen: int = 0) -> DriverStatus:
-        """Return how this host stands.
+        """Return the host's state.
 
         Parameters
         ----------
-        finished_seen : how many finished deliveries the asker has noted; the host forgets those and tells the rest.
+        finished_seen : how many finished deliveries the caller has taken; the host forgets those and returns the rest.
         """
         with self._lock:
             noted = [
@@ -208,7 +229,7 @@ class DriverHost:
             ]
             self._finished_from += len(noted)
             self._simulation.forget(noted)
-            self._charges.forget(noted)
+            self._adopted.forget(noted)
             return DriverStatus(
                 name=self.name,
                 incarnation=self._incarnation,
@@ -216,7 +237,7 @@ class DriverHost:
                 until_ms=self._until_ms,
                 checkpoint=self._checkpoint,
                 active=self._simulation.active,
-                resumed=self._charges.resumed,
+                resumed=self._adopted.resumed,
                 counts=self._counts(),
                 lateness=Latencies.of(self._lateness),
                 finished_from=self._finished_from,
@@ -227,32 +248,36 @@ class DriverHost:
             )
 
     def stop(self) -> None:
-        """Let `tick` do nothing more; a tick under way ends after its current piece."""
+        """Stop ticking; a tick under way ends after its current piece."""
         self._stopped = True
 
     def suspend(self) -> None:
-        """After `stop`, and after the last tick: say of every delivery on the road how many positions it has, and of the run what was measured.
+        """Report, after `stop` and the last tick, how many positions each delivery on the road has.
 
-        Called by the thread that ticks, which then calls `flush`. A host that never came up to the clock says nothing
+        What was measured of the run is reported too.
+
+        Called by the thread that ticks, which then calls `flush`. A host that never reached the clock reports nothing
         of its deliveries: an incarnation before it may have sent more of them than it knows.
         """
         with self._lock:
             events = [] if self._until_ms is None else self._simulation.suspend()
         number = self._publisher.publish(EncodedRecords(), events)
         self._on_the_way.append(_Sent(number, None, self._ended(events)))
-        self._metering.tell(self._now_ms(), len(events))
+        self._metering.report(self._now_ms(), len(events))
 
     def flush(self, wait_s: float) -> bool:
-        """After `suspend`: wait a while for acknowledgements, and return whether everything has arrived. Called by the thread that ticks, until it has.
+        """Wait a while, after `suspend`, for acknowledgements; return whether everything has arrived.
+
+        Called by the thread that ticks, until it has.
 
         What the last acknowledgements have shown is measured too; it is reported once they are there, and waited for as
         well.
         """
         left = self._publisher.flush(wait_s)
         self._note_settled()
-        if not left and not self._has_told_last:
-            self._has_told_last = True
-            self._metering.tell(self._now_ms(), 0)
+        if not left and not self._has_reported_last:
+            self._has_reported_last = True
+            self._metering.report(self._now_ms(), 0)
             left = self._publisher.flush(wait_s)
         self._has_ended = not left
         return self._has_ended

@@ -1,12 +1,14 @@
-"""What a driver host measures of its positions, and what it tells of it: latencies from due as `run.metrics` messages, and how the process stands.
+"""What a driver host measures of its positions and of its process, and reports once a second.
+
+Latencies from due and the process's gauges go out as `run.metrics` messages.
 
 A position is produced when its handover to the producer returns, and acknowledged when its handover, and every one
 before it, has settled. That is noticed when the producer is polled, at each tick and about every 10 ms between two
-ticks (`actors.on_ray.driver_actor`): so much too late at most, and never too early. A position that Kafka refuses for
+ticks (`actors.on_ray.driver_actor`): at most that late, and never too early. A position that Kafka refuses for
 good settles too; how many those are stands in the run's events.
 
-What a restarted process makes again, because nobody knew that it had arrived, is measured again and counts once more.
-What a killed process had measured and not told yet, about a second of it, is told by nobody.
+What a restarted process makes again, because its arrival was not known, is measured again and counts once more. What a
+killed process had measured and not reported yet, about a second of it, is lost.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from engine.latency.meter import Meter, Segment, due_wall_ms
 from engine.messages import RunMetrics, Worker
 from engine.motion.clock import RunClock
 
-TELL_PERIOD_MS = 1_000.0
+METRICS_PERIOD_MS = 1_000.0
 
 Gauges = Mapping[str, float]
 
@@ -38,14 +40,16 @@ def process_gauges() -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """When some positions were due: wall instants, epoch ms, and how many positions at each, (n,)."""
+    """The wall instants at which some positions were due."""
 
     wall_ms: Floats = field(default_factory=lambda: np.empty(0))
     times: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def due_by(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Due:
-    """Return when positions were due by the wall clock, given their virtual instants; of a tick's many positions few instants are left.
+    """Return when positions were due by the wall clock, given their virtual instants.
+
+    Of a tick's many positions few instants are left.
 
     Nothing is due if `clock` stands still and none is known before it.
 
@@ -60,7 +64,10 @@ def due_by(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Due:
 
 
 def _counted(due_ms: Ints) -> tuple[Ints, Ints]:
-    """Return instants and how often each is there; as they are where counting would not make them fewer."""
+    """Return distinct instants and their counts.
+
+    The instants stay as they are where counting would not make them fewer.
+    """
     first, last = (int(due_ms.min()), int(due_ms.max())) if len(due_ms) else (0, 0)
     if last - first >= len(due_ms):
         return due_ms, np.ones(len(due_ms), np.int64)
@@ -78,12 +85,12 @@ def _wall_ms(clock: RunClock, before: RunClock | None, due_ms: Ints) -> Floats:
 
 
 class Metering:
-    """One driver host's measurements, and their telling. Used by the thread that ticks.
+    """One driver host's measurements and their reports; used by the thread that ticks.
 
     Parameters
     ----------
     worker : names the host's present process, and no other one of the run.
-    publisher : takes what is told.
+    publisher : takes the reports.
     seconds : a clock that never goes back, s.
     process : gauges of the process.
     """
@@ -105,12 +112,12 @@ class Metering:
             process,
         )
         self._meter = Meter()
-        #: What was noted since the last telling: arrays are looked at once a second, because each look costs more than
+        #: What was noted since the last report: arrays are looked at once a second, because each look costs more than
         #: a small tick's positions.
         self._noted: dict[Segment, list[tuple[Due, float]]] = {}
         self._spent = {"computeS": 0.0, "sendS": 0.0}
         self._seq = 0
-        self._told_ms = -math.inf
+        self._reported_ms = -math.inf
         self._gauges: Gauges = {}
 
     def produced(self, due: Due, now_ms: float) -> None:
@@ -143,18 +150,21 @@ class Metering:
         yield
         self._spent["sendS"] += self._seconds() - begun_s
 
-    def tell_in_time(self, now_ms: float, drivers: int) -> None:
-        """Tell once a second, and when the wall clock was set back."""
-        if not 0 <= now_ms - self._told_ms < TELL_PERIOD_MS:
-            self.tell(now_ms, drivers)
+    def report_in_time(self, now_ms: float, drivers: int) -> None:
+        """Report once a second, and when the wall clock was set back."""
+        if not 0 <= now_ms - self._reported_ms < METRICS_PERIOD_MS:
+            self.report(now_ms, drivers)
 
-    def tell(self, now_ms: float, drivers: int) -> None:
-        """Tell what was measured since the last time, with so many drivers on the road; nothing if nothing is new."""
-        self._told_ms = now_ms
+    def report(self, now_ms: float, drivers: int) -> None:
+        """Report what was measured since the last report; nothing if nothing is new.
+
+        `drivers` is how many are on the road.
+        """
+        self._reported_ms = now_ms
         counts = self._publisher.counts
         on_the_way = counts.produced - counts.acked - counts.failed
         held = {"waitS": self._publisher.waited_s, "queue": float(on_the_way), "drivers": float(drivers)}
-        self._publisher.tell(self._messages(now_ms, {**self._process(), **self._spent, **held}))
+        self._publisher.publish_uncounted(self._messages(now_ms, {**self._process(), **self._spent, **held}))
 
     def _messages(self, now_ms: float, gauges: Gauges) -> list[RunMetrics]:
         """Return a message for each second in which positions were due, the last one with the gauges."""

@@ -1,4 +1,4 @@
-"""Pacing: when the next tick is. It is given the time and never looks at a clock."""
+"""Pacing: when the next tick is. The time is an argument."""
 
 from __future__ import annotations
 

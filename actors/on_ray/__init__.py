@@ -1,1 +1,1 @@
-"""The only place that imports Ray."""
+"""Runs dispatcher and drivers as Ray actors; the only package that imports Ray."""

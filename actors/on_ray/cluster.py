@@ -1,4 +1,7 @@
-"""The Ray cluster of a run: one that is there, or a local one that begins and ends with the run and leaves nothing behind."""
+"""The Ray cluster of a run: an existing one, or a local one that begins and ends with the run.
+
+A local one leaves nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ _MEBIBYTE = 2**20
 def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> Iterator[float]:
     """Be connected to the cluster, and yield how many CPUs it has.
 
-    A local cluster asks for a token that lives as long as this process, has no dashboard, reports to nobody, and keeps
-    its files in a folder of its own (see `ray_folder`). It listens on the loopback interface only, provided
+    A local cluster asks for a token that lives as long as this process, has no dashboard, sends no usage reports, and
+    keeps its files in a folder of its own (see `ray_folder`). It listens on the loopback interface only, provided
     `actors.on_ray.environment` was applied before Ray was imported.
     """
     if settings.ray_address:
@@ -46,7 +49,9 @@ def ray_cluster(settings: Settings, namespace: str, cpus: int | None = None) -> 
 
 @contextlib.contextmanager
 def ray_folder() -> Iterator[Path]:
-    """Yield a folder for a cluster's files, sockets among them, that only this user can reach; it is removed at the end.
+    """Yield a folder for a cluster's files and sockets that only this user can reach.
+
+    It is removed at the end.
 
     Ray opens every folder that it makes, and the one that it is given, to all users whatever the umask: so it gets a
     folder inside one that is closed to others. The names are short, because paths of unix sockets have at most 107
@@ -60,7 +65,10 @@ def ray_folder() -> Iterator[Path]:
 
 
 def _start(folder: Path, namespace: str, object_store_mb: int, cpus: int | None) -> None:
-    """Start a local cluster; a second time if the machine was too busy for Ray, which gives its own processes 30 s and no setting for it."""
+    """Start a local cluster, a second time if the machine was too busy for Ray.
+
+    Ray gives its own processes 30 s, and has no setting for it.
+    """
     for attempt in (1, 2):
         try:
             ray.init(

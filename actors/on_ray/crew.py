@@ -1,4 +1,7 @@
-"""The crew: a run's driver actors on a Ray cluster. It starts them in waves, passes orders on and collects answers; it never waits."""
+"""The crew: a run's driver actors on a Ray cluster.
+
+It starts them in waves, passes orders on and collects answers; it never waits.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,16 @@ from engine.motion.clock import RunClock
 logger = logging.getLogger(__name__)
 
 WAVE = 4
-"""So many actors may be starting at once, or as many as there are CPUs: each costs a second of CPU, and starting all of them together makes every one late."""
+"""Actors that may be starting at once, unless there are more CPUs.
+
+Each costs a second of CPU, and starting all of them together makes every one late.
+"""
 
 NO_TASK_EVENTS = {"enable_task_events": False}
-"""For actors that are called several times a second: Ray keeps an event of every call, up to 100,000 of them, and these would only fill its memory."""
+"""Options of actors that are called several times a second.
+
+Ray keeps an event of every call, up to 100,000 of them, and these would only fill its memory.
+"""
 
 STATUS_PERIOD_S = 0.25
 
@@ -51,7 +60,7 @@ class RayCrew:
         self._steerings: dict[Any, Steering] = {}
 
     def start(self) -> None:
-        """Start the next actors, as far as the wave allows. `statuses` calls it; call it once before to lose no time."""
+        """Start the next actors, as far as the wave allows; `statuses` does it too."""
         for number, name in enumerate(self._plan.actors):
             if len(self._handles) - len(self._heard) >= self._wave:
                 return
@@ -64,7 +73,7 @@ class RayCrew:
                     **NO_TASK_EVENTS,
                 }
                 place = {
-                    "num_cpus": self._plan.placement.actor_cpus,
+                    "num_cpus": self._plan.layout.actor_cpus,
                     "scheduling_strategy": "SPREAD",
                 }  # over the nodes, for each has a network of its own
                 self._handles[name] = DriverActor.options(**options, **place).remote(
@@ -85,7 +94,7 @@ class RayCrew:
         self._steerings[self._handles[actor].steer.remote(steering)] = steering
 
     def set_clock(self, actor: str, clock: RunClock, end_ms: int | None) -> None:
-        """Tell an actor the run's clock."""
+        """Send an actor the run's clock."""
         self._orders.append(self._handles[actor].set_clock.remote(clock, end_ms))
 
     def statuses(self, finished_seen: Mapping[str, int]) -> list[DriverStatus]:
@@ -116,7 +125,10 @@ class RayCrew:
             self._answers += _answer(order, otherwise=[])
 
     def steered(self) -> list[tuple[Steering, int | None]]:
-        """Return for each steering that was done since the last call from when it holds; one whose actor died is sent again with its delivery."""
+        """Return the steerings done since the last call, each with the virtual instant from which it holds.
+
+        One whose actor died is sent again with its delivery.
+        """
         done = [order for order in self._steerings if _is_ready(order)]
         answers = [(self._steerings.pop(order), _answer(order, otherwise=_NO_ANSWER)) for order in done]
         found = [(steering, at_ms) for steering, at_ms in answers if at_ms is not _NO_ANSWER]
@@ -146,11 +158,14 @@ def _is_ready(order: Any) -> bool:
 
 
 def _answer(order: Any, otherwise: Any = None) -> Any:
-    """Return an actor's answer; `otherwise` if it died meanwhile (it will show a new incarnation) or could not do it."""
+    """Return an actor's answer.
+
+    It is `otherwise` if the actor died, after which it shows a new incarnation, or could not carry the order out.
+    """
     try:
         return ray.get(order)
     except RayActorError:
         return otherwise
     except RayError as error:
-        logger.error("a driver actor could not do what it was told: %s", error)
+        logger.error("a driver actor could not carry out an order: %s", error)
         return otherwise

@@ -1,4 +1,4 @@
-"""The dispatcher as a Ray actor: it joins the parts and turns the loop in a thread of its own."""
+"""The dispatcher as a Ray actor: it joins the parts and runs the loop in a thread of its own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import ray
 
 from actors.dispatch.dispatcher import Dispatcher
 from actors.dispatch.ending import Left
-from actors.dispatch.facts import KafkaFacts
 from actors.dispatch.journal import FileJournal, Journal, JournalClosed, NoPlace, Superseded
-from actors.dispatch.kafka_journal import KafkaJournal
 from actors.dispatch.loop import DispatchLoop
 from actors.dispatch.plan import RunPlan, RunRefused
-from actors.dispatch.requests import GROUP, RequestReader
 from actors.dispatch.run_lifecycle import resumed_plan
 from actors.dispatch.summary import Summary
+from actors.kafka.facts import KafkaFacts
+from actors.kafka.journal import KafkaJournal
+from actors.kafka.request_reader import GROUP, RequestReader
 from actors.on_ray.crew import RayCrew
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
@@ -39,11 +39,11 @@ JOURNAL_GROUP = "code-delivery-journal"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
     Attributes
     ----------
-    is_exhausted : nothing is on the road and nothing will be, unless somebody asks for it.
+    is_exhausted : nothing is on the road and nothing will be, unless it is requested.
     is_over : the run has come to the end of its duration.
     refusal : why the run cannot be, or cannot be here any more; empty if it can.
     left : what its end waits for; None before its end.
@@ -97,7 +97,7 @@ class Dispatching:
         except (RunRefused, Superseded, NoPlace) as error:
             self._refuse(str(error))
         except Exception:
-            # A new process that replays the journal is surer than one that goes on in an unknown state.
+            # A new process that replays the journal is safer than one that continues in an unknown state.
             logger.exception("the dispatcher failed; its process ends and is restarted")
             os._exit(1)
 
@@ -147,22 +147,30 @@ class Dispatching:
         loop.open(table)
         for message in [] if dispatcher.has_begun else [route.to_message() for route in offered]:
             requests.expect_own(message.to_json())
-            facts.tell(message)
+            facts.publish(message)
         return loop, dispatcher
 
     def _refuse(self, reason: str) -> None:
-        """Decide nothing more. Its actors are ended without their last words, because whoever has taken the run over speaks for its deliveries."""
+        """Decide nothing more.
+
+        The actors are ended without final events, because the dispatcher that took the run over reports on
+        its deliveries.
+        """
         logger.error("%s", reason)
         if self._crew is not None:
             self._crew.dismiss()
         self._progress = Progress(os.getpid(), refusal=reason)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread that dispatches."""
+        self._thread.join(timeout_s)
 
     def progress(self) -> Progress:
         """Return how far the run has come."""
         return self._progress
 
     def end(self, *, give_up: bool) -> Progress:
-        """Have the run end, and return how far it has come; returns at once, and a second call changes nothing.
+        """Have the run end, and return its progress at once; a second call changes nothing.
 
         Parameters
         ----------
@@ -184,4 +192,4 @@ def open_journal(run_id: str, settings: Settings) -> Journal:
 
 
 DispatcherActor = ray.remote(max_restarts=-1, max_task_retries=0)(Dispatching)
-"""Restarted for ever; a new one replays the journal."""
+"""The actor of a run's dispatcher, restarted without bound; a new one replays the journal."""

@@ -21,16 +21,22 @@ from engine.wall_clock import wall_ms
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 0.25
-"""One wait for acknowledgements at the end; it is begun again until the last one is there, for it is the dispatcher that knows how long to wait."""
+"""One wait for acknowledgements at the end, s.
+
+It is repeated until the last one is there: how long to wait is the dispatcher's decision.
+"""
 
 SETTLE_S = 0.01
-"""Between two ticks the producer is asked so often what has arrived, while something is on the way: an acknowledgement is noticed about so late at most."""
+"""Time between two polls of the producer while something is on its way, s.
+
+An acknowledgement is noticed at most about this late.
+"""
 
 ADD_STEP = 200
-"""Deliveries taken over under one hold of the host's lock: some 10 ms, and more only where roads are new."""
+"""Deliveries adopted under one hold of the host's lock: some 10 ms, more only where roads are new."""
 
 _YIELD_S = 0.001
-"""A lock that is let go and taken again at once is never got by somebody else."""
+"""Pause between two holds of the lock, s: without it other threads would never get the lock."""
 
 
 class TickingDriver:
@@ -62,7 +68,7 @@ class TickingDriver:
             while not self._host.flush(_FLUSH_S):
                 pass
         except Exception:
-            # Positions may have been made and not sent: only a new process, which goes on from the last acknowledged
+            # Positions may have been made and not sent: only a new process, which continues after the last acknowledged
             # ones, is sure to have no gap.
             logger.exception("a tick or the end failed; the process ends and is restarted")
             os._exit(1)
@@ -75,6 +81,10 @@ class TickingDriver:
                 return False
             self._host.settle()
         return not self._stopping.wait(max(0.0, until_s - time.monotonic()))
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the end of the thread that ticks."""
+        self._thread.join(timeout_s)
 
     def set_clock(self, clock: RunClock, end_ms: int | None = None) -> None:
         """See `DriverHost.set_clock`."""
@@ -97,14 +107,19 @@ class TickingDriver:
         return self._host.status(finished_seen)
 
     def drain(self) -> None:
-        """Stop ticking, send the final events, and flush until everything has arrived; returns at once, and `status` says how far it is.
+        """Stop ticking, send the final events, and flush until everything has arrived.
 
-        A Ray actor is not told when its node goes, so the dispatcher that ends a run calls this. A second call changes
-        nothing.
+        Returns at once; `status` says how far it is.
+
+        A Ray actor gets no notice when its node goes, so the dispatcher that ends a run calls this. A second call
+        changes nothing.
         """
         self._stopping.set()
         self._host.stop()
 
 
 DriverActor = ray.remote(max_restarts=-1, max_task_retries=0)(TickingDriver)
-"""Restarted for ever; calls are not repeated by Ray, because the dispatcher sends everything again to a host with a new incarnation."""
+"""The actor of a driver host, restarted without bound.
+
+Ray repeats no calls, because the dispatcher sends everything again to a host with a new incarnation.
+"""

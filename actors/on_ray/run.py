@@ -25,7 +25,7 @@ from engine.scenario.scenario import Scenario
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "code-delivery"
-"""Of everything in the cluster that is ours; a run's actors are in a namespace that begins with it."""
+"""Namespace of all our actors in the cluster; a run's own namespace begins with it."""
 
 _NAME_S = 15.0
 _PROGRESS_S = 0.25
@@ -48,7 +48,7 @@ def run(
     Parameters
     ----------
     run_id : made from the scenario's name and the time if absent.
-    once : end as well when no delivery is on the road and the fleet has no more; otherwise the run goes on serving
+    once : end as well when no delivery is on the road and the fleet has no more; otherwise the run continues to serve
         requests.
     start_ms : virtual epoch ms at which the run begins; the present if absent.
     on_start : called when the cluster is up. Ray sets signal handlers of its own, so this is the time to set others.
@@ -57,7 +57,7 @@ def run(
     Raises
     ------
     MessageError : `run_id` cannot be one.
-    RunRefused : the run has ended, was begun otherwise, or goes on elsewhere.
+    RunRefused : the run has ended, was begun otherwise, or is running elsewhere.
     """
     run_id = run_id or make_run_id(scenario, datetime.now(UTC))
     plan_run(scenario, run_id, 1.0)  # what cannot be planned is refused before anything starts
@@ -77,12 +77,12 @@ def run_plan(
     stop: threading.Event,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> Summary:
-    """Run a plan on the cluster that this process is connected to, with so many CPUs; see `run`.
+    """Run a plan on the cluster that this process is connected to, with `cpus` CPUs; see `run`.
 
-    A run that an earlier process has begun is gone on with: its drivers, if they live, are taken over, and otherwise
-    made again.
+    A run that an earlier process has begun is resumed: its drivers, if they live, are taken over, and otherwise made
+    again.
     """
-    logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.placement.actors)
+    logger.info("run %s: %d drivers on %d actors", plan.run_id, plan.drivers, plan.layout.actors)
     # Ray starts its processes elsewhere: a relative folder would be another one there.
     settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve()})
     namespace = f"{NAMESPACE}-{plan.run_id}"
@@ -102,14 +102,14 @@ def run_plan(
 
 
 def _start_dispatcher(run_id: str, options: dict[str, Any], arguments: tuple[Any, ...], stop: threading.Event) -> Any:
-    """Return the run's new dispatcher. One whose process has just been killed still has the name for a moment."""
+    """Return the run's new dispatcher; the name of one just killed is taken for a moment longer."""
     deadline = time.monotonic() + _NAME_S
     while True:
         try:
             return DispatcherActor.options(**options).remote(*arguments)
         except ValueError as error:
             if time.monotonic() > deadline or stop.wait(_PROGRESS_S):
-                raise RunRefused(f"run {run_id} goes on already on this cluster: {error}") from None
+                raise RunRefused(f"run {run_id} is running already on this cluster: {error}") from None
 
 
 def _ask(question: Any) -> Progress | None:
@@ -122,12 +122,13 @@ def _ask(question: Any) -> Progress | None:
 
 
 def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[str], None]) -> Summary:
-    """End the run and return its totals: wait as long as it gets on, and `end_wait_s` more; then give up what has not arrived.
+    """End the run and return its totals.
 
-    The dispatcher is asked again and again, because the one that Ray starts in the place of one that died does not know
-    that the run ends.
+    Wait as long as the end proceeds, and `end_wait_s` more; then give up what has not arrived.
+
+    The dispatcher is asked repeatedly, because one that Ray restarts does not know that the run ends.
     """
-    patience, gives_up, said = Patience(end_wait_s, time.monotonic()), False, ""
+    patience, gives_up, reported = Patience(end_wait_s, time.monotonic()), False, ""
     while True:
         progress = _ask(dispatcher.end.remote(give_up=gives_up))
         if progress is not None and progress.refusal:
@@ -135,9 +136,9 @@ def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[s
         if progress is not None and progress.summary is not None:
             return progress.summary
         left = None if progress is None else progress.left
-        sentence = "waiting for the dispatcher" if progress is None else said if left is None else left.sentence
-        if sentence != said:
-            said = sentence
+        sentence = "waiting for the dispatcher" if progress is None else reported if left is None else left.sentence
+        if sentence != reported:
+            reported = sentence
             on_wait(sentence)
         if patience.is_over(() if left is None else left.measures, time.monotonic()):
             if gives_up:
@@ -146,4 +147,4 @@ def _end(dispatcher: Any, plan: RunPlan, end_wait_s: float, on_wait: Callable[[s
             patience, gives_up = Patience(LAST_WORDS_S, time.monotonic()), True
         time.sleep(_PROGRESS_S)
     logger.error("run %s did not end in time; its last positions may be missing", plan.run_id)
-    return Summary(plan.run_id, unended=plan.placement.actors)
+    return Summary(plan.run_id, unended=plan.layout.actors)

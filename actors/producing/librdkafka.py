@@ -1,7 +1,9 @@
-"""librdkafka's C interface, as far as a producer of batches needs it: the library inside the confluent-kafka wheel, by ctypes.
+"""A producer's part of librdkafka's C interface, called by ctypes.
 
-It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; whoever opens a
-client closes it.
+The library is the one inside the confluent-kafka wheel.
+
+It knows signatures and the layout of one struct, and nothing of what is sent. Handles are integers; the caller that
+opens a client closes it.
 """
 
 from __future__ import annotations
@@ -10,23 +12,9 @@ import ctypes
 from functools import lru_cache
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
-from actors.producing.wheel_library import LibraryUnusable, library_path
-
-MESSAGE: Final = np.dtype(
-    {
-        "names": ["err", "topic", "partition", "payload", "bytes", "key", "key_bytes", "offset", "tag"],
-        "formats": ["i4", "u8", "i4", "u8", "u8", "u8", "u8", "i8", "u8"],
-        "offsets": [0, 8, 16, 24, 32, 40, 48, 56, 64],
-        "itemsize": 72,
-    }
-)
-"""``rd_kafka_message_t`` on a 64-bit machine; `tag` is its ``_private``, handed back as it was given."""
-
-MAJOR_VERSION: Final = 2
-"""The interface that is known here; another major version may have another struct."""
+from engine.librdkafka.interface import INT, POINTER, SIZE, TEXT, Signatures
+from engine.librdkafka.interface import load as load_library
+from engine.librdkafka.wheel import LibraryUnusable
 
 PRODUCER: Final = 0
 COPY_PAYLOAD: Final = (
@@ -36,32 +24,29 @@ BY_PARTITIONER: Final = -1  # RD_KAFKA_PARTITION_UA
 PURGE_ALL: Final = 0x3  # RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT
 EVENT_REPORTS, EVENT_ERROR, EVENT_STATISTICS = 0x1, 0x8, 0x40
 
-_POINTER, _INT, _SIZE, _TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_char_p
-_SIGNATURES: Final = {
-    "rd_kafka_version": (_INT, []),
-    "rd_kafka_version_str": (_TEXT, []),
-    "rd_kafka_conf_new": (_POINTER, []),
-    "rd_kafka_conf_destroy": (None, [_POINTER]),
-    "rd_kafka_conf_set": (_INT, [_POINTER, _TEXT, _TEXT, _TEXT, _SIZE]),
-    "rd_kafka_conf_set_events": (None, [_POINTER, _INT]),
-    "rd_kafka_new": (_POINTER, [_INT, _POINTER, _TEXT, _SIZE]),
-    "rd_kafka_destroy": (None, [_POINTER]),
-    "rd_kafka_flush": (_INT, [_POINTER, _INT]),
-    "rd_kafka_purge": (_INT, [_POINTER, _INT]),
-    "rd_kafka_fatal_error": (_INT, [_POINTER, _TEXT, _SIZE]),
-    "rd_kafka_topic_new": (_POINTER, [_POINTER, _TEXT, _POINTER]),
-    "rd_kafka_topic_destroy": (None, [_POINTER]),
-    "rd_kafka_produce_batch": (_INT, [_POINTER, ctypes.c_int32, _INT, _POINTER, _INT]),
-    "rd_kafka_queue_get_main": (_POINTER, [_POINTER]),
-    "rd_kafka_queue_destroy": (None, [_POINTER]),
-    "rd_kafka_queue_poll": (_POINTER, [_POINTER, _INT]),
-    "rd_kafka_event_type": (_INT, [_POINTER]),
-    "rd_kafka_event_message_array": (_SIZE, [_POINTER, _POINTER, _SIZE]),
-    "rd_kafka_event_error": (_INT, [_POINTER]),
-    "rd_kafka_event_error_string": (_TEXT, [_POINTER]),
-    "rd_kafka_event_error_is_fatal": (_INT, [_POINTER]),
-    "rd_kafka_event_stats": (_TEXT, [_POINTER]),
-    "rd_kafka_event_destroy": (None, [_POINTER]),
+SIGNATURES: Signatures = {
+    "rd_kafka_conf_new": (POINTER, []),
+    "rd_kafka_conf_destroy": (None, [POINTER]),
+    "rd_kafka_conf_set": (INT, [POINTER, TEXT, TEXT, TEXT, SIZE]),
+    "rd_kafka_conf_set_events": (None, [POINTER, INT]),
+    "rd_kafka_new": (POINTER, [INT, POINTER, TEXT, SIZE]),
+    "rd_kafka_destroy": (None, [POINTER]),
+    "rd_kafka_flush": (INT, [POINTER, INT]),
+    "rd_kafka_purge": (INT, [POINTER, INT]),
+    "rd_kafka_fatal_error": (INT, [POINTER, TEXT, SIZE]),
+    "rd_kafka_topic_new": (POINTER, [POINTER, TEXT, POINTER]),
+    "rd_kafka_topic_destroy": (None, [POINTER]),
+    "rd_kafka_produce_batch": (INT, [POINTER, ctypes.c_int32, INT, POINTER, INT]),
+    "rd_kafka_queue_get_main": (POINTER, [POINTER]),
+    "rd_kafka_queue_destroy": (None, [POINTER]),
+    "rd_kafka_queue_poll": (POINTER, [POINTER, INT]),
+    "rd_kafka_event_type": (INT, [POINTER]),
+    "rd_kafka_event_message_array": (SIZE, [POINTER, POINTER, SIZE]),
+    "rd_kafka_event_error": (INT, [POINTER]),
+    "rd_kafka_event_error_string": (TEXT, [POINTER]),
+    "rd_kafka_event_error_is_fatal": (INT, [POINTER]),
+    "rd_kafka_event_stats": (TEXT, [POINTER]),
+    "rd_kafka_event_destroy": (None, [POINTER]),
 }
 
 
@@ -73,28 +58,17 @@ def load() -> Any:
     ------
     LibraryUnusable : there is none, it is of another major version, or lacks a function.
     """
-    if ctypes.sizeof(_POINTER) != 8:
-        raise LibraryUnusable(f"pointers must have 8 bytes, found {ctypes.sizeof(_POINTER)}")
-    try:
-        library = ctypes.CDLL(str(library_path()))
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
-    except (OSError, AttributeError) as error:
-        raise LibraryUnusable(f"librdkafka cannot be loaded: {error}") from error
-    if library.rd_kafka_version() >> 24 != MAJOR_VERSION:
-        raise LibraryUnusable(
-            f"librdkafka must have major version {MAJOR_VERSION}, found {library.rd_kafka_version_str().decode()}"
-        )
-    return library
+    return load_library(SIGNATURES)
 
 
 def open_client(options: dict[str, object], events: int) -> int:
-    """Return a producer's handle; options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
+    """Return a producer's handle.
+
+    Options that are no plain value (callbacks, loggers) are for confluent_kafka alone and left out.
 
     Raises
     ------
-    LibraryUnusable : an option is refused. Its value is not told, for it may be a password.
+    LibraryUnusable : an option is refused. Its value is not reported, for it may be a password.
     """
     library, reason = load(), ctypes.create_string_buffer(512)
     conf = library.rd_kafka_conf_new()
@@ -110,21 +84,3 @@ def open_client(options: dict[str, object], events: int) -> int:
         library.rd_kafka_conf_destroy(conf)
         raise LibraryUnusable(f"librdkafka gave no client: {reason.value.decode(errors='replace')}")
     return int(client)
-
-
-class _Window:
-    """Some 64-bit words of this process's memory, for numpy."""
-
-    def __init__(self, address: int, words: int) -> None:
-        self.__array_interface__ = {"version": 3, "typestr": "<u8", "shape": (words,), "data": (address, True)}
-
-
-def gather(messages: npt.NDArray[np.uint64], field: str) -> npt.NDArray[np.uint64]:
-    """Return the 64-bit word at which a field stands, of each message of an array of their addresses; without a Python call per message."""
-    first = messages.min()
-    window = np.asarray(_Window(int(first), (int(messages.max() - first) + MESSAGE.itemsize) // 8))
-    found: npt.NDArray[np.uint64] = window[((messages - first) >> np.uint64(3)) + np.uint64(_OFFSET[field] // 8)]
-    return found
-
-
-_OFFSET: Final = {name: place[1] for name, place in (MESSAGE.fields or {}).items()}

@@ -1,4 +1,6 @@
-"""A producer of librdkafka that takes arrays of messages and gives arrays of reports: nothing here costs a Python call per record.
+"""A producer of librdkafka that takes arrays of messages and gives arrays of reports.
+
+Nothing here costs a Python call per record.
 
 What it relies on, and how that is kept:
 
@@ -21,8 +23,8 @@ import numpy.typing as npt
 from confluent_kafka import KafkaError
 
 from actors.producing import librdkafka
-from actors.producing.librdkafka import MESSAGE, gather
-from actors.producing.wheel_library import LibraryUnusable
+from engine.librdkafka.interface import MESSAGE, gather
+from engine.librdkafka.wheel import LibraryUnusable
 
 Messages = npt.NDArray[np.void]
 
@@ -144,7 +146,10 @@ class NativeProducer:
         return f"{reason.value.decode(errors='replace')} [{code}]" if code else ""
 
     def hurry(self, timeout_s: float) -> None:
-        """Send without lingering for some time; `poll` meanwhile, or what has arrived is not known to have."""
+        """Send without lingering for some time.
+
+        `poll` meanwhile, or what has arrived is not known to have.
+        """
         self._library.rd_kafka_flush(self._client, int(timeout_s * 1000))
 
     def purge(self) -> None:
@@ -160,7 +165,10 @@ def _close(library: Any, client: int, queue: int, topics: dict[str, int]) -> Non
 
 
 def _reports(messages: npt.NDArray[np.uint64]) -> Reports:
-    """Return what stands in messages, given their addresses, which are valid until their event is destroyed."""
+    """Return what stands in messages, given their addresses.
+
+    The addresses are valid until their event is destroyed.
+    """
     tags, codes = gather(messages, "tag"), gather(messages, "err").astype(np.uint32).view(np.int32)
     partition = int(gather(messages[:1], "partition").astype(np.uint32).view(np.int32)[0])
     return Reports(tags, tuple(_refused(int(messages[i])) for i in np.flatnonzero(codes)), partition)
@@ -171,7 +179,7 @@ def _refused(address: int) -> Refused:
 
 
 def refused_of(message: np.void) -> Refused:
-    """Return a message that `produce` did not take, or that was reported, with copies of its key and value."""
+    """Return a message that was not taken or was reported, with copies of its key and value."""
     key, value = (
         ctypes.string_at(int(message[name]), int(message[size]))
         for name, size in (("key", "key_bytes"), ("payload", "bytes"))
@@ -180,7 +188,10 @@ def refused_of(message: np.void) -> Refused:
 
 
 def messages_of(facts: Sequence[tuple[bytes, bytes]]) -> tuple[Messages, bytes]:
-    """Return messages with some keys and values, and the buffer that these stand in, to be kept until the messages are handed over."""
+    """Return messages with some keys and values, and the buffer that these stand in.
+
+    The buffer must be kept until the messages are handed over.
+    """
     buffer = b"".join(text for fact in facts for text in fact)
     sizes = np.array([len(text) for fact in facts for text in fact], np.uint64)
     addresses = np.frombuffer(buffer, np.uint8).ctypes.data + np.cumsum(sizes) - sizes
@@ -192,7 +203,9 @@ def messages_of(facts: Sequence[tuple[bytes, bytes]]) -> tuple[Messages, bytes]:
 
 @lru_cache(maxsize=1)
 def check_layout() -> None:
-    """Try the struct's layout on a client without a broker: messages go in, are purged, and must come back as they were. Nothing is sent.
+    """Try the struct's layout on a client without a broker.
+
+    Messages go in, are purged, and must come back as they were. Nothing is sent.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""The publisher over librdkafka's batches: a tick's byte matrix goes in as it is, acknowledgements come back as arrays.
+"""The publisher over librdkafka's batches.
+
+A tick's byte matrix goes in as it is, acknowledgements come back as arrays.
 
 Messages are handed over ordered by the partition that they will most likely get, each partition's in their own order.
 librdkafka alone decides on partitions, so a wrong guess costs time and nothing else. A right one puts a partition's
@@ -9,15 +11,12 @@ a record.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from confluent_kafka import KafkaError
 
-from actors.producing.librdkafka import MESSAGE
 from actors.producing.native_producer import (
     ClientError,
     Messages,
@@ -29,30 +28,32 @@ from actors.producing.native_producer import (
     refused_of,
 )
 from actors.producing.options import Options
-from actors.producing.producer_figures import ProducerFigures
-from actors.producing.publisher import WAIT_S, Counts, Message, ProducerFailed, Refusals, Tally
+from actors.producing.publisher import Message, ProducerFailed
+from actors.producing.queued_publisher import Handover, QueuedPublisher
 from engine.codec import EncodedRecords, EncodedRows
 from engine.codec.partition_hash import partitions_of
+from engine.librdkafka.interface import MESSAGE
 from engine.messages import DeliveryEvent, Topic
 
 _PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._FATAL)
 _HURRY_S = 0.02
 
-_TOLD = 0
-"""The tag of messages that nobody waits for; handovers' tags are greater."""
+_UNCOUNTED = 0
+"""The tag of uncounted messages; handovers' tags are greater."""
 
 
-class _Handover:
-    """What is still on its way of one call of the producer."""
+class _Handover(Handover):
+    """The records of one call of the producer; `tag` marks them in its reports."""
 
-    __slots__ = ("is_position", "left", "number", "tag")
+    __slots__ = ("is_position", "tag")
 
     def __init__(self, tag: int, number: int, left: int, *, is_position: bool) -> None:
-        self.tag, self.number, self.left, self.is_position = tag, number, left, is_position
+        super().__init__(number, left)
+        self.tag, self.is_position = tag, is_position
 
 
-class NativePublisher:
-    """Publishes through one producer of its own.
+class NativePublisher(QueuedPublisher[_Handover]):
+    """A publisher with one producer of its own.
 
     Parameters
     ----------
@@ -64,42 +65,18 @@ class NativePublisher:
     """
 
     def __init__(self, options: Options) -> None:
+        super().__init__(options)
         check_layout()
         self._producer = NativeProducer(options)
-        self._report: Any = options.get("error_cb", lambda _error: None)
-        self._room = int(str(options.get("queue.buffering.max.messages", 100_000)))
-        #: In the order of their tags, which have no gaps.
-        self._on_the_way: deque[_Handover] = deque()
-        self._tag = self._number = self._pending = 0
-        self._waited_s = 0.0
+        #: Of the newest handover; those on the way have tags without gaps.
+        self._tag = 0
+        self._pending = 0
         self._partitions = 1
-        self._tally, self._refusals = Tally(), Refusals()
-        self._figures: ProducerFigures | None = None
-
-    @property
-    def counts(self) -> Counts:
-        """Positions so far."""
-        return self._tally.counts
-
-    @property
-    def waited_s(self) -> float:
-        """Seconds so far spent waiting for room."""
-        return self._waited_s
-
-    @property
-    def settled(self) -> int:
-        """Newest number up to which everything has arrived."""
-        return self._on_the_way[0].number - 1 if self._on_the_way else self._number
 
     @property
     def unacknowledged(self) -> int:
         """Records that have not arrived."""
         return self._pending
-
-    @property
-    def figures(self) -> ProducerFigures | None:
-        """How the producer did lately."""
-        return self._figures
 
     def publish(self, positions: EncodedRecords, events: Sequence[DeliveryEvent]) -> int:
         """Hand over positions, then events, of one tick; waits while the queue is full."""
@@ -112,13 +89,13 @@ class NativePublisher:
             self._send_numbered(Topic.DELIVERY_EVENT, messages, is_position=False)
         return self._number
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Hand over messages of other topics."""
         for message in messages:
-            told, _buffer = messages_of([(message.key, message.to_json())])
-            self._make_room(1)
-            told["tag"] = _TOLD
-            self._send(message.TOPIC, told)
+            record, _buffer = messages_of([(message.key, message.to_json())])
+            self._await_places(1)
+            record["tag"] = _UNCOUNTED
+            self._send(message.TOPIC, record)
 
     def _messages(self, block: EncodedRows) -> Messages:
         count, width = block.matrix.shape
@@ -135,31 +112,17 @@ class NativePublisher:
         return messages
 
     def _send_numbered(self, topic: Topic, messages: Messages, *, is_position: bool) -> None:
-        # Only this thread fills the queue, so room that was seen is still there: no message is refused in mid-batch and
-        # none overtakes another.
-        step = max(1, self._room // 4)
-        for start in range(0, len(messages), step):
-            part = messages[start : start + step]
-            self._make_room(len(part))
+        for place in self._parts(len(messages)):
+            part = messages[place]
             self._tag += 1
             self._on_the_way.append(_Handover(self._tag, self._number, len(part), is_position=is_position))
             part["tag"] = self._tag
             self._send(topic, part)
 
-    def _make_room(self, count: int) -> None:
-        while self._pending + count > self._room:
-            self._wait()
-
     def _send(self, topic: Topic, messages: Messages) -> None:
         self._pending += len(messages)
         while len(messages := self._again(self._producer.produce(topic.value, messages))):
             self._wait()
-
-    def _wait(self) -> None:
-        """Wait a little for room."""
-        begun = time.monotonic()
-        self._serve(WAIT_S)
-        self._waited_s += time.monotonic() - begun
 
     def _again(self, untaken: Messages) -> Messages:
         """Return the messages to offer again; what can never be sent is counted as failed."""
@@ -171,12 +134,6 @@ class NativePublisher:
             self._settle(Reports(np.array([message.tag for message in refused], np.uint64), refused, -1))
         again: Messages = untaken[wants_room]
         return again
-
-    def poll(self) -> None:
-        """Take note of acknowledgements."""
-        self._serve(0)
-        while self._on_the_way and not self._on_the_way[0].left:
-            self._on_the_way.popleft()
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything has arrived, and return how many records have not within the time."""
@@ -196,8 +153,7 @@ class NativePublisher:
                 if event.error.fatal():
                     raise ProducerFailed(event.error.str())
             else:
-                self._figures = ProducerFigures.of(event.json)
-                self._figures.log()
+                self._take_statistics(event.json)
 
     def _settle(self, reports: Reports) -> None:
         if reports.refused:
@@ -206,9 +162,9 @@ class NativePublisher:
         self._pending -= len(reports.tags)
         for refused in reports.refused:
             self._refusals.note(refused.value, refused.reason)
-        tags = reports.tags[reports.tags != _TOLD]
+        tags = reports.tags[reports.tags != _UNCOUNTED]
         if len(tags):
-            self._settle_numbered(tags, [refused.tag for refused in reports.refused if refused.tag != _TOLD])
+            self._settle_numbered(tags, [refused.tag for refused in reports.refused if refused.tag != _UNCOUNTED])
 
     def _settle_numbered(self, tags: npt.NDArray[np.uint64], refused: Sequence[int]) -> None:
         oldest = self._on_the_way[0].tag
@@ -223,7 +179,10 @@ class NativePublisher:
             self._tally.failed += is_position
 
     def _fail_if_fatal(self, refused: Sequence[Refused]) -> None:
-        """After a fatal error nothing settles: what is purged then was not refused, and must be sent again by the next process."""
+        """Raise `ProducerFailed` after a fatal error.
+
+        Nothing settles then: what is purged was not refused, and must be sent again by the next process.
+        """
         reason = self._producer.fatal_error()
         if reason or any(message.code in _PURGED for message in refused):
             raise ProducerFailed(reason or refused[0].reason)

@@ -1,4 +1,4 @@
-"""Which publisher a driver actor gets."""
+"""The choice of a driver actor's publisher."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import logging
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Publisher
-from actors.producing.python_publisher import KafkaPublisher
-from actors.producing.wheel_library import LibraryUnusable
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
+from engine.librdkafka.wheel import LibraryUnusable
 
 logger = logging.getLogger(__name__)
 
 
 def open_publisher(settings: Settings) -> Publisher:
-    """Return the publisher that KAFKA_PRODUCER names; the one over confluent_kafka's public interface where the native one cannot be."""
+    """Return the publisher that KAFKA_PRODUCER names.
+
+    Where the native one cannot be, it is the one over confluent_kafka's public interface.
+    """
     options = producer_options(settings)
     if settings.kafka_producer == "native":
         try:
@@ -24,4 +27,4 @@ def open_publisher(settings: Settings) -> Publisher:
             logger.warning(
                 "positions are produced by confluent_kafka's public interface, at about half the speed: %s", error
             )
-    return KafkaPublisher(options)
+    return PythonPublisher(options)

@@ -1,4 +1,7 @@
-"""Options of our Kafka clients, from the settings. The one place where librdkafka's names of what a producer does are written."""
+"""Options of our Kafka clients, from the settings.
+
+librdkafka's names of what a producer does are written here alone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 def connection_options(settings: Settings) -> Options:
-    """Return what every client of Kafka needs, an admin client too. It holds the password: for constructors, not for logs."""
+    """Return what every client of Kafka needs, an admin client too.
+
+    It holds the password: for constructors, not for logs.
+    """
     # Reconnecting is librdkafka's own job; what it reports of it comes by the callback, so that its own lines would
     # only repeat it.
     return {**settings.kafka.options(), "error_cb": TroubleLog(logger, settings.kafka), "log_level": 2}
@@ -57,7 +63,7 @@ def consumer_options(settings: Settings, group: str) -> Options:
 
 
 def topic_metadata(client: Consumer | Producer, topic: str, timeout_s: float) -> Any:
-    """Return what the broker tells of a topic, confluent_kafka's ``TopicMetadata``.
+    """Return a topic's metadata, confluent_kafka's ``TopicMetadata``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A few figures of a producer, out of the many that librdkafka's statistics hold."""
+"""A few figures of a producer, out of the many in librdkafka's statistics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProducerFigures:
-    """How a producer did in its last period.
+    """A producer's figures of its last period.
 
     Attributes
     ----------
@@ -35,13 +35,13 @@ class ProducerFigures:
 
     @classmethod
     def of(cls, statistics: str | bytes) -> ProducerFigures:
-        """Return the figures in librdkafka's JSON; what it does not tell is 0."""
-        told: dict[str, Any] = orjson.loads(statistics)
-        brokers = list(told.get("brokers", {}).values())
-        positions = told.get("topics", {}).get(Topic.NEW_POSITION.value, {})
+        """Return the figures in librdkafka's JSON; a missing one is 0."""
+        found: dict[str, Any] = orjson.loads(statistics)
+        brokers = list(found.get("brokers", {}).values())
+        positions = found.get("topics", {}).get(Topic.NEW_POSITION.value, {})
         return cls(
-            queue_records=told.get("msg_cnt", 0),
-            queue_bytes=told.get("msg_size", 0),
+            queue_records=found.get("msg_cnt", 0),
+            queue_bytes=found.get("msg_size", 0),
             round_trip_ms=max((broker.get("rtt", {}).get("p99", 0) for broker in brokers), default=0) / 1000,
             errors=sum(broker.get("txerrs", 0) for broker in brokers),
             retries=sum(broker.get("txretries", 0) for broker in brokers),
@@ -50,9 +50,10 @@ class ProducerFigures:
         )
 
     def log(self) -> None:
-        """Put the figures in the log."""
+        """Log the figures."""
         logger.info(
-            "producer: %d records (%d bytes) queued, round trip p99 %.1f ms, %d errors, %d retries, batches of %d positions (%d bytes)",
+            "producer: %d records (%d bytes) queued, round trip p99 %.1f ms, %d errors, %d retries, "
+            "batches of %d positions (%d bytes)",
             self.queue_records,
             self.queue_bytes,
             self.round_trip_ms,

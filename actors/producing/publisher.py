@@ -2,8 +2,8 @@
 
 A publisher numbers what it is given. `settled` is the newest number up to which everything has been acknowledged (or
 has failed for good and was counted), so a driver host can tell from one integer what need not be sent again. Accounting
-needs no memory per delivery. What is merely told has no number: nobody waits for it, and nothing is sent again because
-it was lost.
+needs no memory per delivery. Uncounted messages have no number: no caller waits for them, and none is sent again
+because it was lost.
 
 `MemoryPublisher` is here; the two that speak to Kafka are `actors.producing.python_publisher` and
 `actors.producing.native_publisher`.
@@ -24,14 +24,14 @@ from engine.messages import DeliveryEvent, Topic
 
 logger = logging.getLogger(__name__)
 
-WAIT_S = 0.05
-"""One wait for room in a producer's queue."""
-
 _NAMED = 5
 
 
 class ProducerFailed(RuntimeError):
-    """A producer can never again promise that nothing is lost or out of order. Only a new process, which goes on from what was acknowledged, is sure to."""
+    """A producer can never again promise that nothing is lost or out of order.
+
+    Only a new process, which continues after what was acknowledged, can.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,10 @@ class Message(Protocol):
 
 
 class Publisher(Protocol):
-    """Where a tick's facts go. Used by one thread; any thread may ask for `counts`, `unacknowledged` and `figures`."""
+    """The way out of a tick's facts, used by one thread.
+
+    Any thread may ask for `counts`, `unacknowledged` and `figures`.
+    """
 
     @property
     def counts(self) -> Counts:
@@ -72,7 +75,7 @@ class Publisher(Protocol):
 
     @property
     def waited_s(self) -> float:
-        """Seconds so far in which `publish` and `tell` waited for room in the producer's queue."""
+        """Seconds so far spent waiting for a place in the producer's queue."""
 
     @property
     def settled(self) -> int:
@@ -87,18 +90,23 @@ class Publisher(Protocol):
         """How the producer did lately; None if it was not asked to say."""
 
     def publish(self, positions: EncodedRecords, events: Sequence[DeliveryEvent]) -> int:
-        """Hand over positions and events of one tick, and return their number. It waits while the queue is full, and drops nothing.
+        """Hand over positions and events of one tick, and return their number.
+
+        It waits while the queue is full, and drops nothing.
 
         Raises
         ------
-        ProducerFailed : see there. `poll`, `tell` and `flush` raise it too.
+        ProducerFailed : see there. `poll`, `publish_uncounted` and `flush` raise it too.
         """
 
-    def tell(self, messages: Sequence[Message]) -> None:
-        """Hand over messages of other topics: they are not counted, what is settled does not wait for them, and one that is refused is only logged."""
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
+        """Hand over messages of other topics.
+
+        They are not counted, `settled` does not wait for them, and one that is refused is only logged.
+        """
 
     def poll(self) -> None:
-        """Take note of acknowledgements. The host calls it each tick, and between two of them."""
+        """Take acknowledgements; the host calls it each tick, and between two of them."""
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything has arrived, and return how many records have not within the time."""
@@ -119,7 +127,10 @@ class Tally:
 
 
 class Refusals:
-    """Says in the log which records Kafka has refused for good: the first few by name, then how many whenever their count has doubled."""
+    """A log of the records that Kafka has refused for good.
+
+    The first few are logged by name, then their count whenever it has doubled.
+    """
 
     def __init__(self) -> None:
         self._count = 0
@@ -139,7 +150,7 @@ class Refusals:
 
 
 def _name_of(value: bytes | None) -> str:
-    """Return a fact's delivery, or the worker that told it, and seq."""
+    """Return a fact's name: its delivery, or the worker that reported it, and its seq."""
     try:
         fact = orjson.loads(value or b"")
         if "worker" in fact:
@@ -150,12 +161,15 @@ def _name_of(value: bytes | None) -> str:
 
 
 class MemoryPublisher:
-    """Keeps everything; for tests and for runs without Kafka. With `holding` set, acknowledgements wait until it is cleared."""
+    """A publisher that keeps everything; for tests and for runs without Kafka.
+
+    With `holding` set, acknowledgements wait until it is cleared.
+    """
 
     def __init__(self) -> None:
         self.positions: list[tuple[bytes, bytes]] = []
         self.events: list[DeliveryEvent] = []
-        self.told: list[Message] = []
+        self.uncounted: list[Message] = []
         self.holding = False
         self._number = self._settled = self._acked = 0
 
@@ -166,7 +180,7 @@ class MemoryPublisher:
 
     @property
     def waited_s(self) -> float:
-        """0: there is always room."""
+        """Return 0: there is always a place."""
         return 0.0
 
     @property
@@ -191,9 +205,9 @@ class MemoryPublisher:
         self.events += events
         return self._number
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Keep messages."""
-        self.told += messages
+        self.uncounted += messages
 
     def poll(self) -> None:
         """Acknowledge everything, unless `holding`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,16 +9,32 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Record
 
 from actors.producing.options import Options
-from actors.producing.producer_figures import ProducerFigures
-from actors.producing.publisher import WAIT_S, Counts, Message, ProducerFailed, Refusals, Tally
+from actors.producing.publisher import Message, ProducerFailed
+from actors.producing.queued_publisher import Handover, QueuedPublisher
 from engine.codec import EncodedRecords
 from engine.messages import DeliveryEvent, Topic
 
 _OnDelivery = Callable[[KafkaError | None, Record | None], None]
 
 
-class KafkaPublisher:
-    """Publishes through one producer of its own.
+class _Handover(Handover):
+    """The records of one `publish`."""
+
+    __slots__ = ("_arrived",)
+
+    def __init__(self, number: int, left: int, arrived: Callable[..., bool]) -> None:
+        super().__init__(number, left)
+        self._arrived = arrived
+
+    def position_arrived(self, error: KafkaError | None, message: Record | None) -> None:
+        self.left -= self._arrived(error, message, is_position=True)
+
+    def event_arrived(self, error: KafkaError | None, message: Record | None) -> None:
+        self.left -= self._arrived(error, message, is_position=False)
+
+
+class PythonPublisher(QueuedPublisher[_Handover]):
+    """A publisher with one producer of its own.
 
     Parameters
     ----------
@@ -28,40 +42,14 @@ class KafkaPublisher:
     """
 
     def __init__(self, options: Options) -> None:
-        self._report: Any = options.get("error_cb", lambda _error: None)
-        self._room = int(str(options.get("queue.buffering.max.messages", 100_000)))
-        self._on_the_way: deque[_Handover] = deque()
-        self._number = 0
-        self._waited_s = 0.0
-        self._tally, self._refusals = Tally(), Refusals()
+        super().__init__(options)
         self._fatal = ""
-        self._figures: ProducerFigures | None = None
         self._producer = Producer({**options, "error_cb": self._take_error, "stats_cb": self._take_statistics})
-
-    @property
-    def counts(self) -> Counts:
-        """Positions so far."""
-        return self._tally.counts
-
-    @property
-    def waited_s(self) -> float:
-        """Seconds so far spent waiting for room."""
-        return self._waited_s
-
-    @property
-    def settled(self) -> int:
-        """Newest number up to which everything has arrived."""
-        return self._on_the_way[0].number - 1 if self._on_the_way else self._number
 
     @property
     def unacknowledged(self) -> int:
         """Records that have not arrived."""
         return len(self._producer)
-
-    @property
-    def figures(self) -> ProducerFigures | None:
-        """How the producer did lately."""
-        return self._figures
 
     def publish(self, positions: EncodedRecords, events: Sequence[DeliveryEvent]) -> int:
         """Hand over positions, then events, of one tick; waits while the queue is full."""
@@ -80,32 +68,21 @@ class KafkaPublisher:
         )
         return self._number
 
-    def tell(self, messages: Sequence[Message]) -> None:
+    def publish_uncounted(self, messages: Sequence[Message]) -> None:
         """Hand over messages of other topics."""
         for message in messages:
-            self._produce(message.TOPIC, [{"key": message.key, "value": message.to_json()}], self._told)
+            self._produce(message.TOPIC, [{"key": message.key, "value": message.to_json()}], self._uncounted_arrived)
 
     def _produce(self, topic: Topic, records: list[dict[str, Any]], on_delivery: _OnDelivery) -> None:
-        # Only this thread fills the queue, so room that was seen is still there: no record is refused in mid-batch and
-        # none overtakes another.
-        step = max(1, self._room // 4)
-        for start in range(0, len(records), step):
-            part = records[start : start + step]
-            while len(self._producer) + len(part) > self._room:
-                self._wait()
-            while part:
-                self._producer.produce_batch(topic.value, part, on_delivery=on_delivery)
-                part = self._refused_for_want_of_room(part, on_delivery)
-                if part:
+        for part in self._parts(len(records)):
+            left = records[part]
+            while left:
+                self._producer.produce_batch(topic.value, left, on_delivery=on_delivery)
+                left = self._refused_by_a_full_queue(left, on_delivery)
+                if left:
                     self._wait()
 
-    def _wait(self) -> None:
-        """Wait a little for room."""
-        begun = time.monotonic()
-        self._serve(WAIT_S)
-        self._waited_s += time.monotonic() - begun
-
-    def _refused_for_want_of_room(self, part: list[dict[str, Any]], on_delivery: _OnDelivery) -> list[dict[str, Any]]:
+    def _refused_by_a_full_queue(self, part: list[dict[str, Any]], on_delivery: _OnDelivery) -> list[dict[str, Any]]:
         """Return the records to offer again; what can never be sent is counted as failed."""
         again = []
         for record in part:
@@ -121,12 +98,6 @@ class KafkaPublisher:
                 on_delivery(error, None)
         self._check()
         return again
-
-    def poll(self) -> None:
-        """Take note of acknowledgements."""
-        self._serve(0)
-        while self._on_the_way and not self._on_the_way[0].left:
-            self._on_the_way.popleft()
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything has arrived, and return how many records have not within the time."""
@@ -151,11 +122,14 @@ class KafkaPublisher:
         if self._fatal:
             raise ProducerFailed(self._fatal)
 
-    def _told(self, error: KafkaError | None, message: Record | None) -> None:
+    def _uncounted_arrived(self, error: KafkaError | None, message: Record | None) -> None:
         self._arrived(error, message, is_position=False)
 
     def _arrived(self, error: KafkaError | None, message: Record | None, *, is_position: bool) -> bool:
-        """Count a record; return whether it is settled. After a fatal error nothing is: what is purged then was not refused, and must be sent again."""
+        """Count a record, and return whether it is settled.
+
+        After a fatal error none is: what is purged then was not refused, and must be sent again.
+        """
         if self._fatal or (error is not None and error.code() in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)):
             return False
         if error is not None and message is not None:
@@ -168,22 +142,3 @@ class KafkaPublisher:
         self._report(error)
         if error.fatal():
             self._fatal = error.str()
-
-    def _take_statistics(self, statistics: str) -> None:
-        self._figures = ProducerFigures.of(statistics)
-        self._figures.log()
-
-
-class _Handover:
-    """What is still on its way of one `publish`."""
-
-    __slots__ = ("_arrived", "left", "number")
-
-    def __init__(self, number: int, left: int, arrived: Callable[..., bool]) -> None:
-        self.number, self.left, self._arrived = number, left, arrived
-
-    def position_arrived(self, error: KafkaError | None, message: Record | None) -> None:
-        self.left -= self._arrived(error, message, is_position=True)
-
-    def event_arrived(self, error: KafkaError | None, message: Record | None) -> None:
-        self.left -= self._arrived(error, message, is_position=False)

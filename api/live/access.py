@@ -1,4 +1,4 @@
-"""Who may open a live socket: programs and pages of this machine; with an API key set, whoever shows it.
+"""Who may open a live socket: programs and pages of this machine, or holders of the API key.
 
 A browser lets any page open a WebSocket to any server, so Host and Origin are looked at as `api.rest.security` does for
 what changes something.
@@ -17,7 +17,7 @@ from api.settings import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Access:
     """The rules of entry.
 
     Attributes

@@ -23,7 +23,7 @@ Bools = NDArray[np.bool_]
 
 
 def world_xy(lat_deg: NDArray[np.float64], lng_deg: NDArray[np.float64]) -> tuple[Int32s, Int32s]:
-    """Return 28-bit world coordinates of places given in degrees, x to the east from 180° W and y to the south.
+    """Return 28-bit world coordinates of places in degrees, x east from 180° W and y to the south.
 
     Longitudes are taken modulo 360, so 180 and -180 are the same cell column 0; latitudes are clamped to
     `MAX_LATITUDE_DEG`.

@@ -1,4 +1,7 @@
-"""A WebSocket both of whose directions go on at once: one task sends, the endpoint reads, and the first to end ends both."""
+"""A WebSocket that sends and receives at once.
+
+One task sends, the endpoint reads, and the first of the two to end ends both.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ CLOSE_PATIENCE_S = 2.0
 
 
 async def converse(websocket: WebSocket, sender: asyncio.Task[None], take: Callable[[str | bytes], None]) -> None:
-    """Hand every frame of a client to `take` while `sender` sends, and close with the reason when one of them ends.
+    """Hand every frame of a client to `take` while `sender` sends; close with the reason once one ends.
 
     A `ControlError` of `take` closes with 1008, a cancelled sender with 1013.
     """

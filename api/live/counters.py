@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class LiveCounters:
-    """Counts since the process began, and three gauges: `viewers`, `streams`, `vehicles` and the last tick's duration."""
+    """Counts since the process began, and gauges: `viewers`, `streams`, `vehicles` and a tick's time."""
 
     viewers: int = 0
     streams: int = 0

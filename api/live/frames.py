@@ -2,8 +2,10 @@
 
 Little-endian. A frame is a header of 32 bytes and cells:
 
-    header     u8 magic, u8 version, u8 type, u8 cellZoom, u32 seq, f64 simTimeMs, u16 periodMs, u16 nCells, u32 total, f32 simSpeed, u32 flags
-    positions  per cell: u16 x, u16 y, u32 n, then columns, each padded to 4 bytes: u32 id, u16 x, u16 y, u16 age, u8 heading, u8 state
+    header     u8 magic, u8 version, u8 type, u8 cellZoom, u32 seq, f64 simTimeMs, u16 periodMs, u16 nCells, u32 total,
+               f32 simSpeed, u32 flags
+    positions  per cell: u16 x, u16 y, u32 n, then columns, each padded to 4 bytes: u32 id, u16 x, u16 y, u16 age,
+               u8 heading, u8 state
     density    per cell: u16 x, u16 y, u32 count
 
 Cells are encoded once, in the order of their rows on the map, so a viewer's frame is a few slices of one buffer. It
@@ -138,7 +140,7 @@ class Cells:
 
     @cached_property
     def _keys(self) -> list[int]:
-        """The cells as numbers in the order of the body; lists, because a rectangle looks up a few of them, one by one."""
+        """The cells as numbers in the order of the body; lists, as a rectangle looks up few, one by one."""
         return _whole_numbers((self.y << CELL_ZOOM) | self.x)
 
     @cached_property
@@ -154,7 +156,7 @@ class Cells:
         return _whole_numbers(self.offset)
 
     def runs(self, rect: CellRect) -> Runs:
-        """Return ranges [from, to) of neighbouring cells that lie in a rectangle, in order and apart from each other."""
+        """Return the disjoint ranges [from, to) of neighbouring cells that lie in a rectangle, in order."""
         if (rect.x0, rect.x1) == (0, CELLS - 1):
             span = self._between((rect.y0 << CELL_ZOOM), (rect.y1 << CELL_ZOOM) | (CELLS - 1))
             return [span] if span[0] < span[1] else []

@@ -1,7 +1,7 @@
 """The hub of the live map: records in, and once per tick one snapshot for all viewers.
 
 A plain class: no socket, no event loop. Consumers call `on_positions`, `on_event`, `on_run` and `on_route` in one
-thread; whoever paces the map calls `tick`, or `rest` while nobody watches.
+thread; the map's ticker calls `tick`, or `rest` while there is no viewer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EVENTS_KEPT = 64
 
 
 class Tap(Protocol):
-    """Somebody who wants every record as it comes, in the thread of the consumers; he must be quick."""
+    """A reader of every record as it comes, called in the thread of the consumers; it must be quick."""
 
     def on_positions(self, batch: PositionBatch) -> None:
         """Take a batch the hub has taken."""
@@ -53,12 +53,14 @@ class Hub:
     Attributes
     ----------
     station : where positions that reach the map are measured; None measures nothing.
+    next_tick_s : when the next tick is due, s of the monotonic clock; set by the ticker.
     """
 
     def __init__(self, now_ms: float | None = None) -> None:
         self.counters = LiveCounters()
         self.world = World(time.time() * 1000 if now_ms is None else now_ms)
         self.taps: list[Tap] = []
+        self.next_tick_s = 0.0
         self.station: Station | None = None
         self._routes: dict[str, RouteDefined] = {}
         self._lengths: dict[str, float | None] = {}
@@ -70,6 +72,14 @@ class Hub:
         self._stats = ""
         self._stats_due_ms = -np.inf
 
+    @property
+    def next_picture_s(self) -> float | None:
+        """Instant, s of the monotonic clock, at which positions are needed next.
+
+        None while a tap takes every one as it comes.
+        """
+        return None if self.taps else self.next_tick_s
+
     def on_positions(self, batch: PositionBatch) -> None:
         """Take a batch of positions, in any order and of any runs."""
         if not len(batch):
@@ -80,7 +90,7 @@ class Hub:
             tap.on_positions(batch)
 
     def on_event(self, event: DeliveryEvent) -> None:
-        """Take what happened to a delivery; a late or repeated event changes nothing and is told to nobody."""
+        """Take what happened to a delivery; a late or repeated event changes nothing and reaches no viewer."""
         if not self.world.take_event(event):
             return
         if self.world.is_news(event):
@@ -109,16 +119,16 @@ class Hub:
         """Return what the map shows at a wall instant."""
         self.world.settle(now_ms)
         slots, runs, rows = self.world.slots, self.world.runs, self.world.visible()
-        run, event_ms, state = slots.run[rows], slots.event_ms[rows], ON_THE_WIRE[self.world.states(rows)]
+        run, event_time_ms, state = slots.run[rows], slots.event_time_ms[rows], ON_THE_WIRE[self.world.states(rows)]
         self._measure(rows, now_ms)
         if now_ms >= self._stats_due_ms:
             self._stats_due_ms = now_ms + 1000 - PERIOD_MS / 2
-            self._stats = self._stats_text(state, runs.age_ms(run, event_ms, now_ms))
+            self._stats = self._stats_text(state, runs.age_ms(run, event_time_ms, now_ms))
         vehicles = Vehicles(
             id=rows.astype(np.uint32),
             world_x=slots.world_x[rows],
             world_y=slots.world_y[rows],
-            age_ms=np.clip(runs.shown_age_ms(run, event_ms, now_ms), 0, MAX_AGE_MS).astype(np.uint16),
+            age_ms=np.clip(runs.shown_age_ms(run, event_time_ms, now_ms), 0, MAX_AGE_MS).astype(np.uint16),
             heading=(np.rint(slots.bearing_deg[rows] * (256 / 360)).astype(np.int64) & 0xFF).astype(np.uint8),
             state=(state | (slots.vehicle[rows] << 4)).astype(np.uint8),
         )
@@ -126,7 +136,7 @@ class Hub:
         sim_time_ms, speed = (shown.clock.virtual(now_ms), shown.clock.scale) if shown else (now_ms, 1.0)
         self._seq = (self._seq + 1) & 0xFFFFFFFF
         header = FrameHeader(self._seq, sim_time_ms, PERIOD_MS, len(rows), speed)
-        events = tuple(_open_json(self._told(event)) for event in self._events)
+        events = tuple(_open_json(self._described(event)) for event in self._events)
         snapshot = Snapshot(
             now_ms, header, encode_cells(vehicles), self._hello_text(), self._stats, events, self._events_left_out
         )
@@ -135,7 +145,7 @@ class Hub:
         return snapshot
 
     def rest(self, now_ms: float) -> None:
-        """Do what a tick does for the world, and show it to nobody."""
+        """Do what a tick does for the world, without a snapshot of it."""
         self.world.settle(now_ms)
         rows = self.world.visible()
         self._take_fresh(rows)
@@ -143,7 +153,9 @@ class Hub:
         self._forget_events()
 
     def pushed(self, now_ms: float) -> None:
-        """Measure the positions that came before the last tick, called when its snapshot is ready to be sent, or could be: at rest nobody watches.
+        """Measure the positions that came before the last tick.
+
+        Called when its snapshot is ready to be sent, or could be: at rest there is no viewer.
 
         Of several new positions of a delivery the map shows the newest, so that one alone counts. One that never is on
         the map, late or repeated or of a delivery that has left, does not.
@@ -151,9 +163,9 @@ class Hub:
         if self.station is None or not len(self._fresh):
             return
         slots = self.world.slots
-        run, event_ms = slots.run[self._fresh], slots.event_ms[self._fresh]
+        run, event_time_ms = slots.run[self._fresh], slots.event_time_ms[self._fresh]
         for index in np.unique(run).tolist():
-            self.station.measure(self.world.runs.id_of(index), Segment.PUSHED, event_ms[run == index], now_ms)
+            self.station.measure(self.world.runs.id_of(index), Segment.PUSHED, event_time_ms[run == index], now_ms)
         self._fresh = self._fresh[:0]
 
     def find(self, delivery_id: str) -> int | None:
@@ -167,28 +179,28 @@ class Hub:
     def delivery(self, slot: int) -> Delivery | None:
         """Return a delivery in the shape that REST has too, None if the slot is free."""
         slots = self.world.slots
-        papers = slots.papers[slot] if 0 <= slot < slots.capacity else None
-        if papers is None:
+        details = slots.details[slot] if 0 <= slot < slots.capacity else None
+        if details is None:
             return None
         state = STATE_NAMES[self.world.states(np.array([slot]))[0]]
-        length_m = papers.route_length_m or self._route_length(papers.route_id)
+        length_m = details.route_length_m or self._route_length(details.route_id)
         newest = self._newest(slot)
         is_delivered = state == DeliveryPhase.DELIVERED
         progress = None if newest is None else progress_of(newest.distance_m, length_m, is_delivered)
-        route = self._routes.get(papers.route_id)
+        route = self._routes.get(details.route_id)
         return Delivery(
-            delivery_id=papers.delivery_id,
+            delivery_id=details.delivery_id,
             run_id=self.world.runs.id_of(int(slots.run[slot])),
-            route_id=papers.route_id,
+            route_id=details.route_id,
             route_title=route.title if route else "",
-            client_id=papers.client_id,
-            driver_id=papers.driver_id,
+            client_id=details.client_id,
+            driver_id=details.driver_id,
             vehicle=VEHICLES[slots.vehicle[slot]],
             state=DeliveryPhase(state),
-            reason=papers.reason,
-            started_at=papers.started_ms,
-            planned_arrival=papers.planned_arrival_ms,
-            ended_at=papers.ended_ms,
+            reason=details.reason,
+            started_at=details.started_ms,
+            planned_arrival=details.planned_arrival_ms,
+            ended_at=details.ended_ms,
             route_length_m=length_m,
             progress=rounded(progress),
             **facts_of(newest),
@@ -208,7 +220,7 @@ class Hub:
             return None
         place = float(slots.lat_deg[slot]), float(slots.lng_deg[slot])
         motion = float(slots.speed_mps[slot]), float(slots.bearing_deg[slot]), float(slots.distance_m[slot])
-        return Newest(int(slots.seq[slot]), int(slots.event_ms[slot]), *place, *motion)
+        return Newest(int(slots.seq[slot]), int(slots.event_time_ms[slot]), *place, *motion)
 
     def _route_length(self, route_id: str) -> float | None:
         """Return a route's length in metres, None if the route is unknown or cannot be driven."""
@@ -220,9 +232,9 @@ class Hub:
                 self._lengths[route_id] = None
         return self._lengths[route_id]
 
-    def _told(self, event: DeliveryEvent) -> dict[str, object]:
+    def _described(self, event: DeliveryEvent) -> dict[str, object]:
         route = self._routes.get(event.route_id)
-        told: dict[str, object] = {
+        described: dict[str, object] = {
             "t": "event",
             "kind": event.kind,
             "deliveryId": event.delivery_id,
@@ -231,7 +243,7 @@ class Hub:
             "id": self.find(event.delivery_id),
             "eventTime": event.event_time,
         }
-        return told if event.reason is None else {**told, "reason": event.reason}
+        return described if event.reason is None else {**described, "reason": event.reason}
 
     def _forget_events(self) -> None:
         self._events.clear()
@@ -241,7 +253,7 @@ class Hub:
         """Note how old the positions that came since the last tick are now that they can be sent first."""
         self._take_fresh(rows)
         slots, fresh = self.world.slots, self._fresh
-        self._delays.append(self.world.runs.age_ms(slots.run[fresh], slots.event_ms[fresh], now_ms))
+        self._delays.append(self.world.runs.age_ms(slots.run[fresh], slots.event_time_ms[fresh], now_ms))
 
     def _take_fresh(self, rows: NDArray[np.intp]) -> None:
         """Set aside which of some rows have positions that came since the last tick."""
@@ -250,7 +262,7 @@ class Hub:
         slots.fresh[:] = False
 
     def _stats_text(self, state: NDArray[np.uint8], ages_ms: NDArray[np.float64]) -> str:
-        """Return the world-wide figures; ages are those of the last second's new positions, or of all if nothing came."""
+        """Return the world-wide figures; ages are of the last second's new positions, or of all if none came."""
         delays = np.concatenate(self._delays)
         self._delays = []
         delays = delays if len(delays) else ages_ms[state < DELIVERED]

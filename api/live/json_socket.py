@@ -1,6 +1,6 @@
-"""``/ws/deliveries``: chosen deliveries as plain JSON for scripts, one object per position and per event.
+"""``/ws/deliveries``: chosen deliveries as plain JSON for scripts, one object per position and event.
 
-A slow script loses the oldest of what waits for it, never the newest, and is told how many: the next object has
+A slow script loses the oldest of what waits for it, never the newest, and learns how many: the next object has
 ``skipped``.
 """
 
@@ -53,30 +53,30 @@ class Stream:
             raise ControlError(str(error)) from None
         self._newest = {key: seen for key, seen in self._newest.items() if key in self.deliveries}
 
-    def offer_position(self, delivery_id: bytes, run_id: bytes, seq: int, told: dict[str, object]) -> None:
+    def offer_position(self, delivery_id: bytes, run_id: bytes, seq: int, record: dict[str, object]) -> None:
         """Take a position of a chosen delivery, unless it is late or repeated."""
         run, newest = self._newest.get(delivery_id, (run_id, -1))
         if run == run_id and 0 <= seq <= newest:
             return
         self._newest[delivery_id] = run_id, seq
-        self.offer(told)
+        self.offer(record)
 
-    def offer(self, told: dict[str, object]) -> None:
+    def offer(self, record: dict[str, object]) -> None:
         """Take an object; the oldest makes room for it."""
         if len(self._waiting) >= QUEUE:
             self._waiting.popleft()
             self._skipped += 1
-        self._waiting.append(told)
+        self._waiting.append(record)
         self.news.set()
 
     def take(self) -> str | None:
         """Return the next object as JSON, None if nothing waits."""
         if not self._waiting:
             return None
-        told = self._waiting.popleft()
+        record = self._waiting.popleft()
         if self._skipped:
-            told, self._skipped = {**told, "skipped": self._skipped}, 0
-        return orjson.dumps(told).decode()
+            record, self._skipped = {**record, "skipped": self._skipped}, 0
+        return orjson.dumps(record).decode()
 
 
 class Streams:
@@ -87,7 +87,10 @@ class Streams:
         self._streams: set[Stream] = set()
 
     async def attend(self, websocket: WebSocket) -> None:
-        """Serve one script from its arrival to its leaving; it chooses by ``?ids=a,b`` or by ``{"deliveries": [...]}`` at any time."""
+        """Serve one script from its arrival to its leaving.
+
+        It chooses deliveries by ``?ids=a,b``, or by ``{"deliveries": [...]}`` at any time.
+        """
         stream = Stream()
         ids = websocket.query_params.get("ids")
         fault: ControlError | None = None
@@ -108,10 +111,10 @@ class Streams:
             while True:
                 await stream.news.wait()
                 stream.news.clear()
-                while (told := stream.take()) is not None:
-                    await websocket.send_text(told)
+                while (text := stream.take()) is not None:
+                    await websocket.send_text(text)
 
-        self._enter(stream)  # before the handshake is answered, so that nothing is missed after it
+        self.enter(stream)  # before the handshake is answered, so that nothing is missed after it
         try:
             await websocket.accept()
             await converse(websocket, asyncio.create_task(send()), take)
@@ -124,10 +127,10 @@ class Streams:
         keys = batch.delivery_id.tolist()
         rows = [row for row, key in enumerate(keys) if key in chosen]
         for row in sorted(rows, key=batch.seq.__getitem__):
-            told = _position(batch, row)
+            record = _position(batch, row)
             for stream in self._streams:
                 if keys[row] in stream.deliveries:
-                    stream.offer_position(keys[row], bytes(batch.run_id[row]), int(batch.seq[row]), told)
+                    stream.offer_position(keys[row], bytes(batch.run_id[row]), int(batch.seq[row]), record)
 
     def on_event(self, event: DeliveryEvent) -> None:
         """Hand an event to those who chose its delivery."""
@@ -136,7 +139,8 @@ class Streams:
             if key in stream.deliveries:
                 stream.offer({"t": "event", **orjson.loads(event.to_json())})
 
-    def _enter(self, stream: Stream) -> None:
+    def enter(self, stream: Stream) -> None:
+        """Add a script, which gets its deliveries' records from now on."""
         if not self._streams:
             self._hub.taps.append(self)
         self._streams.add(stream)

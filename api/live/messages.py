@@ -1,4 +1,4 @@
-"""The JSON messages of ``sim.v1`` as types, for the OpenAPI document, from which the page's types are made.
+"""The JSON messages of ``sim.v1`` as types for the OpenAPI document, which makes the page's types.
 
 A document of HTTP has no place for a socket's messages other than its components: they are listed there by name.
 """

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from fastapi import APIRouter
 from starlette.websockets import WebSocket
 
-from api.live.access import Door
+from api.live.access import Access
 from api.live.hub import Hub
 from api.live.json_socket import Streams
 from api.live.socket import Audience
@@ -17,18 +17,18 @@ logger = logging.getLogger(__name__)
 
 
 def live_router(hub: Hub, *, api_key: str | None = None, allowed_hosts: Collection[str] = ()) -> APIRouter:
-    """Return ``/ws/live`` and ``/ws/deliveries`` over a hub; the hub ticks while the app that includes the router lives.
+    """Return ``/ws/live`` and ``/ws/deliveries`` over a hub, which ticks while the router's app lives.
 
     Parameters
     ----------
     api_key : asked for as query parameter ``key`` or header ``X-API-Key``; None asks for none.
     allowed_hosts : names, besides the loopback ones, by which pages may call this server.
     """
-    door, audience, streams = Door(api_key, allowed_hosts), Audience(hub), Streams(hub)
+    access, audience, streams = Access(api_key, allowed_hosts), Audience(hub), Streams(hub)
     router = APIRouter(lifespan=audience.lifespan)
 
     async def is_welcome(websocket: WebSocket) -> bool:
-        reason = door.refuses(websocket)
+        reason = access.refuses(websocket)
         if reason is not None:
             logger.info("live socket refused: %s", reason)
             hub.counters.viewers_refused += 1

@@ -21,7 +21,7 @@ ENDED = frozenset({RunState.FINISHED, RunState.CANCELLED})
 
 @dataclass(slots=True)
 class Run:
-    """What the live map knows of one run; until its first `RunEvent` its virtual time is taken for wall time."""
+    """What the live map knows of a run, whose virtual time is wall time until its first `RunEvent`."""
 
     run_id: str
     index: int
@@ -85,20 +85,25 @@ class Runs:
         self._shown = max(heard, key=lambda run: (run.state not in ENDED, run.began_ms, run.run_id))
         return run
 
-    def age_ms(self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float) -> NDArray[np.float64]:
+    def age_ms(
+        self, index: NDArray[np.integer], event_time_ms: NDArray[np.integer], now_ms: float
+    ) -> NDArray[np.float64]:
         """Return wall ms since positions were due; NaN in a run that stands still."""
         scale = self.scale[index]
-        virtual = self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * scale - event_ms
+        virtual = self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * scale - event_time_ms
         with np.errstate(divide="ignore", invalid="ignore"):
             age: NDArray[np.float64] = np.where(scale > 0, virtual / scale, np.nan)
         return age
 
     def shown_age_ms(
-        self, index: NDArray[np.integer], event_ms: NDArray[np.integer], now_ms: float
+        self, index: NDArray[np.integer], event_time_ms: NDArray[np.integer], now_ms: float
     ) -> NDArray[np.float64]:
-        """Return ms of the shown run's virtual time since positions were due; a vehicle of another run keeps its age on the wall."""
+        """Return ms of the shown run's virtual time since positions were due.
+
+        A vehicle of another run keeps its age in wall time.
+        """
         own: NDArray[np.float64] = (
-            self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * self.scale[index] - event_ms
+            self.virtual_ms[index] + (now_ms - self.wall_ms[index]) * self.scale[index] - event_time_ms
         )
         if self._shown is None or len(self._by_id) == 1:
             return own
@@ -108,7 +113,7 @@ class Runs:
         return age
 
     def forget(self, in_use: NDArray[np.integer], older_than_ms: float) -> None:
-        """Drop the runs that no vehicle belongs to and that were last heard of before an instant; the shown run stays."""
+        """Drop the runs without a vehicle that were last heard of before an instant; the shown run stays."""
         used = set(np.unique(in_use).tolist())
         for key, run in list(self._by_id.items()):
             if run.index not in used and run.heard_ms < older_than_ms and run is not self._shown:

@@ -16,13 +16,20 @@ from engine.accounting.interner import Interner
 from engine.arrays import Ids
 
 _UNKNOWN = -1
-_LEAST_IDS = 4096
+LEAST_IDS = 4096
+"""Ids remembered at least before the table begins anew."""
 
 
 class SlotIndex:
-    """Slots by delivery id."""
+    """Slots by delivery id.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    least_ids : the table begins anew once it remembers more ids than this, and than twice the slots there are.
+    """
+
+    def __init__(self, least_ids: int = LEAST_IDS) -> None:
+        self._least_ids = least_ids
         self._slots: dict[bytes, int] = {}
         self._ids = Interner()
         self._slot_of = np.full(0, _UNKNOWN, np.int64)  # by the interner's number
@@ -31,13 +38,18 @@ class SlotIndex:
     def __len__(self) -> int:
         return len(self._slots)
 
+    @property
+    def remembered(self) -> int:
+        """How many ids the table remembers, those of deliveries that have left included."""
+        return len(self._ids)
+
     def find(self, delivery_id: bytes) -> int | None:
         """Return the slot of a delivery."""
         return self._slots.get(delivery_id)
 
     def find_all(self, delivery_ids: Ids) -> NDArray[np.int64]:
         """Return the slots of deliveries, -1 where unknown."""
-        if len(self._ids) > max(_LEAST_IDS, 2 * len(self._slots)):
+        if len(self._ids) > max(self._least_ids, 2 * len(self._slots)):
             self._forget()
         numbers = self._ids.intern(delivery_ids)
         self._slot_of = _with_room(self._slot_of, len(self._ids))

@@ -1,4 +1,4 @@
-"""The slots of the live map: a dense number for every delivery on it, and the newest state of each as arrays.
+"""The slots of the live map: a dense number for every delivery, and the newest states as arrays.
 
 A slot is free, alive, or in quarantine. A delivery that left keeps its slot, and its memory of the last position, for
 `QUARANTINE_MS`: a late record cannot bring it back, and no viewer meets the same number as another vehicle. After that
@@ -32,7 +32,7 @@ _COLUMNS: dict[str, tuple[type[np.generic], float]] = {
     "distance_m": (np.float64, 0),
     "run": (np.int32, -1),
     "seq": (np.int64, -1),
-    "event_ms": (np.int64, UNKNOWN_MS),
+    "event_time_ms": (np.int64, UNKNOWN_MS),
     "state": (np.uint8, 0),
     "vehicle": (np.uint8, 0),
     "changed_ms": (np.int64, UNKNOWN_MS),
@@ -46,7 +46,7 @@ _COLUMNS: dict[str, tuple[type[np.generic], float]] = {
 
 
 @dataclass(slots=True)
-class Papers:
+class Details:
     """What belongs to a delivery and seldom changes; times in virtual epoch ms, lengths in metres."""
 
     delivery_id: str
@@ -70,7 +70,7 @@ class Slots:
     lat_deg, lng_deg, speed_mps, bearing_deg, distance_m : of the newest position.
     world_x, world_y : its place, 28-bit world coordinates.
     run : index of the run.
-    seq, event_ms : identity and due time (virtual epoch ms) of the newest position.
+    seq, event_time_ms : identity and due time (virtual epoch ms) of the newest position.
     state, vehicle : indices into the words of ``sim.v1``.
     changed_ms : virtual epoch ms of the newest event that changed the state.
     positions : how many positions a delivery that ended has in all.
@@ -78,7 +78,7 @@ class Slots:
     heard_ms, leaves_ms, free_ms : wall epoch ms of the last record, at which the vehicle leaves the map, and at which
         its quarantine ends.
     fresh : a position arrived since the last tick.
-    papers : what seldom changes, None in a free slot.
+    details : what seldom changes, None in a free slot.
     """
 
     phase: NDArray[np.uint8]
@@ -92,7 +92,7 @@ class Slots:
     distance_m: NDArray[np.float64]
     run: NDArray[np.int32]
     seq: NDArray[np.int64]
-    event_ms: NDArray[np.int64]
+    event_time_ms: NDArray[np.int64]
     state: NDArray[np.uint8]
     vehicle: NDArray[np.uint8]
     changed_ms: NDArray[np.int64]
@@ -104,7 +104,7 @@ class Slots:
     fresh: NDArray[np.bool_]
 
     def __init__(self) -> None:
-        self.papers: list[Papers | None] = []
+        self.details: list[Details | None] = []
         self._index = SlotIndex()
         self._free: deque[int] = deque()
         self._quarantine: deque[tuple[float, int]] = deque()
@@ -118,7 +118,7 @@ class Slots:
     @property
     def capacity(self) -> int:
         """Slots that memory is held for."""
-        return len(self.papers)
+        return len(self.details)
 
     def find(self, delivery_id: bytes) -> int | None:
         """Return the slot of a delivery."""
@@ -128,13 +128,13 @@ class Slots:
         """Return the slots of deliveries, -1 where unknown."""
         return self._index.find_all(delivery_ids)
 
-    def take(self, delivery_id: bytes, papers: Papers, now_ms: float) -> int:
-        """Return a fresh slot for a delivery; one that it has already is known by its number alone from now on."""
+    def take(self, delivery_id: bytes, details: Details, now_ms: float) -> int:
+        """Return a fresh slot for a delivery; a slot it has already is known only by its number from now on."""
         if not self._free:
             self._grow()
         slot = self._free.popleft()
         self.phase[slot], self.heard_ms[slot] = ALIVE, now_ms
-        self.papers[slot] = papers
+        self.details[slot] = details
         self._index.put(delivery_id, slot)
         return slot
 
@@ -161,10 +161,10 @@ class Slots:
         """Free slots at once, which is right for those that no viewer ever saw."""
         keys = []
         for slot in slots:
-            papers = self.papers[slot]
-            assert papers is not None
-            keys.append(papers.delivery_id.encode())
-            self.papers[slot] = None
+            details = self.details[slot]
+            assert details is not None
+            keys.append(details.delivery_id.encode())
+            self.details[slot] = None
         self._index.remove(keys, slots)
         for name, (_, empty) in _COLUMNS.items():
             getattr(self, name)[slots] = empty
@@ -175,4 +175,4 @@ class Slots:
         for name, (dtype, empty) in _COLUMNS.items():
             setattr(self, name, np.concatenate((getattr(self, name), np.full(extra, empty, dtype))))
         self._free.extend(range(self.capacity, self.capacity + extra))
-        self.papers.extend([None] * extra)
+        self.details.extend([None] * extra)

@@ -1,4 +1,4 @@
-"""A snapshot of the live map: what one tick shows, encoded once, from which every viewer's frame is cut."""
+"""A snapshot of the live map: what one tick shows, encoded once for the frames of all viewers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Snapshot:
     _cut: dict[tuple[CellRect, int], bytes] = field(default_factory=dict, repr=False)
 
     def frame(self, rect: CellRect, limit: int) -> bytes:
-        """Return the frame of a rectangle: every vehicle in it, or their density if there are more than `limit`.
+        """Return a rectangle's frame: every vehicle in it, or their density if they are more than `limit`.
 
         Viewers of the same rectangle share the bytes.
         """

@@ -1,7 +1,7 @@
-"""``/ws/live``: the hub's snapshots to every viewer, each with a sending task of his own.
+"""``/ws/live``: the hub's snapshots to every viewer, each with a sending task of its own.
 
-The ticker offers each snapshot to every viewer and wakes his task; it never waits for a socket, so a stalled reader
-harms nobody.
+The ticker offers each snapshot to every viewer and wakes its task; it never waits for a socket, so a stalled reader
+delays no other.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class Audience:
             except Exception:
                 logger.exception("a tick of the live map failed")
             due_s = max(due_s + PERIOD_MS / 1000, loop.time())
+            self._hub.next_tick_s = time.monotonic() + due_s - loop.time()
             await asyncio.sleep(due_s - loop.time())
 
     @contextlib.asynccontextmanager

@@ -1,7 +1,7 @@
-"""One viewer of the live map as a state machine: what he asked for, what he was sent, what he may be sent now.
+"""One viewer of the live map as a state machine: its requests, what it got, what it may get now.
 
 Pure: text and time come in, messages go out. The newest snapshot waits in a single place (a newer one replaces it), and
-at most `WINDOW` frames are on the way to him, so a slow viewer costs a bounded amount of memory and always sees the
+at most `WINDOW` frames are on the way to it, so a slow viewer costs a bounded amount of memory and always sees the
 present.
 """
 
@@ -26,7 +26,10 @@ MAX_VEHICLES = 200_000
 DEFAULT_VEHICLES = 50_000
 EVENTS_PER_SECOND = 20
 EVENTS_PERIOD_MS = 500
-"""Events are told together so often at most: a message for each, to each of a thousand viewers, would cost more than their frames."""
+"""Least time between two messages of events.
+
+A message for each event, to each of a thousand viewers, would cost more than their frames.
+"""
 
 TRACK_PERIOD_MS = 1000
 _TICKS_PER_SECOND = 1000 // PERIOD_MS
@@ -192,7 +195,7 @@ class Viewer:
         self._replies.append(self._track_reply(now_ms, with_route=True))
 
     def _track_reply(self, now_ms: float, *, with_route: bool) -> str:
-        """Return the tracked delivery as it stands; once it has left the map that is the last time, and its number is null."""
+        """Return the tracked delivery as it stands; the last time, off the map, its number is null."""
         assert self._tracked is not None
         slot, name = self._tracked
         delivery = self._hub.delivery(slot)
@@ -215,20 +218,20 @@ class Viewer:
         return _text(reply)
 
     def _allowed_events(self, now_ms: float) -> list[str]:
-        """Return one message with the events that may be told now, or none."""
-        sent, told = self._events_sent_ms, []
+        """Return one message with the events that may be sent now, or none."""
+        sent, events = self._events_sent_ms, []
         while (
             now_ms >= self._events_due_ms
             and self._events
             and (len(sent) < EVENTS_PER_SECOND or sent[0] <= now_ms - 1000)
         ):
             sent.append(now_ms)
-            told.append(self._events.popleft() + "}")
-        if not told:
+            events.append(self._events.popleft() + "}")
+        if not events:
             return []
         self._events_due_ms = now_ms + EVENTS_PERIOD_MS - PERIOD_MS / 2
         skipped, self._events_skipped = f',"skipped":{self._events_skipped}' if self._events_skipped else "", 0
-        return [f'{{"t":"events","events":[{",".join(told)}]{skipped}}}']
+        return [f'{{"t":"events","events":[{",".join(events)}]{skipped}}}']
 
 
 def _text(message: dict[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""The world of the live map: the newest state of every delivery, kept from positions, events and the news of runs.
+"""The world of the live map: the newest state of every delivery, from positions, events and runs.
 
 The newest seq of a delivery wins, so late and repeated records never move a vehicle back; in another run the same
 delivery begins again. A vehicle that ended leaves after `LEAVE_MS`. It refuses to know viewers and frames.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from api.live.cells import world_xy
 from api.live.runs import ENDED, Runs
-from api.live.slots import ALIVE, FREE, Papers, Slots
+from api.live.slots import ALIVE, FREE, Details, Slots
 from api.live.words import CANCELLED, CAR, DELIVERED, MOVING, PAUSED, STOPPED, SUSPENDED, VEHICLES
 from api.stores.model import STANDING_MPS
 from engine.codec import PositionBatch
@@ -24,7 +24,7 @@ SILENT_MS = 600_000
 """A vehicle of a run that is not paused leaves the map after so long a silence, wall ms."""
 
 NEWS_MS = 60_000
-"""An event older than this is not told to viewers, wall ms."""
+"""An event older than this is not sent to viewers, wall ms."""
 
 _STATE_AFTER = {
     EventKind.STARTED: MOVING,
@@ -61,12 +61,14 @@ class World:
         """Take what happened to a delivery; return False, with nothing changed, if it is late or repeated."""
         key, run = event.delivery_id.encode(), self.runs.index_of(event.run_id.encode(), self.now_ms)
         slot = self.slots.find(key)
-        if slot is not None and self.slots.run[slot] != run and event.event_time <= self.slots.event_ms[slot]:
+        if slot is not None and self.slots.run[slot] != run and event.event_time <= self.slots.event_time_ms[slot]:
             return False
         if slot is None or self.slots.run[slot] != run:
             if event.kind in FINAL_KINDS:
                 return True
-            slot = self._new_slot(key, Papers(event.delivery_id, event.route_id, event.client_id, event.driver_id), run)
+            slot = self._new_slot(
+                key, Details(event.delivery_id, event.route_id, event.client_id, event.driver_id), run
+            )
         if event.seq <= self.slots.event_seq[slot]:
             return False
         self._note(slot, event)
@@ -86,7 +88,10 @@ class World:
         slots.leaves_ms[left] = self.now_ms + LEAVE_MS
 
     def is_news(self, event: DeliveryEvent) -> bool:
-        """Whether an event is told to everybody: no label of a fault, and young enough; the past is read again after a restart."""
+        """Whether an event is sent to every viewer: no label of a fault, and young enough.
+
+        The past is read again after a restart.
+        """
         if event.kind == EventKind.FAULT:
             return False
         clock = self.runs.clock_of(event.run_id.encode(), self.now_ms)
@@ -119,8 +124,8 @@ class World:
     def _take(self, batch: PositionBatch) -> int:
         """Take the positions of one run; return how many were late or repeated."""
         slots, run = self.slots, self.runs.index_of(bytes(batch.run_id[0]), self.now_ms)
-        event_ms = np.where(batch.event_time_ms < 0, self._virtual_now(run), batch.event_time_ms)
-        at = self._slots_of(batch, run, event_ms)
+        event_time_ms = np.where(batch.event_time_ms < 0, self._virtual_now(run), batch.event_time_ms)
+        at = self._slots_of(batch, run, event_time_ms)
         # A record without a number counts as the next one: the order of arrival is all there is.
         unnumbered = batch.seq < 0
         seq = np.where(unnumbered, slots.seq[at] + 1 + np.arange(len(at)), batch.seq)
@@ -130,14 +135,14 @@ class World:
         rows = np.flatnonzero(candidates & (seq > known) & (seq == slots.seq[at]))
         stale = len(at) - len(rows)
         if stale:
-            at, batch, seq, event_ms, unnumbered = (
+            at, batch, seq, event_time_ms, unnumbered = (
                 at[rows],
                 batch.take(rows),
                 seq[rows],
-                event_ms[rows],
+                event_time_ms[rows],
                 unnumbered[rows],
             )
-        self._place(at, batch, seq, event_ms, unnumbered, bool(self.runs.ended[run]))
+        self._place(at, batch, seq, event_time_ms, unnumbered, bool(self.runs.ended[run]))
         return stale
 
     def _place(
@@ -145,7 +150,7 @@ class World:
         at: NDArray[np.int64],
         batch: PositionBatch,
         seq: NDArray[np.int64],
-        event_ms: NDArray[np.int64],
+        event_time_ms: NDArray[np.int64],
         unnumbered: NDArray[np.bool_],
         run_ended: bool,
     ) -> None:
@@ -158,12 +163,12 @@ class World:
             batch.bearing_deg,
             batch.distance_m,
         )
-        slots.event_ms[at], slots.heard_ms[at] = event_ms, self.now_ms
+        slots.event_time_ms[at], slots.heard_ms[at] = event_time_ms, self.now_ms
         slots.placed[at] = slots.fresh[at] = True
 
         was = slots.state[at]
         drives = unnumbered | (batch.speed_mps >= STANDING_MPS)
-        paused = (was == PAUSED) & ~(drives & (event_ms > slots.changed_ms[at]))
+        paused = (was == PAUSED) & ~(drives & (event_time_ms > slots.changed_ms[at]))
         goes_on = (was == SUSPENDED) & (seq >= slots.positions[at]) & (not run_ended) | (
             unnumbered & (was >= DELIVERED)
         )
@@ -176,45 +181,45 @@ class World:
         slots.leaves_ms[at[(state >= DELIVERED) & (was != state)]] = self.now_ms + LEAVE_MS
         slots.phase[at[(state < DELIVERED) | (was != state)]] = ALIVE
 
-    def _slots_of(self, batch: PositionBatch, run: int, event_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the slot of every record; a delivery gets one if it is not known yet, or known from an older run."""
+    def _slots_of(self, batch: PositionBatch, run: int, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the slot of every record; a delivery new in its run gets a fresh one."""
         slots = self.slots
         at = slots.find_all(batch.delivery_id)
         known = np.flatnonzero(at >= 0)
-        newer = known[(slots.run[at[known]] != run) & (event_ms[known] > slots.event_ms[at[known]])]
+        newer = known[(slots.run[at[known]] != run) & (event_time_ms[known] > slots.event_time_ms[at[known]])]
         for row in np.concatenate((np.flatnonzero(at < 0), newer)).tolist():
             key, route, client, driver = (
                 bytes(column[row]) for column in (batch.delivery_id, batch.route_id, batch.client_id, batch.driver_id)
             )
             slot = slots.find(key)
             if slot is None or slots.run[slot] != run:
-                slot = self._new_slot(key, Papers(key.decode(), route.decode(), client.decode(), driver.decode()), run)
+                slot = self._new_slot(key, Details(key.decode(), route.decode(), client.decode(), driver.decode()), run)
             at[row] = slot
         return at
 
-    def _new_slot(self, key: bytes, papers: Papers, run: int) -> int:
+    def _new_slot(self, key: bytes, details: Details, run: int) -> int:
         """Return a fresh slot; the one a delivery had in an older run leaves the map."""
         old = self.slots.find(key)
         if old is not None and self.slots.phase[old] == ALIVE:
             self.slots.retire(np.array([old]), self.now_ms)
-        slot = self.slots.take(key, papers, self.now_ms)
+        slot = self.slots.take(key, details, self.now_ms)
         self.slots.run[slot], self.slots.vehicle[slot] = run, CAR
         return slot
 
     def _note(self, slot: int, event: DeliveryEvent) -> None:
         """Write what an event says into its delivery's slot."""
-        slots, papers = self.slots, self.slots.papers[slot]
-        assert papers is not None
+        slots, details = self.slots, self.slots.details[slot]
+        assert details is not None
         slots.event_seq[slot], slots.heard_ms[slot] = event.seq, self.now_ms
         slots.vehicle[slot] = _VEHICLE_INDEX.get(event.vehicle, CAR)
         if event.kind == EventKind.STARTED:
-            papers.started_ms = event.event_time
-        papers.route_length_m = event.route_length or papers.route_length_m
-        papers.planned_arrival_ms = event.planned_arrival or papers.planned_arrival_ms
+            details.started_ms = event.event_time
+        details.route_length_m = event.route_length or details.route_length_m
+        details.planned_arrival_ms = event.planned_arrival or details.planned_arrival_ms
         if event.kind != EventKind.FAULT:
             # As the stores have it: a later event takes back the reason and the end of an earlier one.
-            papers.reason = event.reason
-            papers.ended_ms = event.event_time if event.kind in FINAL_KINDS else None
+            details.reason = event.reason
+            details.ended_ms = event.event_time if event.kind in FINAL_KINDS else None
         state = _STATE_AFTER.get(EventKind(event.kind))
         if state is None:
             return

@@ -1,4 +1,6 @@
-"""What this process measures of positions on their way: one station for each of its parts, and what a station has to tell.
+"""What this process measures of positions on their way, and what it reports of it.
+
+Each part of the process has a station of its own.
 
 A position is measured by its run's clock as this part of the process knows it at that instant, the newest one. So one
 that was due before a run was paused or scaled, and passes after it, is taken for due by the new clock: the pause is
@@ -23,16 +25,25 @@ from engine.motion.clock import RunClock
 from engine.wall_clock import wall_ms
 
 HEARD_MS = 10_000
-"""A run that nothing was heard of for so long, wall ms, is taken for ended, whatever it said last; it speaks once a second while it lives."""
+"""Silence, wall ms, after which a run is taken for ended, whatever it said last.
+
+A run speaks once a second while it lives.
+"""
 
 MAX_RUNS = 1000
 """Runs that a station remembers; beyond them the one that was heard of longest ago is forgotten."""
 
 SECONDS_AT_ONCE = 32
-"""Seconds whose histograms are in memory together: each takes some 190 kB, and a part that catches up measures thousands of seconds at once."""
+"""Seconds whose histograms are in memory together.
+
+Each takes some 190 kB, and a part that catches up measures thousands of seconds at once.
+"""
 
 _LATEST_MS = 8.64e15
-"""No date is later, epoch ms; what is due before 1970 or after this is no position of a run, whatever its eventTime says."""
+"""The latest date there is, epoch ms.
+
+What is due before 1970 or after this is no position of a run, whatever its eventTime says.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,9 @@ class _Passed:
 
 
 class Station:
-    """A part of this process that positions pass: its measurements since they were last taken, and the runs it has heard of.
+    """A part of this process that positions pass.
+
+    It holds its measurements since they were last taken, and the runs it has heard of.
 
     Any thread may call it. Each part has a station of its own, for each reads the runs' news at its own pace.
     """
@@ -96,7 +109,10 @@ class Station:
             ]
 
     def take(self) -> Iterator[Measured]:
-        """Give what was measured since the last call, run by run and second by second, a few seconds' histograms at a time."""
+        """Yield what was measured since the last call, run by run and second by second.
+
+        The histograms of a few seconds are made at a time.
+        """
         with self._lock:
             taken, self._passed = self._passed, {}
         for run_id, passed in taken.items():
@@ -126,8 +142,8 @@ def _columns(passed: Sequence[_Passed]) -> tuple[NDArray[np.float64], NDArray[np
     return due_ms[good], now_ms[good]
 
 
-class Teller:
-    """Makes a station's messages, numbered from 0.
+class StationMessages:
+    """The messages of one station, numbered from 0.
 
     Parameters
     ----------
@@ -140,7 +156,9 @@ class Teller:
         self._seq = 0
 
     def messages(self, process: Mapping[str, float], now_ms: float) -> Iterator[RunMetrics]:
-        """Give a message for each second of each run that something was measured of; the gauges go with one message of every run that is running.
+        """Yield a message for each second of each run of which something was measured.
+
+        The gauges go with one message of every run that is running.
 
         Parameters
         ----------
@@ -169,7 +187,9 @@ class Teller:
 
 
 def worker_name(role: str, host: str, port: int, incarnation: str) -> str:
-    """Return the name of a process's part, an identifier as messages allow it: for example ``history-node3-8000:5f1c9e07``.
+    """Return the name of a process's part, for example ``history-node3-8000:5f1c9e07``.
+
+    It is an identifier as messages allow it.
 
     Parts with the same end, after the colon, are of one process: its gauges (cpuS, rssBytes) are the same in all of
     them and must be counted once.

@@ -1,4 +1,7 @@
-"""What the API tells Prometheus. One registry per application; labels are roles, topics and operations, never an id."""
+"""What the API reports to Prometheus.
+
+There is one registry per application; labels are roles, topics and operations, never an id.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _WRITE_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
 class BatchHistogram(Collector):
-    """A histogram that takes a whole array at once: a call per position would cost more than storing it."""
+    """A histogram that takes a whole array at once.
+
+    A call per position would cost more than storing it.
+    """
 
     def __init__(self, name: str, documentation: str, bounds: tuple[float, ...], registry: CollectorRegistry) -> None:
         self._name, self._documentation, self._bounds = name, documentation, bounds
@@ -40,7 +46,10 @@ class BatchHistogram(Collector):
 
 
 class _Figures(Collector):
-    """Figures that another part keeps by their metric names; names in ``_total`` are counters, others gauges."""
+    """Figures that another part keeps by their metric names.
+
+    Names in ``_total`` are counters, others gauges.
+    """
 
     def __init__(self, figures: Callable[[], Mapping[str, float]]) -> None:
         self._figures = figures
@@ -112,6 +121,7 @@ class RequestMetrics:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and count it once it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

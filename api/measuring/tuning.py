@@ -1,4 +1,7 @@
-"""How a process that reads Kafka is set up before its first thread: Python's collector, its threads' turns, the C library's memory."""
+"""How a process that reads Kafka is set up before its first thread.
+
+It sets Python's garbage collector and thread switches, and the C library's memory.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,27 @@ import gc
 import sys
 
 SWITCH_S = 0.001
-"""How long a thread of Python may go on while another waits; its own choice is 5 ms, and what viewers get waits for each reader's thread in turn."""
+"""How long a thread of Python may run while another waits, s.
+
+Python's own choice is 5 ms, and what viewers get waits for the thread of each reader in turn.
+"""
 
 COLLECT_AFTER = 50_000
 """Objects made and not freed after which Python looks for garbage; its own choice is 700."""
 
 ARENAS = 2
-"""Pools of memory that threads share in the C library. Its own choice is up to eight a core, and what one thread has freed in its pool another does not find:
+"""Pools of memory that threads share in the C library.
+
+Its own choice is up to eight a core, and what one thread has freed in its pool another does not find:
 of 16 pools with 1,090 MB, 50 to 610 MB were in use."""
 
 _M_ARENA_MAX = -8
 
 
 def tune_process() -> None:
-    """Let Python look for garbage in cycles less often, its threads take shorter turns, and all threads share what they free. For a process's entry point.
+    """Collect garbage less often, switch threads more often, and share freed memory among them.
+
+    For a process's entry point.
 
     A poll's records are 10,000 objects and no cycle; looking through them all the time costs as much as reading them
     (measured: 1.5 µs a record, 0.65 without).

@@ -1,4 +1,6 @@
-"""From Kafka records to facts: what one poll brought, sorted by what it is. Pure; whatever cannot be read becomes a dead letter with its reason.
+"""From Kafka records to facts: what one poll brought, sorted by what it is.
+
+Pure; what cannot be read becomes a dead letter with its reason.
 
 A position without a seq (the ancestor's four fields) takes its record's offset for one and, without a time, its
 record's timestamp: both are the same when the record is read again, so it too is stored once.
@@ -10,13 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from operator import methodcaller
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from api.stores.model import StoredRoute
 from api.stream.offsets import Partition
-from engine.codec import PositionBatch, decode_positions
+from api.stream.records import Inbound, Joined, Records
+from engine.codec import PositionBatch, decode_buffer, decode_positions
 from engine.errors import EngineError
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
 
@@ -25,17 +28,6 @@ T = TypeVar("T")
 _TOPIC, _PARTITION, _VALUE = (
     methodcaller(name) for name in ("topic", "partition", "value")
 )  # for map, without a step of Python each
-
-
-class Inbound(Protocol):
-    """What is used of a Kafka client's message."""
-
-    def topic(self) -> str | None: ...
-    def partition(self) -> int | None: ...
-    def offset(self) -> int | None: ...
-    def key(self) -> Any: ...
-    def value(self) -> Any: ...
-    def timestamp(self) -> tuple[int, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,7 @@ class Intake:
     """
 
     positions: PositionBatch = field(default_factory=PositionBatch.empty)
-    position_records: list[Inbound] = field(default_factory=list)
+    position_records: Sequence[Inbound] = ()
     events: list[DeliveryEvent] = field(default_factory=list)
     event_records: list[Inbound] = field(default_factory=list)
     routes: list[RouteDefined] = field(default_factory=list)
@@ -70,9 +62,11 @@ class Intake:
         """Return what several polls brought, the later ones last."""
         if len(intakes) == 1:
             return intakes[0]
-        merged = cls(PositionBatch.concat(intake.positions for intake in intakes))
+        merged = cls(
+            PositionBatch.concat(intake.positions for intake in intakes if len(intake.positions)),
+            Joined([intake.position_records for intake in intakes]),
+        )
         for intake in intakes:
-            merged.position_records.extend(intake.position_records)
             merged.events.extend(intake.events)
             merged.event_records.extend(intake.event_records)
             merged.routes.extend(intake.routes)
@@ -84,7 +78,10 @@ class Intake:
 
 
 def next_portion(waiting: deque[Intake], most: int) -> Intake:
-    """Take the first intakes out of those that wait: so many as have at most `most` facts together, but one at least, for none is parted."""
+    """Take the first intakes out of those that wait.
+
+    They have at most `most` facts together; but one is always taken, for none is parted.
+    """
     portion = [waiting.popleft()]
     facts = portion[0].facts
     while waiting and (facts := facts + waiting[0].facts) <= most:
@@ -109,7 +106,7 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, ke
         for partition in set(partitions):
             last = found[-1 - partitions.index(partition)]  # they come in order
             intake.offsets[topic, partition or 0] = (last.offset() or 0) + 1
-    positions, position_records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
+    batch, records = _positions(by_topic.pop(Topic.NEW_POSITION, []), intake.rejected)
     for record, event in _parsed(by_topic.pop(Topic.DELIVERY_EVENT, []), DeliveryEvent.from_json, intake.rejected):
         intake.events.append(event)
         intake.event_records.append(record)
@@ -122,7 +119,15 @@ def read_messages(messages: Sequence[Inbound], *, shape_routes: bool = False, ke
         intake.routes.append(route)
         if shape_routes:
             intake.shaped[route.route_id] = stored
-    return replace(intake, positions=positions, position_records=position_records if keep_records else [])
+    return replace(intake, positions=batch, position_records=records if keep_records else ())
+
+
+def read_records(records: Records, *, keep_records: bool = True) -> Intake:
+    """Return the positions in some records; `keep_records` as in `read_messages`."""
+    offsets = {(records.topic, partition): offset for partition, offset in records.next_offsets().items()}
+    rejected: list[DeadLetter] = []
+    batch, kept = _positions(records, rejected)
+    return Intake(batch, kept if keep_records else (), rejected=rejected, offsets=offsets)
 
 
 def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:
@@ -135,14 +140,19 @@ def _by_topic(messages: Sequence[Inbound]) -> dict[str, list[Inbound]]:
     return by_topic
 
 
-def _positions(messages: list[Inbound], rejected: list[DeadLetter]) -> tuple[PositionBatch, list[Inbound]]:
-    if not messages:
-        return PositionBatch.empty(), []
-    decoded = decode_positions([value or b"" for value in map(_VALUE, messages)])
+def _positions(records: Sequence[Inbound], rejected: list[DeadLetter]) -> tuple[PositionBatch, Sequence[Inbound]]:
+    if not len(records):
+        return PositionBatch.empty(), ()
+    if isinstance(records, Records):
+        values = records.values
+        decoded = decode_buffer(values.buffer, values.begins, values.lengths)
+    else:
+        decoded = decode_positions([value or b"" for value in map(_VALUE, records)])
     if decoded.rejected:
-        rejected.extend(dead_letter(messages[index], reason) for index, reason in decoded.rejected)
-        messages = [messages[row] for row in decoded.rows.tolist()]
-    return _identified(decoded.batch, messages), messages
+        rejected.extend(dead_letter(records[index], reason) for index, reason in decoded.rejected)
+        rows = decoded.rows
+        records = records.take(rows) if isinstance(records, Records) else [records[row] for row in rows.tolist()]
+    return _identified(decoded.batch, records), records
 
 
 def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBatch:
@@ -155,7 +165,7 @@ def _identified(batch: PositionBatch, messages: Sequence[Inbound]) -> PositionBa
         seq[row] = messages[row].offset() or 0
         if event_time_ms[row] < 0:
             event_time_ms[row] = max(messages[row].timestamp()[1], 0)
-    return replace(batch, seq=seq, event_time_ms=event_time_ms)
+    return batch.with_columns(seq=seq, event_time_ms=event_time_ms)
 
 
 def _unshaped(value: bytes) -> tuple[RouteDefined, None]:

@@ -1,4 +1,7 @@
-"""The loop between Kafka and the live map: every process reads everything, positions from now on, the rest from the beginning. Nothing is committed."""
+"""The loop between Kafka and the live map.
+
+Every process reads everything, positions from now on, the rest from the beginning. Nothing is committed.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ from typing import Protocol
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from api.measuring.metrics import Metrics
-from api.stream.client import MAX_POLL, lone_consumer, without_errors
-from api.stream.intake import Intake, read_messages
+from api.stream.client import lone_consumer
+from api.stream.intake import Intake
+from api.stream.native_queue import NativeQueue
+from api.stream.polling import poll, position_queue
 from engine.codec import PositionBatch
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
@@ -20,10 +25,19 @@ from engine.messages import DeliveryEvent, RouteDefined, RunEvent, Topic
 logger = logging.getLogger(__name__)
 
 MAX_UNDER_WAY = 4
-"""Intakes given to the event loop and not yet taken by it; beyond this the loop is busy and reading waits."""
+"""Intakes given to the event loop and not yet taken by it.
 
-POLL_S = 0.02
-"""How long positions are gathered before the hub gets them; shorter than a sink's time, because somebody is watching."""
+Beyond this the loop is busy and reading waits.
+"""
+
+LEAST_GATHER_S, MOST_GATHER_S = 0.02, 0.125
+"""How long positions are gathered before the hub gets them, at least and at most."""
+
+LEAD_S = 0.025
+"""How long before the hub's next picture it gets what was gathered for it, s.
+
+What was gathered is decoded in one go, and in time.
+"""
 
 RETRY_S = 0.5
 _TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT)
@@ -31,6 +45,10 @@ _TOPICS = (Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.
 
 class LiveHub(Protocol):
     """What the live map takes; called in the event loop."""
+
+    @property
+    def next_picture_s(self) -> float | None:
+        """When positions are needed next, s of the monotonic clock; None if at once."""
 
     def on_positions(self, batch: PositionBatch) -> None:
         """Take a batch of positions."""
@@ -55,6 +73,7 @@ class LiveLoop:
         self._kafka, self._hub, self._metrics, self._loop = kafka, hub, metrics, loop
         self._room = threading.Semaphore(MAX_UNDER_WAY)
         self._stopping = threading.Event()
+        self._positions: NativeQueue | None = None
         self._assigned = False
         self._thread = threading.Thread(target=self._run, name="consumer-live", daemon=True)
 
@@ -74,6 +93,7 @@ class LiveLoop:
 
     def _run(self) -> None:
         consumer = lone_consumer(self._kafka, self.role)
+        self._positions = position_queue(consumer, self._kafka, self.role, has_keys=False)
         while not self._stopping.is_set():
             try:
                 if not self._assigned:
@@ -81,8 +101,10 @@ class LiveLoop:
                 self._take(consumer)
             except Exception:
                 # A picture may be late or lack something; it must never end.
-                logger.exception("the live consumer goes on after an unexpected error")
+                logger.exception("the live consumer continues after an unexpected error")
                 time.sleep(RETRY_S)
+        if self._positions is not None:
+            self._positions.close()
         consumer.close()
 
     def _assign(self, consumer: Consumer) -> bool:
@@ -100,6 +122,8 @@ class LiveLoop:
         if not all(known.values()):
             self._stopping.wait(RETRY_S)
             return False
+        if self._positions is not None:
+            self._positions.forward(known[Topic.NEW_POSITION])
         start = {topic: OFFSET_END if topic == Topic.NEW_POSITION else OFFSET_BEGINNING for topic in _TOPICS}
         consumer.assign(
             [
@@ -113,10 +137,10 @@ class LiveLoop:
     def _take(self, consumer: Consumer) -> None:
         if not self._assigned:
             return
-        messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
-        if not messages:
+        gather_s = gathering_s(self._hub.next_picture_s, time.monotonic())
+        intake = poll(consumer, self._positions, self.role, gather_s, keep_records=False)
+        if intake is None:
             return
-        intake = read_messages(messages, keep_records=False)
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
         self._metrics.events.labels(self.role).inc(len(intake.events))
         while not self._room.acquire(timeout=RETRY_S):
@@ -135,3 +159,21 @@ class LiveLoop:
             self._hub.on_event(event)
         if len(intake.positions):
             self._hub.on_positions(intake.positions)
+
+
+def gathering_s(next_picture_s: float | None, now_s: float) -> float:
+    """Return how long positions may be gathered so that the next picture still has them.
+
+    A batch costs nearly the same for one position as for some hundreds, so there is one batch a picture. When too
+    little time is left before the next picture, the one after it is aimed at: with the same lead.
+
+    Parameters
+    ----------
+    next_picture_s, now_s : s of the monotonic clock; None stands for positions that are needed at once.
+    """
+    if next_picture_s is None:
+        return LEAST_GATHER_S
+    left_s = next_picture_s - LEAD_S - now_s
+    if left_s < LEAST_GATHER_S:
+        left_s += MOST_GATHER_S
+    return min(max(left_s, LEAST_GATHER_S), MOST_GATHER_S)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from api.measuring.metering import Station
 from api.stream.intake import Intake
-from api.stream.sinks import Sink, rows_by_run
+from api.stream.sinks import Sink, SinkTraits, rows_by_run
 from engine.latency.meter import Segment
 from engine.messages import DeadLetter, Topic
 
@@ -29,40 +29,19 @@ class MeasuredSink:
         self._sink, self._station, self._stored, self._reads = sink, station, stored, reads
 
     @property
-    def role(self) -> str:
-        return self._sink.role
-
-    @property
-    def topics(self) -> tuple[Topic, ...]:
-        return self._sink.topics
-
-    @property
-    def reports(self) -> frozenset[Topic]:
-        return self._sink.reports
-
-    @property
-    def linger_s(self) -> float:
-        return self._sink.linger_s
-
-    @property
-    def rest(self) -> float:
-        return self._sink.rest
-
-    @property
-    def capacity(self) -> int:
-        return self._sink.capacity
-
-    @property
-    def portion(self) -> int:
-        return self._sink.portion
+    def traits(self) -> SinkTraits:
+        """Those of the sink."""
+        return self._sink.traits
 
     def note(self, intake: Intake) -> None:
+        """Measure what a poll brought as consumed, if this sink's reading counts."""
         self._sink.note(intake)
         self._station.hear(intake.runs)
         if self._reads:
             self._measure(Segment.CONSUMED, intake.positions.run_id, intake.positions.event_time_ms)
 
     async def write(self, intake: Intake) -> list[DeadLetter]:
+        """Have facts stored, and measure those that the store has taken."""
         letters = await self._sink.write(intake)
         run_id, event_time_ms = intake.positions.run_id, intake.positions.event_time_ms
         refused = {(letter.partition, letter.offset) for letter in letters if letter.topic == Topic.NEW_POSITION}

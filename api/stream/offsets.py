@@ -1,6 +1,8 @@
-"""Which partitions a consumer owns, and what it may commit of them: never more than is stored, never less than before, nothing of what another one owns.
+"""Which partitions a consumer owns, and what it may commit of them.
 
-Pure: it is told of rebalances and answers by its consumer, in the consumer's thread.
+That is never more than is stored, never less than before, and nothing of what another consumer owns.
+
+Pure: its consumer reports rebalances and answers, in the consumer's thread.
 """
 
 from __future__ import annotations
@@ -41,12 +43,12 @@ class Offsets:
                 del offsets[partition]
 
     def read(self, offsets: dict[Partition, int]) -> None:
-        """Take out of the offsets that a poll brought those of partitions that went away within the poll."""
+        """Remove the offsets of partitions that went away within the poll that brought them."""
         for partition in offsets.keys() - self.owned:
             del offsets[partition]
 
     def stored(self, offsets: dict[Partition, int]) -> None:
-        """Take note that everything before some offsets is stored."""
+        """Record that everything before some offsets is stored."""
         self._stored.update(offsets)
 
     def to_commit(self) -> dict[Partition, int]:
@@ -56,6 +58,9 @@ class Offsets:
         return taken
 
     def failed(self, partition: Partition, offset: int) -> None:
-        """Take note that a commit failed, so that it goes along with the next one, unless a later offset is on its way or the partition is not ours."""
+        """Record that a commit failed, so that its offset goes along with the next one.
+
+        It does not if a later offset is on its way, or if the partition is not ours.
+        """
         if self._asked.get(partition) == offset:
             self._stored.setdefault(partition, offset)

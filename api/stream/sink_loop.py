@@ -18,7 +18,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future, wait
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -26,12 +25,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
 from api.measuring.metrics import Metrics
-from api.stream.back_pressure import Room
-from api.stream.client import MAX_POLL, POLL_S, group_consumer, without_errors
-from api.stream.intake import Inbound, Intake, next_portion, read_messages
+from api.stream.back_pressure import BackPressure
+from api.stream.client import GATHER_S, POLL_S, group_consumer
+from api.stream.dead_letters import DeadLetters
+from api.stream.intake import Intake, next_portion
+from api.stream.native_queue import NativeQueue
 from api.stream.offsets import Offsets, Partition
-from api.stream.sinks import DeadLetters, Sink
-from api.stream.write_schedule import Turns
+from api.stream.polling import UnreadPoll, poll, position_queue
+from api.stream.sinks import Sink
+from api.stream.write_schedule import WriteSchedule
 from engine.contract.kafka_connection import KafkaConnection
 from engine.messages import Topic
 
@@ -41,10 +43,16 @@ logger = logging.getLogger(__name__)
 COMMIT_S = 1.0
 RETRY_S = 1.0
 COMMITTED_S = 2.0
-"""How long Kafka may take to say where the group has come to; it is asked again at the next commit."""
+"""How long Kafka may take to report a group's committed offsets, s.
+
+It is asked again at the next commit.
+"""
 
 REFUSALS = 2
-"""Attempts in a row after which a store does not take what it is given; a store that is busy for a moment does."""
+"""Attempts in a row after which a store counts as refusing.
+
+A store that is busy for a moment takes a later one.
+"""
 
 
 class SinkLoop:
@@ -63,7 +71,8 @@ class SinkLoop:
         metrics: Metrics,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.role = sink.role
+        self._traits = traits = sink.traits
+        self.role = traits.role
         self._kafka, self._sink, self._dead_letters, self._metrics, self._loop = (
             kafka,
             sink,
@@ -72,10 +81,12 @@ class SinkLoop:
             loop,
         )
         self._consumer: Consumer | None = None
+        self._positions: NativeQueue | None = None
         self._waiting: deque[Intake] = deque()
         self._waiting_since = 0.0
         self._writing: tuple[Intake, Future[None], float] | None = None
-        self._turns, self._room = Turns(sink.linger_s, sink.rest, sink.capacity), Room(sink.capacity)
+        self._schedule = WriteSchedule(traits.linger_s, traits.rest, traits.capacity)
+        self._back_pressure = BackPressure(traits.capacity)
         self._retry_at, self._refusals, self._why = 0.0, 0, ""
         self._offsets = Offsets()
         #: The first offset to read, by partition, of what this loop was given.
@@ -83,9 +94,10 @@ class SinkLoop:
         self._committed_at = 0.0
         self._paused = False
         self._held, self._lag_records, self._write_s = 0, 0, 0.0
+        self._ended_at = 0.0
         self._stopping = threading.Event()
         self._deadline = 0.0
-        self._thread = threading.Thread(target=self._run, name=f"consumer-{sink.role}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"consumer-{traits.role}", daemon=True)
 
     @property
     def is_assigned(self) -> bool:
@@ -108,10 +120,14 @@ class SinkLoop:
         return self._why if self._refusals >= REFUSALS else None
 
     def gauges(self) -> dict[str, float]:
-        """Return how the loop stands: facts that wait or are being stored, whether reading pauses, records not yet read, seconds spent in writes so far."""
+        """Return how the loop stands.
+
+        That is facts that wait or are being stored, whether reading pauses, records not yet read, and seconds spent in
+        writes so far.
+        """
         return {
             "queue": self._held,
-            "paused": float(self._room.is_full),
+            "paused": float(self._back_pressure.is_full),
             "lag": self._lag_records,
             "writeS": self._write_s,
         }
@@ -121,18 +137,24 @@ class SinkLoop:
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """Read no more, store what was read within some seconds, commit, leave the group; blocks until that is done."""
+        """Read no more, store what was read within some seconds, commit, and leave the group.
+
+        It blocks until that is done.
+        """
         self._deadline = time.monotonic() + timeout_s
         self._stopping.set()
         self._thread.join(timeout_s + REVOKE_S)
 
     # -- in the thread
-    # ---------------------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         self._consumer = consumer = group_consumer(self._kafka, self.role, self._answered)
+        self._positions = position_queue(
+            consumer, self._kafka, self.role, has_keys=Topic.NEW_POSITION in self._traits.reports
+        )
         consumer.subscribe(
-            list(self._sink.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+            list(self._traits.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
         while not self._stopping.is_set():
             try:
@@ -142,38 +164,39 @@ class SinkLoop:
                 self._commit(consumer)
             except Exception:
                 # The loop must outlive anything. What is not stored is not committed, so nothing is lost by going on.
-                logger.exception("the %s consumer goes on after an unexpected error", self.role)
+                logger.exception("the %s consumer continues after an unexpected error", self.role)
                 time.sleep(RETRY_S)
         self._finish(consumer)
 
     def _take(self, consumer: Consumer) -> None:
-        if self._room.is_full and not self._paused:
+        if self._back_pressure.is_full and not self._paused:
             self._wait_for_the_store(POLL_S)
             return
-        messages = without_errors(consumer.consume(MAX_POLL, POLL_S), self.role)
-        if not messages:
-            return
+        reports, began = self._traits.reports, time.monotonic()
         try:
-            reports = self._sink.reports
-            intake = read_messages(
-                messages, shape_routes=Topic.ROUTE_DEFINED in reports, keep_records=Topic.NEW_POSITION in reports
+            intake = poll(
+                consumer,
+                self._positions,
+                self.role,
+                GATHER_S,
+                shape_routes=Topic.ROUTE_DEFINED in reports,
+                keep_records=Topic.NEW_POSITION in reports,
             )
-        except Exception:
-            # A fault of ours: these records must come again, or the commits of later ones would pass over them.
-            self._rewind(consumer, messages)
+        except UnreadPoll as unread:
+            # These records must come again, or the commits of later ones would pass over them.
+            self._rewind(consumer, unread.first_offsets)
             raise
+        if intake is None:
+            return
         self._offsets.read(intake.offsets)
         if not self._waiting:
-            self._waiting_since = time.monotonic()
+            self._waiting_since = began  # what was gathered has waited since then, at most
         self._waiting.append(intake)
         self._sink.note(intake)
         self._metrics.consumed.labels(self.role).inc(len(intake.positions))
         self._metrics.events.labels(self.role).inc(len(intake.events))
 
-    def _rewind(self, consumer: Consumer, messages: Sequence[Inbound]) -> None:
-        first: dict[Partition, int] = {}
-        for message in messages:
-            first.setdefault((message.topic() or "", message.partition() or 0), message.offset() or 0)
+    def _rewind(self, consumer: Consumer, first: dict[Partition, int]) -> None:
         for partition, offset in first.items():
             if partition in self._offsets.owned:
                 try:
@@ -183,36 +206,40 @@ class SinkLoop:
                     self._disown([partition])
 
     def _advance(self, *, at_once: bool = False) -> None:
-        """Take note of a write that has ended and begin the next one, once enough was gathered or `at_once`."""
+        """Record a write that has ended and begin the next one, once enough was gathered or `at_once`."""
         now = time.monotonic()
         if self._writing is not None and self._writing[1].done():
             intake, future, began = self._writing
             self._writing = None
-            self._metrics.write.labels(self.role).observe(now - began)
-            self._turns.wrote(now, now - began)
+            ended = max(began, self._ended_at)  # not when it is noticed, which is after a poll
+            self._metrics.write.labels(self.role).observe(ended - began)
+            self._schedule.wrote(ended, ended - began)
             error = StoreUnavailable("the write was cancelled") if future.cancelled() else future.exception()
             if error is None:
                 self._offsets.stored(intake.offsets)
                 if self._refusals:
-                    logger.info("the %s sink goes on after %d attempts", self.role, self._refusals + 1)
+                    logger.info("the %s sink writes again after %d attempts", self.role, self._refusals + 1)
                 self._refusals = 0
             else:
                 self._put_back(intake, error, now)
-        is_ripe = at_once or self._turns.is_ripe(now, self._facts_waiting(), self._waiting_since)
+        is_ripe = at_once or self._schedule.is_ripe(now, self._facts_waiting(), self._waiting_since)
         if self._writing is None and self._waiting and is_ripe and now >= self._retry_at:
             intake = next_portion(
-                self._waiting, self._sink.portion
+                self._waiting, self._traits.portion
             )  # what stays has waited for a whole write, and is ripe
             self._writing = (intake, asyncio.run_coroutine_threadsafe(self._store(intake), self._loop), now)
 
     async def _store(self, intake: Intake) -> None:
         began = time.monotonic()
         try:
-            refused = await self._sink.write(intake)
+            try:
+                refused = await self._sink.write(intake)
+            finally:
+                self._write_s += time.monotonic() - began
+            letters = [letter for letter in intake.rejected if letter.topic in self._traits.reports] + refused
+            await self._dead_letters.send(letters)
         finally:
-            self._write_s += time.monotonic() - began
-        letters = [letter for letter in intake.rejected if letter.topic in self._sink.reports] + refused
-        await self._dead_letters.send(letters)
+            self._ended_at = time.monotonic()
 
     def _put_back(self, intake: Intake, error: BaseException, now: float) -> None:
         self._waiting.appendleft(intake)
@@ -230,20 +257,23 @@ class SinkLoop:
         return sum(intake.facts for intake in self._waiting)
 
     def _throttle(self, consumer: Consumer) -> None:
-        """Read no more when the sink is full. Only where that lasts are the partitions paused, until half of what it held is stored."""
+        """Read no more when the sink is full.
+
+        Only where that lasts are the partitions paused, until half of what the sink held is stored.
+        """
         now, held = time.monotonic(), self._facts_waiting() + (self._writing[0].facts if self._writing else 0)
         self._held = held
-        self._room.holds(now, held)
-        if self._room.is_full_for_long(now):
+        self._back_pressure.holds(now, held)
+        if self._back_pressure.is_full_for_long(now):
             consumer.pause(consumer.assignment())  # each time: a rebalance may have brought new ones
             if not self._paused:
                 logger.info("the %s sink is full with %d facts: its partitions are paused", self.role, held)
             self._paused = True
-        elif self._paused and not self._room.is_full:
+        elif self._paused and not self._back_pressure.is_full:
             consumer.resume(consumer.assignment())
             self._paused = False
         self._metrics.waiting.labels(self.role).set(held)
-        self._metrics.paused.labels(self.role).set(self._room.is_full)
+        self._metrics.paused.labels(self.role).set(self._back_pressure.is_full)
 
     def _wait_for_the_store(self, seconds: float) -> None:
         """Wait until the write that is under way has ended, or for some seconds."""
@@ -253,7 +283,10 @@ class SinkLoop:
             time.sleep(seconds)  # until a store that failed may be asked again
 
     def _commit(self, consumer: Consumer, *, now_or_never: bool = False) -> None:
-        """Commit what is stored, of the partitions that are still ours, now and then; `now_or_never` waits for the answer."""
+        """Commit what is stored, of the partitions that are still ours, every `COMMIT_S`.
+
+        `now_or_never` commits at once and waits for the answer.
+        """
         now = time.monotonic()
         if not now_or_never and now - self._committed_at < COMMIT_S:
             return
@@ -274,7 +307,7 @@ class SinkLoop:
             self._answered(error.args[0], offsets)
 
     def _answered(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
-        """Take note of the answer to a commit; called by a poll, and for a commit that failed at once."""
+        """Record the answer to a commit; called by a poll, and for a commit that failed at once."""
         for one in offsets:
             if error is not None or one.error is not None:
                 self._offsets.failed((one.topic, one.partition), one.offset)
@@ -290,7 +323,10 @@ class SinkLoop:
         return lag
 
     def _learn_begins(self, consumer: Consumer) -> None:
-        """Ask where the group has come to in partitions of which nothing was read yet: what is before that is not waiting."""
+        """Ask for the group's offsets in partitions of which nothing was read yet.
+
+        What is before them is not waiting.
+        """
         known = self._begins.keys()
         unread = [
             one
@@ -301,9 +337,10 @@ class SinkLoop:
             self._begins[one.topic, one.partition] = max(one.offset, 0)
 
     # -- rebalances, called within a poll
-    # --------------------------------------------------------------------------------------------------------------
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._positions is not None:
+            self._positions.forward(one.partition for one in partitions if one.topic == Topic.NEW_POSITION)
         self._offsets.assigned((one.topic, one.partition) for one in partitions)
         logger.info("the %s consumer reads %d partitions", self.role, len(self._offsets.owned))
 
@@ -322,7 +359,7 @@ class SinkLoop:
         self._offsets.lost(partitions, [intake.offsets for intake in under_way])
 
     # -- the end
-    # ---------------------------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------------------------
 
     def _settle(self, deadline: float) -> None:
         """Store what was read, as long as there is time."""
@@ -339,4 +376,6 @@ class SinkLoop:
                 self._facts_waiting(),
             )
         self._commit(consumer, now_or_never=True)
+        if self._positions is not None:
+            self._positions.close()
         consumer.close()

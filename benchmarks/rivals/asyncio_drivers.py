@@ -1,4 +1,6 @@
-"""The simulation as it is usually written: one asyncio task per driver, a JSON library and one `produce` call per position.
+"""The simulation as it is usually written: one asyncio task per driver.
+
+A JSON library and one `produce` call per position.
 
     python -m benchmarks.rivals.asyncio_drivers BOOTSTRAP DRIVERS SECONDS
 

@@ -1,4 +1,4 @@
-"""Positions as asyncio makes them: one task per driver, stored points, a fast JSON library, a sink that counts.
+"""Positions as asyncio makes them: one task per driver, stored points, a sink that counts.
 
     python -m benchmarks.rivals.asyncio_generator DRIVERS SECONDS [free]
 

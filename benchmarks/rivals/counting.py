@@ -1,4 +1,7 @@
-"""What all sides of `benchmarks.rate_vs_locust` share: the sink that counts, the rivals' record, and the clock of a measurement. Standard library only."""
+"""What all sides of `benchmarks.rate_vs_locust` share.
+
+The sink that counts, the rivals' record, and the clock of a measurement. Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class CountingSink:
         self.records = self.bytes = 0
 
     def take(self, size: int, records: int = 1) -> None:
-        """Count some records of so many bytes together."""
+        """Count some records of a number of bytes together."""
         self.records += records
         self.bytes += size
 

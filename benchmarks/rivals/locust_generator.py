@@ -1,4 +1,4 @@
-"""Positions as Locust makes them: one user per driver, stored points, a fast JSON library, a client that counts and tells Locust so.
+"""Positions as Locust makes them: one user per driver, stored points, a client that counts.
 
     python -m benchmarks.rivals.locust_generator USERS SECONDS
 
@@ -35,7 +35,7 @@ class Driver(User):
 
     @task
     def tell(self) -> None:
-        """Send a position, as a custom client of Locust's does it: the sending, then Locust's event with its size."""
+        """Send a position as a custom client of Locust does, then fire Locust's event."""
         size = len(orjson.dumps(record_of(self.name, self.seq)))
         SINK.take(size)
         self.seq += 1

@@ -77,6 +77,11 @@ class ApiClient:
         """Send a request to a run, ``POST /runs/{id}/{action}``, and return what was accepted."""
         return dict(self._request("POST", f"/runs/{quote(run_id, safe='')}/{action}", json=body))
 
+    def story(self, run_id: str, delivery_id: str) -> dict[str, Any]:
+        """Return the story of a run's delivery: where it is in its life, and its dated entries."""
+        run, delivery = quote(run_id, safe=""), quote(delivery_id, safe="")
+        return dict(self._request("GET", f"/runs/{run}/deliveries/{delivery}/story"))
+
     def ledger(self, run_id: str, timeout_s: float) -> LedgerSummary | None:
         """Return a run's ledger, or None while the API does not know the run.
 

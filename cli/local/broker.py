@@ -27,9 +27,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from actors.producing.wheel_library import LibraryUnusable, library_path
 from cli.errors import CliError
 from cli.local.child import Child
+from engine.librdkafka.wheel import LibraryUnusable, library_path
 from engine.messages import Topic
 
 MAX_PARTITIONS = 64
@@ -38,6 +38,7 @@ _OTHERS: dict[Topic, int] = {
     # Nearly each event is a batch of its own, however few partitions there are: the more of them, the fewer batches
     # each holds.
     Topic.DELIVERY_EVENT: MAX_PARTITIONS,
+    Topic.DELIVERY_STORY: 1,
     Topic.ROUTE_DEFINED: 16,
     Topic.NEW_DIRECTION: 8,
     Topic.RUN_CONTROL: 4,
@@ -150,7 +151,7 @@ class BrokerCluster:
         return str(self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode())
 
     def refuse_next_produce_requests(self, *codes: int) -> None:
-        """Answer the next produce requests with these error codes of Kafka's, instead of storing their records."""
+        """Answer the next produce requests with these error codes instead of storing their records."""
         errors = (ctypes.c_int * len(codes))(*codes)
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _PRODUCE_REQUEST, len(codes), errors)
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.errors import InvalidInput
+from engine.messages import checked_id
 
 
 class Wish(StrEnum):
@@ -17,13 +18,46 @@ class Wish(StrEnum):
     SCALE = "scale"
     FLEET = "fleet"
     RATE = "rate"
+    STORY = "story"
 
 
 _WITH_VALUE = {
     Wish.SCALE: "virtual seconds per wall second",
     Wish.FLEET: "drivers",
     Wish.RATE: "positions a virtual second",
+    Wish.STORY: "the delivery's id",
 }
+
+
+def value_of(wish: Wish, text: str | None) -> float | None:
+    """Return a request's value as a number; None without one.
+
+    Raises
+    ------
+    InvalidInput : no number.
+    """
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise InvalidInput(f"{wish} takes a number as its value, found {text!r}") from None
+
+
+def story_of(delivery_id: str | None, stage: str | None) -> str:
+    """Return the id of the delivery whose story is asked for.
+
+    Raises
+    ------
+    InvalidInput : no id, or a stage.
+    """
+    if delivery_id is None:
+        raise InvalidInput(f"{Wish.STORY} needs a value: {_WITH_VALUE[Wish.STORY]}")
+    _check_stage(Wish.STORY, stage)
+    return checked_id(delivery_id, "delivery")
+
+
+def _check_stage(wish: Wish, stage: str | None) -> None:
+    if stage is not None and wish not in (Wish.FLEET, Wish.RATE):
+        raise InvalidInput(f'--stage goes with fleet and rate, found {wish} --stage "{stage}"')
 
 
 def request_of(wish: Wish, value: float | None = None, stage: str | None = None) -> tuple[str, dict[str, Any] | None]:
@@ -39,8 +73,7 @@ def request_of(wish: Wish, value: float | None = None, stage: str | None = None)
             if wish in _WITH_VALUE
             else f"{wish} takes no value, found {value:g}"
         )
-    if stage is not None and wish not in (Wish.FLEET, Wish.RATE):
-        raise InvalidInput(f'--stage goes with fleet and rate, found {wish} --stage "{stage}"')
+    _check_stage(wish, stage)
     if value is None:
         return wish, None
     if wish is Wish.SCALE:

@@ -27,7 +27,10 @@ class Profile(StrEnum):
 
 
 class UpSettings(BaseSettings):
-    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment; an option wins over them."""
+    """Settings of ``code-delivery up``, ``run`` and ``loadtest``, from the environment.
+
+    An option wins over them.
+    """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
 

@@ -8,53 +8,106 @@ to zero is written without a minus. Leading zeros are blanks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Floats, Ints
 from engine.codec.layout import BOUNDS, DEGREE
+from engine.codec.positions import WIRE_NAMES, Positions
 
 TRUE = np.frombuffer(b"true ", "V5")[0]
 FALSE = np.frombuffer(b"false", "V5")[0]
 
 
+UNITS: Final = {
+    "lat_deg": ("lat_e7", DEGREE),
+    "lng_deg": ("lng_e7", DEGREE),
+    "speed_mps": ("speed_cmps", 100),
+    "bearing_deg": ("bearing_ddeg", 10),
+    "distance_m": ("distance_dm", 10),
+}
+"""The numbers with decimals: as what whole number each is written, and how many of its units make one."""
+
+
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """The numbers of n records as whole ones, int64 of shape (n,).
+class FixedPoint:
+    """The numbers of n records as they are written: whole ones, int64 of shape (n,).
 
     Attributes
     ----------
-    lat, lng : 1e-7 degrees.
+    lat_e7, lng_e7 : 1e-7 degrees.
     finished : bool.
     seq : the sample's number.
     event_time_ms : virtual epoch ms.
-    speed : 0.01 m/s.
-    bearing : 0.1 degrees, 0 to 3599.
-    distance : 0.1 m.
+    speed_cmps : 0.01 m/s.
+    bearing_ddeg : 0.1 degrees, 0 to 3599.
+    distance_dm : 0.1 m.
     """
 
-    lat: Ints
-    lng: Ints
+    lat_e7: Ints
+    lng_e7: Ints
     finished: npt.NDArray[np.bool_]
     seq: Ints
     event_time_ms: Ints
-    speed: Ints
-    bearing: Ints
-    distance: Ints
+    speed_cmps: Ints
+    bearing_ddeg: Ints
+    distance_dm: Ints
 
-    def take(self, rows: slice | Ints) -> Numbers:
+    @staticmethod
+    def of(positions: Positions) -> FixedPoint:
+        """Return valid positions as whole numbers; a bearing that rounds to 360 degrees becomes 0."""
+        whole = {name: scaled(getattr(positions, column), unit) for column, (name, unit) in UNITS.items()}
+        bearing = whole["bearing_ddeg"]
+        np.subtract(bearing, 3600, out=bearing, where=bearing == 3600)
+        return FixedPoint(
+            finished=positions.finished, seq=positions.seq, event_time_ms=positions.event_time_ms, **whole
+        )
+
+    def take(self, rows: slice | Ints) -> FixedPoint:
         """Return some of the records; a slice makes no copy."""
-        return Numbers(
-            self.lat[rows],
-            self.lng[rows],
+        return FixedPoint(
+            self.lat_e7[rows],
+            self.lng_e7[rows],
             self.finished[rows],
             self.seq[rows],
             self.event_time_ms[rows],
-            self.speed[rows],
-            self.bearing[rows],
-            self.distance[rows],
+            self.speed_cmps[rows],
+            self.bearing_ddeg[rows],
+            self.distance_dm[rows],
         )
+
+
+_FLOAT_OF: Final = {whole: name for name, (whole, _) in UNITS.items()}
+
+
+FIXED_POINT: Final = frozenset({*_FLOAT_OF, "exact"})
+"""The columns that `fixed_point_of` makes."""
+
+
+def fixed_point_of(name: str, floats: Any) -> npt.NDArray[Any]:
+    """Return a column of whole numbers, or "exact", from the columns of floats that an object has.
+
+    A whole number is 0 where the float is outside `BOUNDS`; "exact" is true where all five whole numbers are the very
+    floats.
+    """
+    if name != "exact":
+        column = _FLOAT_OF[name]
+        return _whole(column, getattr(floats, column))
+    exact = np.ones(len(floats.lat_deg), np.bool_)
+    for column, (_, unit) in UNITS.items():
+        value = getattr(floats, column)
+        whole = _whole(column, value)
+        exact &= whole / unit == value
+        if column == "bearing_deg":
+            exact &= whole < 3600
+    return exact
+
+
+def _whole(name: str, value: Floats) -> Ints:
+    low, high = BOUNDS[WIRE_NAMES[name]]
+    return scaled(np.where((value >= low) & (value <= high), value, 0.0), UNITS[name][1])
 
 
 def scaled(value: Floats, unit: int) -> Ints:
@@ -86,39 +139,39 @@ SPEED = _words([f'{i / 100:5.2f},"b' for i in range(int(BOUNDS["speed"][1] * 100
 BEARING = _words([f'{i / 10:5.1f},"d' for i in range(3600)])
 
 
-def write_numbers(rows: npt.NDArray[np.void], numbers: Numbers) -> None:
-    """Write the numbers of records into rows viewed as `Layout.writes`; the literals must be there already."""
+def write_numbers(rows: npt.NDArray[np.void], numbers: FixedPoint) -> None:
+    """Write the numbers of records into rows viewed as `Layout.writes`, which have the literals already."""
     _write_degrees(rows, numbers)
     high = numbers.seq // 10_000
     rows["seq_high"] = FOUR_MIDDLE.take(high)
     rows["seq_low"] = FOUR_LAST.take(numbers.seq - high * 10_000 + 10_000 * (high > 0))
     _write_time(rows, numbers.event_time_ms)
-    rows["speed"] = SPEED.take(numbers.speed)
-    rows["bearing"] = BEARING.take(numbers.bearing)
-    whole = numbers.distance // 10
+    rows["speed"] = SPEED.take(numbers.speed_cmps)
+    rows["bearing"] = BEARING.take(numbers.bearing_ddeg)
+    whole = numbers.distance_dm // 10
     high = whole // 10_000
     rows["distance_high"] = COLON_THREE.take(high)
     rows["distance_low"] = FOUR_LAST.take(whole - high * 10_000 + 10_000 * (high > 0))
-    rows["distance_tenth"] = DOT_ONE.take(numbers.distance - whole * 10)
+    rows["distance_tenth"] = DOT_ONE.take(numbers.distance_dm - whole * 10)
     rows["finished"] = FALSE
     ends = np.flatnonzero(numbers.finished)
     if ends.size:
         rows["finished"][ends] = TRUE
 
 
-def _write_degrees(rows: npt.NDArray[np.void], numbers: Numbers) -> None:
-    size = np.abs(numbers.lat)
+def _write_degrees(rows: npt.NDArray[np.void], numbers: FixedPoint) -> None:
+    size = np.abs(numbers.lat_e7)
     whole = size // DEGREE
     parts = size - whole * DEGREE
-    rows["lat_whole"] = LAT_WHOLE.take(whole + 91 * (numbers.lat < 0))
+    rows["lat_whole"] = LAT_WHOLE.take(whole + 91 * (numbers.lat_e7 < 0))
     high = parts // 1000
     rows["lat_high"] = FOUR.take(high)
     rows["lat_low"] = THREE_COMMA.take(parts - high * 1000)
 
-    size = np.abs(numbers.lng)
+    size = np.abs(numbers.lng_e7)
     whole = size // DEGREE
     parts = size - whole * DEGREE
-    rows["lng_whole"] = LNG_WHOLE.take(whole + 181 * (numbers.lng < 0))
+    rows["lng_whole"] = LNG_WHOLE.take(whole + 181 * (numbers.lng_e7 < 0))
     high = parts // 10_000
     rows["lng_high"] = DOT_THREE.take(high)
     rows["lng_low"] = FOUR.take(parts - high * 10_000)

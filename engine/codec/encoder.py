@@ -13,10 +13,11 @@ from itertools import repeat
 import numpy as np
 import numpy.typing as npt
 
-from engine.arrays import Floats, Ints
-from engine.codec.digits import Numbers, scaled
-from engine.codec.layout import BOUNDS, DEGREE, ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
+from engine.arrays import Ints
+from engine.codec.digits import FixedPoint
+from engine.codec.layout import ID_FIELDS, KeyField, Widths, blanks_for, layout_of, padded
 from engine.codec.partition_hash import murmur2
+from engine.codec.positions import Positions
 from engine.codec.records import EncodedRows
 from engine.codec.writer import RowWriter
 from engine.errors import MessageError
@@ -56,7 +57,9 @@ class PositionEncoder:
         run_ids: Sequence[str] | str,
         payload_bytes: Sequence[int] = (),
     ) -> Ints:
-        """Add one row per delivery; a single run id stands for all of them. With `payload_bytes`, blanks make each record at least so large.
+        """Add one row per delivery; a single run id stands for all of them.
+
+        With `payload_bytes`, blanks make each record at least that large.
 
         Returns
         -------
@@ -126,28 +129,14 @@ class PositionEncoder:
             self._names[row] = None
             self._free[group].append(row)
 
-    def encode(
-        self,
-        rows: Ints,
-        lat_deg: Floats,
-        lng_deg: Floats,
-        finished: npt.NDArray[np.bool_],
-        seq: Ints,
-        event_time_ms: Ints,
-        speed_mps: Floats,
-        bearing_deg: Floats,
-        distance_m: Floats,
-    ) -> list[bytes]:
-        """Return one JSON record per row, in the order of `rows`; a row may come more than once. All arrays have shape (n,).
+    def encode(self, rows: Ints, positions: Positions) -> list[bytes]:
+        """Return one JSON record per row, in the order of `rows`; a row may come more than once.
 
         Raises
         ------
-        MessageError : a value outside `engine.codec.BOUNDS`; it names delivery, field and value. Nothing is written
-            then.
+        MessageError : what `Positions.validate` refuses; it names the delivery. Nothing is written then.
         """
-        numbers = self._numbers(
-            rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m
-        )
+        numbers = self._numbers(rows, positions)
         groups = self._groups(rows)
         if len(groups) == 1:
             return self._writers[groups[0][0]].values(self._place[rows], numbers)
@@ -157,22 +146,9 @@ class PositionEncoder:
         ordered: list[bytes] = values.tolist()
         return ordered
 
-    def encode_matrix(
-        self,
-        rows: Ints,
-        lat_deg: Floats,
-        lng_deg: Floats,
-        finished: npt.NDArray[np.bool_],
-        seq: Ints,
-        event_time_ms: Ints,
-        speed_mps: Floats,
-        bearing_deg: Floats,
-        distance_m: Floats,
-    ) -> list[EncodedRows]:
+    def encode_matrix(self, rows: Ints, positions: Positions) -> list[EncodedRows]:
         """Return the same records as byte matrices, one per layout; arguments and errors as for `encode`."""
-        numbers = self._numbers(
-            rows, lat_deg, lng_deg, finished, seq, event_time_ms, speed_mps, bearing_deg, distance_m
-        )
+        numbers = self._numbers(rows, positions)
         return [
             EncodedRows(
                 index,
@@ -184,54 +160,11 @@ class PositionEncoder:
             for group, index in self._groups(rows)
         ]
 
-    def _numbers(
-        self,
-        rows: Ints,
-        lat: Floats,
-        lng: Floats,
-        finished: npt.NDArray[np.bool_],
-        seq: Ints,
-        time: Ints,
-        speed: Floats,
-        bearing: Floats,
-        distance: Floats,
-    ) -> Numbers:
-        columns: dict[str, Ints | Floats] = {
-            "lat": lat,
-            "lng": lng,
-            "seq": seq,
-            "eventTime": time,
-            "speed": speed,
-            "bearing": bearing,
-            "distance": distance,
-        }
-        for name, column in columns.items():
-            if len(column) != len(rows):
-                raise MessageError(f"{name}: {len(column)} values for {len(rows)} records")
-            self._check(rows, name, column)
-        tenths = scaled(bearing, 10)
-        np.subtract(tenths, 3600, out=tenths, where=tenths == 3600)
-        return Numbers(
-            scaled(lat, DEGREE),
-            scaled(lng, DEGREE),
-            finished,
-            seq,
-            time,
-            scaled(speed, 100),
-            tenths,
-            scaled(distance, 10),
-        )
-
-    def _check(self, rows: Ints, name: str, column: Ints | Floats) -> None:
-        if not len(column):
-            return
-        low, high = BOUNDS[name]
-        if column.min() >= low and column.max() <= high:  # false as well when there is a NaN
-            return
-        first = int(np.flatnonzero(~((column >= low) & (column <= high)))[0])
-        raise MessageError(
-            f"delivery {self._names[rows[first]]}: {name} must be from {low:.15g} to {high:.15g}, found {column[first].item()!r}"
-        )
+    def _numbers(self, rows: Ints, positions: Positions) -> FixedPoint:
+        if len(positions) != len(rows):
+            raise MessageError(f"lat: {len(positions)} values for {len(rows)} records")
+        positions.validate(lambda i: f"delivery {self._names[rows[i]]}")
+        return FixedPoint.of(positions)
 
     def _groups(self, rows: Ints) -> list[tuple[int, Ints]]:
         group = self._group[rows]

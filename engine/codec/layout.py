@@ -3,8 +3,9 @@
 A record is JSON, and a row of a byte matrix at the same time. The ancestor's four fields come first; JSON allows blanks
 around values, so every value has a fixed width:
 
-    {"routeId":"12"      ,"clientId":"c-7"     ,"position":[-15.8302900, -47.9263700],"finished":false,"deliveryId":"d-1"     ,
-     "driverId":"car-1"   ,"runId":"live"    ,"seq":       0,"eventTime":1700000000000,"speed":12.34,"bearing":123.4,"distance":   1234.5}
+    {"routeId":"12"      ,"clientId":"c-7"     ,"position":[-15.8302900, -47.9263700],"finished":false,
+     "deliveryId":"d-1"     ,"driverId":"car-1"   ,"runId":"live"    ,"seq":       0,"eventTime":1700000000000,
+     "speed":12.34,"bearing":123.4,"distance":   1234.5}
 
 (on one line). An id is followed by blanks up to the next multiple of 8 characters, so the bytes of a record depend on
 the record alone. The five padded lengths are its layout, with the blanks that may stand before the closing brace to
@@ -27,7 +28,10 @@ ID_FIELDS: Final = ("routeId", "clientId", "deliveryId", "driverId", "runId")
 """The identifiers of a record, in the order of the record."""
 
 KeyField = Literal["delivery", "driver", "route", "run"]
-"""Whose id is the Kafka key of a position. Each keeps a delivery in one partition, so that its positions stay in order."""
+"""Whose id is the Kafka key of a position.
+
+Each choice keeps a delivery in one partition, so that its positions stay in order.
+"""
 
 Widths = tuple[int, int, int, int, int]
 """Padded lengths of the five ids: multiples of 8."""
@@ -51,7 +55,10 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "bearing": (0.0, 360.0),
     "distance": (0.0, 9_999_999.9),
 }
-"""Smallest and largest value of each number: degrees, degrees, a count, virtual epoch ms, m/s, degrees, m. A bearing of 360 is written as 0."""
+"""Smallest and largest value of each number; a bearing of 360 is written as 0.
+
+Units: degrees, degrees, a count, virtual epoch ms, m/s, degrees, m.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,16 +71,19 @@ class Layout:
     width : bytes of a record.
     template : uint8 (width,): every literal byte; blanks where values stand.
     id_offsets : where each id's opening quote stands.
+    fixed : uint8 (width,): the bits of each byte that are the template's in every record: all of a literal's; of a
+        number's those that digits, blanks and minuses share; none of an id's.
     writes : structured dtype of `width` bytes whose fields are the 1 to 8-byte chunks in which numbers are written;
         some cover the literal that follows.
-    reads : structured dtype of `width` bytes whose fields are the chunks in which numbers are read.
-        Both have fields ``id_<i>_<k>`` for the k-th 8 characters of the i-th id; `writes` has ``id_<i>_last`` for the
-        character after them.
+    reads : structured dtype of `width` bytes whose fields are the chunks in which values are read; some cover the
+        literal before. ``id_<i>_<k>`` are the k-th 8 characters of the i-th id, ``id_<i>_last`` the character after
+        them all.
     """
 
     widths: Widths
     width: int
     template: npt.NDArray[np.uint8]
+    fixed: npt.NDArray[np.uint8]
     id_offsets: tuple[int, ...]
     writes: np.dtype[np.void]
     reads: np.dtype[np.void]
@@ -81,7 +91,7 @@ class Layout:
 
 @lru_cache(maxsize=1024)  # a layout may take 16 KiB
 def layout_of(widths: Widths, blanks: int = 0) -> Layout:
-    """Return the layout of five padded id lengths, with so many blanks before the closing brace: a multiple of 8."""
+    """Return the layout of five padded id lengths, with `blanks`, a multiple of 8, before the brace."""
     text = ""
     id_offsets = []
 
@@ -137,27 +147,42 @@ def layout_of(widths: Widths, blanks: int = 0) -> Layout:
         "distance_tenth": ("u2", distance + 7),  # ".5"
     }
     read = {
-        "lat_whole": ("u4", lat - 1),  # "[-15"
+        "lat_whole": ("u8", lat - 5),  # 'on":[-15'
         "lat_parts": ("u8", lat + 3),  # ".8302900"
-        "lng_whole": ("u4", lng),
-        "lng_parts": ("u8", lng + 4),
-        "finished": ("u1", finished),
+        "lng_whole": ("u8", lng - 4),  # "900, -47"
+        "lng_parts": ("u8", lng + 4),  # ".9263700"
+        "finished": ("u8", finished),  # 'false,"d'
         "seq": ("u8", seq),
         "time_high": ("u8", time - 3),  # 'e":17000'
         "time_low": ("u8", time + 5),
-        "speed_whole": ("u2", speed),
+        "speed": ("u8", speed - 4),  # 'ed":12.3'
         "speed_parts": ("u2", speed + 3),
-        "bearing_whole": ("u4", bearing - 1),  # ":123"
+        "bearing": ("u8", bearing - 4),  # 'ng":123.'
         "bearing_tenth": ("u1", bearing + 4),
-        "distance_whole": ("u8", distance - 1),  # ":1234567"
+        "distance": ("u8", distance),  # "1234567."
         "distance_tenth": ("u1", distance + 8),
     }
+    fixed = np.full(len(text), 0xFF, np.uint8)
+    numbers = ((lat, 3), (lat + 4, 7), (lng, 4), (lng + 5, 7), (seq, 8), (time, 13))
+    for start, count in (*numbers, (speed, 2), (speed + 3, 2), (bearing, 3), (bearing + 4, 1), (distance, 7)):
+        fixed[start : start + count] = 0xE0
+    fixed[distance + 8] = 0xE0
+    fixed[finished : finished + 5] = 0
     for i, (offset, width) in enumerate(zip(id_offsets, widths, strict=True)):
         for k in range(width // ID_STEP):
-            written[f"id_{i}_{k}"] = read[f"id_{i}_{k}"] = ("u8", offset + 1 + k * ID_STEP)
-        written[f"id_{i}_last"] = ("u1", offset + 1 + width)
+            read[f"id_{i}_{k}"] = ("u8", offset + 1 + k * ID_STEP)
+        read[f"id_{i}_last"] = ("u1", offset + 1 + width)
+        fixed[offset + 1 : offset + 2 + width] = 0
     template = np.frombuffer(text.encode(), np.uint8)
-    return Layout(widths, len(text), template, tuple(id_offsets), _chunks(written, len(text)), _chunks(read, len(text)))
+    return Layout(
+        widths,
+        len(text),
+        template,
+        fixed,
+        tuple(id_offsets),
+        _chunks(written, len(text)),
+        _chunks(read, len(text)),
+    )
 
 
 def _chunks(fields: dict[str, tuple[str, int]], width: int) -> np.dtype[np.void]:
@@ -180,7 +205,7 @@ _PROBE = re.compile(
 
 
 def probe(value: bytes) -> Layout | None:
-    """Return the layout that a record seems to have, or None; only the ids' widths and the record's length are looked at."""
+    """Return the layout that a record seems to have, by its length and its ids' widths alone, or None."""
     found = _PROBE.match(value)
     if found is None:
         return None
@@ -196,7 +221,7 @@ def probe(value: bytes) -> Layout | None:
 
 
 def blanks_for(widths: Widths, payload_bytes: int) -> int:
-    """Return how many blanks bring a record of some layout to at least so many bytes."""
+    """Return how many blanks bring a record of some layout to at least `payload_bytes`."""
     return max(0, -(-(payload_bytes - layout_of(widths).width) // 8) * 8)
 
 

@@ -1,4 +1,7 @@
-"""The hash by which Kafka's clients turn a key into a partition: murmur2, as Java's default partitioner and librdkafka's ``murmur2_random`` have it."""
+"""The hash by which Kafka's clients turn a key into a partition: murmur2.
+
+Java's default partitioner and librdkafka's ``murmur2_random`` compute the same.
+"""
 
 from __future__ import annotations
 

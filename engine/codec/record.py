@@ -1,4 +1,4 @@
-"""One record of `route.new-position`, read as plain JSON: the reader for everything that is not in the encoder's layout."""
+"""One record of `route.new-position`, read as plain JSON, for any layout but the encoder's."""
 
 from __future__ import annotations
 

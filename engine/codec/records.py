@@ -1,4 +1,4 @@
-"""Encoded positions as they are handed to Kafka: rows of byte matrices, whose keys stand in the rows themselves."""
+"""Encoded positions as they are handed to Kafka: rows of byte matrices, which contain their keys."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Ints
-from engine.codec.digits import Numbers, write_numbers
+from engine.codec.digits import FixedPoint, write_numbers
 from engine.codec.layout import Layout
 
 BLOCK_ROWS = 4096
@@ -41,7 +41,7 @@ class RowWriter:
             rows[:, offset + 1 : offset + width + 2] = closed.view(np.uint8).reshape(-1, width + 1)
         self._rows[places] = rows
 
-    def values(self, places: Ints, numbers: Numbers) -> list[bytes]:
+    def values(self, places: Ints, numbers: FixedPoint) -> list[bytes]:
         """Return records as bytes."""
         block = np.empty((min(BLOCK_ROWS, len(places)), self.layout.width), np.uint8)
         values: list[bytes] = []
@@ -51,14 +51,14 @@ class RowWriter:
             values += row_values(matrix)
         return values
 
-    def matrix(self, places: Ints, numbers: Numbers) -> npt.NDArray[np.uint8]:
+    def matrix(self, places: Ints, numbers: FixedPoint) -> npt.NDArray[np.uint8]:
         """Return records as rows."""
         matrix = np.empty((len(places), self.layout.width), np.uint8)
         for rows in _blocks(len(places)):
             self._fill(matrix[rows], places[rows], numbers.take(rows))
         return matrix
 
-    def _fill(self, matrix: npt.NDArray[np.uint8], places: Ints, numbers: Numbers) -> None:
+    def _fill(self, matrix: npt.NDArray[np.uint8], places: Ints, numbers: FixedPoint) -> None:
         self._rows.take(places, axis=0, out=matrix, mode="clip")  # which copies whole rows, and in place
         write_numbers(matrix.view(self.layout.writes).ravel(), numbers)
 

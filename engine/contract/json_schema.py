@@ -28,9 +28,13 @@ from engine.messages import (
     MAX_FLEET,
     MAX_RATE,
     MAX_STAGE_NAME,
+    MAX_STORY_DETAIL,
+    MAX_STORY_ENTRIES,
     ControlAction,
     EventKind,
     RunState,
+    StoryKind,
+    StoryStatus,
     Topic,
     Worker,
 )
@@ -64,6 +68,23 @@ _BY_NAME: Mapping[str, Schema] = {
             "prefixItems": [{"type": "string"}, _LENGTH, {"type": ["number", "null"], "minimum": 0}],
             "items": False,
             "minItems": 3,
+        },
+    },
+    "status": {"enum": sorted(StoryStatus)},
+    "actor": _ID,
+    "entries": {
+        "type": "array",
+        "maxItems": MAX_STORY_ENTRIES,
+        "items": {
+            "type": "object",
+            "properties": {
+                "wallMs": _LENGTH,
+                "virtualMs": _LENGTH,
+                "kind": {"enum": sorted(StoryKind)},
+                "detail": {"type": "string", "maxLength": MAX_STORY_DETAIL},
+            },
+            "required": ["wallMs", "virtualMs", "kind", "detail"],
+            "additionalProperties": True,
         },
     },
     "seed": {"type": "integer"},
@@ -110,6 +131,10 @@ _RULES: Mapping[str, Schema] = {
                     "properties": {"deliveryId": False},
                 },
                 "else": {"properties": {"drivers": False, "rate": False, "stage": False}},
+            },
+            {
+                "if": {"properties": {"action": {"const": ControlAction.STORY.value}}},
+                "then": {"required": ["deliveryId"]},
             },
         ]
     },

@@ -57,6 +57,8 @@ TOPICS: Mapping[Topic, TopicSpec] = MappingProxyType(
     {
         Topic.NEW_POSITION: TopicSpec(12),
         Topic.DELIVERY_EVENT: TopicSpec(12),
+        # Few, and each read by the one that asked: a single partition is quick to look at.
+        Topic.DELIVERY_STORY: TopicSpec(1),
         Topic.ROUTE_DEFINED: TopicSpec(6, compacted=True),
         Topic.NEW_DIRECTION: TopicSpec(6),
         Topic.RUN_CONTROL: TopicSpec(3),

@@ -1,4 +1,6 @@
-"""Where faults enter a simulation: which samples go out when and with what place told, and which labels are told. It sends nothing and encodes nothing.
+"""Where faults enter a simulation: which samples go out when and with what place, and which labels.
+
+It sends nothing and encodes nothing.
 
 What is held back is the only state, and follows from spec and time: after a restart it is found again. A record is held
 back no longer than its delivery lasts, so it is always sent before the delivery counts as finished.
@@ -29,9 +31,9 @@ class Outgoing:
     ----------
     row, seq, due_ms : which sample of which delivery, and its instant.
     send_ms : when it is due to go; later than `due_ms` for what was held back.
-    place_ms : the instant whose place is told.
+    place_ms : the instant whose place is reported.
     is_damaged : its bytes are damaged.
-    north_m, east_m : how far off its place is told.
+    north_m, east_m : how far off its place is reported.
     """
 
     row: Ints
@@ -57,7 +59,10 @@ class FaultStage:
         return bool(self._plans)
 
     def append(self, specs: Sequence[DeliverySpec], next_seq: Sequence[int]) -> None:
-        """Add deliveries, each from its next sample on; what is known of the samples before is told again, or held back again."""
+        """Add deliveries, each from its next sample on.
+
+        Labels of the samples before are reported again, and what is still late is held back again.
+        """
         begin = len(self._rows)
         plans = [self._plan_of(spec.faults) for spec in specs]
         keys = [spec.faults.key(spec.run_id, spec.delivery_id) if spec.faults else 0 for spec in specs]
@@ -78,7 +83,7 @@ class FaultStage:
         return self._plans.index(plan)
 
     def _catch_up(self, row: int, next_seq: int) -> None:
-        """Take up a delivery whose first samples have been sent: some of them may still have been held back when that was noted."""
+        """Resume a delivery whose first samples have been sent, some of which may still be held back."""
         rows, seq = np.full(next_seq, row), np.arange(next_seq)
         due_ms = self._rows["depart_ms"][row] + seq * self._rows["period_ms"][row]
         hits = self._hits(rows, seq)
@@ -87,27 +92,30 @@ class FaultStage:
         self._hold((hits.delay_ms > 0) & (send_ms >= due_ms[-1]), rows, seq, due_ms, send_ms)
 
     def take(self, rows: Ints, seq: Ints, due_ms: Ints) -> Hits:
-        """Take over samples that have become due: note their labels, hold back what is to go later. Return what is wrong with them."""
+        """Take over samples that have become due, and return what is wrong with them.
+
+        Their labels are noted, and what is to go later is held back.
+        """
         hits = self._hits(rows, seq)
         self._note_labels(hits, rows, due_ms)
         self._hold(hits.delay_ms > 0, rows, seq, due_ms, due_ms + hits.delay_ms)
         return hits
 
     def labels_until(self, until_ms: int) -> list[tuple[int, Occurrence]]:
-        """Return the labels that are to be told up to an instant, with their deliveries' rows; each once."""
-        told = [(row, entry) for row, entry in self._labels if entry.due_ms <= until_ms]
+        """Return the labels that are to be reported up to an instant, with their deliveries' rows; each once."""
+        due = [(row, entry) for row, entry in self._labels if entry.due_ms <= until_ms]
         self._labels = [(row, entry) for row, entry in self._labels if entry.due_ms > until_ms]
-        return told
+        return due
 
     def outgoing(
         self, rows: Ints, seq: Ints, due_ms: Ints, hits: Hits, until_ms: int, ended: dict[int, int]
     ) -> Outgoing:
-        """Return what goes out: of the samples just taken those that are sent at once, and what was held back up to now.
+        """Return what goes out: of the samples just taken those for now, and what was held back until now.
 
         Parameters
         ----------
-        ended : rows of the deliveries that end by `until_ms`, and when their ends are told: what is held back of them
-            goes now.
+        ended : rows of the deliveries that end by `until_ms`, and when their ends are reported: what is held back of
+            them goes now.
         """
         at_once = np.flatnonzero(~hits.is_missing & (hits.delay_ms == 0))
         at_once = np.repeat(at_once, 1 + hits.is_double[at_once])
@@ -125,7 +133,7 @@ class FaultStage:
         return Outgoing(row, number, due, send, place_ms, here.is_damaged, here.north_m, here.east_m)
 
     def left_back(self) -> list[tuple[int, int]]:
-        """Return (row, seq) of everything that is still held back, and forget it: the run ends, and it is never sent."""
+        """Return (row, seq) of all that is still held back and is never sent, because the run ends; forget it."""
         found = list(zip(self._held["row"].tolist(), self._held["seq"].tolist(), strict=True))
         self._held.keep(np.empty(0, dtype=np.int64))
         return found
@@ -176,5 +184,5 @@ class FaultStage:
 
 
 def label_entry(label: Label, at_ms: int) -> Occurrence:
-    """Return the entry of a timeline that tells a label."""
+    """Return the entry of a timeline that reports a label."""
     return Occurrence(at_ms, at_ms, EventKind.FAULT, fault=label.kind, from_seq=label.first, to_seq=label.last)

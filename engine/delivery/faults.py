@@ -1,4 +1,6 @@
-"""Faults in the data, on purpose: which sample is hit by what follows from (seed, delivery, seq) alone. Pure; nothing is kept and nothing is sent here.
+"""Faults injected into the data: what hits a sample follows from (seed, delivery, seq) alone.
+
+Pure: nothing is kept and nothing is sent here.
 
 Single samples are lost, late, out of order, duplicated or malformed; stretches of them are swallowed by a tunnel, stuck
 at one place, or drift. Of the faults that decide whether and when a record goes, one hits a sample at most, in the
@@ -22,8 +24,8 @@ class FaultKind(StrEnum):
 
     tunnel: a stretch without records. lost: one record is never sent. malformed: the bytes are damaged. late: held back
     for some seconds. out_of_order: held back until some later ones of its delivery are sent. duplicated: sent twice.
-    stuck: a stretch at one place while the driver goes on. gps_drift: a stretch at which the place told is off the true
-    one. In all of them ``distance`` stays the true one.
+    stuck: a stretch at one place while the driver goes on. gps_drift: a stretch at which the reported place is off the
+    true one. In all of them ``distance`` stays the true one.
     """
 
     TUNNEL = "tunnel"
@@ -97,7 +99,10 @@ class Label:
 
 
 def labels_of(found: Iterable[tuple[str, str | None, int | None, int | None]]) -> dict[str, list[Label]]:
-    """Return the labels that some events told, by deliveryId; each is deliveryId, fault, fromSeq and toSeq. A kind that is not known here is left out."""
+    """Return the labels that some events reported, by deliveryId.
+
+    Each event is deliveryId, fault, fromSeq and toSeq. A kind that is not known here is left out.
+    """
     labels: dict[str, list[Label]] = {}
     for delivery_id, kind, first, last in found:
         if kind in _KINDS and first is not None and last is not None:
@@ -112,9 +117,9 @@ class Hits:
     Attributes
     ----------
     is_missing, is_damaged, is_double : never sent; sent with damaged bytes; sent twice.
-    delay_ms : sent so much after they are due.
-    stuck_seq : the sample whose place is told, -1 for its own.
-    north_m, east_m : how far the place told is off the true one.
+    delay_ms : how long after they are due they are sent.
+    stuck_seq : the sample whose place is reported, -1 for its own.
+    north_m, east_m : how far the reported place is off the true one.
     """
 
     is_missing: Bools
@@ -128,7 +133,7 @@ class Hits:
 
     @classmethod
     def joined(cls, n: int, parts: Iterable[tuple[Ints, Hits]]) -> Hits:
-        """Return what is wrong with n samples of which some parts are known, each by its samples' indices; nothing is wrong with the others."""
+        """Return what is wrong with n samples, of which parts are given by indices; the others are right."""
         no = np.zeros(n, dtype=np.bool_)
         whole = cls(
             no, no.copy(), no.copy(), np.zeros(n, np.int64), np.full(n, -1, np.int64), np.zeros(n), np.zeros(n), ()
@@ -141,7 +146,7 @@ class Hits:
         return replace(whole, _labelled=tuple(labelled))
 
     def labels(self) -> Iterator[tuple[int, Label]]:
-        """Yield each label with the index of the sample at which it is told: the one that is hit, or the first of a stretch."""
+        """Yield each label with the index of its sample: the one that is hit, or the first of a stretch."""
         for kind, index, first, last in self._labelled:
             yield from (
                 (i, Label(kind, a, b)) for i, a, b in zip(index.tolist(), first.tolist(), last.tolist(), strict=True)
@@ -169,7 +174,7 @@ def hits_of(plan: FaultPlan, key: Words, seq: Ints, period_ms: Ints) -> Hits:
             of_kind |= hit
             free &= ~hit
             delay_ms[hit] = one.delay_ms(key, seq, period_ms)[hit]
-            # Of a stretch the beginning is told, whatever else hits that sample.
+            # A stretch is reported at its beginning, whatever else hits that sample.
             labelled.append(one.labelled(one.hit if kind in STRETCHES else hit, seq))
     stuck_seq, north_m, east_m = np.full(n, -1, dtype=np.int64), np.zeros(n), np.zeros(n)
     for one in drawn:
@@ -231,7 +236,10 @@ class _Drawn:
         return np.rint((least_s + seeded_units(key, seq, self.salt + 2) * (most_s - least_s)) * 1000.0).astype(np.int64)
 
     def drift_m(self, key: Words, seq: Ints) -> tuple[Floats, Floats]:
-        """Return how far north and east of its place each sample is told: out along a line and back over the stretch, 0 if it is not hit."""
+        """Return how far north and east of its place each sample is reported, 0 if it is not hit.
+
+        A drift goes out along a line and back over its stretch.
+        """
         part = (seq - self.first + 0.5) / (self.last - self.first + 1)
         reach_m = (
             self.fault.distance_m
@@ -243,13 +251,13 @@ class _Drawn:
         return reach_m * np.cos(angle), reach_m * np.sin(angle)
 
     def labelled(self, hit: Bools, seq: Ints) -> tuple[FaultKind, Ints, Ints, Ints]:
-        """Return the samples at which a label is told, with the ends of what it names."""
+        """Return the samples at which a label is reported, with the ends of what it names."""
         index = np.flatnonzero(hit & (seq == self.first))
         return self.fault.kind, index, self.first[index], self.last[index]
 
 
 def missing_on_purpose(labels: Iterable[Label], positions: int) -> list[tuple[int, int]]:
-    """Return the ranges ``[first, last]`` of a delivery's positions, of which there are `positions`, that no reader can get; in order and apart."""
+    """Return the ranges ``[first, last]`` of a delivery's N `positions` that no reader can get, in order."""
     found: list[tuple[int, int]] = []
     for label in sorted((label for label in labels if label.kind in MISSING_ON_PURPOSE), key=lambda label: label.first):
         last = min(label.last, positions - 1)

@@ -1,4 +1,4 @@
-"""What faults do to places and bytes: a position told off the true one, and a record that no reader can read."""
+"""What faults do to places and bytes: a position reported off its place, and an unreadable record."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from engine.arrays import Bools
-from engine.codec import EncodedRows
+from engine.codec import EncodedRows, Positions
 from engine.delivery.fault_stage import Outgoing
-from engine.delivery.fleet import Fleet, Positions
+from engine.delivery.fleet import Fleet
 from engine.earth.geodesy import wrap_longitude
 
 _M_PER_DEGREE = 111_320.0
@@ -20,7 +20,7 @@ _DAMAGES = 4
 
 
 def observed(fleet: Fleet, out: Outgoing) -> Positions:
-    """Return the positions that are told; `distance_m` and `finished` are the true ones."""
+    """Return the positions that are reported; `distance_m` and `finished` are the true ones."""
     true = fleet.positions_of(out.row, out.due_ms)
     stuck = np.flatnonzero(out.place_ms != out.due_ms)
     if stuck.size:
@@ -39,7 +39,10 @@ def observed(fleet: Fleet, out: Outgoing) -> Positions:
 
 
 def damaged(blocks: Sequence[EncodedRows], is_damaged: Bools) -> Sequence[EncodedRows]:
-    """Damage the bytes of some records, in place, each in one of four ways by its own bytes; ids, and with them Kafka's key, stay readable."""
+    """Damage the bytes of some records, in place, each in one of four ways by its own bytes.
+
+    Ids, and with them Kafka's key, stay readable.
+    """
     if not is_damaged.any():
         return blocks
     for block in blocks:

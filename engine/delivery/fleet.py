@@ -1,4 +1,6 @@
-"""A fleet: where every driver is at any instant, by one vectorised expression. It knows plans and clocks, and no ids.
+"""A fleet: where every driver is at any instant, by one vectorised expression.
+
+It knows plans and clocks, and no ids.
 
 A driver is a pure function of time. What the fleet remembers of the last instant (the piece each driver is in) only
 makes the next answer faster; the answer is the same, bit for bit, whatever was asked before.
@@ -8,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Floats, Ints
+from engine.codec import Positions
 from engine.delivery.spec import DeliverySpec
 from engine.earth.geodesy import wrap_longitude
 from engine.errors import InvalidInstant
@@ -25,27 +27,6 @@ _BLOCK_ROWS = 8192
 
 _PIECE = ("t0_s", "d0_m", "lat0", "lng0", "speed_mps", "lat_rate", "lng_rate", "bearing_deg")
 _FLOATS = ("depart_ms", "rate", "pace", "t_end_s", *_PIECE)
-
-
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """Where drivers are; arrays of shape (n,).
-
-    Attributes
-    ----------
-    lat_deg, lng_deg : degrees on WGS84, longitude in [-180, 180].
-    speed_mps : m/s; 0 before the departure, while paused and at the end.
-    bearing_deg : degrees clockwise from north, [0, 360).
-    distance_m : metres driven; never falls as time goes on.
-    finished : the driver stands at its route's last point for ever.
-    """
-
-    lat_deg: Floats
-    lng_deg: Floats
-    speed_mps: Floats
-    bearing_deg: Floats
-    distance_m: Floats
-    finished: npt.NDArray[np.bool_]
 
 
 class Fleet:
@@ -73,11 +54,17 @@ class Fleet:
 
     @property
     def trip_ms(self) -> Ints:
-        """How long each trip lasts without pauses, whole milliseconds: after so many, and not before, the driver is at the end, (n,)."""
+        """How long each trip lasts without pauses, in whole milliseconds, (n,).
+
+        The driver is at the end after that time, and not before.
+        """
         return self._rows["trip_ms"]
 
     def add(self, specs: Sequence[DeliverySpec], plans: PlanTable, plan_of: Sequence[int] | Ints) -> None:
-        """Add drivers. `plans` takes the place of the fleet's table and begins with the same plans; `plan_of` names the plan of each new driver."""
+        """Add drivers, each on the plan that `plan_of` names.
+
+        `plans` takes the place of the fleet's table and begins with the same plans.
+        """
         self._plans = plans
         plan = np.asarray(plan_of, dtype=np.int64)
         pace = np.array([spec.pace for spec in specs], dtype=np.float64)
@@ -118,7 +105,10 @@ class Fleet:
         return bool(self._rows["pauses"][row] >= 0)
 
     def set_pauses(self, row: int, intervals: Iterable[tuple[int, int | None]]) -> None:
-        """Set the pauses of a driver: ``[from_ms, to_ms)`` in which its time stands still, in order and disjoint; None is for ever, as far as known."""
+        """Set the pauses of a driver: ``[from_ms, to_ms)`` in which its time stands still.
+
+        They are in order and disjoint; None is for ever, as far as known.
+        """
         self._rows["pauses"][row] = self._pauses.put(int(self._rows["pauses"][row]), intervals)
 
     def positions_at(self, t_ms: float | Floats) -> Positions:
@@ -155,10 +145,14 @@ class Fleet:
             speed[block][stands] = 0.0
             bearing[block] = self._rows["bearing_deg"][block]
             np.isinf(self._rows["t_end_s"][block], out=finished[block])
-        return Positions(lat, wrap_longitude(lng) if self._wraps else lng, speed, bearing, distance, finished)
+        lng = wrap_longitude(lng) if self._wraps else lng
+        return Positions.of_drivers(lat, lng, finished, speed, bearing, distance)
 
     def positions_of(self, rows: Ints, t_ms: float | Floats | Ints) -> Positions:
-        """Return where some drivers are, each at its own instant; a driver may come more than once. As `positions_at` otherwise."""
+        """Return where some drivers are, each at its own instant, as `positions_at` does.
+
+        A driver may come more than once.
+        """
         elapsed, stands = self._elapsed_ms(rows, _checked_instants(t_ms))
         s = np.maximum(elapsed, 0.0)
         s *= self._rows["rate"][rows]
@@ -169,7 +163,7 @@ class Fleet:
         lng = piece[:, LNG_RATE] * s + piece[:, LNG0]
         speed = piece[:, SPEED] * self._rows["pace"][rows]
         speed[stands] = 0.0
-        return Positions(
+        return Positions.of_drivers(
             lat_deg=piece[:, LAT_RATE] * s + piece[:, LAT0],
             lng_deg=wrap_longitude(lng) if self._wraps else lng,
             speed_mps=speed,
@@ -179,7 +173,7 @@ class Fleet:
         )
 
     def _elapsed_ms(self, rows: slice | Ints, t: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return the time lived by drivers since their departure, negative before it, and who stands still for want of time."""
+        """Return drivers' time since departure, negative before it, and which of them stand still therefore."""
         elapsed: Floats = t - self._rows["depart_ms"][rows]
         stands = elapsed < 0
         if self._pauses:
@@ -254,7 +248,7 @@ def _checked_instants(t_ms: float | Floats | Ints) -> Floats:
 
 
 def whole_trip_ms(duration_s: Floats, rate: Floats) -> Ints:
-    """Return the first whole millisecond at which ``ms * rate >= duration_s``, in the very arithmetic that positions use."""
+    """Return the first whole ms with ``ms * rate >= duration_s``, in the arithmetic that positions use."""
     trip = np.ceil(duration_s / rate)
     trip += trip * rate < duration_s
     trip -= (trip - 1.0) * rate >= duration_s

@@ -1,4 +1,4 @@
-"""One delivery on its way: its spec, what was done to it, and which of its events are told. No positions."""
+"""One delivery on its way: its spec, what was done to it, and which of its events are published."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RunningDelivery:
     Attributes
     ----------
     added_at : how many advances its simulation had made when it was added.
-    entries_told, faults_told : how many entries of its timeline, and how many labels of faults, are told.
+    entries_told, faults_told : how many entries of its timeline, and how many labels of faults, are published.
     """
 
     spec: DeliverySpec
@@ -37,11 +37,14 @@ class RunningDelivery:
         )
 
     def ahead(self) -> list[Occurrence]:
-        """Return what is still to be told of it, as far as known."""
+        """Return what is still to be published of it, as far as known."""
         return timeline(self.trip, self.history)[self.entries_told :]
 
     def pause(self, at_ms: int) -> int | None:
-        """Let its time stand still; return the instant from which it does, never before the departure, or None if it is paused or ended by then."""
+        """Let its time stand still; return the instant from which it does, never before the departure.
+
+        None is returned if it is paused or ended by then.
+        """
         begin = max(at_ms, self.trip.depart_ms)
         pauses = self.history.pauses
         if (pauses and (pauses[-1][1] is None or pauses[-1][1] > begin)) or self.ends_ms() <= begin:
@@ -50,7 +53,10 @@ class RunningDelivery:
         return begin
 
     def resume(self, at_ms: int) -> int | None:
-        """Let it go on; return the instant from which it does, or None if it is not paused. A pause that has not begun by then never was."""
+        """Let its time pass again; return the instant from which it does, or None if it is not paused.
+
+        A pause that has not begun by then is dropped.
+        """
         if not self.history.pauses or self.history.pauses[-1][1] is not None:
             return None
         begin, _ = self.history.pauses.pop()
@@ -66,7 +72,10 @@ class RunningDelivery:
         return at_ms
 
     def leave(self, at_ms: int) -> int | None:
-        """Take its driver off the road, as if its spec's `until_ms` had been that; return the instant, or None if that changes nothing."""
+        """Take its driver off the road, as if its spec's `until_ms` had been that.
+
+        Returns the instant, or None if that changes nothing.
+        """
         before, left_ms = timeline(self.trip, self.history)[-1], self.history.left_ms
         self.history.left_ms = at_ms if left_ms is None else min(left_ms, at_ms)
         if timeline(self.trip, self.history)[-1] != before:

@@ -1,4 +1,4 @@
-"""The sample schedule: which positions of which deliveries are due. It counts; it knows neither roads nor records."""
+"""The sample schedule: which positions of which deliveries are due; it knows no roads and no records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.motion.columns import Columns
 
 
 class SampleSchedule:
-    """n deliveries; sample k of one is due at ``depart_ms + k * period_ms``, for k from its next one up to its count."""
+    """The samples of n deliveries, of which k, from the next to the count, is due at depart + k * period."""
 
     def __init__(self) -> None:
         self._rows = Columns(dict.fromkeys(("depart_ms", "period_ms", "next_seq", "count", "next_due_ms"), np.int64))
@@ -51,7 +51,7 @@ class SampleSchedule:
         self._set_next_due(rows)
 
     def horizon(self, until_ms: int, at_most: int) -> int:
-        """Return the latest instant up to which at most so many samples are due, but none before the first that is."""
+        """Return the latest instant up to which at most N samples are due, but none before the first that is."""
         rows = np.flatnonzero(self._rows["next_due_ms"] <= until_ms)
         if not rows.size or self._counts(rows, until_ms).sum() <= at_most:
             return until_ms

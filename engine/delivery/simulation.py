@@ -1,4 +1,6 @@
-"""The simulation of a fleet's deliveries: what is due becomes records and events. What a driver actor does, without its clock, its network and its journal.
+"""The simulation of a fleet's deliveries: what is due becomes records and events.
+
+It is what a driver actor does, without its clock, its network and its journal.
 
 Everything it sends follows from specs and histories alone. So deliveries may be spread over any number of simulations,
 added again after a restart, and caught up in any number of steps: a position (delivery, seq) and an event (delivery,
@@ -14,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Ints
-from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder
+from engine.codec import BOUNDS, EncodedRecords, EncodedRows, KeyField, PositionEncoder, Positions
 from engine.delivery.fault_stage import FaultStage, label_entry
 from engine.delivery.faults import FaultKind, Label
 from engine.delivery.faulty import damaged, observed
-from engine.delivery.fleet import Fleet, Positions
+from engine.delivery.fleet import Fleet
 from engine.delivery.running import RunningDelivery
 from engine.delivery.schedule import SampleSchedule
 from engine.delivery.spec import DeliverySpec
@@ -33,26 +35,31 @@ MAX_RECORDS = 50_000
 """How many positions one `advance` makes at most, unless more are due in one millisecond."""
 
 REMEMBERED = 100_000
-"""How many ended deliveries are remembered at most, so that a late repetition of their specs starts nothing; `forget` ends it earlier."""
+"""How many ended deliveries are remembered at most; `forget` ends it earlier.
+
+A late repetition of their specs starts nothing.
+"""
 
 MAX_DWELL_S = 30 * 86_400.0
 """Longest stay at all stops of a route together."""
 
-_MIN_ENDED = 256
+MIN_ENDED = 256
 """Fewer ended deliveries than this stay in the arrays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What one `advance` made: n positions, ordered by seq within a delivery but for faults on purpose, and events, ordered by seq within a delivery.
+    """What one `advance` made: n positions and some events, both ordered by seq within a delivery.
+
+    Injected faults break the order of positions.
 
     Attributes
     ----------
     records : the positions as they go to Kafka.
-    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what was held back on
-        purpose.
+    seq, due_ms : int64 (n,); when each is due to be sent, which is its event time, but later for what an injected fault
+        held back.
     more : not everything up to the instant asked for was made; advance again.
-    taken : samples that came about: as many as positions, but for faults on purpose, which leave some out, send some
+    taken : samples that came about: as many as positions, but for injected faults, which leave some out, send some
         twice and hold some back.
     """
 
@@ -77,11 +84,22 @@ class Tick:
 class FleetSimulation:
     """Deliveries in virtual time, which only ever advances. What chance decides is in their specs.
 
-    `key` says whose id is the Kafka key of a position.
+    Parameters
+    ----------
+    key : whose id is the Kafka key of a position.
+    max_remembered, min_ended : ended deliveries that are remembered at most, and that stay in the arrays at least.
     """
 
-    def __init__(self, run_id: str, *, key: KeyField = "delivery") -> None:
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        key: KeyField = "delivery",
+        max_remembered: int = REMEMBERED,
+        min_ended: int = MIN_ENDED,
+    ) -> None:
         self.run_id = run_id
+        self._max_remembered, self._min_ended = max_remembered, min_ended
         self._now_ms, self._advances = -1, 0
         self._routes: dict[str, Route] = {}
         self._book = PlanBook()
@@ -98,6 +116,16 @@ class FleetSimulation:
     def active(self) -> int:
         """How many deliveries have not ended, those included that have not departed."""
         return len(self._row_of)
+
+    @property
+    def rows(self) -> int:
+        """How many deliveries are in the arrays, those included that have ended lately."""
+        return len(self._deliveries)
+
+    @property
+    def remembered(self) -> int:
+        """How many ended deliveries are remembered."""
+        return len(self._ended)
 
     @property
     def now_ms(self) -> int:
@@ -127,7 +155,7 @@ class FleetSimulation:
     def add(self, specs: Iterable[DeliverySpec], resume_seq: Mapping[str, int] | None = None) -> list[DeliverySpec]:
         """Add deliveries; those known already, by id, change nothing.
 
-        A delivery that is added late is caught up. After a restart it goes on with position `resume_seq` and makes all
+        A delivery that is added late is caught up. After a restart it resumes at position `resume_seq` and makes all
         its events again. What was done to it before is done again, with the instants that counted, before the next
         `advance`.
 
@@ -172,7 +200,7 @@ class FleetSimulation:
                     self.run_id,
                     [spec.payload_bytes for spec in new],
                 ),
-                "next_event_ms": [spec.depart_ms for spec in new],  # which is told first of all
+                "next_event_ms": [spec.depart_ms for spec in new],  # which is the first event of all
             },
             len(new),
         )
@@ -198,7 +226,7 @@ class FleetSimulation:
 
         Returns
         -------
-        The instant it counts from, never one already told and never before the departure; None if nothing changes:
+        The instant it counts from, never one already published and never before the departure; None if nothing changes:
         unknown, paused, or ended by then.
         """
         return self._steer(delivery_id, at_ms, RunningDelivery.pause)
@@ -208,15 +236,21 @@ class FleetSimulation:
         return self._steer(delivery_id, at_ms, RunningDelivery.resume)
 
     def cancel(self, delivery_id: str, at_ms: int) -> int | None:
-        """Take a delivery off the road; return the instant it counts from, None if nothing changes: unknown, cancelled, or ended by then."""
+        """Take a delivery off the road; return the instant it counts from.
+
+        None if nothing changes: it is unknown, cancelled, or ended by then.
+        """
         return self._steer(delivery_id, at_ms, RunningDelivery.cancel)
 
     def leave(self, delivery_id: str, at_ms: int) -> int | None:
-        """Take a delivery's driver off the road, as if its spec's `until_ms` had been that; return the instant it counts from, None if nothing changes."""
+        """Take a delivery's driver off the road, as if its spec's `until_ms` had been that.
+
+        Returns the instant it counts from, None if nothing changes.
+        """
         return self._steer(delivery_id, at_ms, RunningDelivery.leave)
 
     def forget(self, delivery_ids: Iterable[str]) -> None:
-        """Remember some ended deliveries no longer: whoever adds deliveries knows that they have ended."""
+        """Remember some ended deliveries no longer: their caller knows that they have ended."""
         for delivery_id in delivery_ids:
             self._ended.pop(delivery_id, None)
 
@@ -241,33 +275,30 @@ class FleetSimulation:
             hits = self._faults.take(rows, seq, due)
             events, ended = self._events_until(horizon)
             out = self._faults.outgoing(rows, seq, due, hits, horizon, ended)
-            records = EncodedRecords(
-                damaged(self._encoded(out.row, out.seq, out.due_ms, observed(self._fleet, out)), out.is_damaged)
-            )
+            positions = observed(self._fleet, out).sampled(out.seq, out.due_ms)
+            records = EncodedRecords(damaged(self._encoded(out.row, positions), out.is_damaged))
             seq, due = out.seq, out.send_ms
         else:
-            records = EncodedRecords(self._encoded(rows, seq, due, self._fleet.positions_of(rows, due)))
+            positions = self._fleet.positions_of(rows, due).sampled(seq, due)
+            records = EncodedRecords(self._encoded(rows, positions))
             events, _ = self._events_until(horizon)
         self._now_ms, self._advances = horizon, self._advances + 1
         tick = Tick(records, seq, due, events, more=horizon < until_ms, taken=taken)
         self._compact()
         return tick
 
-    def _encoded(self, rows: Ints, seq: Ints, due: Ints, p: Positions) -> list[EncodedRows]:
-        handles = self._rows["handle"][rows]
-        return self._encoder.encode_matrix(
-            handles, p.lat_deg, p.lng_deg, p.finished, seq, due, p.speed_mps, p.bearing_deg, p.distance_m
-        )
+    def _encoded(self, rows: Ints, positions: Positions) -> list[EncodedRows]:
+        return self._encoder.encode_matrix(self._rows["handle"][rows], positions)
 
     def suspend(self) -> list[DeliveryEvent]:
         """End the run for every delivery on the road; return their last events. Nothing is left then."""
         now_ms, sequence = max(self._now_ms, 0), self._schedule.next_seq.tolist()
         alive = sorted(self._row_of.values())
         # What is held back is never sent: it is lost, and said to be.
-        events = self._told(
+        events = self._events_of(
             [(row, label_entry(Label(FaultKind.LOST, seq, seq), now_ms)) for row, seq in self._faults.left_back()]
         )
-        events += self._told(
+        events += self._events_of(
             [(row, Occurrence(now_ms, now_ms, EventKind.SUSPENDED, positions=sequence[row])) for row in alive]
         )
         for row in alive:
@@ -279,8 +310,8 @@ class FleetSimulation:
         if row is None:
             return None
         delivery = self._running(row)
-        # What is sent stays true: an instant already told is too late, but of a delivery just added nothing has been
-        # told here.
+        # What is sent stays true: an instant already published is too late, but of a delivery just added nothing has
+        # been published here.
         counted = action(delivery, at_ms if delivery.added_at == self._advances else max(at_ms, self._now_ms + 1))
         if counted is not None:
             self._reschedule(row)
@@ -301,7 +332,7 @@ class FleetSimulation:
         self._rows["next_event_ms"][row] = ahead[0].due_ms if ahead else NEVER_MS
 
     def _events_until(self, until_ms: int) -> tuple[list[DeliveryEvent], dict[int, int]]:
-        """Return the events told up to an instant, and which rows have ended with them, when."""
+        """Return the events published up to an instant, and which rows have ended with them, when."""
         told = self._faults.labels_until(until_ms)
         labels = len(told)
         for row in np.flatnonzero(self._rows["next_event_ms"] <= until_ms).tolist():
@@ -313,13 +344,13 @@ class FleetSimulation:
             told.sort(
                 key=lambda one: (one[0], one[1].due_ms, one[1].kind in FINAL_KINDS, one[1].kind is EventKind.FAULT)
             )
-        events = self._told(told)
+        events = self._events_of(told)
         ended = {row: entry.due_ms for row, entry in told if entry.kind in FINAL_KINDS}
         for row in ended:
             self._end(row)
         return events, ended
 
-    def _told(self, entries: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
+    def _events_of(self, entries: Sequence[tuple[int, Occurrence]]) -> list[DeliveryEvent]:
         """Return the events of some occurrences; their distances are one look at the fleet."""
         if not entries:
             return []
@@ -336,13 +367,13 @@ class FleetSimulation:
         self._schedule.set_count(row, 0)
         self._rows["next_event_ms"][row] = NEVER_MS
         self._ended[delivery_id] = None
-        if len(self._ended) > REMEMBERED:
+        if len(self._ended) > self._max_remembered:
             del self._ended[next(iter(self._ended))]
 
     def _compact(self) -> None:
         """Free the rows of ended deliveries once they are many, so that each costs little and none stays."""
         ended = len(self._deliveries) - len(self._row_of)
-        if ended <= max(_MIN_ENDED, len(self._row_of) // 4):
+        if ended <= max(self._min_ended, len(self._row_of) // 4):
             return
         alive = [delivery is not None for delivery in self._deliveries]
         rows = np.flatnonzero(alive)

@@ -36,9 +36,9 @@ class DeliverySpec:
     period_ms : virtual ms between two samples, > 0.
     pace : in (0, 1]; the driver lives its route's plan slowed down by this, so the plan's limits still hold.
     until_ms : virtual epoch ms from which the driver is off the road; None leaves it there to the arrival. Positions
-        due before it are told; it is suspended then, unless its last position, the arrival's, is due before.
-    payload_bytes : its records are filled up with blanks to at least so many bytes.
-    faults : what is done on purpose to its positions; one object for a whole fleet, so that it costs a batch next to
+        due before it are published; it is suspended then, unless its last position, the arrival's, is due before.
+    payload_bytes : its records are filled up with blanks to at least this many bytes.
+    faults : the faults injected into its positions; one object for a whole fleet, so that it costs a batch next to
         nothing.
     """
 
@@ -80,7 +80,7 @@ class DeliverySpec:
         return [getattr(self, name) for name in self.__slots__]
 
     def __setstate__(self, state: list[Any]) -> None:
-        """Take over a pickled spec; what it does not say, having been written before there was such a field, has its default."""
+        """Take over a pickled spec; a field that it was written without has its default."""
         put = object.__setattr__
         for name, value in zip(self.__slots__, state, strict=False):
             put(self, name, value)

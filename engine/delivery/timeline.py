@@ -1,4 +1,6 @@
-"""A delivery's timeline: what happens to it and when, as a pure function of its trip and its history. No positions, no ids.
+"""A delivery's timeline: what happens to it and when, as a pure function of its trip and its history.
+
+It knows no positions and no ids.
 
 So the events of a delivery can be made again after a restart, with the same numbers.
 """
@@ -34,7 +36,9 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """What a timeline needs to know of a delivery; `trip_ms` and `stops_ms` are milliseconds after the departure, without pauses.
+    """What a timeline needs to know of a delivery.
+
+    `trip_ms` and `stops_ms` are milliseconds after the departure, without pauses.
 
     `until_ms` is the instant from which the driver is off the road, whatever was done to it, unless its last position
     is due before.
@@ -58,7 +62,7 @@ class Occurrence:
     Attributes
     ----------
     at_ms : when it happens.
-    due_ms : when it is told: `at_ms`, but an arrival is told with the last position, up to a period later.
+    due_ms : when it is published: `at_ms`, but an arrival with the last position, up to a period later.
     """
 
     at_ms: int
@@ -73,7 +77,7 @@ class Occurrence:
 
 
 def instant(trip: Trip, elapsed_ms: int, pauses: Sequence[tuple[int, int | None]]) -> int:
-    """Return when so much of a trip has been lived, `NEVER_MS` while an open pause is in the way."""
+    """Return when an amount of a trip has been lived, `NEVER_MS` while an open pause is in the way."""
     at = trip.depart_ms + elapsed_ms
     for begin, end in pauses:
         if begin >= at:
@@ -85,7 +89,9 @@ def instant(trip: Trip, elapsed_ms: int, pauses: Sequence[tuple[int, int | None]
 
 
 def sample_count(trip: Trip, history: History) -> int:
-    """Return how many positions a delivery has in all: up to the first sample at or after the arrival, or before it is taken off the road.
+    """Return how many positions a delivery has in all.
+
+    They go up to the first sample at or after the arrival, or before it is taken off the road.
 
     While it is paused without end the count is as large as `NEVER_MS`.
     """
@@ -102,7 +108,7 @@ def off_road_ms(trip: Trip, history: History) -> int:
 
 
 def _taken_off(trip: Trip, history: History, arrival_ms: int) -> tuple[int, EventKind] | None:
-    """Return when a delivery is taken off the road before its end, and as what; None if it arrives, or is paused for ever."""
+    """Return when and as what a delivery is taken off the road; None if it arrives, or is paused for ever."""
     cancelled, until_ms = history.cancelled_ms, off_road_ms(trip, history)
     if cancelled is not None and cancelled < min(arrival_ms, until_ms):
         return cancelled, EventKind.CANCELLED
@@ -114,7 +120,7 @@ def _taken_off(trip: Trip, history: History, arrival_ms: int) -> tuple[int, Even
 
 
 def timeline(trip: Trip, history: History) -> list[Occurrence]:
-    """Return everything that happens to a delivery, as far as known, in order; an entry's index is the number of its event."""
+    """Return all that happens to a delivery, as far as known, in order; an index is its event's number."""
     pauses = history.pauses
     arrival = instant(trip, trip.trip_ms, pauses)
     entries = [_now(trip.depart_ms, EventKind.STARTED, planned_arrival=trip.depart_ms + trip.trip_ms)]

@@ -9,10 +9,11 @@ are ignored, so old readers survive new writers.
     run.control            runId       ControlRun          request
     route.new-position     deliveryId  PositionReported    fact (columnar codec: engine.codec)
     delivery.event         deliveryId  DeliveryEvent       fact
+    delivery.story         deliveryId  DeliveryStory       fact: what a dispatcher knows of a delivery, when it is asked
     route.defined          routeId     RouteDefined        fact, newest wins
     run.event              runId       RunEvent            fact
     run.metrics            runId       RunMetrics          fact: what a worker measured
-    run.journal            see there   a dispatcher's decisions, for its successor alone (actors.dispatch.kafka_journal)
+    run.journal            see there   a dispatcher's decisions, for its successor alone (actors.kafka.journal)
     route.dead-letter      as found    the bytes that could not be read, reason in the headers
 
 The types of all messages are here, but for the topics' own shape on a broker (`engine.contract.topics`).
@@ -25,6 +26,13 @@ from engine.messages.message import MAX_REQUEST_BYTES, parse_object
 from engine.messages.requests import MAX_FLEET, MAX_RATE, MAX_STAGE_NAME, ControlAction, ControlRun, StartDelivery
 from engine.messages.route import MAX_ROUTE_BYTES, RouteDefined
 from engine.messages.run import RunEvent, RunMetrics, RunState, Worker
+from engine.messages.story import (
+    MAX_STORY_DETAIL,
+    MAX_STORY_ENTRIES,
+    DeliveryStory,
+    StoryKind,
+    StoryStatus,
+)
 from engine.messages.topics import Topic
 
 __all__ = [
@@ -35,6 +43,9 @@ __all__ = [
     "DeliveryEvent",
     "EventKind",
     "FINAL_KINDS",
+    "DeliveryStory",
+    "StoryKind",
+    "StoryStatus",
     "RouteDefined",
     "RunEvent",
     "RunState",
@@ -48,4 +59,6 @@ __all__ = [
     "MAX_FLEET",
     "MAX_RATE",
     "MAX_STAGE_NAME",
+    "MAX_STORY_DETAIL",
+    "MAX_STORY_ENTRIES",
 ]

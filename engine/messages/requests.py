@@ -60,6 +60,7 @@ class ControlAction(StrEnum):
     CANCEL = "cancel"
     SCALE = "scale"
     FLEET = "fleet"
+    STORY = "story"
 
 
 _ACTIONS = frozenset(kind.value for kind in ControlAction)
@@ -73,7 +74,8 @@ class ControlRun(Message):
 
     Attributes
     ----------
-    delivery_id : the delivery meant; the whole run if absent.
+    delivery_id : the delivery meant; the whole run if absent. Needed for ``story``, which asks the dispatcher for a
+        `engine.messages.story.DeliveryStory`.
     time_scale : for ``scale``: virtual seconds per wall second, 0.01 to 1000.
     drivers : for ``fleet``: how many drivers there are to be.
     rate : for ``fleet``, instead of drivers: positions a virtual second; as many drivers as make them.
@@ -101,6 +103,8 @@ class ControlRun(Message):
             )
         if self.action == ControlAction.SCALE and self.delivery_id is not None:
             raise MessageError("the time scale belongs to a run, not to a delivery")
+        if self.action == ControlAction.STORY and self.delivery_id is None:
+            raise MessageError('action "story" needs deliveryId')
         self._check_fleet()
 
     def _check_fleet(self) -> None:

@@ -12,6 +12,7 @@ class Topic(StrEnum):
     RUN_CONTROL = "run.control"
     NEW_POSITION = "route.new-position"
     DELIVERY_EVENT = "delivery.event"
+    DELIVERY_STORY = "delivery.story"
     ROUTE_DEFINED = "route.defined"
     RUN_EVENT = "run.event"
     RUN_METRICS = "run.metrics"

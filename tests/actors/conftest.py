@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-import ray
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
+from actors.dispatch.announcements import StageTable
 from actors.dispatch.dispatcher import Dispatcher
 from actors.dispatch.facts import MemoryFacts
 from actors.dispatch.journal import MemoryJournal
 from actors.dispatch.local_crew import LocalCrew
-from actors.dispatch.loop import DispatchLoop
+from actors.dispatch.loop import Crew, DispatchLoop
 from actors.dispatch.plan import RunPlan
 from actors.dispatch.requests import Offsets, Received, RouteGone
 from actors.dispatch.run_lifecycle import resumed_plan
@@ -25,16 +25,6 @@ from engine.messages import ControlRun, DeadLetter, StartDelivery
 from engine.roads.route import Route
 
 START_MS = 1_700_000_000_000
-
-
-@pytest.fixture(autouse=True)
-def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A unit test that starts Ray is no unit test."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise RuntimeError("unit tests must not start Ray")
-
-    monkeypatch.setattr(ray, "init", refuse)
 
 
 @dataclass
@@ -116,13 +106,14 @@ class World:
     ) -> None:
         self.now = float(START_MS)
         self.routes = make_routes()
-        placement = Placement(actors, per_actor or max(1, -(-drivers // actors)), 0.1)
-        self.plan = RunPlan("run", "test", 1, 1000, time_scale, drivers, placement, duration_ms, START_MS)
+        layout = ActorLayout(actors, per_actor or max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan("run", "test", 1, 1000, time_scale, drivers, layout, duration_ms, START_MS)
         self.journal, self.facts, self.requests = MemoryJournal(), MemoryFacts(), FakeRequests()
         self.crew = LocalCrew(self.plan, self.clock)
         self.fleet: Callable[[int], Iterator[DeliverySpec]] = lambda start_ms: make_fleet(
             self.routes, drivers, start_ms, deliveries=deliveries
         )
+        self.stages: StageTable | None = None
         self.restart_dispatcher()
 
     def clock(self) -> float:
@@ -131,9 +122,13 @@ class World:
     def restart_dispatcher(self) -> None:
         table = self.journal.read()
         self.plan = resumed_plan(self.plan, table, 2.0)
-        self.dispatcher = Dispatcher(self.plan, self.routes, self.fleet, self.now)
-        self.loop = DispatchLoop(self.dispatcher, self.requests, self.crew, self.journal, self.facts, self.clock)
+        self.dispatcher = Dispatcher(self.plan, self.routes, self.fleet, self.now, self.stages)
+        self.loop = self.loop_with(self.crew)
         self.loop.open(table)
+
+    def loop_with(self, crew: Crew) -> DispatchLoop:
+        """A loop of the present dispatcher with another crew."""
+        return DispatchLoop(self.dispatcher, self.requests, crew, self.journal, self.facts, self.clock)
 
     def run(self, wall_s: float, step_ms: float = 100.0) -> None:
         """Let time pass: in each step the dispatcher and every host act once."""

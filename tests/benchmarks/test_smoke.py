@@ -35,7 +35,7 @@ ON_SERVICES: tuple[str, ...] = (
     "produce_vs_go",
 )
 ON_SERVICES += ("produce_vs_perf_test", "read", "stores_growing")
-ON_BOTH = ("chain_20k", "fleet_100k", "fleet_capacity", "soak", "start_10k", "weak_scaling")
+ON_BOTH = ("chain_20k", "chain_cpu", "fleet_100k", "fleet_capacity", "soak", "start_10k", "weak_scaling")
 
 Benchmark = Callable[[str], list[dict[str, Any]]]
 

@@ -15,7 +15,10 @@ KEY = "a-key-for-this-test"
 
 
 def _claims_hold(up: Up, repository: Path, script: str, *arguments: str) -> int:
-    """Run a script of claims against the stack, fail with those that do not hold, and return their number."""
+    """Run a script of claims against the stack.
+
+    Fail with those that do not hold, and return how many there were.
+    """
     until(
         lambda: up.client.get("/deliveries", params={"state": "moving"}).json()["total"] >= 50,
         "fifty couriers on the road",

@@ -1,4 +1,7 @@
-"""Draws depend on the seed and the words alone, and are the same in every version: a run can be made again."""
+"""Draws depend on the seed and the words alone, and are the same in every version.
+
+So a run can be made again.
+"""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,9 @@ from api.errors import StoreBackpressure
 from api.settings import Settings
 from api.stores.base import Written
 from api.stores.memory import MemoryHistory, MemoryState
-from api.stream.intake import read_messages
-from api.stream.sinks import HistorySink
+from api.stream.intake import Intake, read_records
+from api.stream.records import Records
+from api.stream.sinks import HISTORY, HistorySink
 from cli.local.broker import BrokerCluster, EmbeddedBroker, partitions_for
 from cli.local.port import free_port
 from engine.codec import PositionBatch
@@ -299,14 +302,14 @@ async def test_a_fault_of_ours_while_reading_passes_over_nothing(
 ) -> None:
     simulation, faults = Simulation(broker), 0
 
-    def faulty(messages: Any, **more: Any) -> Any:
+    def faulty(records: Records, *, keep_records: bool) -> Intake:
         nonlocal faults
-        if any(message.topic() == Topic.NEW_POSITION for message in messages) and faults < 2:
+        if keep_records and faults < 2:  # the history's
             faults += 1
             raise RuntimeError("a fault of ours")
-        return read_messages(messages, **more)
+        return read_records(records, keep_records=keep_records)
 
-    monkeypatch.setattr("api.stream.sink_loop.read_messages", faulty)
+    monkeypatch.setattr("api.stream.polling.read_records", faulty)
     simulation.whole(10)
     async with application(broker, tmp_path) as (_, client):
         ledger = await settled(client, "run", 500)
@@ -330,8 +333,8 @@ class BusyHistory(MemoryHistory):
 async def test_a_full_store_stops_the_reading_and_nothing_is_lost(
     broker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(HistorySink, "linger_s", 0.05)
-    monkeypatch.setattr(HistorySink, "capacity", 500)
+    traits = replace(HISTORY, linger_s=0.05, capacity=500)
+    monkeypatch.setattr("api.app.HistorySink", partial(HistorySink, traits=traits))
     simulation, history = Simulation(broker), BusyHistory()
     async with application(broker, tmp_path, Stores(MemoryState(), history)) as (_, client):
         simulation.run("running", 0)

@@ -34,7 +34,7 @@ def fleet() -> PositionBatch:
     zero, ids = np.zeros(VEHICLES), np.array([b"d%d" % i for i in range(VEHICLES)])
     lat, lng = chance.uniform(47.05, 47.27, VEHICLES), chance.uniform(9.47, 9.64, VEHICLES)
     whole = np.zeros(VEHICLES, np.int64)
-    return PositionBatch(
+    return PositionBatch.of_columns(
         word["route"],
         word["client"],
         ids,

@@ -1,4 +1,4 @@
-"""Every publisher keeps the same promises: the one in memory, and the two that speak to Kafka, against the embedded broker."""
+"""Every publisher keeps the same promises: the one in memory, and the two that produce to Kafka."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from confluent_kafka import Consumer, TopicPartition
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, MemoryPublisher, ProducerFailed, Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.local.broker import BrokerCluster
-from engine.codec import EncodedRecords, PositionEncoder
+from engine.codec import EncodedRecords, PositionEncoder, Positions
 from engine.latency.histogram import Histogram
 from engine.messages import DeliveryEvent, RunMetrics, Topic
 
 Make = Callable[..., Publisher]
 
-OVER_KAFKA: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": KafkaPublisher, "native": NativePublisher}
+OVER_KAFKA: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(params=["memory", "python", "native"])
@@ -48,7 +48,10 @@ def _maker(kind: str, bootstrap: str) -> Make:
 
 
 class Encoded:
-    """Positions of some deliveries of a run, each with the next seq of its delivery; ids of different lengths, so that there are several layouts."""
+    """Positions of some deliveries of a run, each with the next seq of its delivery.
+
+    Their ids have different lengths, so that there are several layouts.
+    """
 
     def __init__(self, run_id: str, deliveries: int = 7) -> None:
         self.run_id = run_id
@@ -58,7 +61,7 @@ class Encoded:
         self._next = np.zeros(deliveries, np.int64)
 
     def take(self, rounds: int) -> EncodedRecords:
-        """The next positions of every delivery, so many each."""
+        """The next `rounds` positions of every delivery."""
         deliveries = len(self._rows)
         rows, seq = np.repeat(np.arange(deliveries), rounds), np.tile(np.arange(rounds), deliveries)
         seq = seq + self._next[rows]
@@ -67,14 +70,16 @@ class Encoded:
         return EncodedRecords(
             self._encoder.encode_matrix(
                 self._rows[rows],
-                zeros + 47.1,
-                zeros + 9.5,
-                np.zeros(n, np.bool_),
-                seq,
-                seq + 1,
-                zeros,
-                zeros,
-                zeros + 5.0,
+                Positions(
+                    zeros + 47.1,
+                    zeros + 9.5,
+                    np.zeros(n, np.bool_),
+                    seq,
+                    seq + 1,
+                    zeros,
+                    zeros,
+                    zeros + 5.0,
+                ),
             )
         )
 
@@ -183,7 +188,7 @@ def test_what_the_queue_has_no_room_for_is_offered_again_in_order(embedded_broke
         "queue.buffering.max.messages": 100,
     }
     publisher = NativePublisher(options)
-    publisher._room = 10_000
+    publisher.queue_records = 10_000
     publisher.publish(Encoded("again").take(100), [event("again", seq) for seq in range(150)])
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts) == (1, Counts(700, 700, 0))
@@ -209,10 +214,10 @@ def test_what_is_told_arrives_and_is_neither_counted_nor_waited_for(
     run_id = f"told-{request.node.callspec.id}"
     publisher, encoded = make_over_kafka(), Encoded(run_id)
     told = [metrics(run_id, seq) for seq in range(3)]
-    publisher.tell(told[:1])
+    publisher.publish_uncounted(told[:1])
     assert publisher.settled == 0
     publisher.publish(encoded.take(3), [])
-    publisher.tell(told[1:])
+    publisher.publish_uncounted(told[1:])
     assert publisher.settled == 0
     assert publisher.flush(60) == 0
     assert (publisher.settled, publisher.counts, publisher.waited_s) == (1, Counts(21, 21, 0), 0.0)
@@ -264,10 +269,10 @@ def test_what_is_told_and_refused_is_only_logged(
     with_cluster: Callable[[BrokerCluster], Publisher], cluster: BrokerCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     publisher, encoded = with_cluster(cluster), Encoded("told-refused", 2)
-    publisher.tell([metrics("told-refused", 0)])
+    publisher.publish_uncounted([metrics("told-refused", 0)])
     assert publisher.flush(60) == 0
     cluster.refuse_next_produce_requests(10)  # MSG_SIZE_TOO_LARGE
-    publisher.tell([metrics("told-refused", 1)])
+    publisher.publish_uncounted([metrics("told-refused", 1)])
     assert publisher.flush(60) == 0
     publisher.publish(encoded.take(1), [])
     assert publisher.flush(60) == 0

@@ -1,7 +1,8 @@
-"""Runs on a real local Ray cluster and the embedded broker: what dies comes back, and nothing is missing."""
+"""Runs on a real local Ray cluster and the embedded broker: nothing is missing, whatever dies."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pickle
@@ -22,16 +23,19 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from kafka_headers import headers_of
 from processes import is_running
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.plan import RunPlan
 from actors.dispatch.summary import Summary
 from actors.on_ray.cluster import ray_cluster
 from actors.on_ray.run import NAMESPACE, run_plan
 from actors.settings import Settings
+from api.bus import KafkaBus
+from api.stories import KafkaStories
 from cli.local.services.folders import is_reachable
 from engine.accounting.ledger import SeqLedger
+from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import InvalidRoute, MessageError, RouteFileError
-from engine.messages import ControlRun, StartDelivery, Topic
+from engine.messages import ControlRun, DeliveryStory, StartDelivery, Topic
 from engine.scenario.scenario import Scenario
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(180)]
@@ -157,8 +161,8 @@ class Running:
             scale=scale, size=drivers, mode="once" if once else "continuous", files=write_roads(settings.data_dir)
         )
         self.scenario = Scenario.from_toml(text, "test.toml")
-        placement = Placement(actors, max(1, -(-drivers // actors)), 0.1)
-        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, placement, None, START_MS)
+        layout = ActorLayout(actors, max(1, -(-drivers // actors)), 0.1)
+        self.plan = RunPlan(run_id, "test", 5, 1000, scale, drivers, layout, None, START_MS)
         self.stop = threading.Event()
         self.summary: Summary | None = None
         self._thread = threading.Thread(target=self._run, args=(settings, once))
@@ -199,6 +203,24 @@ def send(bootstrap: str, *messages: tuple[str, bytes, bytes | None]) -> None:
     for topic, key, value in messages:
         producer.produce(topic, value, key)
     assert producer.flush(60) == 0
+
+
+def tell_story(bootstrap: str, run_id: str, delivery_id: str) -> DeliveryStory:
+    """Ask the run's dispatcher as the API does."""
+
+    async def ask() -> DeliveryStory:
+        kafka = KafkaConnection(bootstrap)
+        bus = KafkaBus(kafka)
+        try:
+            return await KafkaStories(kafka, bus, answer_s=60.0).ask(run_id, delivery_id)
+        finally:
+            await bus.close()
+
+    return asyncio.run(ask())
+
+
+def kinds(told: DeliveryStory) -> list[str]:
+    return [entry["kind"] for entry in told.entries or []]
 
 
 def answer_of(method: Any) -> Any:
@@ -304,6 +326,11 @@ def test_bad_requests_are_dead_lettered_and_the_rest_goes_on(
             embedded_broker, (Topic.RUN_CONTROL, b"requests", ControlRun("requests", "cancel", "requests-d").to_json())
         )
         assert topics.read(lambda topics: "requests-d" in topics.events("cancelled"))
+        rejected = tell_story(embedded_broker, "requests", "requests-x")
+        assert (rejected.status, kinds(rejected)) == ("rejected", ["requested", "waiting", "rejected"])
+        steered = tell_story(embedded_broker, "requests", "requests-d")
+        assert {"requested", "placed", "ignored", "steered", "confirmed"} <= set(kinds(steered))
+        assert tell_story(embedded_broker, "requests", "nothing-of-the-kind").status == "unknown"
     finally:
         summary = running.end(0, stop=True)
     assert summary.deliveries == 2

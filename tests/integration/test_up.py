@@ -67,6 +67,9 @@ def test_ctrl_c_ends_everything_within_ten_seconds_with_a_clean_ledger(up: Up) -
         moving = until(on_the_road, f"{delivery_id} on the road")
         assert moving["state"] == "moving"
 
+    story = up.client.get(f"/runs/{up.reported['runId']}/deliveries/asked-by-post/story").json()
+    assert {("dispatcher", "placed"), ("event", "started")} <= {(e["source"], e["kind"]) for e in story["entries"]}
+
     descendants = up.descendants()
     up.process.send_signal(signal.SIGINT)
     out, err = up.process.communicate(timeout=10)

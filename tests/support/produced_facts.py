@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Producer
 
-from engine.codec import PositionEncoder
+from engine.codec import PositionEncoder, Positions
 from engine.messages import DeliveryEvent, RunEvent, Topic
 
 
@@ -40,14 +40,16 @@ class Simulation:
         for seq in seqs:
             values = self._encoder.encode(
                 self._rows,
-                np.full(n, 47.1) + seq * 1e-4,
-                np.full(n, 9.5),
-                np.full(n, last and seq == seqs[-1]),
-                np.full(n, seq),
-                np.full(n, self.now_ms + seq),
-                np.full(n, 5.0),
-                np.full(n, 0.0),
-                np.full(n, seq * 5.0),
+                Positions(
+                    np.full(n, 47.1) + seq * 1e-4,
+                    np.full(n, 9.5),
+                    np.full(n, last and seq == seqs[-1]),
+                    np.full(n, seq),
+                    np.full(n, self.now_ms + seq),
+                    np.full(n, 5.0),
+                    np.full(n, 0.0),
+                    np.full(n, seq * 5.0),
+                ),
             )
             for name, value in zip(self.names, values, strict=True):
                 self.send(Topic.NEW_POSITION, name.encode(), value)
@@ -58,7 +60,7 @@ class Simulation:
         """Return a position's record."""
         one = np.ones(1)
         return self._encoder.encode(
-            self._rows[:1], one, one, one > 1, np.zeros(1, np.int64), np.full(1, self.now_ms), one, one, one
+            self._rows[:1], Positions(one, one, one > 1, np.zeros(1, np.int64), np.full(1, self.now_ms), one, one, one)
         )[0]
 
     def events(self, kind: str, seq: int, **more: Any) -> None:

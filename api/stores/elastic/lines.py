@@ -1,9 +1,10 @@
 """Positions as the lines of a bulk request, made straight from columns.
 
-What our own encoder wrote has so many decimals and no more, and its lines are laid out as a byte matrix, column by
-column, with the encoder's own `write_numbers`; the blanks that fill the columns are then taken out, because an id must
-not have any. Positions with other decimals are written one by one, each number with as many digits as it takes to read
-the same number again. Both say the same of the same position.
+A position's numbers are whole ones of small units on the wire, and a batch keeps them (`PositionBatch.exact`): its
+lines are laid out as a byte matrix, column by column, with the encoder's own `write_numbers`; the blanks that fill the
+columns are then removed, because neither an id nor a literal has any. Positions that came with more decimals than the
+encoder writes are written one by one, each number with as many digits as it takes to read the same number again. Both
+ways describe a position alike.
 
 This module knows no index and no server.
 """
@@ -16,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.codec import BOUNDS, PositionBatch
-from engine.codec.digits import FOUR_LAST, FOUR_MIDDLE, Numbers, scaled, write_numbers
+from engine.codec.digits import FOUR_LAST, FOUR_MIDDLE, write_numbers
 
 BLOCK_ROWS = 2048
 """Lines made at a time, so that they stay in the processor's cache."""
 
 LINE_BYTES = 330
-"""What a position's two lines have besides its ids, at most: the literals, and every number with as many digits as there can be."""
+"""The most bytes of a position's two lines besides its ids: the literals, and the longest numbers."""
 
 _FILLING = b"\0 "
 """What fills the columns. No id and no literal has a blank."""
@@ -30,13 +31,8 @@ _FILLING = b"\0 "
 _IDS = ("delivery_id", "route_id", "client_id", "delivery_id", "driver_id", "run_id")
 """The ids of a record's two lines, in their order."""
 
-_DECIMALS = {
-    "lat_deg": ("lat", 10_000_000),
-    "lng_deg": ("lng", 10_000_000),
-    "speed_mps": ("speed", 100),
-    "bearing_deg": ("bearing", 10),
-} | {"distance_m": ("distance", 10)}
-"""Bounds and units of the numbers with decimals, as on the wire."""
+_WHOLE = (("seq", "seq"), ("event_time_ms", "eventTime"))
+"""The numbers without decimals, with the names of their bounds; a seq from an offset may exceed its."""
 
 _RECORD = (
     '{"create":{"_id":"%s:%d"}}\n{"routeId":"%s","clientId":"%s","deliveryId":"%s","driverId":"%s","runId":"%s","location":{"lat":%r,"lon":%r},'
@@ -50,39 +46,21 @@ def lines_bytes(batch: PositionBatch) -> int:
 
 
 def position_lines(batch: PositionBatch) -> bytes:
-    """Return two lines for every position: create it under ``deliveryId:seq`` unless it is there, and its document."""
-    parts = []
-    for first in range(0, len(batch), BLOCK_ROWS):
-        rows = slice(first, first + BLOCK_ROWS)
-        block = batch if len(batch) <= BLOCK_ROWS else batch.take(np.arange(*rows.indices(len(batch))))
-        numbers = _as_on_the_wire(block)
-        parts.append(_one_by_one(block) if numbers is None else _by_columns(block, numbers))
-    return b"".join(parts)
+    """Return two lines for every position: create ``deliveryId:seq`` unless it exists, and its document."""
+    return b"".join([_block_lines(batch.take(slice(i, i + BLOCK_ROWS))) for i in range(0, len(batch), BLOCK_ROWS)])
 
 
-def _as_on_the_wire(batch: PositionBatch) -> Numbers | None:
-    """Return the numbers of positions as the encoder's whole ones; None if one of them cannot be written so."""
-    time_ms, whole = batch.event_time_ms, []
-    for column, (bound, unit) in _DECIMALS.items():
-        value, (low, high) = getattr(batch, column), BOUNDS[bound]
-        if not ((value >= low) & (value <= high)).all():  # so nothing that is no number is scaled
-            return None
-        number = scaled(value, unit)
-        if not (number / unit == value).all():
-            return None
-        whole.append(number)
-    lat, lng, speed, bearing, distance = whole
-    if (bearing == 3600).any() or not (_within(batch.seq, "seq") and _within(time_ms, "eventTime")):
-        return None
-    return Numbers(lat, lng, batch.finished, batch.seq, time_ms, speed, bearing, distance)
+def _block_lines(batch: PositionBatch) -> bytes:
+    fits = batch.exact.all() and all(_within(getattr(batch, name), bound) for name, bound in _WHOLE)
+    return _by_columns(batch) if fits else _one_by_one(batch)
 
 
-def _within(value: npt.NDArray[np.int64], name: str) -> bool:
-    low, high = BOUNDS[name]
+def _within(value: npt.NDArray[np.int64], bound: str) -> bool:
+    low, high = BOUNDS[bound]
     return bool(value.min() >= low and value.max() <= high)
 
 
-def _by_columns(batch: PositionBatch, numbers: Numbers) -> bytes:
+def _by_columns(batch: PositionBatch) -> bytes:
     columns = [getattr(batch, name) for name in _IDS]
     template, fields = _layout(tuple(column.itemsize for column in columns))
     matrix = np.tile(template, (len(batch), 1))
@@ -92,17 +70,17 @@ def _by_columns(batch: PositionBatch, numbers: Numbers) -> bytes:
     high = batch.seq // 10_000
     rows["name_high"] = FOUR_MIDDLE.take(high)
     rows["name_low"] = FOUR_LAST.take(batch.seq - high * 10_000 + 10_000 * (high > 0))
-    write_numbers(rows, numbers)
+    write_numbers(rows, batch.fixed_point())
     return matrix.tobytes().translate(None, _FILLING)
 
 
 @lru_cache(maxsize=256)
 def _layout(widths: tuple[int, ...]) -> tuple[npt.NDArray[np.uint8], np.dtype[np.void]]:
-    """Return the literal bytes of a record's two lines, with room for ids of some widths, and where its fields stand in them."""
+    """Return the literal bytes of a record's two lines with room for ids of some widths, and their fields."""
     text, fields = "", dict[str, tuple[str, int]]()
 
     def add(literal: str, *parts: tuple[str, str, int]) -> None:
-        """Add a literal and fields (name, format, characters) after it; a field may cover the literal that follows."""
+        """Add a literal and the fields (name, format, characters) after it; one may cover the next literal."""
         nonlocal text
         text += literal
         for name, kind, characters in parts:

@@ -18,7 +18,7 @@ World = type  # the class that the fixture `make_world` gives; see conftest.py
 
 
 def run_events(world: object) -> list[RunEvent]:
-    return [fact for fact in world.facts.told if isinstance(fact, RunEvent)]  # type: ignore[attr-defined]
+    return [fact for fact in world.facts.published if isinstance(fact, RunEvent)]  # type: ignore[attr-defined]
 
 
 def kinds(world: object, delivery_id: str) -> list[str]:
@@ -212,7 +212,7 @@ def test_a_request_for_an_unknown_route_is_rejected_with_the_reason(make_world: 
         StartDelivery("road-0", "c", "far", depart_at=int(world.now) + 8 * 86_400_000),
     )
     world.run(3)
-    rejected = {fact.delivery_id: fact for fact in world.facts.told if isinstance(fact, DeliveryEvent)}
+    rejected = {fact.delivery_id: fact for fact in world.facts.published if isinstance(fact, DeliveryEvent)}
     assert {name: (fact.kind, fact.positions) for name, fact in rejected.items()} == {
         "d": (EventKind.REJECTED, 0),
         "far": (EventKind.REJECTED, 0),
@@ -304,7 +304,9 @@ def test_a_cancelled_run_ends_its_deliveries_and_starts_no_more(make_world: Call
     world.run(300)
     assert {event.kind for event in world.crew.events} == {EventKind.STARTED, EventKind.CANCELLED}
     assert world.ledger().missing() == []
-    assert [fact.reason for fact in world.facts.told if isinstance(fact, DeliveryEvent)] == ["run run is cancelled"]
+    assert [fact.reason for fact in world.facts.published if isinstance(fact, DeliveryEvent)] == [
+        "run run is cancelled"
+    ]
     world.restart_dispatcher()
     world.run(300)
     assert world.end()
@@ -338,7 +340,7 @@ def test_dead_letters_are_passed_on_and_the_rest_goes_on(make_world: Callable[..
     world.requests.inbox.append(letter)
     world.requests.put(StartDelivery("road-0", "c", "good"))
     world.run(2)
-    assert world.facts.buried == [letter]
+    assert world.facts.dead_letters == [letter]
     assert kinds(world, "good") == [EventKind.STARTED]
 
 
@@ -360,5 +362,5 @@ def test_a_gap_would_be_named(make_world: Callable[..., Any]) -> None:
     world = make_world(drivers=1, actors=1)
     world.run(20)
     assert world.end()
-    del world.crew._publishers["driver-0"].positions[7]
+    del world.crew.publishers["driver-0"].positions[7]
     assert world.ledger().missing() == [Gap("run-0-0", 7, 7)]

@@ -13,7 +13,7 @@ World = type  # the class that the fixture `make_world` gives; see conftest.py
 
 
 def last_run_event(world: object) -> RunEvent:
-    return [fact for fact in world.facts.told if isinstance(fact, RunEvent)][-1]  # type: ignore[attr-defined]
+    return [fact for fact in world.facts.published if isinstance(fact, RunEvent)][-1]  # type: ignore[attr-defined]
 
 
 def test_patience_begins_anew_with_each_progress() -> None:
@@ -73,9 +73,9 @@ def test_an_end_waits_until_the_last_record_is_acknowledged(make_world: World) -
     world.crew.hold("driver-0")
     world.run(5)
     assert not world.end(rounds=200)
-    sent = world.dispatcher.hosts["driver-0"].status
+    sent = world.dispatcher.registry["driver-0"].status
     assert sent.unacknowledged == sent.counts.produced - sent.counts.acked > 0
-    assert world.dispatcher.left == Left(0, 1, sent.unacknowledged, world.dispatcher.hosts.totals.acked)
+    assert world.dispatcher.left == Left(0, 1, sent.unacknowledged, world.dispatcher.registry.totals.acked)
     assert world.journal.read()["ended"] == {"state": "ending"}
     assert last_run_event(world).state == RunState.RUNNING
     world.crew.hold("driver-0", holding=False)

@@ -1,4 +1,7 @@
-"""The fleet's size is changed while a run goes on: what is on the road, what is told, and what a dispatcher that starts over makes of its journal."""
+"""The fleet's size changes during a run: what is on the road, and what is published.
+
+A restarted dispatcher makes the same of its journal.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.fleet_changes import noted, noted_changes
 from actors.dispatch.fleet_feed import FleetFeed
 from actors.dispatch.journal import reduced
@@ -39,25 +42,24 @@ def world_of(make_world: Any, scenario: Scenario, actors: int = 2, run_id: str =
     class Scenic(make_world):  # type: ignore[misc]  # the class comes from a fixture
         def restart_dispatcher(self) -> None:
             self.fleet = partial(fleet_of, scenario, run_id, self.routes)
+            self.stages = partial(stages_of, scenario)
             super().restart_dispatcher()
 
     end_ms = None if scenario.duration_s is None else round(scenario.duration_s * 1000)
-    world = Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
-    world.dispatcher._reporter._stages = partial(stages_of, scenario)
-    return world
+    return Scenic(drivers=scenario.fleet.size, actors=actors, duration_ms=end_ms)
 
 
 def on_the_road(world: Any, from_s: int, to_s: int) -> set[int]:
-    """How many drivers told a position, in each second of virtual time."""
+    """How many drivers sent a position, in each second of virtual time."""
     seconds = defaultdict(set)
     for _, value in world.crew.positions:
         record = json.loads(value)
-        seconds[(record["eventTime"] - world.dispatcher._course.start_ms) // 1000].add(record["driverId"])
+        seconds[(record["eventTime"] - world.dispatcher.lifecycle.start_ms) // 1000].add(record["driverId"])
     return {len(seconds[second]) for second in range(from_s, to_s)}
 
 
 def last(world: Any) -> RunEvent:
-    return next(fact for fact in reversed(world.facts.told) if isinstance(fact, RunEvent))
+    return next(fact for fact in reversed(world.facts.published) if isinstance(fact, RunEvent))
 
 
 def fleet(world: Any, **wish: Any) -> None:
@@ -66,7 +68,7 @@ def fleet(world: Any, **wish: Any) -> None:
 
 def second(world: Any) -> int:
     """The second of virtual time that it is."""
-    return int((world.dispatcher._course.virtual_ms(world.now) - world.dispatcher._course.start_ms) // 1000)
+    return int((world.dispatcher.lifecycle.virtual_ms(world.now) - world.dispatcher.lifecycle.start_ms) // 1000)
 
 
 def ledger(world: Any) -> SeqLedger:
@@ -127,9 +129,7 @@ def test_a_change_that_is_kept_and_not_acted_on_is_done_by_the_next_dispatcher(m
     for world in (whole, broken):
         world.run(12)
         fleet(world, drivers=2)
-    crew, broken.loop._crew = broken.crew, _Deaf(broken.crew)
-    broken.loop.step(0.0)
-    assert crew is broken.crew
+    broken.loop_with(_Deaf(broken.crew)).step(0.0)
     broken.restart_dispatcher()
     for world in (whole, broken):
         world.run(10)
@@ -166,7 +166,7 @@ def test_events_tell_the_size_and_the_stage_from_when_they_count(make_world: Cal
     world.run(5)
     fleet(world, drivers=7)
     world.run(0.1)
-    at_ms = world.dispatcher._course.changes[0].at_ms
+    at_ms = world.dispatcher.lifecycle.changes[0].at_ms
     told = last(world)
     assert told.event_time < at_ms
     assert told.drivers == 20
@@ -228,9 +228,9 @@ def test_a_run_whose_deliveries_are_listed_is_left_as_it_is(make_world: Callable
 
 
 def test_drivers_past_the_placement_are_dealt_out() -> None:
-    placement = Placement(3, 10, 0.1)
-    assert [placement.actor_of(driver) for driver in (0, 9, 10, 29)] == [0, 0, 1, 2]
-    assert [placement.actor_of(driver) for driver in (30, 31, 32, 33)] == [0, 1, 2, 0]
+    layout = ActorLayout(3, 10, 0.1)
+    assert [layout.actor_of(driver) for driver in (0, 9, 10, 29)] == [0, 0, 1, 2]
+    assert [layout.actor_of(driver) for driver in (30, 31, 32, 33)] == [0, 1, 2, 0]
 
 
 def test_a_feed_takes_again_what_was_taken_between_changes() -> None:

@@ -2,17 +2,14 @@ from __future__ import annotations
 
 import tracemalloc
 
-import pytest
-
-import actors.dispatch.fleet_feed
-from actors.dispatch.actor_layout import Placement
+from actors.dispatch.actor_layout import ActorLayout
 from actors.dispatch.fleet_feed import FleetFeed, HandedOut
 from actors.dispatch.journal import Table, reduced
 from actors.dispatch.plan import RunPlan
 from engine.delivery.spec import DeliverySpec
 from engine.motion.vehicle import VehicleClass
 
-PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, Placement(3, 1, 0.1))
+PLAN = RunPlan("run", "test", 1, 1000, 1.0, 3, ActorLayout(3, 1, 0.1))
 
 
 def made(start_ms: int) -> list[DeliverySpec]:
@@ -22,14 +19,8 @@ def made(start_ms: int) -> list[DeliverySpec]:
     ]
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actors.dispatch.fleet_feed, "BLOCK", 4)
-    monkeypatch.setattr(actors.dispatch.fleet_feed, "_FULL", 0b1111)
-
-
 def feed() -> FleetFeed:
-    return FleetFeed(PLAN, lambda start_ms: iter(made(start_ms)))
+    return FleetFeed(PLAN, lambda start_ms: iter(made(start_ms)), block=4)
 
 
 def test_deliveries_are_taken_as_they_depart_each_on_its_drivers_actor() -> None:

@@ -31,11 +31,11 @@ def test_a_plan_follows_from_scenario_and_cpus() -> None:
 
 def test_a_fleet_that_grows_is_dealt_out_and_stays_where_it_sat() -> None:
     plan = plan_run(load_scenario("ramp-and-spike"), "r", 2.0)
-    assert [plan.placement.actor_of(driver) for driver in range(5)] == [0, 1, 0, 1, 0]
-    assert plan.resumed(plan.identity, 4.0).placement.is_dealt
+    assert [plan.layout.actor_of(driver) for driver in range(5)] == [0, 1, 0, 1, 0]
+    assert plan.resumed(plan.identity, 4.0).layout.is_dealt
     begun_before = {name: value for name, value in plan.identity.items() if name != "is_dealt"}
-    assert not plan.resumed(begun_before, 4.0).placement.is_dealt
-    assert not plan_run(load_scenario("load-10k"), "r", 2.0).placement.is_dealt
+    assert not plan.resumed(begun_before, 4.0).layout.is_dealt
+    assert not plan_run(load_scenario("load-10k"), "r", 2.0).layout.is_dealt
 
 
 def test_the_lead_follows_what_must_be_there_at_the_beginning() -> None:

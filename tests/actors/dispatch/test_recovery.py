@@ -1,4 +1,4 @@
-"""The dispatcher dies at any point of any step, alone or with its drivers: the run goes on as if nobody had died."""
+"""The dispatcher dies at any point of any step, alone or with its drivers: the run is the same."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Crash(Exception):
 
 
 class Doomed:
-    """A world whose dispatcher dies before or after chosen ones of the things that it does outside its own process.
+    """A world whose dispatcher dies before or after chosen acts outside its own process.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class Doomed:
         for part, names in (
             (world.journal, ("append",)),
             (world.crew, ("add", "steer", "set_clock")),
-            (world.facts, ("tell", "flush")),
+            (world.facts, ("publish", "flush")),
             (world.requests, ("commit",)),
         ):
             for name in names:
@@ -75,7 +75,10 @@ class Doomed:
 
 
 def live(make_world: World, deaths: set[int], **how: bool) -> tuple[Any, Doomed]:
-    """A run of four couriers, two deliveries each, with all sorts of requests; dies as told, and is drained at the end."""
+    """A run of four couriers, two deliveries each, with all sorts of requests.
+
+    The dispatcher dies as given, and the run is drained at the end.
+    """
     world = make_world(drivers=4, deliveries=2, time_scale=SCALE)
     doomed = Doomed(world, deaths, **how)
     start_ms = world.plan.start_ms
@@ -100,7 +103,10 @@ def live(make_world: World, deaths: set[int], **how: bool) -> tuple[Any, Doomed]
 
 
 def judge(world: Any, whole: Any) -> None:
-    """Whoever died: nothing is missing, what came twice is the same, everything asked for was done once, and the totals are those of the topic."""
+    """Whatever died: nothing is missing, and everything requested was done once.
+
+    What came twice is the same, and the totals are those of the topic.
+    """
     records = world.records()
     told: dict[tuple[str, int], set[bytes]] = {}
     for event in world.crew.events:
@@ -121,10 +127,10 @@ def judge(world: Any, whole: Any) -> None:
     )
     assert {
         fact.delivery_id
-        for fact in world.facts.told
+        for fact in world.facts.published
         if isinstance(fact, DeliveryEvent) and fact.kind == EventKind.REJECTED
     } == {"lost"}
-    totals, different = world.dispatcher.hosts.totals, sum(map(len, records.values()))
+    totals, different = world.dispatcher.registry.totals, sum(map(len, records.values()))
     assert (totals.produced, totals.acked, totals.failed) == (different, different, 0)
     assert world.dispatcher.is_exhausted
     assert world.dispatcher.deliveries == 10
@@ -198,7 +204,7 @@ def test_a_run_that_died_while_it_ended_is_ended(make_world: World) -> None:
     assert world.dispatcher.is_over
     assert world.end()
     assert world.journal.read()["ended"]["state"] == "ended"
-    assert [fact.state for fact in world.facts.told if isinstance(fact, RunEvent)][-1] == "finished"
+    assert [fact.state for fact in world.facts.published if isinstance(fact, RunEvent)][-1] == "finished"
 
 
 def test_a_run_that_is_stopped_before_its_actors_are_there_can_be_gone_on_with(make_world: World) -> None:
@@ -232,7 +238,7 @@ def test_drivers_that_have_not_made_again_what_was_sent_before_say_nothing_of_th
         world.crew.restart(name)
     world.restart_dispatcher()
     for _ in range(3):
-        world.loop.step(0.0)  # they are told what to do, and have not done it yet
+        world.loop.step(0.0)  # the actors have their orders, and have not carried them out yet
     assert not world.dispatcher.can_end
     assert not world.loop.end_step()
     world.loop.stop()
@@ -254,7 +260,7 @@ def test_a_run_goes_on_with_its_own_plan_only(make_world: World) -> None:
     world.run(1)
     other = make_world(drivers=5, actors=2)
     with pytest.raises(
-        RunRefused, match="run run was begun with drivers 4 and cannot go on with 5; give another run id"
+        RunRefused, match="run run was begun with drivers 4 and cannot continue with 5; give another run id"
     ):
         resumed_plan(other.plan, world.journal.read(), 2.0)
 
@@ -264,4 +270,4 @@ def test_drivers_stay_where_they_sat_when_the_cluster_is_another_one(make_world:
     world.run(1)
     resumed = resumed_plan(other.plan, world.journal.read(), 1.0)
     assert resumed.actors == world.plan.actors
-    assert resumed.placement.actor_cpus * 4 <= 0.8
+    assert resumed.layout.actor_cpus * 4 <= 0.8

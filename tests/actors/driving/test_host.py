@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from actors.driving.assignment import Batch, Checkpoint, Steering
-from actors.driving.host import DriverHost
+from actors.driving.host import MAX_TICK_RECORDS, DriverHost
 from actors.producing.publisher import MemoryPublisher
 from engine.delivery.faults import Fault, FaultKind, FaultPlan
 from engine.delivery.simulation import FleetSimulation
@@ -21,10 +21,10 @@ START_MS = 1_700_000_000_000
 class Bench:
     """One host under a clock that the test moves."""
 
-    def __init__(self, scale: float = 1.0) -> None:
+    def __init__(self, scale: float = 1.0, max_tick_records: int = MAX_TICK_RECORDS) -> None:
         self.now = float(START_MS)
         self.publisher = MemoryPublisher()
-        self.host = DriverHost("driver-0", FleetSimulation("run"), self.publisher, lambda: self.now)
+        self.host = DriverHost("driver-0", FleetSimulation("run"), self.publisher, lambda: self.now, max_tick_records)
         self.host.set_clock(RunClock(START_MS, START_MS, scale))
 
     def run(self, wall_s: float, step_ms: float = 50.0) -> None:
@@ -267,10 +267,8 @@ def test_a_suspended_host_says_how_many_positions_each_delivery_has(
     assert len(bench.host.status().finished) == 3
 
 
-def test_a_long_catch_up_is_cut_in_pieces(
-    monkeypatch: pytest.MonkeyPatch, bench: Bench, routes: list[Route], specs: list[DeliverySpec]
-) -> None:
-    monkeypatch.setattr("actors.driving.host.MAX_TICK_RECORDS", 7)
+def test_a_long_catch_up_is_cut_in_pieces(routes: list[Route], specs: list[DeliverySpec]) -> None:
+    bench = Bench(max_tick_records=7)
     bench.host.add(Batch(1, tuple(specs), tuple(routes)))
     bench.now += 60_000
     bench.host.tick()

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from actors.dispatch.actor_layout import Placement
-from actors.dispatch.actor_registry import Hosts
+from actors.dispatch.actor_layout import ActorLayout
+from actors.dispatch.actor_registry import ActorRegistry
 from actors.dispatch.announcements import RunReporter
 from actors.dispatch.plan import RunPlan
-from actors.dispatch.run_lifecycle import Course
+from actors.dispatch.run_lifecycle import RunLifecycle
 from actors.driving.assignment import Batch
 from actors.driving.host import DriverHost
 from actors.driving.metering import Metering, due_by
@@ -33,7 +33,10 @@ START_S = START_MS // 1000
 
 
 class Bench:
-    """One host with three deliveries that depart at the start and are due each second, under a clock that the test moves."""
+    """One host with three deliveries, under a clock that the test moves.
+
+    They depart at the start and are due each second.
+    """
 
     def __init__(self, routes: list[Route], specs: list[DeliverySpec], scale: float = 1.0) -> None:
         self.now = float(START_MS)
@@ -52,10 +55,10 @@ class Bench:
         return self.host.flush(0.0)
 
     def told(self) -> list[RunMetrics]:
-        return [message for message in self.publisher.told if isinstance(message, RunMetrics)]
+        return [message for message in self.publisher.uncounted if isinstance(message, RunMetrics)]
 
     def latencies(self, segment: Segment) -> Histogram:
-        """Everything that was told of a segment."""
+        """Everything that was reported of a segment."""
         return Histogram.merged(
             Histogram.decode((message.histograms or {})[segment])
             for message in self.told()
@@ -147,14 +150,14 @@ def test_without_anything_measured_only_gauges_that_have_changed_are_told() -> N
         "run", "driver-0:1", publisher, seconds=iter(range(100)).__next__, process=lambda: {"cpuS": cpu_s[0]}
     )
     for now_ms in (0.0, 1_000.0, 1_900.0):
-        metering.tell_in_time(now_ms, 2)
+        metering.report_in_time(now_ms, 2)
     cpu_s[0] = 2.0
     with metering.computing():
         pass
     for now_ms in (1_950.0, 2_000.0, 500.0):
-        metering.tell_in_time(now_ms, 2)
+        metering.report_in_time(now_ms, 2)
     gauges = {"cpuS": 1.0, "computeS": 0.0, "sendS": 0.0, "waitS": 0.0, "queue": 0.0, "drivers": 2.0}
-    assert publisher.told == [
+    assert publisher.uncounted == [
         RunMetrics("run", "driver-0:1", "driver", 0, 0, gauges=gauges),
         RunMetrics("run", "driver-0:1", "driver", 1, 2_000, gauges={**gauges, "cpuS": 2.0, "computeS": 1.0}),
     ]
@@ -212,14 +215,14 @@ def test_positions_of_the_tick_in_which_a_run_is_slowed_or_paused_are_not_late(
 def test_every_run_event_names_the_stages_by_virtual_instants() -> None:
     stages = (Stage(Shape.RAMP, 60.0, 10, name="up"), Stage(Shape.HOLD, 30.0, name="top"))
     scenario = Scenario(network=NetworkSource("liechtenstein"), stages=stages, warm_up_s=10.0)
-    plan = RunPlan("run", "test", 1, 1000, 60.0, 10, Placement(1, 10, 0.1), 90_000, START_MS)
-    course = Course(plan, 5_000.0)
-    reporter = RunReporter(plan, course, Hosts(["driver-0"]), partial(stages_of, scenario))
-    course.begin(6_000)
+    plan = RunPlan("run", "test", 1, 1000, 60.0, 10, ActorLayout(1, 10, 0.1), 90_000, START_MS)
+    lifecycle = RunLifecycle(plan, 5_000.0)
+    reporter = RunReporter(plan, lifecycle, ActorRegistry(["driver-0"]), partial(stages_of, scenario))
+    lifecycle.begin(6_000)
     table = [
         ["warm-up", START_MS, START_MS + 10_000],
         ["up", START_MS + 10_000, START_MS + 60_000],
         ["top", START_MS + 60_000, START_MS + 90_000],
     ]
     assert reporter.run_event(0, 6_000.0).stages == table
-    assert RunReporter(plan, course, Hosts(["driver-0"])).run_event(0, 6_000.0).stages is None
+    assert RunReporter(plan, lifecycle, ActorRegistry(["driver-0"])).run_event(0, 6_000.0).stages is None

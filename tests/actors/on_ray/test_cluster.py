@@ -7,7 +7,7 @@ import stat
 from actors.on_ray.cluster import ray_folder
 
 LONGEST_SOCKET = "session_2026-12-31_23-59-59_999999_4194304/sockets/plasma_store.4294967295"
-"""Of those that Ray makes in its folder: time, microseconds and process id at their longest, and a number at the end."""
+"""The longest name of a socket in Ray's folder: time, microseconds and process id at their longest."""
 
 
 def test_others_cannot_enter_the_folder_that_ray_opens_to_all() -> None:

@@ -50,6 +50,6 @@ def test_a_world_that_cannot_be_ends_the_run_with_its_reason(
     monkeypatch.setattr(dispatcher_actor, "open_journal", lambda *_arguments: journal)
     monkeypatch.setattr(os, "_exit", lambda _code: None)
     made = Dispatching(plan_run(scenario, "run", 1.0), scenario, Settings(), 1.0, "namespace")
-    made._thread.join(60.0)
+    made.join(60.0)
     assert made.progress().refusal.endswith(fault)
     journal.close()

@@ -1,9 +1,10 @@
-"""What the native publisher relies on, without a broker: the library's layout, and a fall-back that says why."""
+"""What the native publisher relies on, without a broker: the layout, and a fall-back with a reason."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,15 +12,17 @@ from confluent_kafka import KafkaError
 
 from actors.on_ray.driver_actor import TickingDriver
 from actors.producing import librdkafka
-from actors.producing.librdkafka import MESSAGE, gather, open_client
+from actors.producing.librdkafka import open_client
 from actors.producing.native_producer import NativeProducer, Refused, Reports, check_layout, messages_of
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.open_publisher import open_publisher
 from actors.producing.producer_figures import ProducerFigures
 from actors.producing.publisher import MemoryPublisher, ProducerFailed, Refusals
-from actors.producing.python_publisher import KafkaPublisher
-from actors.producing.wheel_library import LibraryUnusable
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
+from engine.librdkafka import interface
+from engine.librdkafka.interface import MESSAGE, gather
+from engine.librdkafka.wheel import LibraryUnusable
 from engine.motion.clock import RunClock
 
 
@@ -69,30 +72,36 @@ def test_a_message_comes_back_as_it_was_given() -> None:
 @pytest.mark.parametrize("kind", ["native", "python"])
 def test_the_setting_chooses_the_publisher(kind: str) -> None:
     publisher = open_publisher(Settings(kafka_producer=kind))
-    assert type(publisher) is {"native": NativePublisher, "python": KafkaPublisher}[kind]
+    assert type(publisher) is {"native": NativePublisher, "python": PythonPublisher}[kind]
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "reason"),
+    ("module", "name", "value", "reason"),
     [
-        ("MAJOR_VERSION", 3, "librdkafka must have major version 3, found 2."),
-        ("_SIGNATURES", {"rd_kafka_of_tomorrow": (None, [])}, "librdkafka cannot be loaded: "),
-        ("library_path", lambda: "/nowhere/librdkafka.so", "librdkafka cannot be loaded: "),
+        (interface, "MAJOR_VERSION", 3, "librdkafka must have major version 3, found 2."),
+        (librdkafka, "SIGNATURES", {"rd_kafka_of_tomorrow": (None, [])}, "librdkafka cannot be loaded: "),
+        (interface, "library_path", lambda: "/nowhere/librdkafka.so", "librdkafka cannot be loaded: "),
     ],
 )
 def test_where_the_native_publisher_cannot_be_the_other_one_is_and_the_log_says_why(
-    name: str, value: object, reason: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    module: ModuleType,
+    name: str,
+    value: object,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     librdkafka.load.cache_clear()
     check_layout.cache_clear()
-    monkeypatch.setattr(librdkafka, name, value)
-    assert isinstance(open_publisher(Settings(kafka_producer="native")), KafkaPublisher)
+    monkeypatch.setattr(module, name, value)
+    assert isinstance(open_publisher(Settings(kafka_producer="native")), PythonPublisher)
     assert reason in caplog.text
 
 
 def test_another_layout_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     check_layout.cache_clear()
-    monkeypatch.setattr(librdkafka, "_OFFSET", {**librdkafka._OFFSET, "tag": librdkafka._OFFSET["offset"]})
+    wrong = {**interface.FIELD_OFFSETS, "tag": interface.FIELD_OFFSETS["offset"]}
+    monkeypatch.setattr(interface, "FIELD_OFFSETS", wrong)
     with pytest.raises(LibraryUnusable, match="layout"):
         check_layout()
 
@@ -114,9 +123,15 @@ def test_refusals_are_named_at_first_and_counted_then(caplog: pytest.LogCaptureF
 
 
 def test_figures_are_few_and_what_is_not_told_is_zero() -> None:
-    told = b"""{"msg_cnt": 5, "msg_size": 900, "topics": {"route.new-position": {"batchcnt": {"avg": 80}, "batchsize": {"avg": 9000}}},
-        "brokers": {"a": {"rtt": {"p99": 1500}, "txerrs": 1, "txretries": 2}, "b": {"rtt": {"p99": 900}, "txerrs": 3, "txretries": 0}}}"""
-    assert ProducerFigures.of(told) == ProducerFigures(5, 900, 1.5, 4, 2, 80, 9000)
+    statistics = b"""{
+        "msg_cnt": 5, "msg_size": 900,
+        "topics": {"route.new-position": {"batchcnt": {"avg": 80}, "batchsize": {"avg": 9000}}},
+        "brokers": {
+            "a": {"rtt": {"p99": 1500}, "txerrs": 1, "txretries": 2},
+            "b": {"rtt": {"p99": 900}, "txerrs": 3, "txretries": 0}
+        }
+    }"""
+    assert ProducerFigures.of(statistics) == ProducerFigures(5, 900, 1.5, 4, 2, 80, 9000)
     assert ProducerFigures.of("{}") == ProducerFigures(0, 0, 0.0, 0, 0, 0, 0)
 
 
@@ -131,15 +146,10 @@ def test_a_producer_that_has_failed_ends_its_process_which_is_restarted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     codes: list[int] = []
-
-    def end(code: int) -> None:
-        codes.append(code)
-        driver._stopping.set()
-
-    monkeypatch.setattr("actors.on_ray.driver_actor.os._exit", end)
+    monkeypatch.setattr("actors.on_ray.driver_actor.os._exit", codes.append)
     monkeypatch.setattr("actors.on_ray.driver_actor.open_publisher", lambda _settings: Fatal())
     driver = TickingDriver("driver-0", "run", Settings(tick_ms=5), 0.0)
     driver.set_clock(RunClock(0, 0, 1.0))
-    driver._thread.join(20)
+    driver.join(20)
     assert codes == [1]
     assert "out of order sequence number" in caplog.text

@@ -1,4 +1,4 @@
-"""The live endpoints: who may come in, what a faulty client is told, and the JSON stream of chosen deliveries."""
+"""The live endpoints: access, the answers to a faulty client, and the JSON stream of deliveries."""
 
 from __future__ import annotations
 
@@ -59,10 +59,22 @@ class Session:
         self._out: asyncio.Queue[Any] = asyncio.Queue()
         self._in.put_nowait({"type": "websocket.connect"})
         scope = {
-            "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws", "path": path, "raw_path": path.encode(),
-            "query_string": query.encode(), "root_path": "", "subprotocols": [], "client": ("test", 1), "server": ("127.0.0.1", 80), "state": {},
-            "headers": [(name.encode(), value.encode()) for name, value in ({"host": "127.0.0.1:8000"} | headers).items()],
-        }  # fmt: skip
+            "type": "websocket",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "ws",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "subprotocols": [],
+            "client": ("test", 1),
+            "server": ("127.0.0.1", 80),
+            "state": {},
+            "headers": [
+                (name.encode(), value.encode()) for name, value in ({"host": "127.0.0.1:8000"} | headers).items()
+            ],
+        }
         self._task = asyncio.create_task(app(scope, self._in.get, self._out.put))
 
     def send(self, frame: str | bytes) -> None:
@@ -253,9 +265,20 @@ async def test_a_script_gets_every_position_and_event_of_the_deliveries_it_chose
             ("event", "a", 0),
         ]
         assert found[1] == {
-            "t": "position", "deliveryId": "a", "runId": "run", "routeId": "r", "clientId": "c", "driverId": "d", "seq": 2, "eventTime": NOW + 2000,
-            "position": {"lat": 47.1, "lng": 9.5}, "speedMps": 5.0, "bearingDeg": 90.0, "distanceM": 20.0, "finished": False,
-        }  # fmt: skip
+            "t": "position",
+            "deliveryId": "a",
+            "runId": "run",
+            "routeId": "r",
+            "clientId": "c",
+            "driverId": "d",
+            "seq": 2,
+            "eventTime": NOW + 2000,
+            "position": {"lat": 47.1, "lng": 9.5},
+            "speedMps": 5.0,
+            "bearingDeg": 90.0,
+            "distanceM": 20.0,
+            "finished": False,
+        }
         assert hub.counters.streams == 1
     assert hub.counters.streams == 0
     assert hub.taps == []
@@ -285,7 +308,7 @@ async def test_a_malformed_choice_in_the_address_closes_as_well(app: FastAPI) ->
 def test_a_slow_script_loses_the_oldest_and_is_told_how_many(hub: Hub) -> None:
     streams, stream = Streams(hub), Stream()
     stream.choose(["a"])
-    streams._enter(stream)
+    streams.enter(stream)
     hub.on_positions(positions(*(("a", seq) for seq in range(QUEUE + 7))))
     first = json.loads(stream.take() or "")
     assert (first["seq"], first["skipped"]) == (7, 7)
@@ -299,7 +322,7 @@ def test_a_slow_script_loses_the_oldest_and_is_told_how_many(hub: Hub) -> None:
 def test_a_late_position_is_not_streamed_but_a_newer_run_begins_again(hub: Hub) -> None:
     streams, stream = Streams(hub), Stream()
     stream.choose(["a"])
-    streams._enter(stream)
+    streams.enter(stream)
     hub.on_positions(positions(("a", 5)))
     hub.on_positions(positions(("a", 4), ("a", 5)))
     hub.on_positions(positions(("a", 0), run=b"next"))

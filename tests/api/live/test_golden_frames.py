@@ -1,4 +1,7 @@
-"""Golden frames of ``sim.v1``: the UI's tests decode the same files. ``python tests/api/live/test_golden_frames.py`` writes them anew."""
+"""Golden frames of ``sim.v1``: the UI's tests decode the same files.
+
+``python tests/api/live/test_golden_frames.py`` writes them anew.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ VADUZ = CellRect(2154, 1437, 2157, 1440)
 
 
 def golden_vehicles() -> Vehicles:
-    """Cells with 1, 2 and 3 vehicles (every padding), places on cell edges, a saturated age, every state and class."""
+    """Cells of 1, 2 and 3 vehicles (every padding), places on edges, a saturated age, all classes."""
     lat = np.array([47.14, 47.1401, 47.1402, 47.21, 47.2101, 47.06, 47.14])
     lng = np.array([9.52, 9.5201, 9.5202, 9.53, 9.5301, 9.50, 9.60])
     x, y = world_xy(lat, lng)
@@ -41,22 +44,35 @@ def golden_frames() -> dict[str, bytes]:
 
 
 def description(frame: Frame) -> dict[str, Any]:
-    """What a decoder of any language must find in the file; vehicles of a cell stand in `first` to `first + n`."""
+    """What any decoder must find in the file; a cell's vehicles stand in `first` to `first + n`."""
     header = frame.header
     told: dict[str, Any] = {
         "header": {
-            "version": 1, "type": frame.kind, "cellZoom": frame.zoom, "seq": header.seq, "simTimeMs": header.sim_time_ms, "periodMs": header.period_ms,
-            "nCells": len(frame.cells), "total": header.total, "simSpeed": header.sim_speed, "flags": header.flags,
+            "version": 1,
+            "type": frame.kind,
+            "cellZoom": frame.zoom,
+            "seq": header.seq,
+            "simTimeMs": header.sim_time_ms,
+            "periodMs": header.period_ms,
+            "nCells": len(frame.cells),
+            "total": header.total,
+            "simSpeed": header.sim_speed,
+            "flags": header.flags,
         }
-    }  # fmt: skip
+    }
     if frame.kind == 2:
         return told | {"cells": [{"x": x, "y": y, "count": n} for x, y, n in frame.cells.tolist()]}
     found, first = [], 0
     for x, y, n in frame.cells.tolist():
         part = frame.vehicles.take(np.arange(first, first + n))
         columns = {
-            "id": part.id, "x": part.world_x & 0xFFFF, "y": part.world_y & 0xFFFF, "age": part.age_ms, "heading": part.heading, "state": part.state,
-        }  # fmt: skip
+            "id": part.id,
+            "x": part.world_x & 0xFFFF,
+            "y": part.world_y & 0xFFFF,
+            "age": part.age_ms,
+            "heading": part.heading,
+            "state": part.state,
+        }
         found.append({"x": x, "y": y, "n": n, "vehicles": {name: column.tolist() for name, column in columns.items()}})
         first += n
     return told | {"cells": found}

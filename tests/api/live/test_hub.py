@@ -32,12 +32,23 @@ def positions(*records: tuple[str, int], run: str = "run", **fields: Any) -> Pos
     return PositionBatch.of(
         [
             (
-                b"route", b"client", name.encode(), b"driver", run.encode(), round(47.1 + seq * 0.001, 3), 9.5, told["finished"], seq,
-                told.get("event_time", NOW + seq * 1000), told["speed"], told["bearing"], seq * 10.0,
+                b"route",
+                b"client",
+                name.encode(),
+                b"driver",
+                run.encode(),
+                round(47.1 + seq * 0.001, 3),
+                9.5,
+                told["finished"],
+                seq,
+                told.get("event_time", NOW + seq * 1000),
+                told["speed"],
+                told["bearing"],
+                seq * 10.0,
             )
             for name, seq in records
         ]
-    )  # fmt: skip
+    )
 
 
 def event(kind: str, seq: int, delivery: str = "a", run: str = "run", **fields: Any) -> DeliveryEvent:
@@ -291,12 +302,26 @@ def test_an_event_is_told_once_with_the_vehicles_number(hub: Hub) -> None:
     hub.on_event(event("rejected", 0, delivery="x", positions=0, reason="unknown route"))
     told = [json.loads(text + "}") for text in hub.tick(NOW).events]
     assert told == [
-        {"t": "event", "kind": "started", "deliveryId": "a", "routeId": "route", "routeTitle": "To the lake", "id": 0, "eventTime": NOW},
         {
-            "t": "event", "kind": "rejected", "deliveryId": "x", "routeId": "route", "routeTitle": "To the lake", "id": None, "eventTime": NOW,
+            "t": "event",
+            "kind": "started",
+            "deliveryId": "a",
+            "routeId": "route",
+            "routeTitle": "To the lake",
+            "id": 0,
+            "eventTime": NOW,
+        },
+        {
+            "t": "event",
+            "kind": "rejected",
+            "deliveryId": "x",
+            "routeId": "route",
+            "routeTitle": "To the lake",
+            "id": None,
+            "eventTime": NOW,
             "reason": "unknown route",
         },
-    ]  # fmt: skip
+    ]
     assert hub.tick(NOW + 250).events == ()
 
 
@@ -338,10 +363,27 @@ def test_a_delivery_is_told_with_all_its_fields(hub: Hub) -> None:
     found = hub.delivery(0)
     assert found is not None
     assert found.model_dump(by_alias=True) == {
-        "deliveryId": "a", "runId": "run", "routeId": "route", "routeTitle": "To the lake", "clientId": "client", "driverId": "driver", "vehicle": "van",
-        "state": "moving", "reason": None, "startedAt": NOW, "plannedArrival": NOW + 99_000, "endedAt": None, "routeLengthM": 100.0, "distanceM": 50.0,
-        "progress": 0.5, "speedMps": 10.0, "bearingDeg": 90.0, "position": {"lat": 47.105, "lng": 9.5}, "seq": 5, "eventTime": NOW + 5000,
-    }  # fmt: skip
+        "deliveryId": "a",
+        "runId": "run",
+        "routeId": "route",
+        "routeTitle": "To the lake",
+        "clientId": "client",
+        "driverId": "driver",
+        "vehicle": "van",
+        "state": "moving",
+        "reason": None,
+        "startedAt": NOW,
+        "plannedArrival": NOW + 99_000,
+        "endedAt": None,
+        "routeLengthM": 100.0,
+        "distanceM": 50.0,
+        "progress": 0.5,
+        "speedMps": 10.0,
+        "bearingDeg": 90.0,
+        "position": {"lat": 47.105, "lng": 9.5},
+        "seq": 5,
+        "eventTime": NOW + 5000,
+    }
     line = hub.route_line("route")
     assert line is not None
     assert line["coordinates"] == np.column_stack((route.lng_deg, route.lat_deg)).tolist()

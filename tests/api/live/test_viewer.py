@@ -177,9 +177,16 @@ def started(hub: Hub, first: int, last: int) -> None:
     for i in range(first, last):
         hub.on_event(
             DeliveryEvent(
-                delivery_id=f"e{i}", run_id="run", route_id="r", client_id="c", driver_id="d", vehicle="car", kind="started", event_time=NOW,
+                delivery_id=f"e{i}",
+                run_id="run",
+                route_id="r",
+                client_id="c",
+                driver_id="d",
+                vehicle="car",
+                kind="started",
+                event_time=NOW,
             )
-        )  # fmt: skip
+        )
 
 
 def test_at_most_twenty_events_a_second_are_sent_and_the_rest_are_counted(watching: Watching) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,8 +81,7 @@ def test_numbers_that_our_encoder_would_not_write_are_said_exactly_too(
     batch: PositionBatch, lat: float, distance: float, seq: int
 ) -> None:
     n = len(batch)
-    batch = replace(
-        batch,
+    batch = batch.with_columns(
         lat_deg=np.append(batch.lat_deg[1:], lat),
         distance_m=np.full(n, distance),
         seq=np.append(batch.seq[1:], seq),
@@ -96,8 +94,8 @@ def test_numbers_that_our_encoder_would_not_write_are_said_exactly_too(
 def test_many_blocks_keep_their_order() -> None:
     one = PositionBatch.of([(b"r", b"c", b"d", b"x", b"run", 47.0, 9.0, False, 0, T0, 1.0, 2.0, 3.0)])
     batch = one.take(np.zeros(10_000, np.int64))
-    batch = replace(batch, seq=np.arange(10_000))
-    batch.speed_mps[5_000] = 1 / 3
+    speed_mps = np.where(np.arange(10_000) == 5_000, 1 / 3, 1.0)
+    batch = batch.with_columns(seq=np.arange(10_000), speed_mps=speed_mps)
     assert [line["create"]["_id"] for line in read(position_lines(batch))[::2]] == [f"d:{seq}" for seq in range(10_000)]
     assert position_lines(PositionBatch.empty()) == b""
 

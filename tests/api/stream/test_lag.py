@@ -1,4 +1,7 @@
-"""How many records wait for a sink: those from where its group has come to, not those that an earlier consumer of the group has read."""
+"""How many records wait for a sink.
+
+Those are the ones after the group's offsets, without those that an earlier consumer of the group has read.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from confluent_kafka import TopicPartition
 from api.bus import MemoryBus
 from api.measuring.metrics import Metrics
 from api.stores.memory import MemoryState
+from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import DeadLetters, StateSink
+from api.stream.sinks import StateSink
 from api.tally import Tally
 from engine.contract.kafka_connection import KafkaConnection
 
@@ -21,7 +25,10 @@ TOPIC = "delivery.event"
 
 @dataclass
 class FakeConsumer:
-    """A consumer of four partitions with 100 records each, of which the group has committed some and this consumer has read others."""
+    """A consumer of four partitions with 100 records each.
+
+    The group has committed some of them, and this consumer has read others.
+    """
 
     committed_: dict[int, int] = field(default_factory=lambda: {0: 100, 1: 60, 2: -1001, 3: 60})
     read: dict[int, int] = field(default_factory=lambda: {3: 90})

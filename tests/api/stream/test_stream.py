@@ -15,9 +15,10 @@ from api.errors import ApiError, BusUnavailable, Refused, StoreBackpressure, Sto
 from api.measuring.metrics import BatchHistogram, Metrics
 from api.stores.base import DeliveryQuery, Holding, Refusal, Written
 from api.stores.memory import MemoryHistory, MemoryState
+from api.stream.dead_letters import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLetters
 from api.stream.intake import Intake, next_portion, read_messages
 from api.stream.offsets import Offsets
-from api.stream.sinks import MAX_DEAD_LETTER_BYTES, MAX_KEY_BYTES, DeadLetters, HistorySink, StateSink
+from api.stream.sinks import HISTORY, STATE, HistorySink, StateSink
 from api.tally import Tally
 from engine.codec import PositionBatch
 from engine.messages import DeadLetter, DeliveryEvent, RouteDefined, RunEvent, Topic
@@ -265,8 +266,12 @@ async def test_a_dead_letter_tells_where_it_was_found_and_is_cut_to_what_kafka_t
     [record] = bus.records
     assert (record.topic, record.key, len(record.value)) == (Topic.DEAD_LETTER, b"k", MAX_DEAD_LETTER_BYTES)
     assert record.headers == {
-        "reason": b"too large", "topic": b"route.new-position", "partition": b"3", "offset": b"9", "original-bytes": str(MAX_DEAD_LETTER_BYTES + 5).encode()
-    }  # fmt: skip
+        "reason": b"too large",
+        "topic": b"route.new-position",
+        "partition": b"3",
+        "offset": b"9",
+        "original-bytes": str(MAX_DEAD_LETTER_BYTES + 5).encode(),
+    }
     assert tally.dead_lettered == 1
 
 
@@ -346,8 +351,8 @@ def test_nothing_that_was_read_of_a_lost_partition_is_committed_even_if_it_comes
 
 def test_each_topic_has_one_sink_that_reports_its_bad_records() -> None:
     facts = {Topic.NEW_POSITION, Topic.DELIVERY_EVENT, Topic.ROUTE_DEFINED, Topic.RUN_EVENT}
-    assert StateSink.reports | HistorySink.reports == facts
-    assert not StateSink.reports & HistorySink.reports
+    assert STATE.reports | HISTORY.reports == facts
+    assert not STATE.reports & HISTORY.reports
 
 
 def test_a_batch_is_counted_into_buckets_with_their_upper_bounds() -> None:

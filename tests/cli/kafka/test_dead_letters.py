@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from api.stream.sinks import MAX_DEAD_LETTER_BYTES, _record
+from api.stream.dead_letters import MAX_DEAD_LETTER_BYTES, record_of
 from cli.kafka.dead_letters import Letter, Wanted, escaped, instant_ms, letter_of, refusal
 from engine.errors import InvalidInput
 from engine.messages import DeadLetter, Topic
@@ -47,7 +47,7 @@ class Record:
 
 def ours(value: bytes, reason: str = "not JSON") -> Letter:
     """Return a letter as the API writes it."""
-    record = _record(DeadLetter(value, b"d-1", reason, Topic.NEW_POSITION, 5, 99))
+    record = record_of(DeadLetter(value, b"d-1", reason, Topic.NEW_POSITION, 5, 99))
     return letter_of(Record(record.value, list(record.headers.items())))
 
 

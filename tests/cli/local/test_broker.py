@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actors.dispatch.actor_layout import place
+from actors.dispatch.actor_layout import lay_out
 from actors.settings import Settings
 from cli.local.broker import MAX_PARTITIONS, partitions_for
 from engine.messages import Topic
@@ -25,7 +25,8 @@ def batches_walked_per_s(drivers: int, cpus: int) -> float:
 
     For each batch and reader it walks those that the partition holds.
     """
-    partitions, actors = partitions_for(float(drivers))[Topic.NEW_POSITION], place(drivers, cpus, float(drivers)).actors
+    partitions = partitions_for(float(drivers))[Topic.NEW_POSITION]
+    actors = lay_out(drivers, cpus, float(drivers)).actors
     batches_per_s = min(drivers, actors * partitions * 1000 / Settings().tick_ms)
     held = PARTITION_BYTES / (drivers * RECORD_BYTES / batches_per_s)
     return READERS * batches_per_s * held

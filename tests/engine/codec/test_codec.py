@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from engine.codec import (
     KeyField,
     PositionBatch,
     PositionEncoder,
+    Positions,
     decode_positions,
 )
 from engine.codec.decoder import MIN_ROWS
@@ -55,7 +55,7 @@ IDS_1 = ("1", "client-1", "live-0-1", "car-1", "live")
 
 def one(**given: Any) -> bytes:
     encoder, rows = encoder_of(IDS_1)
-    return encoder.encode(rows, **columns(1, **given))[0]
+    return encoder.encode(rows, Positions(**columns(1, **given)))[0]
 
 
 def test_records_are_the_golden_ones() -> None:
@@ -66,14 +66,16 @@ def test_records_are_the_golden_ones() -> None:
     )
     values = encoder.encode(
         rows,
-        np.array([-15.82594, 47.1410303, -1e-9]),
-        np.array([-47.92923, 9.5209277, 180.0]),
-        np.array([False, True, False]),
-        np.array([0, 10_000, 99_999_999]),
-        np.array([1_700_000_000_000, 10_000, 0]),
-        np.array([0.0, 13.888, 99.99]),
-        np.array([359.96, 0.04, 90.0]),
-        np.array([0.0, 10_000.05, 9_999_999.9]),
+        Positions(
+            np.array([-15.82594, 47.1410303, -1e-9]),
+            np.array([-47.92923, 9.5209277, 180.0]),
+            np.array([False, True, False]),
+            np.array([0, 10_000, 99_999_999]),
+            np.array([1_700_000_000_000, 10_000, 0]),
+            np.array([0.0, 13.888, 99.99]),
+            np.array([359.96, 0.04, 90.0]),
+            np.array([0.0, 10_000.05, 9_999_999.9]),
+        ),
     )
     assert b"\n".join(values) + b"\n" == GOLDEN.read_bytes()
 
@@ -105,7 +107,7 @@ def test_any_value_within_bounds_is_read_by_json_and_by_the_matrix_as_it_was_rou
     encoder, rows = encoder_of(*(record[0] for record in records))
     repeated = np.resize(rows, len(rows) * MIN_ROWS)
     arrays = [np.array(column) for column in list(zip(*records, strict=True))[1:]]
-    values = encoder.encode(repeated, *(np.resize(array, len(repeated)) for array in arrays))
+    values = encoder.encode(repeated, Positions(*(np.resize(array, len(repeated)) for array in arrays)))
 
     decoded = decode_positions(values)
     assert decoded.rejected == []
@@ -128,9 +130,9 @@ def round_half_even(value: float, unit: int) -> float:
 
 def test_a_record_does_not_depend_on_the_batch_it_is_in() -> None:
     encoder, rows = encoder_of(IDS_1, ("a" * 20, "b", "c", "d", "e"), ("2", "client-2", "live-0-2", "car-2", "live"))
-    together = encoder.encode(rows, **columns(3))
-    assert together == [encoder.encode(rows[[i]], **columns(1))[0] for i in range(3)]
-    matrices = encoder.encode_matrix(rows, **columns(3))
+    together = encoder.encode(rows, Positions(**columns(3)))
+    assert together == [encoder.encode(rows[[i]], Positions(**columns(1)))[0] for i in range(3)]
+    matrices = encoder.encode_matrix(rows, Positions(**columns(3)))
     assert {int(i): value for m in matrices for i, value in zip(m.index, m.values(), strict=True)} == dict(
         enumerate(together)
     )
@@ -150,7 +152,7 @@ def test_any_id_of_a_record_can_be_its_key(key: KeyField, expected: list[bytes])
     ids = [IDS_1, ("a" * 20, "b", "c", "d", "e"), ("2", "client-2", "live-0-2", "car-2", "live")]
     encoder = PositionEncoder(key)
     rows = encoder.add_rows(*(list(column) for column in zip(*ids, strict=True)))
-    records = EncodedRecords(encoder.encode_matrix(rows, **columns(3)))
+    records = EncodedRecords(encoder.encode_matrix(rows, Positions(**columns(3))))
     assert (len(records), records.keys()) == (3, expected)
     assert {
         int(i): int(hashed) for block in records.blocks for i, hashed in zip(block.index, block.key_hash, strict=True)
@@ -167,14 +169,14 @@ def test_rows_given_back_are_used_again() -> None:
     encoder.remove_rows(rows[:1])
     (again,) = encoder.add_rows(["9"], ["client-9"], ["live-0-9"], ["car-9"], "live")
     assert again == rows[0]
-    first, second = (json.loads(v) for v in encoder.encode(rows, **columns(2)))
+    first, second = (json.loads(v) for v in encoder.encode(rows, Positions(**columns(2))))
     assert [first["deliveryId"], second["deliveryId"]] == ["live-0-9", "live-0-2"]
 
 
 def test_no_rows_make_no_records() -> None:
     encoder, rows = encoder_of(IDS_1)
-    assert encoder.encode(rows[:0], **columns(0)) == []
-    assert encoder.encode_matrix(rows[:0], **columns(0)) == []
+    assert encoder.encode(rows[:0], Positions(**columns(0))) == []
+    assert encoder.encode_matrix(rows[:0], Positions(**columns(0))) == []
     assert len(decode_positions([]).batch) == 0
     assert len(PositionBatch.concat([])) == 0
 
@@ -200,14 +202,14 @@ def test_a_value_that_does_not_fit_is_refused_with_its_delivery(field: str, valu
     arrays = columns(2)
     arrays[field] = np.array([arrays[field][0], value])
     with pytest.raises(MessageError) as refused:
-        encoder.encode(rows, **arrays)
+        encoder.encode(rows, Positions(**arrays))
     assert str(refused.value) == f"delivery live-0-1: {found}"
 
 
 def test_columns_of_another_length_are_refused() -> None:
     encoder, rows = encoder_of(IDS_1)
     with pytest.raises(MessageError, match="seq: 2 values for 1 records"):
-        encoder.encode(rows, **(columns(1) | {"seq": np.array([1, 2])}))
+        encoder.encode(rows, Positions(**(columns(1) | {"seq": np.array([1, 2])})))
     with pytest.raises(MessageError, match="clientId: 0 ids for 1 deliveries"):
         encoder.add_rows(["1"], [], ["d"], ["v"], "r")
 
@@ -221,9 +223,21 @@ def test_an_id_that_needs_escaping_is_refused(bad: str) -> None:
 def test_the_ancestors_record_is_read_and_its_seq_is_unknown() -> None:
     decoded = decode_positions([b'{"routeId":"1","clientId":"abc","position":[-15.82594,-47.92923],"finished":true}'])
     assert decoded.rejected == []
-    assert [getattr(decoded.batch, f.name).tolist() for f in fields(PositionBatch)] == [
-        [b"1"], [b"abc"], [b"1:abc"], [b"1:abc"], [b"external"], [-15.82594], [-47.92923], [True], [-1], [-1], [0.0], [0.0], [0.0],
-    ]  # fmt: skip
+    assert [getattr(decoded.batch, name).tolist() for name in PositionBatch.COLUMNS] == [
+        [b"1"],
+        [b"abc"],
+        [b"1:abc"],
+        [b"1:abc"],
+        [b"external"],
+        [-15.82594],
+        [-47.92923],
+        [True],
+        [-1],
+        [-1],
+        [0.0],
+        [0.0],
+        [0.0],
+    ]
 
 
 def changed(**fields: Any) -> bytes:
@@ -268,14 +282,34 @@ def test_unknown_fields_are_ignored() -> None:
 
 def test_batches_are_taken_apart_and_joined() -> None:
     encoder, rows = encoder_of(*((f"{i}", "c", f"d-{i}" * (1 + i % 5), "v", "r") for i in range(40)))
-    whole = decode_positions(encoder.encode(rows, **columns(40, seq=np.arange(40)))).batch
+    whole = decode_positions(encoder.encode(rows, Positions(**columns(40, seq=np.arange(40))))).batch
     even = np.arange(40) % 2 == 0
     both = PositionBatch.concat([whole.take(even), whole.take(np.flatnonzero(~even))])
     assert_same(both.take(np.argsort(both.seq)), whole)
 
 
 def assert_same(found: PositionBatch, expected: PositionBatch) -> None:
-    for f in fields(PositionBatch):
-        a, b = getattr(found, f.name), getattr(expected, f.name)
-        assert a.dtype.kind == b.dtype.kind, f.name
-        np.testing.assert_array_equal(a, b, err_msg=f.name)
+    for name in PositionBatch.COLUMNS:
+        a, b = getattr(found, name), getattr(expected, name)
+        assert a.dtype.kind == b.dtype.kind, name
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+def test_positions_are_valid_or_say_which_row_is_not() -> None:
+    Positions(**columns(3)).validate()
+    Positions(**columns(0)).validate()
+    with pytest.raises(MessageError, match=r"^row 1: speed must be from 0 to 99.99, found nan$"):
+        Positions(**(columns(2) | {"speed_mps": np.array([1.0, np.nan])})).validate()
+    with pytest.raises(MessageError, match=r"^finished: 2 values for 1 records$"):
+        Positions(**(columns(1) | {"finished": np.zeros(2, np.bool_)})).validate()
+
+
+def test_where_drivers_are_becomes_a_sample_without_a_copy() -> None:
+    there = Positions(**columns(2))
+    drivers = Positions.of_drivers(
+        there.lat_deg, there.lng_deg, there.finished, there.speed_mps, there.bearing_deg, there.distance_m
+    )
+    assert drivers.seq.tolist() == drivers.event_time_ms.tolist() == [-1, -1]
+    sample = drivers.sampled(there.seq, there.event_time_ms)
+    for name in columns(1):
+        assert getattr(sample, name) is getattr(there, name)

@@ -1,4 +1,4 @@
-"""Faults on purpose: the same for any worker, step and restart, in the share asked for, and labelled to the last one."""
+"""Injected faults: the same for any worker, step and restart, in the share asked for, each labelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.delivery.simulation
 from engine.accounting.ledger import SeqLedger
 from engine.delivery.faults import Fault, FaultKind, FaultPlan, Label, hits_of, missing_on_purpose
 from engine.delivery.simulation import FleetSimulation, Tick
@@ -64,7 +63,7 @@ def specs(plan: FaultPlan | None = EVERY, count: int = 14) -> list[DeliverySpec]
 
 
 class Heard:
-    """Everything that simulations told; a repetition must be equal."""
+    """Everything that simulations published; a repetition must be equal."""
 
     def __init__(self) -> None:
         self.records: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
@@ -99,8 +98,10 @@ class Heard:
         return found
 
 
-def simulation(added: Iterable[DeliverySpec], resume_seq: dict[str, int] | None = None) -> FleetSimulation:
-    made = FleetSimulation("run")
+def simulation(
+    added: Iterable[DeliverySpec], resume_seq: dict[str, int] | None = None, **options: Any
+) -> FleetSimulation:
+    made = FleetSimulation("run", **options)
     made.define_routes(ROUTES)
     made.add(added, resume_seq)
     return made
@@ -167,9 +168,8 @@ def test_a_restart_loses_nothing_that_was_held_back_and_tells_the_same_labels(
         assert set(heard.records[delivery_id]) == set(records)
 
 
-def test_ended_deliveries_take_their_faults_with_them(reference: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.delivery.simulation, "_MIN_ENDED", 0)
-    heard = run(simulation(specs()), Heard())
+def test_ended_deliveries_take_their_faults_with_them(reference: Heard) -> None:
+    heard = run(simulation(specs(), min_ended=0), Heard())
     assert heard.records == reference.records
     assert heard.events == reference.events
 
@@ -357,12 +357,19 @@ def test_faults_do_not_depend_on_the_name_of_the_run_and_are_in_every_spec_of_a_
     ("text", "fault"),
     [
         ('kind = "lost"\nrate = 2', "faults[0].rate must be a number from 0 to 1, found 2"),
-        ('kind = "lots"\nrate = 0', 'faults[0].kind must be one of tunnel, lost, malformed, late, out_of_order, duplicated, stuck, gps_drift, found \'lots\''),
+        (
+            'kind = "lots"\nrate = 0',
+            "faults[0].kind must be one of tunnel, lost, malformed, late, out_of_order, duplicated, stuck, gps_drift, "
+            "found 'lots'",
+        ),
         ('kind = "lost"\nrate = 0\ndepth = 2', "faults[0].depth goes with out_of_order and not with lost"),
-        ('kind = "late"\nrate = 0\nduration_s = 2', "faults[0].duration_s goes with gps_drift or stuck or tunnel and not with late"),
+        (
+            'kind = "late"\nrate = 0\nduration_s = 2',
+            "faults[0].duration_s goes with gps_drift or stuck or tunnel and not with late",
+        ),
         ('kind = "late"', "faults[0].rate is missing: expected share of the samples that are hit"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_that_cannot_be_is_refused(text: str, fault: str) -> None:
     with pytest.raises(ScenarioError) as refused:
         Scenario.from_toml(f"[routes]\nancestor = true\n[fleet]\nsize = 1\n[[faults]]\n{text}", "x.toml")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.delivery.fleet import Fleet, Positions
+from engine.codec import Positions
+from engine.delivery.fleet import Fleet
 from engine.delivery.spec import DeliverySpec
 from engine.errors import InvalidInstant
 from engine.motion.building import PlanTable, VehicleClass, build_plans
@@ -81,7 +82,7 @@ def test_any_way_to_an_instant_gives_the_same_bytes(made: tuple[Fleet, list[floa
 
 
 def resumed_between_two_samples() -> tuple[Fleet, list[float]]:
-    """Return a fleet of one car that stands at a sample and at the next one, and drives at its fastest in between."""
+    """Return a fleet of one car that stands at one sample and the next, and drives at its fastest between."""
     plan = 2 * len(VehicleClass) + list(VehicleClass).index(VehicleClass.CAR)
     fleet = Fleet([spec()], PLANS, [plan])
     fastest = int(PLANS.plan(plan)[:, SPEED].argmax())

@@ -1,4 +1,4 @@
-"""The same deliveries give the same bytes, however they are spread, stepped, interrupted and started again."""
+"""The same deliveries give the same bytes, however they are spread, stepped, stopped and restarted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import engine.delivery.simulation
 from engine.codec import decode_positions
 from engine.delivery.simulation import FleetSimulation, Tick
 from engine.delivery.spec import DeliverySpec, make_spec
@@ -50,7 +49,7 @@ SPECS = [spec(number) for number in range(12)]
 
 
 class Told:
-    """Everything that simulations told, by identity; a repetition must be equal."""
+    """Everything that simulations published, by identity; a repetition must be equal."""
 
     def __init__(self) -> None:
         self.positions: dict[tuple[str, int], bytes] = {}
@@ -76,8 +75,10 @@ class Told:
         ]
 
 
-def simulation(specs: Iterable[DeliverySpec] = (), resume_seq: dict[str, int] | None = None) -> FleetSimulation:
-    made = FleetSimulation("run")
+def simulation(
+    specs: Iterable[DeliverySpec] = (), resume_seq: dict[str, int] | None = None, **options: Any
+) -> FleetSimulation:
+    made = FleetSimulation("run", **options)
     made.define_routes(ROUTES)
     made.add(specs, resume_seq)
     return made
@@ -338,20 +339,18 @@ def test_a_late_delivery_is_caught_up(reference: Told) -> None:
 
 
 def test_ended_deliveries_leave_no_trace_but_a_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.delivery.simulation, "REMEMBERED", 30)
-    monkeypatch.setattr(engine.delivery.simulation, "_MIN_ENDED", 4)
     monkeypatch.setattr("engine.motion.planbook.KEPT_PIECES", 0)
-    told, alone, made = Told(), Told(), simulation()
+    told, alone, made = Told(), Told(), simulation(max_remembered=30, min_ended=4)
     specs = [spec(number) for number in range(120)]
     for one in specs:
         made.add([one])
         told.hear(made.advance(one.depart_ms))
-        assert len(made._deliveries) <= 2 * made.active + 8
+        assert made.rows <= 2 * made.active + 8
     run(made, told, BEGIN_MS + 500_000, step_ms=20_000)
-    assert (made.active, len(made._ended)) == (0, 30)
-    assert len(made._deliveries) <= 8
+    assert (made.active, made.remembered) == (0, 30)
+    assert made.rows <= 8
     made.forget([one.delivery_id for one in specs])
-    assert not made._ended
+    assert made.remembered == 0
     run(simulation(specs), alone, BEGIN_MS + 500_000, step_ms=500_000)
     assert told.positions == alone.positions
     assert told.events == alone.events

@@ -20,6 +20,7 @@ from engine.messages import (
     ControlRun,
     DeadLetter,
     DeliveryEvent,
+    DeliveryStory,
     EventKind,
     RouteDefined,
     RunEvent,
@@ -48,7 +49,24 @@ METRICS = RunMetrics(
 )
 RUN = RunEvent("live", "running", 0, 1_700_000_000_000, clock=[1_700_000_000_000.0, 1_700_000_000_123.5, 1.0])
 
-Message = StartDelivery | ControlRun | DeliveryEvent | RouteDefined | RunEvent | RunMetrics
+STORY = DeliveryStory(
+    "live-0-1",
+    "live",
+    "on_the_road",
+    1_700_000_001_500,
+    "driver-0",
+    [
+        {
+            "wallMs": 1_700_000_000_123,
+            "virtualMs": 1_700_000_000_000,
+            "kind": "placed",
+            "detail": "on driver-0 – batch 7",
+        }
+    ],
+    2,
+)
+
+Message = StartDelivery | ControlRun | DeliveryEvent | RouteDefined | RunEvent | RunMetrics | DeliveryStory
 
 MESSAGES: dict[Topic, list[Message]] = {
     Topic.NEW_DIRECTION: [START, StartDelivery("r.2", "c", "d-1", "car-1", "van", 1_700_000_000_000)],
@@ -59,6 +77,7 @@ MESSAGES: dict[Topic, list[Message]] = {
         ControlRun("live", "scale", time_scale=60.0),
         ControlRun("live", "fleet", drivers=500),
         ControlRun("live", "fleet", rate=1234.5, stage="probe 3"),
+        ControlRun("live", "story", "live-0-1"),
     ],
     Topic.DELIVERY_EVENT: [
         replace(EVENT, route_length=1234.5, planned_arrival=1_700_000_100_000),
@@ -71,6 +90,7 @@ MESSAGES: dict[Topic, list[Message]] = {
         replace(EVENT, kind="rejected", positions=0, reason='route "9" is unknown – “não existe”'),
         replace(EVENT, kind="fault", seq=3, fault="tunnel", from_seq=17, to_seq=46),
     ],
+    Topic.DELIVERY_STORY: [STORY, DeliveryStory("live-0-9", "live", "unknown", 1_700_000_001_500)],
     Topic.ROUTE_DEFINED: [
         ROUTE,
         replace(ROUTE, limits=[[3, 13.9], [1, 22.2]], stops=[[120.5, 60.0]], source="1.txt"),
@@ -108,22 +128,23 @@ def test_every_kind_of_event_is_among_the_golden_ones() -> None:
 
 
 def test_keys_keep_together_what_belongs_together() -> None:
-    assert [message.key for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == [
+    assert [message.key for message in (START, CONTROL, EVENT, STORY, ROUTE, RUN, METRICS)] == [
         b"1",
         b"live",
+        b"live-0-1",
         b"live-0-1",
         b"1",
         b"live",
         b"live",
     ]
-    assert [message.TOPIC for message in (START, CONTROL, EVENT, ROUTE, RUN, METRICS)] == list(MESSAGES)
+    assert [message.TOPIC for message in (START, CONTROL, EVENT, STORY, ROUTE, RUN, METRICS)] == list(MESSAGES)
 
 
 def test_the_ancestors_request_is_read() -> None:
     assert StartDelivery.from_json(b'{"routeId":"1","clientId":"client-1"}') == START
 
 
-@pytest.mark.parametrize("message", [START, CONTROL, EVENT, ROUTE, RUN, METRICS], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize("message", [START, CONTROL, EVENT, STORY, ROUTE, RUN, METRICS], ids=lambda m: type(m).__name__)
 def test_unknown_fields_are_ignored(message: Message) -> None:
     record = json.loads(message.to_json()) | {"colour": {"of": ["the", "van"]}}
     assert type(message).from_json(json.dumps(record).encode()) == message
@@ -144,8 +165,28 @@ REFUSALS: list[tuple[Message, dict[str, Any], str]] = [
     (START, {"departAt": -1}, "departAt must be from 0 to 8.64e+15, found -1"),
     (START, {"departAt": 10**400}, "departAt must be a finite number, found 1000"),
     (CONTROL, {"runId": None}, f"runId {ID}''"),
-    (CONTROL, {"action": "stop"}, "action must be one of pause, resume, cancel, scale, fleet, found 'stop'"),
-    (CONTROL, {"action": {}}, "action must be one of pause, resume, cancel, scale, fleet, found {}"),
+    (CONTROL, {"action": "stop"}, "action must be one of pause, resume, cancel, scale, fleet, story, found 'stop'"),
+    (CONTROL, {"action": {}}, "action must be one of pause, resume, cancel, scale, fleet, story, found {}"),
+    (CONTROL, {"action": "story"}, 'action "story" needs deliveryId'),
+    (
+        STORY,
+        {"status": "lost"},
+        "status must be one of unknown, waiting, on_the_road, finished, rejected, found 'lost'",
+    ),
+    (STORY, {"entries": [1]}, "entries must be objects, found 1"),
+    (STORY, {"entries": [{"wallMs": "x"}]}, "entries.wallMs must be a finite number, found 'x'"),
+    (
+        STORY,
+        {"entries": [{"wallMs": 1, "virtualMs": 1, "kind": "lost"}]},
+        "entries.kind must be one of requested, waiting, rejected, placed, recovered, resent, steered, confirmed, "
+        "ignored, run, finished, found 'lost'",
+    ),
+    (
+        STORY,
+        {"entries": [{"wallMs": 1, "virtualMs": 1, "kind": "run", "detail": "x" * 201}]},
+        "entries.detail must be at most 200 characters, found 201",
+    ),
+    (STORY, {"entries": [{}] * 97}, "entries must be a list of at most 96, found"),
     (CONTROL, {"deliveryId": "/"}, f"deliveryId {ID}'/'"),
     (CONTROL, {"timeScale": 2}, "timeScale goes with action \"scale\" and only with it, found action 'pause'"),
     (CONTROL, {"action": "scale"}, "timeScale goes with action \"scale\" and only with it, found action 'scale'"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -342,7 +341,7 @@ async def test_a_hundred_thousand_positions_are_written_and_read_back(history: E
     n = 100_000
     batch = positions(range(1)).take(np.zeros(n, np.int64))
     names = np.array([b"d%d" % (row % 500) for row in range(n)])
-    batch = replace(batch, delivery_id=names, seq=np.arange(n) // 500)
+    batch = batch.with_columns(delivery_id=names, seq=np.arange(n) // 500)
     assert await history.write_positions(batch) == Written(n, 0)
     assert await history.write_positions(batch.take(np.arange(0, n, 20))) == Written(0, n // 20)
     assert await history.holdings("run") == {f"d{number}": Holding(200, 199) for number in range(500)}

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from running_stack import until
 
 from actors.dispatch.journal import Change, JournalClosed, NoPlace, Superseded
-from actors.dispatch.kafka_journal import KafkaJournal, partition_of
+from actors.kafka.journal import KafkaJournal, partition_of
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
 from cli.local.services import Services

@@ -16,13 +16,12 @@ import pytest
 from confluent_kafka import KafkaException
 from services import services_folder
 
-from actors.dispatch import requests
-from actors.dispatch.facts import KafkaFacts
-from actors.dispatch.requests import RequestReader
+from actors.kafka.facts import KafkaFacts
+from actors.kafka.request_reader import RequestReader
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import connection_options, consumer_options, producer_options
 from actors.producing.publisher import Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable
@@ -30,7 +29,7 @@ from api.stream.client import group_consumer
 from cli.kafka.topics import create_topics
 from cli.local.services import Kafka, Services
 from cli.local.services.tools import java
-from engine.codec import EncodedRecords, PositionEncoder
+from engine.codec import EncodedRecords, PositionEncoder, Positions
 from engine.contract.kafka_connection import KafkaConnection, SaslMechanism
 from engine.messages import RouteDefined, StartDelivery, Topic
 
@@ -38,7 +37,7 @@ pytestmark = [pytest.mark.services, pytest.mark.timeout(240)]
 
 PASSWORD = "correct horse battery"
 MECHANISMS: tuple[SaslMechanism, ...] = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-PUBLISHERS: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": KafkaPublisher, "native": NativePublisher}
+PUBLISHERS: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +74,8 @@ def positions(run_id: str, count: int) -> EncodedRecords:
     rows = encoder.add_rows(["1"], ["c"], [f"{run_id}-0"], ["car"], run_id)[np.zeros(count, int)]
     return EncodedRecords(
         encoder.encode_matrix(
-            rows, zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros
+            rows,
+            Positions(zeros, zeros, np.zeros(count, np.bool_), np.arange(count), np.arange(count), zeros, zeros, zeros),
         )
     )
 
@@ -97,7 +97,7 @@ def test_every_client_is_let_in_by_the_same_settings(kafka: Kafka, mechanism: Sa
         assert publisher.flush(60) == 0
         assert publisher.counts.acked == 10
     facts = KafkaFacts(producer_options(settings))
-    facts.tell(RouteDefined(run_id, deleted=True))
+    facts.publish(RouteDefined(run_id, deleted=True))
     assert facts.flush(60) == 0
     reader = RequestReader(consumer_options(settings, run_id))
     reader.open({})
@@ -221,11 +221,10 @@ def test_the_apis_clients_that_are_not_let_in_say_why(
 
 
 def test_a_dispatcher_that_is_not_let_in_says_why(
-    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    shut_out: tuple[Settings, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(requests, "_METADATA_S", 5.0)
     settings, reason = shut_out
-    reader = RequestReader(consumer_options(settings, "shut-out"))
+    reader = RequestReader(consumer_options(settings, "shut-out"), answer_s=5.0)
     with pytest.raises(KafkaException):
         reader.open({})
     reader.close()

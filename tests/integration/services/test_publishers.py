@@ -16,10 +16,10 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from actors.producing.native_publisher import NativePublisher
 from actors.producing.options import producer_options
 from actors.producing.publisher import Counts, Publisher
-from actors.producing.python_publisher import KafkaPublisher
+from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from cli.local.services import Kafka, Services
-from engine.codec import EncodedRecords, KeyField, PositionEncoder
+from engine.codec import EncodedRecords, KeyField, PositionEncoder, Positions
 from engine.codec.partition_hash import murmur2, partitions_of
 from engine.messages import DeliveryEvent, Topic
 
@@ -36,7 +36,7 @@ def kafka(clean_services: Services) -> Kafka:
 
 @pytest.fixture(params=["python", "native"])
 def make(request: pytest.FixtureRequest, kafka: Kafka) -> Callable[..., Publisher]:
-    kinds: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": KafkaPublisher, "native": NativePublisher}
+    kinds: dict[str, Callable[[dict[str, Any]], Publisher]] = {"python": PythonPublisher, "native": NativePublisher}
     kind = kinds[request.param]
     return lambda **settings: kind(producer_options(Settings(kafka_bootstrap=kafka.address, **settings)))
 
@@ -64,7 +64,7 @@ class Source:
         rows = np.tile(self._rows, rounds)
         return EncodedRecords(
             self._encoder.encode_matrix(
-                rows, zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros
+                rows, Positions(zeros + 47.1, zeros + 9.5, np.zeros(n, np.bool_), seq, seq, zeros, zeros, zeros)
             )
         )
 

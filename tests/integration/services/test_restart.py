@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from processes import is_running, title_of
 from running_stack import until
 
-from actors.dispatch.kafka_journal import KafkaJournal
+from actors.kafka.journal import KafkaJournal
 from actors.producing.options import consumer_options, producer_options
 from actors.settings import Settings
 from api.accounting import account_of

@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -27,8 +27,9 @@ from api.stores.base import HistoryStore, Holding, Written
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.memory import MemoryHistory
 from api.stream.client import GROUP
+from api.stream.dead_letters import MAX_DEAD_LETTER_BYTES, DeadLetters
 from api.stream.sink_loop import SinkLoop
-from api.stream.sinks import MAX_DEAD_LETTER_BYTES, DeadLetters, HistorySink
+from api.stream.sinks import HISTORY, HistorySink
 from api.tally import Tally
 from cli.local.port import free_port
 from cli.local.services import Services
@@ -49,11 +50,8 @@ TIMEOUT_S = 90.0
 DELIVERIES = 50
 
 
-class GroupSink(HistorySink):
-    """A history sink that reads positions alone, often."""
-
-    topics: ClassVar[tuple[Topic, ...]] = (Topic.NEW_POSITION,)
-    linger_s: ClassVar[float] = 0.05
+GROUP_TRAITS = replace(HISTORY, topics=(Topic.NEW_POSITION,), linger_s=0.05)
+"""Of a history sink that reads positions alone, often."""
 
 
 class FickleHistory(MemoryHistory):
@@ -76,13 +74,13 @@ class Group:
     def __init__(self, bootstrap: str, store: HistoryStore) -> None:
         self.kafka, self.store = KafkaConnection(bootstrap), store
         self.bus, self.loops = KafkaBus(self.kafka), list[SinkLoop]()
-        self.role = f"history-{uuid4().hex[:8]}"  # names the consumer group
-        self.sink: type[GroupSink] = type("OwnGroupSink", (GroupSink,), {"role": self.role})
+        self.traits = replace(GROUP_TRAITS, role=f"history-{uuid4().hex[:8]}")  # the role names the consumer group
 
     def join(self) -> SinkLoop:
         tally, metrics = Tally(), Metrics()
         letters = DeadLetters(self.bus, tally, metrics)
-        loop = SinkLoop(self.kafka, self.sink(self.store, tally, metrics), letters, metrics, asyncio.get_running_loop())
+        sink = HistorySink(self.store, tally, metrics, traits=self.traits)
+        loop = SinkLoop(self.kafka, sink, letters, metrics, asyncio.get_running_loop())
         loop.start()
         self.loops.append(loop)
         return loop
@@ -155,7 +153,7 @@ async def test_two_in_a_group_share_the_work_and_what_one_leaves_the_other_takes
         third = members.join()
         await until(lambda: third.is_assigned, "the assignment of the third")
         await asyncio.to_thread(simulation.positions, range(60, 80))
-        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
+        await until(lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of everything")
         assert await store.holdings(simulation.run_id) == whole(simulation, 80)
 
 
@@ -167,22 +165,24 @@ async def test_what_is_lost_in_mid_write_is_stored_by_its_next_owner_and_offsets
     async with group(bootstrap, store) as members:
         first = members.join()
         await until(lambda: first.partitions == 12, "the assignment")
-        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of what others produced")
-        before = committed(bootstrap, members.role)
+        await until(
+            lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of what others produced"
+        )
+        before = committed(bootstrap, members.traits.role)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20))
         await until(lambda: first.refusals > 0, "a refused write")
         second = members.join()  # takes half of the partitions while their positions wait
         await until(lambda: second.partitions > 0, "the rebalance")
-        assert committed(bootstrap, members.role) == before
+        assert committed(bootstrap, members.traits.role) == before
         store.away = False
-        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
+        await until(lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of everything")
         assert await store.holdings(simulation.run_id) == whole(simulation, 20)
         store.away = True
         await asyncio.to_thread(simulation.positions, range(20, 30))
         await members.leave(second)  # gives up its partitions with facts that no store has taken
         store.away = False
-        await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of the rest")
+        await until(lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of the rest")
         assert await store.holdings(simulation.run_id) == whole(simulation, 30)
 
 
@@ -217,7 +217,9 @@ async def test_poison_of_every_sort_passes_by_with_its_reason_and_holds_up_nothi
                 await asyncio.to_thread(simulation.positions, range(seq, seq + 1))
                 simulation.send(Topic.NEW_POSITION, mark, value)
             await asyncio.to_thread(simulation.positions, range(3, 4))
-            await until(lambda: committed(bootstrap, members.role) == ends(bootstrap), "the commit of everything")
+            await until(
+                lambda: committed(bootstrap, members.traits.role) == ends(bootstrap), "the commit of everything"
+            )
             assert await store.holdings(simulation.run_id) == whole(simulation, 4)
             letters = dict(await asyncio.to_thread(dead_letters, bootstrap, mark))
         await store.close()

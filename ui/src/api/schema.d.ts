@@ -384,6 +384,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{run_id}/deliveries/{delivery_id}/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell a delivery's story
+         * @description Return what is known of a delivery; while its run goes on, what the dispatcher has decided and why.
+         */
+        get: operations["getDeliveryStory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{run_id}/fleet": {
         parameters: {
             query?: never;
@@ -1365,6 +1385,70 @@ export interface components {
             vehicles: number;
         };
         /**
+         * Story
+         * @description A delivery's life: what the run's dispatcher knows of it, and its stored events.
+         */
+        Story: {
+            /**
+             * Actor
+             * @description driver actor that has the delivery; null if none has it
+             */
+            actor: string | null;
+            /** Deliveryid */
+            deliveryId: string;
+            /**
+             * Dropped
+             * @description entries that the dispatcher's bounded log has dropped
+             */
+            dropped: number;
+            /**
+             * Entries
+             * @description in the order of their virtual instants
+             */
+            entries: components["schemas"]["StoryEntry"][];
+            /** Runid */
+            runId: string;
+            status: components["schemas"]["StoryStatus"];
+        };
+        /**
+         * StoryEntry
+         * @description One thing that happened to a delivery, or was decided about it.
+         */
+        StoryEntry: {
+            /**
+             * Detail
+             * @example the fleet's delivery 7, on driver-1 in batch 12, departs at 1700000000000
+             */
+            detail: string;
+            /**
+             * Kind
+             * @example placed
+             */
+            kind: string;
+            /**
+             * Source
+             * @description the run's dispatcher, or a stored delivery event
+             * @enum {string}
+             */
+            source: "dispatcher" | "event";
+            /**
+             * Virtualms
+             * @description virtual epoch ms
+             */
+            virtualMs: number;
+            /**
+             * Wallms
+             * @description wall epoch ms; null for events, which have virtual time alone
+             */
+            wallMs: number | null;
+        };
+        /**
+         * StoryStatus
+         * @description Where a delivery is in its life, as the dispatcher knows it.
+         * @enum {string}
+         */
+        StoryStatus: "unknown" | "waiting" | "on_the_road" | "finished" | "rejected";
+        /**
          * Subscribe
          * @description A viewer asks for frames of a rectangle of cells.
          */
@@ -1588,6 +1672,9 @@ export type StartAnswer = components['schemas']['StartAnswer'];
 export type StartRequest = components['schemas']['StartRequest'];
 export type StartedDelivery = components['schemas']['StartedDelivery'];
 export type Stats = components['schemas']['Stats'];
+export type Story = components['schemas']['Story'];
+export type StoryEntry = components['schemas']['StoryEntry'];
+export type StoryStatus = components['schemas']['StoryStatus'];
 export type Subscribe = components['schemas']['Subscribe'];
 export type Track = components['schemas']['Track'];
 export type TrackRequest = components['schemas']['TrackRequest'];
@@ -2905,6 +2992,85 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeliveryStory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id of a run */
+                run_id: string;
+                /** @description id of a delivery */
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Story"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout */
+            504: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def positions(delivery: str, seqs: range) -> PositionBatch:
     route, client, driver = (np.full(n, words[name]) for name in ("route", "client", "driver"))
     seq, zeros = np.array(seqs, np.int64), np.zeros(n)
     due = 1_767_225_600_000 + seq
-    return PositionBatch(
+    return PositionBatch.of_columns(
         route,
         client,
         np.full(n, delivery.encode()),
@@ -169,7 +168,7 @@ def test_what_comes_late_is_waited_for() -> None:
     class Late(Silent):
         def waits(self, verdict: Verdict, left_s: float) -> None:
             assert [place.name for place in verdict.places if not place.is_equal] == ["history", "state"]
-            batch = replace(late, delivery_id=np.full(7, b"d-3"))
+            batch = late.with_columns(delivery_id=np.full(7, b"d-3"))
             asyncio.run(stores.history.write_positions(batch))
             asyncio.run(stores.state.apply_positions(batch))
 

@@ -46,7 +46,7 @@ def positions(seq: int, due_ms: float) -> PositionBatch:
     zero, ids = np.zeros(VEHICLES), np.array([b"d%d" % i for i in range(VEHICLES)])
     lat, lng = chance.uniform(CORNERS[1], CORNERS[3], VEHICLES), chance.uniform(CORNERS[0], CORNERS[2], VEHICLES)
     whole = np.zeros(VEHICLES, np.int64)
-    return PositionBatch(
+    return PositionBatch.of_columns(
         word["route"],
         word["client"],
         ids,

@@ -1,4 +1,4 @@
-"""What the API measures of positions on their way, and how it tells it."""
+"""What the API measures of positions on their way, and how it publishes it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from api.live import Hub
 from api.live.socket import Audience
 from api.measuring.metering import HEARD_MS, Station, worker_name
 from api.measuring.metrics import Metrics
-from api.measuring.metrics_publisher import KEEP_MS, Telling
+from api.measuring.metrics_publisher import KEEP_MS, MetricsPublisher
 from api.stores.base import Refusal, Written
 from api.stores.memory import MemoryHistory, MemoryState
 from api.stream.intake import Intake
 from api.stream.measured_sink import MeasuredSink
-from api.stream.sinks import HistorySink, StateSink
+from api.stream.sinks import HISTORY, HistorySink, StateSink
 from api.tally import Tally
 from engine.codec import PositionBatch
 from engine.latency.histogram import Histogram
@@ -157,12 +157,7 @@ async def test_beside_a_history_sink_the_state_sink_measures_what_it_has_stored_
 
 def test_a_measured_sink_reads_as_its_sink_does(station: Station) -> None:
     sink = history_sink(station)
-    assert (sink.role, sink.topics, sink.reports, sink.linger_s) == (
-        HistorySink.role,
-        HistorySink.topics,
-        HistorySink.reports,
-        HistorySink.linger_s,
-    )
+    assert sink.traits == HISTORY
 
 
 class ChoosyHistory(MemoryHistory):
@@ -273,7 +268,7 @@ def test_the_newest_position_of_each_delivery_is_measured_as_pushed_when_a_snaps
     assert list(station.take()) == []
 
 
-def test_with_nobody_watching_positions_are_measured_when_they_could_have_been_sent(watch: Watch) -> None:
+def test_with_no_viewer_positions_are_measured_when_they_could_have_been_sent(watch: Watch) -> None:
     station = Station(watch)
     hub = hub_with(station)
     hub.on_positions(positions(0))
@@ -286,10 +281,10 @@ def told(bus: MemoryBus) -> list[RunMetrics]:
     return [RunMetrics.from_json(record.value) for record in bus.records]
 
 
-def telling_of(bus: MemoryBus, watch: Watch, station: Station) -> Telling:
-    telling = Telling(bus, 8000, now_ms=watch)
-    telling.add("history", Worker.SINK, station, lambda: {"queue": 7})
-    return telling
+def publisher_of(bus: MemoryBus, watch: Watch, station: Station) -> MetricsPublisher:
+    publisher = MetricsPublisher(bus, 8000, now_ms=watch)
+    publisher.add("history", Worker.SINK, station, lambda: {"queue": 7})
+    return publisher
 
 
 async def test_a_message_tells_what_was_measured_in_one_second_and_one_of_them_how_the_part_stands(
@@ -299,7 +294,7 @@ async def test_a_message_tells_what_was_measured_in_one_second_and_one_of_them_h
     station.measure("run", Segment.CONSUMED, batch, T0 + 1500)
     station.measure("run", Segment.INDEXED, batch, T0 + 1700)
     watch.now_ms = T0 + 2000
-    await telling_of(bus, watch, station).tell()
+    await publisher_of(bus, watch, station).publish()
     assert {(record.topic, record.key) for record in bus.records} == {(Topic.RUN_METRICS, b"run")}
     first, second = told(bus)
     assert (first.run_id, first.part, first.seq, first.told_ms, first.due_s) == (
@@ -336,7 +331,7 @@ async def test_a_quiet_part_tells_how_it_stands_while_a_run_runs_and_is_heard_of
     station: Station, watch: Watch
 ) -> None:
     bus = MemoryBus()
-    telling = telling_of(bus, watch, station)
+    publisher = publisher_of(bus, watch, station)
     station.hear(
         [
             news(run="ended"),
@@ -345,14 +340,14 @@ async def test_a_quiet_part_tells_how_it_stands_while_a_run_runs_and_is_heard_of
             news(1, "paused", run="paused", scale=0.0),
         ]
     )
-    await telling.tell()
+    await publisher.publish()
     [message] = told(bus)
     assert (message.run_id, message.seq, message.due_s, message.histograms) == ("run", 0, None, None)
     watch.now_ms += HEARD_MS + 1
-    await telling.tell()
+    await publisher.publish()
     assert len(bus.records) == 1
     station.measure("ended", Segment.INDEXED, np.array([T0]), watch.now_ms)
-    await telling.tell()
+    await publisher.publish()
     last = told(bus)[-1]
     assert (last.run_id, last.seq, last.due_s, last.gauges) == ("ended", 1, T0 // 1000, None)
 
@@ -362,9 +357,9 @@ async def test_a_process_that_begins_again_has_other_names(watch: Watch) -> None
     for _ in range(2):
         station = Station(watch)
         station.hear([news()])
-        telling = telling_of(bus, watch, station)
-        await telling.tell()
-        await telling.tell()
+        publisher = publisher_of(bus, watch, station)
+        await publisher.publish()
+        await publisher.publish()
     messages = told(bus)
     assert [message.seq for message in messages] == [0, 1, 0, 1]
     assert len({message.worker for message in messages}) == 2
@@ -390,14 +385,14 @@ async def test_what_kafka_does_not_take_is_told_later_and_once(
     station: Station, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = AbsentBus()
-    telling = telling_of(bus, watch, station)
+    publisher = publisher_of(bus, watch, station)
     for second in range(3):
         watch.now_ms = T0 + second * 1000.0
         station.measure("run", Segment.INDEXED, np.array([T0 + second * 1000]), watch.now_ms)
-        await telling.tell()
+        await publisher.publish()
     bus.away = False
-    await telling.tell()
-    await telling.tell()
+    await publisher.publish()
+    await publisher.publish()
     messages = told(bus)
     assert [(message.seq, message.due_s) for message in messages] == [(n, T0 // 1000 + n) for n in range(3)] + [
         (3, None),
@@ -410,13 +405,13 @@ async def test_what_kafka_does_not_take_is_told_later_and_once(
 
 async def test_what_could_not_be_told_for_a_minute_is_forgotten(station: Station, watch: Watch) -> None:
     bus = AbsentBus()
-    telling = telling_of(bus, watch, station)
+    publisher = publisher_of(bus, watch, station)
     for late_ms in (0, KEEP_MS // 2, KEEP_MS + 1):
         watch.now_ms = T0 + float(late_ms)
         station.measure("run", Segment.INDEXED, np.array([T0 + late_ms]), watch.now_ms)
-        await telling.tell()
+        await publisher.publish()
     bus.away = False
-    await telling.tell()
+    await publisher.publish()
     assert [message.due_s for message in told(bus) if message.due_s] == [
         (T0 + KEEP_MS // 2) // 1000,
         (T0 + KEEP_MS + 1) // 1000,
@@ -433,14 +428,14 @@ class SilentBus(MemoryBus):
 async def test_a_kafka_that_never_answers_does_not_hold_up_the_end(
     station: Station, watch: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    telling = telling_of(SilentBus(), watch, station)
-    telling.start()
-    await telling.end(0.01)
-    assert "1 messages of what was measured are not told" in caplog.text
+    publisher = publisher_of(SilentBus(), watch, station)
+    publisher.start()
+    await publisher.end(0.5)
+    assert "1 messages of what was measured are not published" in caplog.text
 
 
 class FaultyBus(MemoryBus):
-    """Fails at first in a way that nobody has thought of."""
+    """Fails at first in an unforeseen way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -454,14 +449,14 @@ class FaultyBus(MemoryBus):
         self.answered.set()
 
 
-async def test_a_fault_of_ours_while_telling_loses_nothing(station: Station, watch: Watch) -> None:
+async def test_a_fault_of_ours_while_publishing_loses_nothing(station: Station, watch: Watch) -> None:
     bus = FaultyBus()
-    telling = Telling(bus, 8000, period_s=0.0, now_ms=watch)
-    telling.add("history", Worker.SINK, station, dict)
+    publisher = MetricsPublisher(bus, 8000, period_s=0.0, now_ms=watch)
+    publisher.add("history", Worker.SINK, station, dict)
     station.measure("run", Segment.INDEXED, np.array([T0]), T0 + 1.0)
-    telling.start()
+    publisher.start()
     await bus.answered.wait()
-    await telling.end(10.0)
+    await publisher.end(10.0)
     messages = told(bus)
     assert [message.seq for message in messages] == list(range(len(messages)))
     assert [message.due_s for message in messages if message.due_s] == [T0 // 1000]
@@ -473,7 +468,7 @@ async def test_an_application_tells_at_its_end_what_it_has_measured(
     async with app_of() as app:
         station = Station()
         station.hear([news()])
-        app.state.services.telling.add("history", Worker.SINK, station, dict)
+        app.state.services.metrics_publisher.add("history", Worker.SINK, station, dict)
         station.measure("run", Segment.INDEXED, np.array([T0]), T0 + 40.0)
     metrics = [RunMetrics.from_json(record.value) for record in bus.records if record.topic == Topic.RUN_METRICS]
     [message] = [message for message in metrics if message.due_s is not None]

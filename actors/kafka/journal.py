@@ -35,7 +35,10 @@ _FENCED = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, Kafk
 
 
 def partition_of(run_id: str) -> int:
-    """Return the partition of a run's journal. It follows from the contract and not from the broker, so that a topic may get more partitions later."""
+    """Return the partition of a run's journal.
+
+    It follows from the contract and not from the broker, so that a topic may get more partitions later.
+    """
     return zlib.crc32(run_id.encode()) % TOPICS[Topic.RUN_JOURNAL].partitions
 
 
@@ -118,7 +121,8 @@ class KafkaJournal:
             fault = f"has {len(found.partitions)} partitions" if found.error is None else found.error.str()
             wanted = TOPICS[Topic.RUN_JOURNAL].partitions
             raise NoPlace(
-                f"topic {self._topic} must have {wanted} partitions and be compacted, found: {fault}; mend: code-delivery topics apply"
+                f"topic {self._topic} must have {wanted} partitions and be compacted, found: {fault}; "
+                "mend: code-delivery topics apply"
             )
 
     def _send(self, key: str, entry: Entry | None) -> None:

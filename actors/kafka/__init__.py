@@ -1,0 +1,1 @@
+"""The dispatcher's access to Kafka: its request reader, its facts and its journal."""
