@@ -124,7 +124,7 @@ def test_the_stores_are_away_for_twenty_seconds_and_are_then_killed(chain: Chain
     chain.until_it_flows()
     watcher.end()
     chain.end_simulation()
-    assert is_whole(chain.verify(wait_s=150), 30 * MIN_RATE)
+    assert is_whole(chain.verify(wait_s=300), 30 * MIN_RATE)
 
 
 def _partitions_read(log: Path, role: str) -> int:
