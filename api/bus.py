@@ -12,7 +12,7 @@ from typing import Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from api.errors import BusUnavailable
-from api.stream.client import connection_options
+from api.kafka_clients import connection_options
 from engine.contract.kafka_connection import KafkaConnection
 from engine.contract.kafka_trouble import TroubleLog
 from engine.messages import ControlRun, RouteDefined, RunMetrics, StartDelivery

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from api.bus import Bus, Record
 from api.errors import BusUnavailable, Refused
-from api.stream.client import lone_consumer, without_errors
+from api.kafka_clients import lone_consumer, without_errors
 from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import MessageError
 from engine.messages import ControlAction, ControlRun, DeliveryStory, Topic

@@ -19,10 +19,10 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from api.bus import KafkaBus
+from api.kafka_clients import GROUP
 from api.measuring.metrics import Metrics
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.elastic.bulk import MAX_BODY_BYTES, MAX_DOCUMENTS, MAX_REQUESTS
-from api.stream.client import GROUP
 from api.stream.dead_letters import DeadLetters
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import HistorySink

@@ -22,7 +22,7 @@ from actors.dispatch.actor_layout import lay_out
 from actors.producing.open_publisher import open_publisher
 from actors.producing.publisher import Publisher
 from actors.settings import Settings
-from api.stream.client import MAX_POLL, POLL_S, lone_consumer
+from api.kafka_clients import MAX_POLL, POLL_S, lone_consumer
 from benchmarks.produce_fleet import START_MS, routes
 from benchmarks.size import sized
 from cli.local.broker import MAX_PARTITIONS, POSITIONS_PER_PARTITION, EmbeddedBroker

@@ -23,9 +23,9 @@ import orjson
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from api.kafka_clients import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.live import Hub
 from api.measuring.tuning import tune_process
-from api.stream.client import MAX_POLL, POLL_S, lone_consumer, without_errors
 from api.stream.intake import read_messages, read_records
 from api.stream.polling import position_queue
 from api.stream.records import Inbound, Records

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Producer, TopicPartition
 
-from api.stream.client import MAX_POLL, lone_consumer, without_errors
+from api.kafka_clients import MAX_POLL, lone_consumer, without_errors
 from benchmarks.simulation import Simulation, account_of, environment_of, services
 from benchmarks.size import sized
 from engine.accounting.interner import Interner

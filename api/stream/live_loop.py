@@ -13,8 +13,8 @@ from typing import Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
+from api.kafka_clients import lone_consumer
 from api.measuring.metrics import Metrics
-from api.stream.client import lone_consumer
 from api.stream.intake import Intake
 from api.stream.native_queue import NativeQueue
 from api.stream.polling import poll, position_queue

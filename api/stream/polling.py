@@ -9,7 +9,7 @@ import logging
 
 from confluent_kafka import Consumer, Message
 
-from api.stream.client import MAX_POLL, client_id_of, without_errors
+from api.kafka_clients import MAX_POLL, client_id_of, without_errors
 from api.stream.intake import Intake, read_messages, read_records
 from api.stream.native_queue import NativeQueue
 from api.stream.offsets import Partition

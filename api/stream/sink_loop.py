@@ -24,9 +24,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from api.bounds import REVOKE_S
 from api.errors import ApiError, StoreBackpressure, StoreUnavailable
+from api.kafka_clients import GATHER_S, POLL_S, group_consumer
 from api.measuring.metrics import Metrics
 from api.stream.back_pressure import BackPressure
-from api.stream.client import GATHER_S, POLL_S, group_consumer
 from api.stream.dead_letters import DeadLetters
 from api.stream.intake import Intake, next_portion
 from api.stream.native_queue import NativeQueue

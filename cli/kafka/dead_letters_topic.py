@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from api.stream.client import connection_options
+from api.kafka_clients import connection_options
 from cli.kafka.dead_letters import REPLAYED_FROM, Letter, Wanted, letter_of
 from cli.kafka.topic_reader import ANSWER_S, TopicReader, TopicUnreadable
 from engine.contract.kafka_connection import KafkaConnection

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from api.stream.client import MAX_POLL, connection_options
+from api.kafka_clients import MAX_POLL, connection_options
 from cli.errors import CliError
 from engine.contract.kafka_connection import KafkaConnection
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from api.stream.client import connection_options, without_errors
+from api.kafka_clients import connection_options, without_errors
 from engine.contract.kafka_connection import KafkaConnection
 from engine.errors import MessageError
 from engine.messages import DeliveryEvent, EventKind, RunEvent, RunMetrics, Topic

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from api.stream.client import client_id_of, group_consumer, lone_consumer
+from api.kafka_clients import client_id_of, group_consumer, lone_consumer
 from api.stream.native_queue import NativeQueue
 from engine.contract.kafka_connection import KafkaConnection
 from engine.librdkafka.wheel import LibraryUnusable

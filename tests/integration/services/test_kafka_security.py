@@ -25,7 +25,7 @@ from actors.producing.python_publisher import PythonPublisher
 from actors.settings import Settings
 from api.bus import KafkaBus, Record
 from api.errors import BusUnavailable
-from api.stream.client import group_consumer
+from api.kafka_clients import group_consumer
 from cli.kafka.topics import create_topics
 from cli.local.services import Kafka, Services
 from cli.local.services.tools import java

@@ -22,11 +22,11 @@ from produced_facts import Simulation
 
 from api.bus import KafkaBus
 from api.errors import StoreUnavailable
+from api.kafka_clients import GROUP
 from api.measuring.metrics import Metrics
 from api.stores.base import HistoryStore, Holding, Written
 from api.stores.elastic import ElasticHistory, ElasticOptions
 from api.stores.memory import MemoryHistory
-from api.stream.client import GROUP
 from api.stream.dead_letters import MAX_DEAD_LETTER_BYTES, DeadLetters
 from api.stream.sink_loop import SinkLoop
 from api.stream.sinks import HISTORY, HistorySink

@@ -1,4 +1,4 @@
-"""How our clients of Kafka are set up."""
+"""How the API's clients of Kafka are set up."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ POLL_S = 0.05
 GATHER_S = 0.2
 """How long a sink's records are gathered before they are decoded together, s.
 
-It is less than any sink lets facts wait for a write.
-Decoding a batch costs nearly the same for one position as for some hundreds."""
+It is less than any sink lets facts wait for a write. Decoding a batch costs nearly the same for one position as for
+some hundreds.
+"""
+
 GROUP = "code-delivery"
 
 GROUP_WAIT_MS, LIVE_WAIT_MS = 200, 25
 """How long a broker gathers records before it answers a fetch, of a sink and of the live map.
 
-Otherwise it would send nearly every produced batch by itself,
-to every reader."""
+Otherwise it would send nearly every produced batch by itself, to every reader.
+"""
 
 _ERROR = methodcaller("error")  # for map, without a step of Python for each record
 
