@@ -66,7 +66,7 @@ def run() -> list[dict[str, Any]]:
         {
             "name": "fleet_100k.lost",
             "value": lost,
-            "unit": "positions; produced, acknowledged and found on the topic differ by so many",
+            "unit": "positions; produced, acknowledged and found on the topic differ by this number",
         },
         {"name": "fleet_100k.produced", "value": told["produced"], "unit": f"positions of {planned:,.0f} planned"},
         {"name": "fleet_100k.memory_per_driver", "value": memory[DRIVER], "unit": "bytes of the driver actors"},

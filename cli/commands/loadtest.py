@@ -30,7 +30,7 @@ def loadtest(
         Path | None, typer.Option(help="Write the checks as JUnit XML to this file, for a CI system.")
     ] = None,
     repeat: Annotated[
-        int, typer.Option(help="Run it so many times, each with a report; the worst exit code counts.", min=1, max=100)
+        int, typer.Option(help="Number of runs, each with a report; the worst exit code counts.", min=1, max=100)
     ] = 1,
     find_capacity: Annotated[
         bool, typer.Option("--find-capacity", help="Find the greatest fleet that keeps the thresholds.")
